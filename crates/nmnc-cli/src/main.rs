@@ -1,0 +1,2 @@
+//! The `nmnc` command.
+fn main() {}

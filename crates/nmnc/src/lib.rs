@@ -1,0 +1,13 @@
+//! Neural manifold noise correlation: credit assignment by perturbing activity and correlating the perturbation with the
+//! change of the output, with the noise restricted to the low-dimensional manifold that activity lives on.
+//!
+//! The method is that of B. Kang, M. Richards and B. L. Sabatini, "Credit Assignment via Neural Manifold Noise
+//! Correlation", ICML 2026 (arXiv 2601.02636).
+
+pub mod data;
+pub mod error;
+pub mod records;
+pub mod seed;
+
+pub use error::{Error, ErrorKind, Result};
+pub use seed::Seed;

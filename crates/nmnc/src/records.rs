@@ -1,0 +1,124 @@
+//! What a run leaves behind: metric records and a summary, and how they are read back.
+//!
+//! A run folder holds `config.toml` (resolved), `metrics.jsonl` and `metrics.csv` (one [`Record`] a line), `checkpoints/`
+//! and, once the run has ended, `summary.json` (a [`Summary`]).
+
+use serde::{Deserialize, Serialize};
+
+/// Metrics of one stage at one training step, against the exact gradient of backprop (BP).
+///
+/// A cosine with a zero vector is defined as 0 and a ratio to a zero norm as 0, so no field is ever NaN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Number of the stage, from 1.
+    pub stage: usize,
+    /// Number of activities n.
+    pub units: usize,
+    /// Cosine between the error signal and BP's, per example, averaged over the batch.
+    pub cosine: f64,
+    /// Mean angle in degrees between the error signal and BP's, per example, averaged over the batch.
+    pub angle_degrees: f64,
+    /// Frobenius norm of the batch's error signals over BP's.
+    pub norm_ratio: f64,
+    /// Cosine between the weight gradient and BP's.
+    pub weight_cosine: f64,
+    /// The same as an angle in degrees.
+    pub weight_angle_degrees: f64,
+    /// Norm of the weight gradient over BP's.
+    pub weight_norm_ratio: f64,
+    /// Manifold dimension d in use, if the rule has a manifold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<usize>,
+    /// Captured energy alpha = ||J U||^2 / ||J||^2 of the per-example Jacobians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured_energy: Option<f64>,
+    /// Manifold margin alpha - d/n.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+}
+
+/// Mean loss and accuracy over some examples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean loss per example.
+    pub loss: f64,
+    /// Fraction of examples whose largest output is the label's.
+    pub accuracy: f64,
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Training steps done.
+    pub step: u64,
+    /// Epochs done, fractional.
+    pub epoch: f64,
+    /// Perturbed examples so far, summed over stages.
+    pub probes: u64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Seconds of training so far (over all resumed parts, evaluation and metrics left out).
+    pub seconds: f64,
+    /// Training images per second since the previous record.
+    pub images_per_second: f64,
+    /// Mean over the training batches since the previous record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Score>,
+    /// Over the evaluation split, where it was evaluated (at the end of each epoch).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Score>,
+    /// Per-stage alignment, where it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageRecord>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All epochs done.
+    Complete,
+    /// Stopped because a number was no longer finite.
+    Diverged,
+}
+
+/// `summary.json`: what was run, with what, and what came out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Preset name of the credit rule.
+    pub rule: String,
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub status: Status,
+    /// The last evaluation.
+    pub test: Option<Score>,
+    /// The best test accuracy of any epoch.
+    pub best_test_accuracy: Option<f64>,
+    /// Training steps done.
+    pub steps: u64,
+    /// Epochs done.
+    pub epochs: f64,
+    /// Perturbed examples, summed over stages.
+    pub probes: u64,
+    /// Probes per training example seen.
+    pub probes_per_example: f64,
+    /// Seconds of training (evaluation and metrics left out).
+    pub seconds: f64,
+    /// Units n of each stage.
+    pub stage_units: Vec<usize>,
+    /// Number of trainable parameters.
+    pub parameters: usize,
+    /// Warnings given during the run, each once.
+    pub warnings: Vec<String>,
+    /// Version of nmnc.
+    pub version: String,
+    /// Versions of what the numbers depend on (`burn`, `rustc`, operating system).
+    pub environment: Vec<(String, String)>,
+    /// Device name.
+    pub device: String,
+    /// Command line that made the run.
+    pub command: String,
+    /// SHA-256 of the resolved configuration.
+    pub config_sha256: String,
+}
