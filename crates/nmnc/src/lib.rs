@@ -4,10 +4,18 @@
 //! The method is that of B. Kang, M. Richards and B. L. Sabatini, "Credit Assignment via Neural Manifold Noise
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
+pub mod config_text;
+pub mod credit;
 pub mod data;
+pub mod device;
 pub mod error;
+pub mod linalg;
+pub mod manifold;
+pub mod net;
+pub mod noise;
 pub mod records;
 pub mod seed;
+pub mod state;
 
 pub use error::{Error, ErrorKind, Result};
 pub use seed::Seed;

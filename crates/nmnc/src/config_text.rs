@@ -1,0 +1,50 @@
+//! Making the messages of the TOML reader ours: one line, with the key, and a suggestion for typing errors.
+
+use crate::error::{Error, closest};
+
+/// Turns a deserialization error within `place` into one line.
+pub fn explain(error: &toml::de::Error, place: &str) -> Error {
+    explain_message(error.message(), place)
+}
+
+/// As [`explain`], for a bare message.
+pub fn explain_message(message: &str, place: &str) -> Error {
+    let message = message.lines().next().unwrap_or_default();
+    if let Some((given, known)) = expected_names(message, "unknown field ") {
+        let error = Error::config(place, format!("unknown setting `{given}`"));
+        return error.suggest(&given, known);
+    }
+    if let Some((given, known)) = expected_names(message, "unknown variant ") {
+        let error = Error::config(place, format!("unknown value `{given}`"));
+        return match closest(&given, &known) {
+            Some(_) => error.suggest(&given, known),
+            None => error.mend(format!("allowed: {}", known.join(", "))),
+        };
+    }
+    Error::config(place, message)
+}
+
+/// The offending name and the expected ones of serde's messages "unknown field `a`, expected one of `b`, `c`".
+fn expected_names(message: &str, start: &str) -> Option<(String, Vec<String>)> {
+    let mut names = message.strip_prefix(start)?.split('`').skip(1).step_by(2).map(str::to_owned);
+    Some((names.next()?, names.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_fields_and_variants_are_explained() {
+        let line = |message| explain_message(message, "train").to_string();
+        assert_eq!(
+            line("unknown field `epohcs`, expected one of `epochs`, `batch`"),
+            "train: unknown setting `epohcs`; did you mean `epochs`?"
+        );
+        assert_eq!(
+            line("unknown variant `q`, expected `relu` or `tanh`"),
+            "train: unknown value `q`; allowed: relu, tanh"
+        );
+        assert_eq!(line("invalid type: string, expected u64\nin `x`"), "train: invalid type: string, expected u64");
+    }
+}

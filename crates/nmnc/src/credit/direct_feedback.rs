@@ -1,0 +1,62 @@
+//! Direct feedback alignment (Nokland 2016): the output error, projected to each stage by a fixed random matrix.
+
+use burn::tensor::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext, positive};
+use crate::device::matrix;
+use crate::error::Result;
+use crate::seed::Role;
+
+/// Registry entry.
+pub(super) const DFA: Preset<DirectFeedbackConfig> = Preset {
+    name: "dfa",
+    summary: "direct feedback alignment: fixed random feedback from the output",
+    settings: || DirectFeedbackConfig { scale: 1.0 },
+};
+
+/// Settings of direct feedback alignment.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DirectFeedbackConfig {
+    /// Standard deviation of the feedback weights over 1 / sqrt(n_l).
+    pub scale: f64,
+}
+
+impl RuleConfig for DirectFeedbackConfig {
+    fn resolve(self) -> Result<Self> {
+        positive("scale", self.scale)?;
+        Ok(self)
+    }
+
+    fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {
+        Box::new(DirectFeedback::new(&self, setup))
+    }
+}
+
+/// Fixed random feedback B_l `[outputs, n_l]`. It follows from the seed, so there is no state to save.
+pub struct DirectFeedback {
+    feedback: Vec<Tensor<2>>,
+}
+
+impl DirectFeedback {
+    /// Draws the feedback weights.
+    pub fn new(config: &DirectFeedbackConfig, setup: &RuleSetup) -> Self {
+        let outputs = setup.network.outputs();
+        let draw = |(index, units): (usize, usize)| {
+            let mut values = vec![0.0; outputs * units];
+            setup.seed.stream(Role::Feedback, index, 0).fill_normal(&mut values);
+            let deviation = config.scale / (units as f64).sqrt();
+            values.iter_mut().for_each(|v| *v *= deviation as f32);
+            matrix(values, [outputs, units], setup.device)
+        };
+        Self { feedback: setup.network.stage_units().into_iter().enumerate().map(draw).collect() }
+    }
+}
+
+impl CreditRule for DirectFeedback {
+    fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
+        Ok(self.feedback.iter().map(|feedback| context.error.clone().matmul(feedback.clone())).collect())
+    }
+}

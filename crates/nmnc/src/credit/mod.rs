@@ -1,0 +1,18 @@
+//! Credit assignment: rules that turn a forward pass and its output error into one error signal per stage.
+
+mod backprop;
+mod direct_feedback;
+pub mod estimator;
+mod feedback_alignment;
+mod noise_correlation;
+mod registry;
+mod rule;
+
+pub use backprop::{Backprop, backpropagate};
+pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
+pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
+pub use noise_correlation::{
+    ManifoldConfig, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
+};
+pub use registry::{CreditConfig, REGISTRY, rule_names};
+pub use rule::{CreditRule, InputSampler, Preset, RuleConfig, RuleEntry, RuleSetup, StepContext};

@@ -1,0 +1,246 @@
+//! The rule itself.
+
+use burn::tensor::Tensor;
+
+use super::config::{ManifoldConfig, Memory, NoiseCorrelationConfig, Normalize};
+use crate::credit::estimator::Responses;
+use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
+use crate::error::{Error, Result};
+use crate::manifold::{self, Fit, Subspace};
+use crate::net::Network;
+use crate::seed::{Role, Stream};
+use crate::state::State;
+
+/// Noise correlation with the settings of [`NoiseCorrelationConfig`].
+pub struct NoiseCorrelation {
+    config: NoiseCorrelationConfig,
+    stages: Vec<StageState>,
+    probes: u64,
+    warnings: Vec<String>,
+}
+
+/// What the rule knows of one stage.
+struct StageState {
+    /// Feedback weights B_l `[outputs, n_l]`.
+    feedback: Option<Tensor<2>>,
+    manifold: Option<Subspace>,
+}
+
+/// Expected squared error of the leaky average after `updates` estimates, over ||j||^2, when each estimate has the relative
+/// variance `variance` and the true Jacobian j stays put: what is left of the start at zero, plus the averaged noise.
+pub fn leaky_average_law(eta: f64, updates: u32, variance: f64) -> f64 {
+    let forgotten = (1.0 - eta).powi(2 * updates as i32);
+    forgotten + variance * eta / (2.0 - eta) * (1.0 - forgotten)
+}
+
+/// Perturbations of one stage's activity for one repetition over the batch.
+struct Perturbation {
+    /// Coordinates with identity covariance, `[batch, m]`.
+    coordinates: Tensor<2>,
+    /// Change of the output per unit of the coordinates, `[batch, outputs]`.
+    change: Tensor<2>,
+}
+
+impl NoiseCorrelation {
+    /// A rule that knows nothing yet. `config` must be resolved.
+    pub fn new(config: NoiseCorrelationConfig, setup: &RuleSetup) -> Self {
+        let outputs = setup.network.outputs();
+        let feedback = |units| match config.memory {
+            Memory::Feedback => Some(Tensor::zeros([outputs, units], setup.device)),
+            Memory::None => None,
+        };
+        let stages = setup.network.stage_units().into_iter();
+        let stages = stages.map(|units| StageState { feedback: feedback(units), manifold: None }).collect();
+        Self { config, stages, probes: 0, warnings: Vec::new() }
+    }
+
+    /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
+    pub fn feedback(&self, stage: usize) -> Option<&Tensor<2>> {
+        self.stages[stage].feedback.as_ref()
+    }
+
+    fn refresh_manifolds(&mut self, manifold: &ManifoldConfig, context: &StepContext) -> Result<()> {
+        let inputs = context.inputs.sample(manifold.samples, context.step)?;
+        for (index, activity) in context.network.activities(inputs).into_iter().enumerate() {
+            let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
+            let Fit { subspace, degeneracy } =
+                manifold::fit(activity, manifold.dimension, manifold.method, &mut stream)
+                    .map_err(|e| e.within(format!("stage {}", index + 1)))?;
+            if let Some(degeneracy) = degeneracy {
+                self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
+            }
+            self.stages[index].manifold = subspace;
+        }
+        Ok(())
+    }
+
+    /// Perturbs every example of the batch `probes` times at one stage. Empty for a stage without a manifold.
+    fn perturb(&mut self, index: usize, context: &StepContext) -> Result<Vec<Perturbation>> {
+        let activity = &context.pass.activities[index];
+        let [batch, units] = activity.dims();
+        let manifold = self.stages[index].manifold.as_ref();
+        let dimension = match (&self.config.manifold, manifold) {
+            (None, _) => units,
+            (Some(_), Some(manifold)) => manifold.dimension(),
+            (Some(_), None) => return Ok(Vec::new()),
+        };
+        let norm: f64 = activity.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
+        let deviation = self.config.sigma * norm / (dimension as f64).sqrt();
+        if !deviation.is_finite() {
+            let place = format!("stage {}", index + 1);
+            return Err(Error::new(crate::ErrorKind::Diverged, place, "activity is not finite"));
+        }
+        if deviation == 0.0 {
+            // A silent stage has no scale for its noise, and a derivative of zero behind a rectifier.
+            self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", index + 1));
+            return Ok(Vec::new());
+        }
+        let mut stream = context.seed.stream(Role::Probe, index, context.step);
+        let coordinates = self.draw([batch, dimension], &mut stream, activity);
+        let perturbations = coordinates
+            .into_iter()
+            .map(|coordinates| {
+                let noise = match manifold {
+                    Some(manifold) => manifold.embed(coordinates.clone() * deviation),
+                    None => coordinates.clone() * deviation,
+                };
+                let change = change_of_output(context.network, index, context, noise, self.config.antithetic);
+                Perturbation { coordinates, change: change / deviation }
+            })
+            .collect();
+        let passes = if self.config.antithetic { 2 } else { 1 };
+        self.probes += (batch * self.config.probes * passes) as u64;
+        Ok(perturbations)
+    }
+
+    /// Coordinates of all repetitions, drawn together so that orthogonal blocks run across examples and repetitions.
+    fn draw(&self, [batch, dimension]: [usize; 2], stream: &mut Stream, like: &Tensor<2>) -> Vec<Tensor<2>> {
+        let rows = [batch * self.config.probes, dimension];
+        let all = self.config.probe.draw(rows, stream, &like.device()).cast(like.dtype());
+        (0..self.config.probes).map(|k| all.clone().narrow(0, k * batch, batch)).collect()
+    }
+
+    /// B <- (1 - eta) B + eta Jhat.
+    fn update_feedback(&mut self, index: usize, eta: f64, context: &StepContext) -> Result<()> {
+        let perturbations = self.perturb(index, context)?;
+        if perturbations.is_empty() {
+            return Ok(());
+        }
+        let (probes, changes): (Vec<_>, Vec<_>) =
+            perturbations.into_iter().map(|p| (p.coordinates, p.change)).unzip();
+        let responses = Responses { probes: Tensor::cat(probes, 0), changes: Tensor::cat(changes, 0) };
+        let estimate = self.config.estimator.estimate(&responses);
+        let state = &mut self.stages[index];
+        let jacobian = match &state.manifold {
+            Some(manifold) => manifold.embed(estimate),
+            None => estimate,
+        };
+        state.feedback = state.feedback.take().map(|feedback| feedback * (1.0 - eta) + jacobian * eta);
+        Ok(())
+    }
+
+    /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
+    fn memoryless_signal(&mut self, index: usize, context: &StepContext) -> Result<Tensor<2>> {
+        let perturbations = self.perturb(index, context)?;
+        let count = perturbations.len() as f64;
+        let sum = perturbations
+            .into_iter()
+            .map(|p| (context.error.clone() * p.change).sum_dim(1) * p.coordinates)
+            .reduce(|a, b| a + b);
+        Ok(match (sum, &self.stages[index].manifold) {
+            (None, _) => context.pass.activities[index].zeros_like(),
+            (Some(sum), Some(manifold)) => manifold.embed(sum / count),
+            (Some(sum), None) => sum / count,
+        })
+    }
+}
+
+/// The change of the output when stage `index` is perturbed by `noise` `[batch, n_l]`.
+fn change_of_output(
+    network: &Network,
+    index: usize,
+    context: &StepContext,
+    noise: Tensor<2>,
+    antithetic: bool,
+) -> Tensor<2> {
+    let activity = context.pass.activities[index].clone();
+    let forward = network.output_after(index, activity.clone() + noise.clone());
+    if antithetic {
+        (forward - network.output_after(index, activity - noise)) / 2.0
+    } else {
+        forward - context.pass.output.clone()
+    }
+}
+
+impl CreditRule for NoiseCorrelation {
+    fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
+        if let Some(manifold) = self.config.manifold.clone()
+            && context.step.is_multiple_of(manifold.refresh)
+        {
+            self.refresh_manifolds(&manifold, context)?;
+        }
+        let mut signals = Vec::with_capacity(self.stages.len());
+        for index in 0..self.stages.len() {
+            let signal = match (self.config.memory, self.config.eta, self.config.interval) {
+                (Memory::Feedback, Some(eta), Some(interval)) => {
+                    if context.step.is_multiple_of(interval) {
+                        self.update_feedback(index, eta, context)?;
+                    }
+                    let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
+                    context.error.clone().matmul(feedback)
+                }
+                _ => self.memoryless_signal(index, context)?,
+            };
+            signals.push(match self.config.normalize {
+                Normalize::None => signal,
+                Normalize::Signal => rescale(signal, context.error),
+            });
+        }
+        Ok(signals)
+    }
+
+    fn probes(&self) -> u64 {
+        self.probes
+    }
+
+    fn manifold(&self, stage: usize) -> Option<&Subspace> {
+        self.stages[stage].manifold.as_ref()
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.counters.insert("probes".into(), self.probes);
+        for (index, stage) in self.stages.iter().enumerate() {
+            if let Some(feedback) = &stage.feedback {
+                state.tensors.insert(format!("stage{}.feedback", index + 1), feedback.clone());
+            }
+            if let Some(manifold) = &stage.manifold {
+                state.nest(&format!("stage{}.manifold", index + 1), manifold.state());
+            }
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.probes = state.counter("probes")?;
+        for (index, stage) in self.stages.iter_mut().enumerate() {
+            if let Some(feedback) = &mut stage.feedback {
+                *feedback = state.shaped(&format!("stage{}.feedback", index + 1), feedback.dims())?;
+            }
+            let manifold = state.nested(&format!("stage{}.manifold", index + 1));
+            stage.manifold = if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
+        }
+        Ok(())
+    }
+}
+
+/// Gives `signal` the Frobenius norm of `reference`; a zero signal stays zero.
+fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
+    let norm = |t: &Tensor<2>| t.clone().powi_scalar(2).sum().into_scalar::<f64>().sqrt();
+    let own = norm(&signal);
+    if own == 0.0 { signal } else { signal * (norm(reference) / own) }
+}

@@ -1,0 +1,100 @@
+//! Devices by name: `flex` (CPU, always there) and, where compiled in, `vulkan`, `wgpu` and `cuda`, with an optional index.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Every device name the project knows, whether compiled in or not.
+pub const NAMES: [&str; 4] = ["flex", "vulkan", "wgpu", "cuda"];
+
+/// Opens the device called `name`, such as `flex`, `vulkan` or `vulkan:1`.
+///
+/// # Errors
+/// [`ErrorKind::Config`] for an unknown name, [`ErrorKind::Device`] for a device that was not compiled in or that this
+/// machine does not have. A device is tried with a small computation before it is returned.
+pub fn open(name: &str) -> Result<Device> {
+    let (kind, index) = match name.split_once(':') {
+        None => (name, None),
+        Some((kind, index)) => {
+            let parsed = index.parse::<usize>().map_err(|_| {
+                Error::config("device", format!("`{index}` in `{name}` is not a device number"))
+                    .mend("write for example `vulkan:0`")
+            })?;
+            (kind, Some(parsed))
+        }
+    };
+    match kind {
+        "flex" if index.is_some() => {
+            Err(Error::config("device", "the CPU device `flex` takes no number").mend("write `flex`"))
+        }
+        "flex" => Ok(Device::flex()),
+        "vulkan" | "wgpu" | "cuda" => open_accelerator(kind, index),
+        _ => Err(Error::config("device", format!("unknown device `{kind}`")).suggest(kind, NAMES)),
+    }
+}
+
+fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
+    let Some(create) = accelerator(kind, index) else {
+        return Err(Error::new(ErrorKind::Device, "device", format!("this build has no `{kind}` support"))
+            .mend(format!("rebuild with `--features {kind}` or use `flex`")));
+    };
+    // The graphics runtimes panic when there is no adapter; their message and backtrace would only hide the reason.
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let opened = std::panic::catch_unwind(move || {
+        let device = create();
+        let one = Tensor::<1>::ones([2], &device).sum().into_scalar::<f32>();
+        (one == 2.0).then_some(device)
+    });
+    std::panic::set_hook(previous);
+    match opened {
+        Ok(Some(device)) => Ok(device),
+        _ => Err(Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
+            .mend("check the driver, or use `flex`")),
+    }
+}
+
+type Create = Box<dyn FnOnce() -> Device + std::panic::UnwindSafe>;
+
+#[allow(unused_variables, unreachable_patterns, clippy::match_single_binding)]
+fn accelerator(kind: &str, index: Option<usize>) -> Option<Create> {
+    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
+    let selected = move || match index {
+        None => burn::tensor::DeviceKind::DefaultDevice,
+        Some(index) => burn::tensor::DeviceKind::DiscreteGpu(index),
+    };
+    match kind {
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Some(Box::new(move || Device::vulkan(selected()))),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => Some(Box::new(move || Device::wgpu(selected()))),
+        #[cfg(feature = "cuda")]
+        "cuda" => Some(Box::new(move || Device::cuda(index.unwrap_or(0)))),
+        _ => None,
+    }
+}
+
+/// Copies a row-major `rows x columns` matrix to `device`.
+pub fn matrix(values: Vec<f32>, [rows, columns]: [usize; 2], device: &Device) -> Tensor<2> {
+    Tensor::from_data(burn::tensor::TensorData::new(values, [rows, columns]), device)
+}
+
+/// Copies a matrix back, row-major, in the precision asked for.
+pub fn values<E: burn::tensor::Element>(matrix: &Tensor<2>) -> Vec<E> {
+    matrix.try_to_vec_as::<E>().expect("a float matrix converts to any float type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_and_suggested() {
+        assert!(open("flex").is_ok());
+        let message = |name: &str| open(name).unwrap_err().to_string();
+        assert_eq!(message("flexx"), "device: unknown device `flexx`; did you mean `flex`?");
+        assert_eq!(message("vulkan:x"), "device: `x` in `vulkan:x` is not a device number; write for example `vulkan:0`");
+        #[cfg(not(feature = "cuda"))]
+        assert_eq!(message("cuda"), "device: this build has no `cuda` support; rebuild with `--features cuda` or use `flex`");
+    }
+}

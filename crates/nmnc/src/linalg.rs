@@ -1,0 +1,75 @@
+//! Dense linear algebra on the host, in f64 and on one thread so that every result is the same on any machine layout.
+
+use faer::{Mat, Par, Side};
+
+/// Eigenvalues in descending order and the matching eigenvectors (as columns, column-major) of a symmetric matrix given
+/// row-major with `size` rows.
+///
+/// # Panics
+/// If the decomposition does not converge, which for finite input does not happen.
+pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+    // One thread: the work is small, and blocked reductions on several threads would change the last bits.
+    faer::set_global_parallelism(Par::Seq);
+    let matrix = Mat::from_fn(size, size, |i, j| values[i * size + j]);
+    let eigen = matrix.self_adjoint_eigen(Side::Lower).expect("eigen-decomposition of a finite symmetric matrix");
+    let (order, vectors) = (eigen.S().column_vector(), eigen.U());
+    let sorted = (0..size).rev();
+    (
+        sorted.clone().map(|k| order[k]).collect(),
+        sorted.map(|k| (0..size).map(|i| vectors[(i, k)]).collect()).collect(),
+    )
+}
+
+/// Makes the rows of a row-major matrix with `columns` columns orthonormal in place, first row first (modified Gram-Schmidt,
+/// twice, which is enough for orthogonality to working precision).
+///
+/// # Panics
+/// If there are more rows than columns.
+pub fn orthonormalize_rows(values: &mut [f32], columns: usize) {
+    let rows = values.len() / columns;
+    assert!(rows <= columns, "{rows} rows of length {columns} cannot be orthonormal");
+    for _ in 0..2 {
+        for i in 0..rows {
+            let (done, rest) = values.split_at_mut(i * columns);
+            let row = &mut rest[..columns];
+            for previous in done.chunks_exact(columns) {
+                let overlap = dot(previous, row);
+                row.iter_mut().zip(previous).for_each(|(r, p)| *r -= overlap * p);
+            }
+            let scale = 1.0 / dot(row, row).sqrt();
+            row.iter_mut().for_each(|r| *r *= scale);
+        }
+    }
+}
+
+/// Inner product with sixteen running sums: vectorizable, and in a fixed order.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a_blocks, b_blocks) = (a.chunks_exact(16), b.chunks_exact(16));
+    let tail: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in a_blocks.zip(b_blocks) {
+        for i in 0..16 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums.iter().sum::<f32>() + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eigenvectors_satisfy_their_equation_in_descending_order() {
+        let size = 6;
+        let a: Vec<f64> = (0..36).map(|i| (((i / 6) * (i % 6)) as f64).sin() + ((i / 6 + i % 6) as f64).cos()).collect();
+        let (eigenvalues, vectors) = symmetric_eigen(&a, size);
+        assert!(eigenvalues.windows(2).all(|w| w[0] >= w[1]));
+        for (lambda, v) in eigenvalues.iter().zip(&vectors) {
+            for i in 0..size {
+                let product: f64 = (0..size).map(|j| a[i * size + j] * v[j]).sum();
+                assert!((product - lambda * v[i]).abs() < 1e-12);
+            }
+        }
+    }
+}

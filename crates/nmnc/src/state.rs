@@ -1,0 +1,85 @@
+//! What a stateful part of a run (optimizer, credit rule) hands to a checkpoint and takes back.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+
+/// Named tensors, lists of numbers and counters.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Matrices by name.
+    pub tensors: BTreeMap<String, Tensor<2>>,
+    /// Lists of numbers by name.
+    pub numbers: BTreeMap<String, Vec<f64>>,
+    /// Counters by name.
+    pub counters: BTreeMap<String, u64>,
+}
+
+impl State {
+    /// The counter `name`.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it.
+    pub fn counter(&self, name: &str) -> Result<u64> {
+        self.counters.get(name).copied().ok_or_else(|| Self::missing(name))
+    }
+
+    /// The list `name` if it has `len` numbers.
+    ///
+    /// # Errors
+    /// If it is missing or has another length.
+    pub fn numbers(&self, name: &str, len: usize) -> Result<&[f64]> {
+        let numbers = self.numbers.get(name).ok_or_else(|| Self::missing(name))?;
+        if numbers.len() != len {
+            return Err(Error::checkpoint(name, format!("has {} numbers, expected {len}", numbers.len())));
+        }
+        Ok(numbers)
+    }
+
+    /// The tensor `name`.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it.
+    pub fn tensor(&self, name: &str) -> Result<Tensor<2>> {
+        self.tensors.get(name).cloned().ok_or_else(|| Self::missing(name))
+    }
+
+    /// The tensor `name` if it is there and has the expected shape.
+    ///
+    /// # Errors
+    /// If it is missing or has another shape.
+    pub fn shaped(&self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>> {
+        let tensor = self.tensor(name)?;
+        if tensor.dims() != shape {
+            return Err(Error::checkpoint(name, format!("has shape {:?}, expected {shape:?}", tensor.dims())));
+        }
+        Ok(tensor)
+    }
+
+    fn missing(name: &str) -> Error {
+        Error::checkpoint(name, "is missing from the checkpoint").mend("start the run afresh")
+    }
+
+    /// Adds `other`'s entries under `prefix`.
+    pub fn nest(&mut self, prefix: &str, other: Self) {
+        self.tensors.extend(other.tensors.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
+        self.numbers.extend(other.numbers.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
+        self.counters.extend(other.counters.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
+    }
+
+    /// The entries under `prefix`, without it.
+    pub fn nested(&self, prefix: &str) -> Self {
+        fn strip<V: Clone>(map: &BTreeMap<String, V>, prefix: &str) -> BTreeMap<String, V> {
+            map.iter()
+                .filter_map(|(k, v)| Some((k.strip_prefix(prefix)?.strip_prefix('.')?.to_owned(), v.clone())))
+                .collect()
+        }
+        Self {
+            tensors: strip(&self.tensors, prefix),
+            numbers: strip(&self.numbers, prefix),
+            counters: strip(&self.counters, prefix),
+        }
+    }
+}
