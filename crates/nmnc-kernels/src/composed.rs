@@ -43,8 +43,10 @@ pub fn slope(kind: Activation, z: Tensor<2>) -> Tensor<2> {
         Activation::Gelu => {
             use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
             let distribution = z.clone().mul_scalar(FRAC_1_SQRT_2).erf().add_scalar(1.0).mul_scalar(0.5);
-            let density =
-                (z.clone() * z.clone()).mul_scalar(-0.5).exp().mul_scalar(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+            let density = (z.clone() * z.clone())
+                .mul_scalar(-0.5)
+                .exp()
+                .mul_scalar(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
             distribution + z * density
         }
     }
@@ -84,10 +86,8 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
 pub fn conv_parameter_gradient(spec: &ConvSpec, x: Tensor<2>, gated: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     let [batch, _] = x.dims();
     let [channels, height, width] = spec.convolved();
-    let kernel_shape = Tensor::<4>::zeros(
-        [channels, spec.input[0], spec.kernel, spec.kernel],
-        (&x.device(), x.dtype()),
-    );
+    let kernel_shape =
+        Tensor::<4>::zeros([channels, spec.input[0], spec.kernel, spec.kernel], (&x.device(), x.dtype()));
     let gated = gated.reshape([batch, channels, height, width]);
     let bias = gated.clone().reshape([batch, channels, height * width]).sum_dim(2).sum_dim(0);
     let weight = module::conv2d_weight_backward(image(spec, x), kernel_shape, gated, conv_options(spec));
@@ -157,9 +157,7 @@ fn unpooled(spec: &ConvSpec, gate: &ComposedGate, delta: Tensor<2>) -> Tensor<2>
                 winners,
             )
         }
-        Pool::Average => {
-            module::avg_pool2d_backward(shape(), delta4(), window, window, [0; 2], true, false)
-        }
+        Pool::Average => module::avg_pool2d_backward(shape(), delta4(), window, window, [0; 2], true, false),
     };
     error.reshape([batch, spec.convolved_units()])
 }

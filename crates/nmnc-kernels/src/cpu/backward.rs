@@ -19,20 +19,24 @@ pub(crate) fn gated_error(spec: &ConvSpec, gate: &CpuGate, delta: &Operand) -> T
     let delta = values(delta);
     let (units, outputs) = (spec.convolved_units(), spec.output_units());
     let mut gated = vec![0.0; batch * units];
-    gated.par_chunks_mut(units).zip(delta.par_chunks(outputs)).enumerate().for_each(|(index, (gated, delta))| {
-        let per_image = gate.slopes.len() / batch;
-        let slopes = &gate.slopes[index * per_image..][..per_image];
-        match spec.pool {
-            Pool::None if slopes.is_empty() => gated.copy_from_slice(delta),
-            Pool::None => {
-                for ((gated, delta), slope) in gated.iter_mut().zip(delta).zip(slopes) {
-                    *gated = delta * slope;
+    gated.par_chunks_mut(units).zip(delta.par_chunks(outputs)).enumerate().for_each(
+        |(index, (gated, delta))| {
+            let per_image = gate.slopes.len() / batch;
+            let slopes = &gate.slopes[index * per_image..][..per_image];
+            match spec.pool {
+                Pool::None if slopes.is_empty() => gated.copy_from_slice(delta),
+                Pool::None => {
+                    for ((gated, delta), slope) in gated.iter_mut().zip(delta).zip(slopes) {
+                        *gated = delta * slope;
+                    }
                 }
+                Pool::Max => {
+                    unpool_max(spec, &gate.winners[index * outputs..][..outputs], slopes, delta, gated)
+                }
+                Pool::Average => unpool_average(spec, slopes, delta, gated),
             }
-            Pool::Max => unpool_max(spec, &gate.winners[index * outputs..][..outputs], slopes, delta, gated),
-            Pool::Average => unpool_average(spec, slopes, delta, gated),
-        }
-    });
+        },
+    );
     tensor(gated, batch, units)
 }
 
@@ -89,9 +93,8 @@ pub(crate) fn parameter_gradient(spec: &ConvSpec, x: &Operand, gated: &Operand) 
         .for_each(|((partial, images), errors)| {
             let (weight, bias) = partial.split_at_mut(channels * fan_in);
             let group = geometry.group(batch).min(chunk);
-            let groups = images
-                .chunks(group * spec.input_units())
-                .zip(errors.chunks(group * spec.convolved_units()));
+            let groups =
+                images.chunks(group * spec.input_units()).zip(errors.chunks(group * spec.convolved_units()));
             for (index, (images, errors)) in groups.enumerate() {
                 group_parameter_gradient(spec, &geometry, images, errors, weight, index > 0);
                 add_bias_gradient(errors, geometry.positions(), bias);

@@ -8,7 +8,7 @@ mod pointwise;
 mod product;
 mod scratch;
 
-use burn::backend::{Backend, BackendTypes, Flex};
+use burn::backend::{BackendTypes, Flex};
 use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::spec::{ConvSpec, Pool};

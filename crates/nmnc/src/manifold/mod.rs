@@ -89,7 +89,7 @@ pub struct Fit {
 pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream: &mut Stream) -> Result<Fit> {
     check(dimension, method)?;
     let [samples, units] = activity.dims();
-    let centered = activity.clone() - activity.mean_dim(0);
+    let centered = activity.clone() - activity.clone().mean_dim(0);
     let freedom = samples.saturating_sub(1).max(1) as f64;
     let total_variance: f64 = centered.clone().powi_scalar(2).sum().into_scalar::<f64>() / freedom;
     if !total_variance.is_finite() {
