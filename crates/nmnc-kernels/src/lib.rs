@@ -1,1 +1,142 @@
-//! Fused stage kernels.
+//! The stage kernels of nmnc: convolution, activation and pooling in one pass, the local error gate, and the
+//! two products every credit-assignment rule is made of.
+//!
+//! All activities are matrices `[batch, units]`; a convolutional stage reads a row as an image in
+//! `channel, row, column` order. With `⋆` the cross-correlation, `P` the pooling and `φ` the activation, a
+//! stage computes
+//!
+//! ```text
+//! z = W ⋆ x + b          [batch, c_out·h_c·w_c]   convolution (no kernel flip) and bias
+//! y = P(φ(z))            [batch, c_out·h_o·w_o]   activity
+//! ε = φ'(z) ⊙ Pᵀδ        [batch, c_out·h_c·w_c]   gated error, for an error δ at y
+//! ∂W = Σₙ εₙ ⋆ xₙ         [c_out, c_in·k·k]        parameter gradient, summed over the batch
+//! ∂b = Σₙ Σ_positions εₙ  [1, c_out]
+//! ∂x = Wᵀ ⋆ ε            [batch, c_in·h·w]        input gradient (transposed convolution)
+//! ```
+//!
+//! Each function has two implementations: [`composed`], made of tensor operations, which runs on every
+//! device and float type, and a hand-written single-precision one for the processor. Which of them runs
+//! follows from the operands and shows only in time and rounding.
+//!
+//! On the processor every result is bit-identical on any number of threads: images are independent, and sums
+//! over images are taken over chunks that depend on the batch size alone, added in a fixed order.
+#![warn(missing_docs)]
+
+pub mod composed;
+mod cpu;
+mod gate;
+mod spec;
+
+use burn::tensor::Tensor;
+
+pub use composed::{activate, slope};
+pub use gate::ConvGate;
+pub use spec::{Activation, ConvSpec, Pool};
+
+use gate::Route;
+
+/// The activity of a stage and the gate for errors at it.
+///
+/// `x` is `[batch, c_in·h·w]`, `weight` `[c_out, c_in·k·k]`, `bias` `[1, c_out]`; the activity is
+/// `[batch, c_out·h_o·w_o]`.
+///
+/// # Panics
+/// If a shape does not fit the spec.
+pub fn conv_forward(
+    spec: &ConvSpec,
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Tensor<2>,
+) -> (Tensor<2>, ConvGate) {
+    check_forward(spec, &x, &weight, &bias);
+    match cpu::operands([&x, &weight, &bias]) {
+        Some([x, weight, bias]) if cpu::takes(spec) => {
+            let (output, gate) = cpu::forward(spec, &x, &weight, &bias);
+            (output, ConvGate(Route::Cpu(gate)))
+        }
+        _ => composed::conv_forward(spec, x, weight, bias),
+    }
+}
+
+/// The activity of a stage alone, bit-identical to that of [`conv_forward`]: for perturbed passes, which
+/// carry no error back.
+///
+/// # Panics
+/// If a shape does not fit the spec.
+pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
+    check_forward(spec, &x, &weight, &bias);
+    match cpu::operands([&x, &weight, &bias]) {
+        Some([x, weight, bias]) if cpu::takes(spec) => cpu::activity(spec, &x, &weight, &bias),
+        _ => composed::conv_activity(spec, x, weight, bias),
+    }
+}
+
+/// The error at the pre-activation, `[batch, c_out·h_c·w_c]`, for an error `delta` at the stage's output,
+/// `[batch, c_out·h_o·w_o]`: un-pooled, then multiplied by the slope.
+///
+/// # Panics
+/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> Tensor<2> {
+    check_columns("error", &delta, spec.output_units());
+    match (&gate.0, cpu::operands([&delta])) {
+        (Route::Cpu(gate), Some([delta])) => cpu::gated_error(spec, gate, &delta),
+        _ => composed::conv_gated_error(spec, gate, delta),
+    }
+}
+
+/// The gradients of weight `[c_out, c_in·k·k]` and bias `[1, c_out]`, summed over the batch, for input `x`
+/// and a gated error as [`conv_gated_error`] gives it.
+///
+/// # Panics
+/// If a shape does not fit the spec.
+pub fn conv_parameter_gradient(spec: &ConvSpec, x: Tensor<2>, gated: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    check_columns("input", &x, spec.input_units());
+    check_columns("gated error", &gated, spec.convolved_units());
+    assert_eq!(x.dims()[0], gated.dims()[0], "input and gated error have different batch sizes");
+    match cpu::operands([&x, &gated]) {
+        Some([x, gated]) => cpu::parameter_gradient(spec, &x, &gated),
+        None => composed::conv_parameter_gradient(spec, x, gated),
+    }
+}
+
+/// The error at the stage's input, `[batch, c_in·h·w]`, for a gated error and a weight `[c_out, c_in·k·k]`.
+///
+/// # Panics
+/// If a shape does not fit the spec.
+pub fn conv_input_gradient(spec: &ConvSpec, weight: Tensor<2>, gated: Tensor<2>) -> Tensor<2> {
+    check_weight(spec, &weight);
+    check_columns("gated error", &gated, spec.convolved_units());
+    match cpu::operands([&weight, &gated]) {
+        Some([weight, gated]) => cpu::input_gradient(spec, &weight, &gated),
+        None => composed::conv_input_gradient(spec, weight, gated),
+    }
+}
+
+/// The product `a b` of `[m, k]` and `[k, n]`.
+///
+/// On the processor in single precision the blocks given to threads depend on the shapes alone, so the bits
+/// do not depend on how many threads there are; transposed operands are read in place.
+///
+/// # Panics
+/// If the inner sizes differ.
+pub fn matmul(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    assert_eq!(a.dims()[1], b.dims()[0], "inner sizes of a product differ");
+    match cpu::strided_operands([&a, &b]) {
+        Some([a, b]) => cpu::matmul(&a, &b),
+        None => a.matmul(b),
+    }
+}
+
+fn check_forward(spec: &ConvSpec, x: &Tensor<2>, weight: &Tensor<2>, bias: &Tensor<2>) {
+    check_columns("input", x, spec.input_units());
+    check_weight(spec, weight);
+    assert_eq!(bias.dims(), [1, spec.channels], "bias shape");
+}
+
+fn check_weight(spec: &ConvSpec, weight: &Tensor<2>) {
+    assert_eq!(weight.dims(), [spec.channels, spec.fan_in()], "weight shape");
+}
+
+fn check_columns(what: &str, tensor: &Tensor<2>, units: usize) {
+    assert_eq!(tensor.dims()[1], units, "units of the {what}");
+}

@@ -1,0 +1,59 @@
+//! The hand-written single-precision path: patches gathered per group of images, one blocked product for
+//! the group, and bias, activation and pooling applied while its result is still in cache.
+
+mod backward;
+mod columns;
+mod forward;
+mod pointwise;
+mod product;
+mod scratch;
+
+use burn::backend::{BackendTypes, Flex};
+use burn::tensor::{DType, Tensor, TensorData};
+
+use crate::spec::{ConvSpec, Pool};
+
+pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
+pub(crate) use forward::{CpuGate, activity, forward};
+pub(crate) use product::matmul;
+
+/// A single-precision tensor in the processor's memory.
+pub(crate) type Operand = <Flex as BackendTypes>::FloatTensorPrimitive;
+
+/// The operands as contiguous processor tensors, or `None` if one is elsewhere or of another float type.
+pub(crate) fn operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Option<[Operand; N]> {
+    strided_operands(tensors).map(|operands| operands.map(|operand| operand.to_contiguous()))
+}
+
+/// As [`operands`], keeping any strides.
+pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Option<[Operand; N]> {
+    let mut found = Vec::with_capacity(N);
+    for tensor in tensors {
+        if tensor.dtype() != DType::F32 {
+            return None;
+        }
+        found.push(tensor.clone().try_into_primitive::<Flex>().ok()?);
+    }
+    found.try_into().ok()
+}
+
+/// Whether the fused forward pass covers the spec: winners are stored as 16-bit offsets into the window.
+pub(crate) fn takes(spec: &ConvSpec) -> bool {
+    spec.pool != Pool::Max || spec.pool_size <= 256
+}
+
+/// The values of a contiguous operand.
+fn values(operand: &Operand) -> &[f32] {
+    operand.as_slice().expect("operands are made contiguous")
+}
+
+/// A `[rows, columns]` tensor that takes over a buffer.
+fn tensor(values: Vec<f32>, rows: usize, columns: usize) -> Tensor<2> {
+    let data = TensorData::new(values, [rows, columns]);
+    Tensor::from_primitive::<Flex>(Operand::from_data(data))
+}
+
+/// Rows of an operand.
+fn rows(operand: &Operand) -> usize {
+    operand.layout().shape()[0]
+}

@@ -1,0 +1,110 @@
+//! Activations and slopes of single values.
+
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+use crate::spec::Activation;
+
+/// A nonlinearity known at compile time, so that loops over it contain no branch.
+pub(super) trait Pointwise: Sync {
+    /// Whether `φ` never decreases: pooling may then pick winners before activating.
+    const INCREASING: bool;
+    /// `φ(z)`.
+    fn value(z: f32) -> f32;
+    /// `φ(z)` and `φ'(z)`.
+    fn both(z: f32) -> (f32, f32);
+}
+
+pub(super) struct Identity;
+pub(super) struct Relu;
+pub(super) struct Tanh;
+pub(super) struct Gelu;
+
+impl Pointwise for Identity {
+    const INCREASING: bool = true;
+
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        z
+    }
+
+    #[inline(always)]
+    fn both(z: f32) -> (f32, f32) {
+        (z, 1.0)
+    }
+}
+
+impl Pointwise for Relu {
+    const INCREASING: bool = true;
+
+    // Written so that a NaN goes through, as it does elsewhere: a diverged network should look like one.
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        if z <= 0.0 { 0.0 } else { z }
+    }
+
+    #[inline(always)]
+    fn both(z: f32) -> (f32, f32) {
+        (Self::value(z), if z > 0.0 { 1.0 } else { 0.0 })
+    }
+}
+
+impl Pointwise for Tanh {
+    const INCREASING: bool = true;
+
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        z.tanh()
+    }
+
+    #[inline(always)]
+    fn both(z: f32) -> (f32, f32) {
+        let t = z.tanh();
+        (t, 1.0 - t * t)
+    }
+}
+
+impl Pointwise for Gelu {
+    const INCREASING: bool = false;
+
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        0.5 * z * (1.0 + libm::erff(z * FRAC_1_SQRT_2))
+    }
+
+    #[inline(always)]
+    fn both(z: f32) -> (f32, f32) {
+        let distribution = 0.5 * (1.0 + libm::erff(z * FRAC_1_SQRT_2));
+        let density = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (-0.5 * z * z).exp();
+        (z * distribution, distribution + z * density)
+    }
+}
+
+/// Runs a generic body with the type of an activation.
+macro_rules! with_activation {
+    ($kind:expr, $name:ident => $body:expr) => {
+        match $kind {
+            $crate::spec::Activation::Identity => {
+                type $name = $crate::cpu::pointwise::Identity;
+                $body
+            }
+            $crate::spec::Activation::Relu => {
+                type $name = $crate::cpu::pointwise::Relu;
+                $body
+            }
+            $crate::spec::Activation::Tanh => {
+                type $name = $crate::cpu::pointwise::Tanh;
+                $body
+            }
+            $crate::spec::Activation::Gelu => {
+                type $name = $crate::cpu::pointwise::Gelu;
+                $body
+            }
+        }
+    };
+}
+pub(super) use with_activation;
+
+/// Whether the slope is 1 everywhere.
+pub(super) fn is_identity(kind: Activation) -> bool {
+    kind == Activation::Identity
+}

@@ -1,0 +1,155 @@
+//! Single-threaded blocked products, and a matrix product split over threads in fixed blocks.
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::{Operand, tensor};
+
+/// A matrix read in place: entry `(i, j)` is `values[i * row + j * column]`.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row: isize,
+    column: isize,
+}
+
+impl<'a> View<'a> {
+    /// A row-major matrix whose rows start `pitch` values apart.
+    pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, pitch: usize) -> Self {
+        Self::strided(values, [rows, columns], [pitch as isize, 1])
+    }
+
+    fn strided(values: &'a [f32], [rows, columns]: [usize; 2], [row, column]: [isize; 2]) -> Self {
+        assert!(row >= 0 && column >= 0, "views run forward");
+        if rows > 0 && columns > 0 {
+            let last = (rows - 1) * row as usize + (columns - 1) * column as usize;
+            assert!(last < values.len(), "view exceeds its values");
+        }
+        Self { values, rows, columns, row, column }
+    }
+
+    /// The transpose, without moving anything.
+    pub(super) fn t(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, row: self.column, column: self.row, ..self }
+    }
+
+    fn slice_rows(self, start: usize, rows: usize) -> Self {
+        let values = &self.values[start * self.row as usize..];
+        Self { values, rows, ..self }
+    }
+
+    fn slice_columns(self, start: usize, columns: usize) -> Self {
+        self.t().slice_rows(start, columns).t()
+    }
+}
+
+/// `out = a b`, or `out += a b`, on the calling thread. `out` is row-major with rows `pitch` apart.
+pub(super) fn multiply(out: &mut [f32], pitch: usize, a: View<'_>, b: View<'_>, accumulate: bool) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert_eq!(k, b.rows, "inner sizes of a product differ");
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(n <= pitch && (m - 1) * pitch + n <= out.len(), "product exceeds its output");
+    // SAFETY: `View::strided` and `slice_rows` keep every entry of `a` and `b` inside their slices, the
+    // assertion above does so for `out`, and `out` is borrowed mutably so nothing aliases it.
+    unsafe { raw_multiply(out.as_mut_ptr(), pitch, a, b, accumulate) }
+}
+
+/// # Safety
+/// `out` must be valid for writing `a.rows` rows of `b.columns` values each, `pitch` apart, and no other
+/// reference to those values may be live; with `accumulate` they must be initialized. The inner sizes must
+/// agree.
+unsafe fn raw_multiply(out: *mut f32, pitch: usize, a: View<'_>, b: View<'_>, accumulate: bool) {
+    // SAFETY: the caller vouches for `out`; views hold only entries inside their slices.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.columns,
+            a.columns,
+            out,
+            1,
+            pitch as isize,
+            accumulate,
+            a.values.as_ptr(),
+            a.column,
+            a.row,
+            b.values.as_ptr(),
+            b.column,
+            b.row,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+/// A pointer the blocks of one product share; each writes its own part.
+#[derive(Clone, Copy)]
+struct Shared(*mut f32);
+
+// SAFETY: the blocks of `matmul` write disjoint parts of the buffer behind the pointer, and it outlives them.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    // A method, so that closures capture the wrapper and not the bare pointer in it.
+    fn at(self, offset: usize) -> *mut f32 {
+        self.0.wrapping_add(offset)
+    }
+}
+
+/// `a b` for matrices of any strides, split into row or column blocks chosen from the shapes.
+pub(crate) fn matmul(a: &Operand, b: &Operand) -> Tensor<2> {
+    let (a, b) = (contiguous_unless_forward(a), contiguous_unless_forward(b));
+    let (a, b) = (view(&a), view(&b));
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    let mut out = vec![0.0_f32; m * n];
+    let shared = Shared(out.as_mut_ptr());
+    let by_rows = m >= n;
+    let (block, count) = blocks(m.max(n), m * n * k);
+    (0..count).into_par_iter().for_each(|index| {
+        let start = index * block;
+        let length = block.min(m.max(n) - start);
+        let (offset, a, b) = if by_rows {
+            (start * n, a.slice_rows(start, length), b)
+        } else {
+            (start, a, b.slice_columns(start, length))
+        };
+        // SAFETY: blocks are disjoint ranges of rows (or columns) of the `[m, n]` buffer that `out` keeps
+        // alive until the loop is over.
+        unsafe { raw_multiply(shared.at(offset), n, a, b, false) }
+    });
+    tensor(out, m, n)
+}
+
+/// Block length and number of blocks for a side: one block for small products, else up to sixteen, each a
+/// multiple of the widest register tile so that no block but the last has a ragged edge.
+fn blocks(side: usize, work: usize) -> (usize, usize) {
+    if work < 1 << 20 || side < 96 {
+        return (side.max(1), usize::from(side > 0));
+    }
+    let block = side.div_ceil(16).next_multiple_of(48).min(side);
+    (block, side.div_ceil(block))
+}
+
+fn contiguous_unless_forward(operand: &Operand) -> Operand {
+    if operand.layout().strides().iter().all(|stride| *stride >= 0) {
+        operand.clone()
+    } else {
+        operand.to_contiguous()
+    }
+}
+
+fn view(operand: &Operand) -> View<'_> {
+    let layout = operand.layout();
+    let (shape, strides) = (layout.shape(), layout.strides());
+    let values = &operand.storage::<f32>()[layout.start_offset()..];
+    View::strided(values, [shape[0], shape[1]], [strides[0], strides[1]])
+}
