@@ -1,0 +1,221 @@
+//! The configuration of a run: reading, overriding, checking, spelling out.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::loss::Loss;
+use super::optimizer::OptimizerConfig;
+use super::schedule::ScheduleConfig;
+use crate::config_text::explain_message;
+use crate::credit::CreditConfig;
+use crate::data::DataConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::NetworkConfig;
+use crate::seed::Seed;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The one seed.
+    #[serde(default = "seed_zero")]
+    pub seed: Seed,
+    /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
+    #[serde(default = "flex")]
+    pub device: String,
+    /// The data.
+    #[serde(default)]
+    pub data: DataConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// The credit rule.
+    pub credit: CreditConfig,
+    /// Training.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// What is measured on the way.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
+    /// What is kept on the way.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+}
+
+fn seed_zero() -> Seed {
+    Seed(0)
+}
+fn flex() -> String {
+    "flex".to_owned()
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training split.
+    pub epochs: u64,
+    /// Examples a batch; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// The loss.
+    pub loss: Loss,
+    /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    pub schedule: ScheduleConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch: 128,
+            loss: Loss::CrossEntropy,
+            clip_norm: None,
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+        }
+    }
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Training steps between records of loss and accuracy.
+    pub interval: u64,
+    /// Training steps between measurements against backprop; 0 turns them off.
+    pub alignment_interval: u64,
+    /// Dimension of the manifold whose captured energy is measured, for every rule alike.
+    pub dimension: usize,
+    /// Training examples whose activity defines that manifold.
+    pub samples: usize,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { interval: 50, alignment_interval: 100, dimension: 64, samples: 1024 }
+    }
+}
+
+/// `[checkpoint]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// Training steps between checkpoints; 0 keeps one at the end of each epoch. The end of a run is always kept.
+    pub interval: u64,
+    /// How many of the latest to keep.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { interval: 0, keep: 2 }
+    }
+}
+
+impl Config {
+    /// Reads the TOML file at `path` and applies `overrides` such as `train.epochs=5`.
+    ///
+    /// # Errors
+    /// Unreadable file, bad TOML (with its line), unknown or impossible settings (with their key).
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
+                .mend("`nmnc config presets` prints configurations to start from"),
+            _ => Error::io(path, "read", e),
+        })?;
+        Self::parse(&text, &path.display().to_string(), overrides)
+    }
+
+    /// Parses TOML `text` that came from `origin` and applies `overrides`.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            explain_message(e.message(), &format!("{origin}:{line}"))
+        })?;
+        for setting in overrides {
+            set(&mut table, setting)?;
+        }
+        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
+            let path = e.path().to_string();
+            let unknown = e.inner().message().starts_with("unknown field");
+            // For an unknown key the path ends in the key itself, which the message names anyway.
+            let place = match path.rsplit_once('.') {
+                Some((parent, _)) if unknown => parent,
+                _ if unknown || path == "." => "",
+                _ => &path,
+            };
+            explain_message(e.inner().message(), place).within(origin)
+        })?;
+        config.resolve().map_err(|e| e.within(origin))
+    }
+
+    /// The same with every default and preset spelled out: what a run folder keeps.
+    ///
+    /// # Errors
+    /// The first setting that is unknown, out of range or contradictory.
+    pub fn resolve(&self) -> Result<Self> {
+        let resolved = Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
+        let positive = [
+            ("train.epochs", self.train.epochs),
+            ("train.batch", self.train.batch as u64),
+            ("metrics.interval", self.metrics.interval),
+            ("metrics.dimension", self.metrics.dimension as u64),
+            ("checkpoint.keep", self.checkpoint.keep as u64),
+        ];
+        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::config(key, "must be at least 1"));
+        }
+        if self.metrics.samples < 2 {
+            return Err(Error::config("metrics.samples", "needs at least 2 examples"));
+        }
+        if let Some(norm) = self.train.clip_norm
+            && !(norm > 0.0 && norm.is_finite())
+        {
+            return Err(Error::config("train.clip_norm", format!("{norm} is not a positive number")));
+        }
+        self.train.optimizer.check()?;
+        self.train.schedule.check()?;
+        Ok(resolved)
+    }
+
+    /// TOML text of the configuration.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a configuration is representable in TOML")
+    }
+
+    /// SHA-256 of [`Config::to_toml`], in hexadecimal: two runs with the same value are the same run.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(self.to_toml()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
+fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
+    let malformed = || Error::config(format!("--set {setting}"), "is not of the form key=value").mend("for example --set train.epochs=5");
+    let (key, text) = setting.split_once('=').ok_or_else(malformed)?;
+    let value = match format!("value = {text}").parse::<toml::Table>() {
+        Ok(mut parsed) => parsed.remove("value").ok_or_else(malformed)?,
+        Err(_) => toml::Value::String(text.trim().to_owned()),
+    };
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(malformed)?;
+    let mut inner = table;
+    for part in parts {
+        let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        inner = entry.as_table_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("--set {setting}"), format!("`{part}` is a value, not a table"))
+        })?;
+    }
+    inner.insert(last.to_owned(), value);
+    Ok(())
+}
