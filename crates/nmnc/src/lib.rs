@@ -7,6 +7,7 @@
 pub mod data;
 pub mod error;
 pub mod records;
+pub mod report;
 pub mod seed;
 
 pub use error::{Error, ErrorKind, Result};
