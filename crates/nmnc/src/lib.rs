@@ -14,6 +14,7 @@ pub mod manifold;
 pub mod net;
 pub mod noise;
 pub mod records;
+pub mod report;
 pub mod seed;
 pub mod state;
 

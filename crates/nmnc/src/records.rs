@@ -3,7 +3,11 @@
 //! A run folder holds `config.toml` (resolved), `metrics.jsonl` and `metrics.csv` (one [`Record`] a line), `checkpoints/`
 //! and, once the run has ended, `summary.json` (a [`Summary`]).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+mod run;
+
+pub use run::RunRecords;
 
 /// Metrics of one stage at one training step, against the exact gradient of backprop (BP).
 ///
@@ -19,12 +23,14 @@ pub struct StageRecord {
     /// Mean angle in degrees between the error signal and BP's, per example, averaged over the batch.
     pub angle_degrees: f64,
     /// Frobenius norm of the batch's error signals over BP's.
+    #[serde(deserialize_with = "nan_if_null")]
     pub norm_ratio: f64,
     /// Cosine between the weight gradient and BP's.
     pub weight_cosine: f64,
     /// The same as an angle in degrees.
     pub weight_angle_degrees: f64,
     /// Norm of the weight gradient over BP's.
+    #[serde(deserialize_with = "nan_if_null")]
     pub weight_norm_ratio: f64,
     /// Manifold dimension d in use, if the rule has a manifold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +47,7 @@ pub struct StageRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Mean loss per example.
+    #[serde(deserialize_with = "nan_if_null")]
     pub loss: f64,
     /// Fraction of examples whose largest output is the label's.
     pub accuracy: f64,
@@ -60,6 +67,7 @@ pub struct Record {
     /// Seconds of training so far (over all resumed parts, evaluation and metrics left out).
     pub seconds: f64,
     /// Training images per second since the previous record.
+    #[serde(deserialize_with = "nan_if_null")]
     pub images_per_second: f64,
     /// Mean over the training batches since the previous record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,4 +129,9 @@ pub struct Summary {
     pub command: String,
     /// SHA-256 of the resolved configuration.
     pub config_sha256: String,
+}
+
+/// JSON has no NaN and no infinity; they are written as null, by a run that diverges.
+fn nan_if_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

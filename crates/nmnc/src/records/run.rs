@@ -1,0 +1,199 @@
+//! Reading a run folder back, finished or not.
+
+use std::fs;
+use std::io::ErrorKind as IoKind;
+use std::path::{Path, PathBuf};
+
+use super::{Record, Status, Summary};
+use crate::error::{Error, Result};
+
+/// Everything a run folder says about a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRecords {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// `config.toml`, word for word.
+    pub config_text: String,
+    /// Name of the credit rule.
+    pub rule: String,
+    /// The seed.
+    pub seed: u64,
+    /// The lines of `metrics.jsonl` in order of step.
+    pub records: Vec<Record>,
+    /// `summary.json`; none while the run has not ended.
+    pub summary: Option<Summary>,
+}
+
+impl RunRecords {
+    /// Reads a run folder. A run may still be in progress: a missing `metrics.jsonl`, a half-written last line and a
+    /// missing `summary.json` are no errors.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let config_path = folder.join("config.toml");
+        let Some(config) = read_if_present(&config_path)? else {
+            return Err(Error::checkpoint(folder.display(), "not a run folder (it has no config.toml)")
+                .mend("give the folder that a training run wrote"));
+        };
+        let config_text = String::from_utf8(config)
+            .map_err(|e| Error::checkpoint(config_path.display(), "not UTF-8 text").caused_by(e))?;
+        let metrics_path = folder.join("metrics.jsonl");
+        let records = match read_if_present(&metrics_path)? {
+            Some(bytes) => parse_records(&bytes, &metrics_path)?,
+            None => Vec::new(),
+        };
+        let summary_path = folder.join("summary.json");
+        let summary: Option<Summary> = match read_if_present(&summary_path)? {
+            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|e| {
+                Error::checkpoint(format!("{}:{}", summary_path.display(), e.line()), &e).caused_by(e)
+            })?),
+            None => None,
+        };
+        let (rule, seed) = match &summary {
+            Some(summary) => (summary.rule.clone(), summary.seed),
+            None => rule_and_seed(&config_text).map_err(|e| e.within(config_path.display()))?,
+        };
+        Ok(Self { folder: folder.to_owned(), config_text, rule, seed, records, summary })
+    }
+
+    /// How the run ended; none while it has not.
+    pub fn status(&self) -> Option<Status> {
+        self.summary.as_ref().map(|s| s.status)
+    }
+}
+
+fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == IoKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(path, "read", e)),
+    }
+}
+
+/// One record a line. A line repeated for the same step (a run resumed from an older checkpoint) replaces the first.
+fn parse_records(bytes: &[u8], path: &Path) -> Result<Vec<Record>> {
+    let mut records: Vec<Record> = Vec::new();
+    for (index, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice::<Record>(line) {
+            Ok(record) => {
+                // Resuming goes back to the checkpoint's step, so what follows that step is void.
+                records.retain(|earlier| earlier.step < record.step);
+                records.push(record);
+            }
+            // Only the last line can lack its newline: the run is writing it, or was stopped while it did.
+            Err(_) if !line.ends_with(b"\n") => {}
+            Err(e) => {
+                // serde_json counts lines within this one line; only its column says something.
+                let text = e.to_string();
+                let problem = text.split(" at line ").next().unwrap_or(&text);
+                return Err(Error::checkpoint(
+                    format!("{}:{}", path.display(), index + 1),
+                    format!("not a metrics record: {problem} (column {})", e.column()),
+                )
+                .mend("remove the line, or the run folder if there are more")
+                .caused_by(e));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// The rule and the seed of a run without a summary, from its configuration: `rule` as a name or as a section with a
+/// name, `seed` at the top or in a section.
+fn rule_and_seed(config: &str) -> Result<(String, u64)> {
+    let table: toml::Table =
+        config.parse().map_err(|e: toml::de::Error| Error::checkpoint("", e.message()).caused_by(e))?;
+    let rule = match table.get("rule") {
+        Some(toml::Value::String(name)) => Some(name.clone()),
+        Some(toml::Value::Table(section)) => ["preset", "name", "kind"]
+            .iter()
+            .find_map(|key| section.get(*key).and_then(|v| v.as_str()).map(str::to_owned)),
+        _ => None,
+    };
+    let seed = std::iter::once(&table)
+        .chain(table.values().filter_map(toml::Value::as_table))
+        .find_map(|section| section.get("seed").and_then(toml::Value::as_integer));
+    match (rule, seed) {
+        (Some(rule), Some(seed)) => Ok((rule, seed as u64)),
+        (None, _) => Err(Error::checkpoint("rule", "missing")),
+        (_, None) => Err(Error::checkpoint("seed", "missing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Score;
+
+    fn line(step: u64) -> String {
+        let record = Record {
+            step,
+            epoch: step as f64 / 10.0,
+            probes: 0,
+            learning_rate: 0.1,
+            seconds: 1.0,
+            images_per_second: 10.0,
+            train: Some(Score { loss: 1.5, accuracy: 0.5 }),
+            test: None,
+            stages: Vec::new(),
+        };
+        serde_json::to_string(&record).unwrap()
+    }
+
+    fn folder(config: &str, metrics: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("config.toml"), config).unwrap();
+        fs::write(folder.path().join("metrics.jsonl"), metrics).unwrap();
+        folder
+    }
+
+    const CONFIG: &str = "rule = \"nmnc\"\n[train]\nseed = 3\n";
+
+    #[test]
+    fn a_half_written_last_line_is_ignored() {
+        let whole = line(1);
+        let metrics = format!("{whole}\n{}", &line(2)[..40]);
+        let run = RunRecords::read(folder(CONFIG, &metrics).path()).unwrap();
+        assert_eq!((run.rule.as_str(), run.seed, run.records.len()), ("nmnc", 3, 1));
+        assert_eq!(run.status(), None);
+        let run = RunRecords::read(folder(CONFIG, &format!("{whole}\n{}", line(2))).path()).unwrap();
+        assert_eq!(run.records.len(), 2);
+    }
+
+    #[test]
+    fn a_bad_line_is_one_error_with_its_line_number() {
+        let folder = folder(CONFIG, &format!("{}\n{{\"step\": 2}}\n{}\n", line(1), line(3)));
+        let error = RunRecords::read(folder.path()).unwrap_err().to_string();
+        let expected = format!(
+            "{}:2: not a metrics record: missing field `epoch` (column 11); remove the line, or the run folder if \
+             there are more",
+            folder.path().join("metrics.jsonl").display()
+        );
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn steps_repeated_after_a_resume_replace_the_old_ones() {
+        let metrics = [1, 2, 3, 2, 3, 4].map(line).join("\n");
+        let run = RunRecords::read(folder(CONFIG, &metrics).path()).unwrap();
+        assert_eq!(run.records.iter().map(|r| r.step).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_loss_that_was_not_finite_reads_as_nan() {
+        let metrics = line(1).replace("\"loss\":1.5", "\"loss\":null");
+        let run = RunRecords::read(folder(CONFIG, &metrics).path()).unwrap();
+        assert!(run.records[0].train.unwrap().loss.is_nan());
+    }
+
+    #[test]
+    fn a_folder_without_a_configuration_is_no_run_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunRecords::read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with(
+            "not a run folder (it has no config.toml); give the folder that a training run wrote"
+        ));
+    }
+}

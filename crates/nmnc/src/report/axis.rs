@@ -1,0 +1,160 @@
+//! Axes with round ticks.
+
+use super::text::{count_tick, fixed, significant};
+
+/// How an axis writes its ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// Decimal numbers.
+    Decimal,
+    /// Counts with k, M and G.
+    Count,
+}
+
+/// An axis from its first to its last tick.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// What the axis shows, with its unit.
+    pub label: String,
+    /// The ticks in rising order; the first and the last bound the axis.
+    pub ticks: Vec<f64>,
+    logarithmic: bool,
+    writing: Writing,
+    decimals: usize,
+}
+
+impl Axis {
+    /// A linear axis over at least `low..=high` with three to `most` ticks (`most` at least 5).
+    pub fn linear(label: impl Into<String>, writing: Writing, low: f64, high: f64, most: usize) -> Self {
+        let (ticks, decimals) = linear_ticks(low, high, most);
+        Self { label: label.into(), ticks, logarithmic: false, writing, decimals }
+    }
+
+    /// A logarithmic axis over at least `low..=high`, both above 0.
+    pub fn logarithmic(label: impl Into<String>, writing: Writing, low: f64, high: f64) -> Self {
+        let (ticks, decimals) = logarithmic_ticks(low, high);
+        Self { label: label.into(), ticks, logarithmic: true, writing, decimals }
+    }
+
+    /// Where `value` lies from the first tick (0) to the last (1), unbounded.
+    pub fn fraction(&self, value: f64) -> f64 {
+        let (first, last) = (self.ticks[0], self.ticks[self.ticks.len() - 1]);
+        if self.logarithmic {
+            (value.max(f64::MIN_POSITIVE) / first).ln() / (last / first).ln()
+        } else {
+            (value - first) / (last - first)
+        }
+    }
+
+    /// A tick's text.
+    pub fn text(&self, tick: f64) -> String {
+        match (self.writing, self.logarithmic) {
+            (Writing::Count, _) => count_tick(tick),
+            (Writing::Decimal, false) => fixed(tick, self.decimals),
+            // Ticks of a short logarithmic axis are spaced evenly and need common decimals.
+            (Writing::Decimal, true) if self.decimals > 0 => fixed(tick, self.decimals),
+            (Writing::Decimal, true) => significant(tick, 1),
+        }
+    }
+}
+
+/// Ticks at multiples of 1, 2, 2.5 or 5 times a power of ten, with the decimals they need.
+fn linear_ticks(low: f64, high: f64, most: usize) -> (Vec<f64>, usize) {
+    let (mut low, mut high) = (low.min(high), low.max(high));
+    // Equal or nearly equal ends would ask for steps below the precision of the numbers.
+    if high - low <= 1e-9 * low.abs().max(high.abs()) {
+        let pad = if low == 0.0 { 0.5 } else { 0.1 * low.abs() };
+        (low, high) = (low - pad, high + pad);
+    }
+    let start = ((high - low) / most as f64).log10().floor() as i32;
+    for power in start..=start + 2 {
+        for mantissa in [1.0, 2.0, 2.5, 5.0] {
+            let step = mantissa * 10f64.powi(power);
+            // The slack keeps ends that are multiples but for rounding from gaining a tick.
+            let first = (low / step + 1e-9).floor();
+            let last = (high / step - 1e-9).ceil();
+            if last - first < most as f64 {
+                let ticks = (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect();
+                let decimals = -power + i32::from(mantissa == 2.5);
+                return (ticks, decimals.max(0) as usize);
+            }
+        }
+    }
+    unreachable!("a step of a hundred times the span over the ticks needs few ticks")
+}
+
+/// Ticks at 1, 2 and 5 times powers of ten, at powers of ten on long axes, evenly spaced on short ones.
+fn logarithmic_ticks(low: f64, high: f64) -> (Vec<f64>, usize) {
+    let (low, high) = (low.min(high).max(f64::MIN_POSITIVE), low.max(high).max(f64::MIN_POSITIVE));
+    let covering = |candidates: Vec<f64>| -> Vec<f64> {
+        let first = candidates.iter().rposition(|&c| c <= low * (1.0 + 1e-9)).unwrap_or(0);
+        let last = candidates.iter().position(|&c| c >= high * (1.0 - 1e-9)).unwrap_or(candidates.len() - 1);
+        candidates[first..=last.max(first)].to_vec()
+    };
+    let powers = (low.log10().floor() as i32 - 1)..=(high.log10().ceil() as i32 + 1);
+    let fine = powers.clone().flat_map(|p| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(p))).collect();
+    let ticks = covering(fine);
+    match ticks.len() {
+        0..=2 => return linear_ticks(low, high, 6),
+        3..=8 => return (ticks, 0),
+        _ => {}
+    }
+    for stride in 1.. {
+        let (from, to) = (*powers.start(), *powers.end());
+        let candidates =
+            (from.div_euclid(stride) * stride..=to + stride).step_by(stride as usize).map(|p| 10f64.powi(p));
+        let ticks = covering(candidates.collect());
+        if ticks.len() <= 8 {
+            return (ticks, 0);
+        }
+    }
+    unreachable!("some stride leaves few ticks")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn report_ticks_are_round() {
+        let texts = |axis: Axis| axis.ticks.iter().map(|&t| axis.text(t)).collect::<Vec<_>>();
+        let decimal = Writing::Decimal;
+        assert_eq!(
+            texts(Axis::linear("", decimal, 0.0, 0.93, 6)),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
+        );
+        assert_eq!(texts(Axis::linear("", decimal, -3.0, 61.8, 8)), ["−20", "0", "20", "40", "60", "80"]);
+        assert_eq!(
+            texts(Axis::logarithmic("", Writing::Count, 3e4, 2.4e6)),
+            ["20 k", "50 k", "100 k", "200 k", "500 k", "1 M", "2 M", "5 M"]
+        );
+        assert_eq!(texts(Axis::logarithmic("", decimal, 3e-6, 2.0)).first().unwrap(), "10⁻⁶");
+    }
+
+    proptest! {
+        #[test]
+        fn report_ticks_cover_any_range_in_three_to_eight(
+            a in -1e9f64..1e9, exponent in -9i32..9, size in 0f64..1.0, most in 5usize..=8,
+        ) {
+            let b = a + size * 10f64.powi(exponent);
+            let ticks = Axis::linear("", Writing::Decimal, a, b, most).ticks;
+            let slack = 1e-6 * (ticks[1] - ticks[0]);
+            prop_assert!((3..=most).contains(&ticks.len()), "{ticks:?}");
+            prop_assert!(ticks[0] <= a + slack && b <= ticks[ticks.len() - 1] + slack, "{a} {b} {ticks:?}");
+            prop_assert!(ticks.windows(2).all(|w| w[0] < w[1]));
+        }
+
+        #[test]
+        fn report_logarithmic_ticks_cover_any_range_in_three_to_eight(
+            low in -12f64..12.0, decades in 0f64..20.0,
+        ) {
+            let (a, b) = (10f64.powf(low), 10f64.powf(low + decades));
+            let axis = Axis::logarithmic("", Writing::Decimal, a, b);
+            prop_assert!((3..=8).contains(&axis.ticks.len()), "{a} {b} {:?}", axis.ticks);
+            prop_assert!(axis.ticks[0] > 0.0);
+            prop_assert!(axis.fraction(a) > -1e-6 && axis.fraction(b) < 1.0 + 1e-6, "{a} {b} {:?}", axis.ticks);
+            prop_assert!(axis.ticks.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! One panel of a figure as SVG.
+//!
+//! Coordinates are user units of the view box; the style sheet scales the panel and, on narrow screens, enlarges its
+//! text, so all room for text is reckoned at the larger size.
+
+use std::fmt::Write as _;
+
+use super::aggregate::Point;
+use super::axis::Axis;
+use super::labels::{Label, Placed, place};
+use super::text::escape;
+
+/// Size of a panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Two side by side fill a page.
+    Wide,
+    /// Three side by side fill a page.
+    Narrow,
+}
+
+/// Look of a rule in every panel: color, dashes and marker, each telling it apart alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style(pub usize);
+
+const COLORS: usize = 7;
+const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
+
+impl Style {
+    /// Class that sets the color.
+    pub fn class(self) -> String {
+        format!("c{}", self.0 % COLORS)
+    }
+
+    /// Dashes; shifted against the colors when these repeat.
+    pub fn dash(self) -> &'static str {
+        DASHES[(self.0 + self.0 / COLORS) % DASHES.len()]
+    }
+
+    /// The marker as SVG around a point.
+    pub fn marker(self, x: f64, y: f64) -> String {
+        let polygon = |corners: &[(f64, f64)]| {
+            let corners: Vec<_> =
+                corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
+            format!("<polygon class=\"marker\" points=\"{}\"/>", corners.join(" "))
+        };
+        match (self.0 + 2 * (self.0 / COLORS)) % COLORS {
+            0 => format!("<circle class=\"marker hollow\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"),
+            1 => format!("<circle class=\"marker\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>"),
+            2 => polygon(&[(-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)]),
+            3 => polygon(&[(0.0, -4.2), (4.0, 3.0), (-4.0, 3.0)]),
+            4 => polygon(&[(0.0, -4.4), (4.4, 0.0), (0.0, 4.4), (-4.4, 0.0)]),
+            5 => polygon(&[(0.0, 4.2), (4.0, -3.0), (-4.0, -3.0)]),
+            _ => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
+        }
+    }
+}
+
+/// How a line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A mean over complete runs.
+    Mean,
+    /// A single run that diverged.
+    Diverged,
+    /// A single run that has not ended.
+    Unfinished,
+}
+
+/// A curve.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its look.
+    pub style: Style,
+    /// The text at its end and in tooltips.
+    pub label: String,
+    /// Its points in order of x.
+    pub points: Vec<Point>,
+    /// Whether it is a mean or a single run, and how that ended.
+    pub end: End,
+}
+
+/// A horizontal line.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The look of the rule it belongs to; none for a neutral line.
+    pub style: Option<Style>,
+    /// The text at its right end.
+    pub label: String,
+    /// Its height.
+    pub y: f64,
+    /// Half the height of its band.
+    pub sem: Option<f64>,
+}
+
+/// A panel ready to be drawn.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// Size on the page.
+    pub size: Size,
+    /// Title, drawn if the panel is one of several of its kind, and a note beside it.
+    pub heading: Option<(String, String)>,
+    /// Title for readers who cannot see the panel.
+    pub title: String,
+    /// What the panel shows, in words.
+    pub description: String,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+    /// Curves.
+    pub lines: Vec<Line>,
+    /// Horizontal lines.
+    pub references: Vec<Reference>,
+}
+
+/// The rectangle that the axes span.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Left edge.
+    pub left: f64,
+    /// Right edge.
+    pub right: f64,
+    /// Upper edge.
+    pub top: f64,
+    /// Lower edge.
+    pub bottom: f64,
+}
+
+/// Width of a text at the size used on phones, from a generous mean width of a letter.
+pub fn text_width(text: &str) -> f64 {
+    text.chars().count() as f64 * 8.6
+}
+
+impl Panel {
+    /// The panel as an `<svg>` element whose ids end in `id`, unique on the page.
+    pub fn svg(&self, id: usize) -> String {
+        let (width, height) = match self.size {
+            Size::Wide => (480.0, 300.0),
+            Size::Narrow => (320.0, 236.0),
+        };
+        let labels = self.edge_labels();
+        let widest = labels.iter().map(|l| text_width(&l.text)).fold(0.0, f64::max);
+        let frame = Frame {
+            left: 54.0,
+            right: width - if widest > 0.0 { widest + 22.0 } else { 16.0 },
+            top: if self.heading.is_some() { 52.0 } else { 34.0 },
+            bottom: height - 50.0,
+        };
+        let mut out = String::new();
+        let class = if self.size == Size::Wide { "wide" } else { "narrow" };
+        let _ = write!(
+            out,
+            "<svg class=\"plot {class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-labelledby=\"t{id} d{id}\"><title id=\"t{id}\">{}</title><desc id=\"d{id}\">{}</desc>",
+            escape(&self.title),
+            escape(&self.description)
+        );
+        self.draw_axes(&mut out, frame, height);
+        for reference in &self.references {
+            self.draw_reference(&mut out, frame, reference);
+        }
+        for line in &self.lines {
+            self.draw_band(&mut out, frame, line);
+        }
+        for (index, line) in self.lines.iter().enumerate() {
+            self.draw_line(&mut out, frame, line, index);
+        }
+        let lines: Vec<Vec<(f64, f64)>> = self.lines.iter().map(|l| self.trace(frame, &l.points)).collect();
+        let inner = self.inner_labels(frame);
+        let levels: Vec<f64> = self.references.iter().map(|r| self.at(frame, 0.0, r.y).1).collect();
+        for label in place(frame, labels, inner, &lines, &levels, |y| self.at(frame, 0.0, y).1) {
+            draw_label(&mut out, &label);
+        }
+        out.push_str("</svg>");
+        out
+    }
+
+    /// User units of a point.
+    fn at(&self, frame: Frame, x: f64, y: f64) -> (f64, f64) {
+        (
+            frame.left + self.x.fraction(x) * (frame.right - frame.left),
+            frame.bottom - self.y.fraction(y).clamp(0.0, 1.0) * (frame.bottom - frame.top),
+        )
+    }
+
+    fn trace(&self, frame: Frame, points: &[Point]) -> Vec<(f64, f64)> {
+        points.iter().map(|p| self.at(frame, p.x, p.y)).collect()
+    }
+
+    /// Whether a line reaches the right edge, where its label then goes.
+    fn reaches_edge(&self, line: &Line) -> bool {
+        line.points.last().is_some_and(|p| self.x.fraction(p.x) > 0.93)
+    }
+
+    fn edge_labels(&self) -> Vec<Label> {
+        let lines =
+            self.lines.iter().filter(|l| l.end == End::Mean && self.reaches_edge(l)).filter_map(|l| {
+                let end = l.points.last()?;
+                Some(Label {
+                    text: l.label.clone(),
+                    style: Some(l.style),
+                    x: self.x.fraction(end.x),
+                    y: end.y,
+                })
+            });
+        let references =
+            self.references.iter().map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
+        // Wider labels would leave no room for the curves; the legend has them all.
+        let most = if self.size == Size::Wide { 125.0 } else { 70.0 };
+        lines.chain(references).filter(|l| text_width(&l.text) <= most).collect()
+    }
+
+    fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
+        let short = self.lines.iter().filter(|l| l.end == End::Mean && !self.reaches_edge(l));
+        short
+            .filter_map(|l| {
+                let end = l.points.last()?;
+                let label = Label { text: l.label.clone(), style: Some(l.style), x: end.x, y: end.y };
+                Some((label, self.at(frame, end.x, end.y)))
+            })
+            .collect()
+    }
+
+    fn draw_axes(&self, out: &mut String, frame: Frame, height: f64) {
+        let Frame { left, right, top, bottom } = frame;
+        if let Some((heading, note)) = &self.heading {
+            let _ = write!(
+                out,
+                "<text class=\"heading\" x=\"4\" y=\"16\">{} <tspan class=\"note\">{}</tspan></text>",
+                escape(heading),
+                escape(note)
+            );
+        }
+        let _ = write!(
+            out,
+            "<text class=\"name\" x=\"4\" y=\"{:.0}\">{}</text>",
+            top - 17.0,
+            escape(&self.y.label)
+        );
+        for &tick in &self.y.ticks {
+            let (_, y) = self.at(frame, self.x.ticks[0], tick);
+            let _ = write!(
+                out,
+                "<line class=\"grid\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"tick end\" x=\"{}\" y=\"{:.1}\">{}</text>",
+                left - 8.0,
+                y + 4.5,
+                self.y.text(tick)
+            );
+        }
+        let texts: Vec<String> = self.x.ticks.iter().map(|&t| self.x.text(t)).collect();
+        let needed: f64 = texts.iter().map(|t| text_width(t) + 10.0).sum();
+        let every = (needed / (right - left)).ceil().max(1.0) as usize;
+        for (i, (&tick, text)) in self.x.ticks.iter().zip(&texts).enumerate() {
+            let (x, _) = self.at(frame, tick, 0.0);
+            let _ = write!(
+                out,
+                "<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{bottom}\" y2=\"{}\"/>",
+                bottom + 5.0
+            );
+            if i % every == 0 {
+                let _ = write!(
+                    out,
+                    "<text class=\"tick middle\" x=\"{x:.1}\" y=\"{}\">{text}</text>",
+                    bottom + 20.0
+                );
+            }
+        }
+        let _ = write!(
+            out,
+            "<line class=\"axis\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\
+             <text class=\"name middle\" x=\"{:.1}\" y=\"{}\">{}</text>",
+            (left + right) / 2.0,
+            height - 8.0,
+            escape(&self.x.label)
+        );
+    }
+
+    fn draw_reference(&self, out: &mut String, frame: Frame, reference: &Reference) {
+        let Frame { left, right, .. } = frame;
+        let (_, y) = self.at(frame, 0.0, reference.y);
+        let class = reference.style.map_or("neutral".to_owned(), Style::class);
+        if let Some(sem) = reference.sem.filter(|s| *s > 0.0) {
+            let (_, upper) = self.at(frame, 0.0, reference.y + sem);
+            let (_, lower) = self.at(frame, 0.0, reference.y - sem);
+            let _ = write!(
+                out,
+                "<rect class=\"band {class}\" x=\"{left}\" y=\"{upper:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+                right - left,
+                lower - upper
+            );
+        }
+        let dash = reference.style.map_or("2 4", Style::dash);
+        let _ = write!(
+            out,
+            "<line class=\"reference {class}\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" \
+             stroke-dasharray=\"{dash}\"/>"
+        );
+    }
+
+    fn draw_band(&self, out: &mut String, frame: Frame, line: &Line) {
+        if line.end != End::Mean || line.points.len() < 2 || line.points.iter().any(|p| p.sem.is_none()) {
+            return;
+        }
+        let points = thin(&line.points);
+        let edge = |sign: f64| {
+            points
+                .iter()
+                .map(move |p| self.at(frame, p.x, p.y + sign * p.sem.unwrap_or(0.0)))
+                .collect::<Vec<_>>()
+        };
+        let mut outline = edge(1.0);
+        outline.extend(edge(-1.0).into_iter().rev());
+        let _ = write!(out, "<path class=\"band {}\" d=\"{}Z\"/>", line.style.class(), path(&outline));
+    }
+
+    fn draw_line(&self, out: &mut String, frame: Frame, line: &Line, index: usize) {
+        let trace = self.trace(frame, &thin(&line.points));
+        let Some(&(x, y)) = trace.last() else { return };
+        let class = line.style.class();
+        if line.end != End::Mean {
+            let _ = write!(out, "<g class=\"single {class}\"><path class=\"line\" d=\"{}\"/>", path(&trace));
+            let _ = match line.end {
+                End::Diverged => write!(
+                    out,
+                    "<path class=\"line cross\" d=\"M{:.1} {:.1}l9 9m0 -9l-9 9\"/>",
+                    x - 4.5,
+                    y - 4.5
+                ),
+                _ => write!(out, "<circle class=\"open\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"),
+            };
+            out.push_str("</g>");
+            return;
+        }
+        let dash = line.style.dash();
+        let _ = write!(
+            out,
+            "<g class=\"{class}\"><path class=\"line\" stroke-dasharray=\"{dash}\" d=\"{}\"/>",
+            path(&trace)
+        );
+        // A few markers a line, at places that differ from line to line so that they do not hide each other.
+        let gap = (trace.len() / 5).max(1);
+        let first = (index * gap / self.lines.len().max(1)).min(trace.len() - 1);
+        for &(x, y) in trace[first..].iter().step_by(gap) {
+            out.push_str(&line.style.marker(x, y));
+        }
+        out.push_str("</g>");
+    }
+}
+
+fn draw_label(out: &mut String, label: &Placed) {
+    let class = label.style.map_or("neutral".to_owned(), Style::class);
+    if let Some((x1, y1, x2, y2)) = label.leader {
+        let _ = write!(
+            out,
+            "<line class=\"leader {class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
+        );
+    }
+    let anchor = if label.end { " end" } else { "" };
+    let _ = write!(
+        out,
+        "<text class=\"label{anchor} {class}\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+        label.x,
+        label.y + 4.5,
+        escape(&label.text)
+    );
+}
+
+fn path(points: &[(f64, f64)]) -> String {
+    let mut out = String::with_capacity(points.len() * 12);
+    for (i, (x, y)) in points.iter().enumerate() {
+        let _ = write!(out, "{}{x:.1} {y:.1}", if i == 0 { 'M' } else { 'L' });
+    }
+    out
+}
+
+/// At most about 600 points: of each stretch the lowest and the highest, so that no excursion is lost.
+fn thin(points: &[Point]) -> Vec<Point> {
+    const MOST: usize = 600;
+    if points.len() <= MOST {
+        return points.to_vec();
+    }
+    let mut out = vec![points[0]];
+    for stretch in points[1..points.len() - 1].chunks(points.len().div_ceil(MOST / 2)) {
+        let by_height = |a: &&Point, b: &&Point| a.y.total_cmp(&b.y);
+        let mut pair =
+            [stretch.iter().min_by(by_height), stretch.iter().max_by(by_height)].map(Option::unwrap);
+        pair.sort_by(|a, b| a.x.total_cmp(&b.x));
+        out.extend(pair.into_iter().copied());
+    }
+    out.push(points[points.len() - 1]);
+    out
+}
