@@ -1,1 +1,40 @@
 //! Data sets: opening them by name or path, and turning them into batches.
+//!
+//! [`DataConfig::open`] reads a source of any [`Format`], picks the examples to use and gives two [`Dataset`]s, one to train on
+//! and one to evaluate on. [`Dataset::batches`] yields standardized batches, decoded ahead on worker threads. [`fetch`] downloads
+//! the well-known sets, [`info`] describes any source.
+//!
+//! Everything read here may be hostile: nothing is allocated in proportion to a size that a file merely claims, nothing is ever
+//! extracted to a path that an archive names, and no format that can carry code (pickles) is read.
+
+mod archive;
+mod cifar;
+mod config;
+mod dataset;
+mod decode;
+mod embedded;
+// mod fetch;
+mod guard;
+mod idx;
+mod image_folder;
+// mod info;
+mod known;
+mod npz;
+mod open;
+mod raw;
+mod resize;
+mod select;
+mod source;
+mod standardize;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Augment, DataConfig, Format, Standardize};
+pub use dataset::{Batch, Dataset, ImageShape, Splits};
+// pub use fetch::{Fetched, Progress, fetch, verify};
+// pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
+pub use known::data_dir;
+pub use standardize::Statistics;
+pub use stream::{BatchStream, order};

@@ -1,0 +1,259 @@
+//! NumPy archives of images and labels.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use npyz::npz::NpzArchive;
+
+use super::config::Format;
+use super::dataset::ImageShape;
+use super::guard::{self, Bounded};
+use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
+use crate::error::{Error, Result};
+
+/// The longest header of an array that is read.
+const MAX_HEADER: usize = 16 << 10;
+
+/// Whether `path` is a zip file, or a folder with `train.npz`.
+pub(crate) fn recognizes(path: &Path) -> bool {
+    if path.is_dir() {
+        return path.join("train.npz").is_file();
+    }
+    let mut first = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == *b"PK\x03\x04"
+}
+
+/// Reads `x_train`, `y_train` and, optionally, `x_test`, `y_test` from one file; or `x` and `y` for training alone; or `x` and
+/// `y` from `train.npz` and, optionally, `test.npz` of a folder.
+///
+/// Images are unsigned bytes or floats, `[N, height, width]`, `[N, channels, height, width]` or `[N, height, width, channels]`
+/// with one or three channels; floats are kept as they are. Labels are integers, `[N]` or `[N, 1]`.
+///
+/// # Errors
+/// When an array is missing, of another kind, damaged, or the two disagree.
+pub(crate) fn load(path: &Path) -> Result<RawSet> {
+    let (train, test) = if path.is_dir() {
+        let train = read(&path.join("train.npz"), "x", "y")?.ok_or_else(|| missing(path))?;
+        let file = path.join("test.npz");
+        let test =
+            if file.is_file() { Some(read(&file, "x", "y")?.ok_or_else(|| missing(&file))?) } else { None };
+        (train, test)
+    } else if let Some(train) = read(path, "x_train", "y_train")? {
+        (train, read(path, "x_test", "y_test")?)
+    } else {
+        (read(path, "x", "y")?.ok_or_else(|| missing(path))?, None)
+    };
+    let classes = numbered(implied_classes(&train.labels, &train.place)?);
+    RawSet { format: Format::Npz, classes, train, test }.check()
+}
+
+fn missing(path: &Path) -> Error {
+    Error::data(path.display(), "holds no images and labels")
+        .mend("name the arrays `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y`")
+}
+
+/// The split of two arrays; None when the images are not there.
+fn read(path: &Path, images: &str, labels: &str) -> Result<Option<RawSplit>> {
+    let Some(x) = Array::read(path, images)? else { return Ok(None) };
+    let y = Array::read(path, labels)?
+        .ok_or_else(|| Error::data(path.display(), format!("`{images}` without `{labels}`")))?;
+    let labels = y.labels()?;
+    let place = x.place.clone();
+    Ok(Some(RawSplit { place, labels, pixels: x.images()? }))
+}
+
+/// An array as stored.
+struct Array {
+    place: String,
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+/// What the header of an array says.
+#[derive(Debug, PartialEq)]
+struct Header {
+    big_endian: bool,
+    /// `b`, `i`, `u` or `f`.
+    kind: char,
+    /// Bytes of one element.
+    size: usize,
+    shape: Vec<usize>,
+    /// Bytes of all elements.
+    len: u64,
+}
+
+impl Array {
+    fn read(path: &Path, name: &str) -> Result<Option<Self>> {
+        let (file, stored) = guard::open(path)?;
+        let place = format!("{}: {name}", path.display());
+        let damaged = |e: std::io::Error| guard::damaged(&place, e);
+        let mut archive =
+            NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
+        if !archive.array_names().any(|array| array == name) {
+            return Ok(None);
+        }
+        // The parser of npyz allocates and multiplies what a header claims; only its zip reader is used.
+        let member = archive
+            .zip_archive()
+            .by_name(&npyz::npz::file_name_from_array_name(name))
+            .map_err(|e| Error::data(&place, format!("cannot be read: {e}")).caused_by(e))?;
+        let mut reader = Bounded::expanding(member, stored);
+        let magic: [u8; 8] = guard::read_array(&mut reader).map_err(damaged)?;
+        let [0x93, b'N', b'U', b'M', b'P', b'Y', major, _] = magic else {
+            return Err(Error::data(&place, "is no NumPy array"));
+        };
+        let header_len = if major == 1 {
+            usize::from(u16::from_le_bytes(guard::read_array(&mut reader).map_err(damaged)?))
+        } else {
+            u32::from_le_bytes(guard::read_array(&mut reader).map_err(damaged)?) as usize
+        };
+        if header_len > MAX_HEADER {
+            return Err(Error::data(&place, format!("a header of {header_len} bytes")));
+        }
+        let text = guard::read_len(&mut reader, header_len as u64).map_err(damaged)?;
+        let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|e| e.within(&place))?;
+        let bytes = guard::read_len(&mut reader, header.len).map_err(damaged)?;
+        if !guard::at_end(&mut reader).map_err(damaged)? {
+            return Err(Error::data(&place, format!("goes on after the {} bytes it announces", header.len)));
+        }
+        Ok(Some(Self { place, header, bytes }))
+    }
+
+    /// The elements, each made a number by `value`, which gets its bytes in little-endian order.
+    fn elements<T>(&self, value: impl Fn(&[u8]) -> T) -> Vec<T> {
+        let mut bytes = [0; 8];
+        let size = self.header.size;
+        (self.bytes.chunks_exact(size))
+            .map(|element| {
+                bytes[..size].copy_from_slice(element);
+                if self.header.big_endian {
+                    bytes[..size].reverse();
+                }
+                value(&bytes[..size])
+            })
+            .collect()
+    }
+
+    fn labels(self) -> Result<Vec<u32>> {
+        let Header { kind, size, ref shape, .. } = self.header;
+        if !matches!(shape[..], [_] | [_, 1]) {
+            return Err(Error::data(&self.place, format!("labels of shape {shape:?} instead of [N]"))
+                .mend("store the number of the class, not a one-hot code"));
+        }
+        if !matches!(kind, 'i' | 'u') {
+            return Err(Error::data(&self.place, "labels must be integers"));
+        }
+        let wide = self.elements(|bytes| {
+            let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
+            let mut value = [if negative { 0xff } else { 0 }; 8];
+            value[..size].copy_from_slice(bytes);
+            i64::from_le_bytes(value)
+        });
+        let narrow = |(at, label): (usize, i64)| {
+            u32::try_from(label)
+                .map_err(|_| Error::data(&self.place, format!("example {at} has the label {label}")))
+        };
+        wide.into_iter().enumerate().map(narrow).collect()
+    }
+
+    fn images(self) -> Result<RawPixels> {
+        let (shape, last) = match self.header.shape[..] {
+            [_, height, width] => (ImageShape { channels: 1, height, width }, false),
+            [_, channels @ (1 | 3), height, width] => (ImageShape { channels, height, width }, false),
+            [_, height, width, channels @ (1 | 3)] => (ImageShape { channels, height, width }, true),
+            _ => {
+                return Err(Error::data(&self.place, format!("images of shape {:?}", self.header.shape)).mend(
+                    "use [N, height, width], [N, channels, height, width] or [N, height, width, channels] with 1 or 3 \
+                     channels",
+                ));
+            }
+        };
+        if shape.len() == 0 {
+            return Err(Error::data(&self.place, format!("images of size {shape}")));
+        }
+        match (self.header.kind, self.header.size) {
+            ('u', 1) => {
+                let values = if last { channels_first(&self.bytes, shape) } else { self.bytes };
+                Ok(RawPixels::Bytes { shape, values })
+            }
+            ('f', size @ (4 | 8)) => {
+                let values = self.elements(|bytes| match size {
+                    4 => f32::from_le_bytes(bytes.try_into().expect("four bytes")),
+                    _ => f64::from_le_bytes(bytes.try_into().expect("eight bytes")) as f32,
+                });
+                if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                    return Err(Error::data(
+                        &self.place,
+                        format!("image {} holds a number that is not finite", at / shape.len()),
+                    ));
+                }
+                let values = if last { channels_first(&values, shape) } else { values };
+                Ok(RawPixels::Floats { shape, values })
+            }
+            (kind, size) => Err(Error::data(&self.place, format!("images of type {kind}{size}"))
+                .mend("use uint8, float32 or float64")),
+        }
+    }
+}
+
+/// `[N, height, width, channels]` to `[N, channels, height, width]`.
+fn channels_first<T: Copy>(values: &[T], shape: ImageShape) -> Vec<T> {
+    let mut out = Vec::with_capacity(values.len());
+    for image in values.chunks_exact(shape.len()) {
+        for channel in 0..shape.channels {
+            out.extend(image.iter().skip(channel).step_by(shape.channels));
+        }
+    }
+    out
+}
+
+impl Header {
+    /// Reads the Python literal `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+    fn parse(text: &str) -> Result<Self> {
+        let bad = |why: String| Error::data("header", why);
+        let value = |key: &str| {
+            let quoted = format!("'{key}'");
+            let after = text.split_once(quoted.as_str()).map(|(_, after)| after.trim_start());
+            after
+                .and_then(|after| after.strip_prefix(':'))
+                .map(str::trim_start)
+                .ok_or_else(|| bad(format!("no `{key}`")))
+        };
+        let descr = value("descr")?;
+        let descr = descr
+            .strip_prefix('\'')
+            .and_then(|rest| rest.split_once('\''))
+            .map(|(descr, _)| descr)
+            .ok_or_else(|| bad("elements are records, not numbers".to_owned()))?;
+        let unsupported = || bad(format!("elements of type `{descr}` instead of numbers"));
+        let mut letters = descr.chars();
+        let (order, kind) = (letters.next(), letters.next());
+        let (Some(order @ ('<' | '>' | '|' | '=')), Some(kind @ ('b' | 'i' | 'u' | 'f'))) = (order, kind)
+        else {
+            return Err(unsupported());
+        };
+        let size: usize = letters.as_str().parse().map_err(|_| unsupported())?;
+        if !matches!(size, 1 | 2 | 4 | 8) {
+            return Err(unsupported());
+        }
+        if !value("fortran_order")?.starts_with("False") {
+            return Err(bad("is in Fortran order".to_owned()).mend("save numpy.ascontiguousarray(array)"));
+        }
+        let shape = value("shape")?;
+        let shape = shape
+            .strip_prefix('(')
+            .and_then(|rest| rest.split_once(')'))
+            .map(|(shape, _)| shape)
+            .ok_or_else(|| bad("no shape".to_owned()))?;
+        let shape: Vec<usize> = (shape.split(',').map(str::trim))
+            .filter(|dimension| !dimension.is_empty())
+            .map(|dimension| dimension.parse().map_err(|_| bad(format!("shape ({shape})"))))
+            .collect::<Result<_>>()?;
+        let len = (shape.iter())
+            .try_fold(size as u64, |product, &dimension| product.checked_mul(dimension as u64))
+            .ok_or_else(|| bad(format!("claims the absurd shape {shape:?}")))?;
+        let big_endian = order == '>' || (order == '=' && cfg!(target_endian = "big"));
+        Ok(Self { big_endian, kind, size, shape, len })
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests across the parts of this module, and the small files they are made of.
+
+mod batches;
+
+use std::path::Path;
+
+use super::DataConfig;
+
+/// The default configuration for `source`.
+fn config(source: &Path) -> DataConfig {
+    DataConfig { source: source.to_str().unwrap().to_owned(), ..DataConfig::default() }
+}
