@@ -55,7 +55,11 @@ fn row_products(estimate: &Tensor<2>, reference: &Tensor<2>) -> Vec<Products> {
     let row_sums = |a: &Tensor<2>, b: &Tensor<2>| values::<f64>(&(a.clone() * b.clone()).sum_dim(1));
     let cross = row_sums(estimate, reference);
     let squares = row_sums(estimate, estimate).into_iter().zip(row_sums(reference, reference));
-    cross.into_iter().zip(squares).map(|(cross, (estimate, reference))| Products { cross, estimate, reference }).collect()
+    cross
+        .into_iter()
+        .zip(squares)
+        .map(|(cross, (estimate, reference))| Products { cross, estimate, reference })
+        .collect()
 }
 
 /// Agreement of two batches of vectors `[batch, n]`: cosine and angle of matching rows, averaged over the rows whose reference is
@@ -65,7 +69,11 @@ pub fn agreement_of_rows(estimate: &Tensor<2>, reference: &Tensor<2>) -> Agreeme
     let cosines: Vec<f64> = rows.iter().filter(|p| p.reference > 0.0).map(|p| p.cosine()).collect();
     let mean = |f: fn(f64) -> f64| cosines.iter().map(|&c| f(c)).sum::<f64>() / cosines.len().max(1) as f64;
     let angle_degrees = if cosines.is_empty() { 90.0 } else { mean(|c| c.acos().to_degrees()) };
-    Agreement { cosine: mean(|c| c), angle_degrees, norm_ratio: rows.into_iter().sum::<Products>().norm_ratio() }
+    Agreement {
+        cosine: mean(|c| c),
+        angle_degrees,
+        norm_ratio: rows.into_iter().sum::<Products>().norm_ratio(),
+    }
 }
 
 /// Agreement of two tensors as a whole, such as weight gradients.

@@ -45,6 +45,9 @@ mod tests {
             line("unknown variant `q`, expected `relu` or `tanh`"),
             "train: unknown value `q`; allowed: relu, tanh"
         );
-        assert_eq!(line("invalid type: string, expected u64\nin `x`"), "train: invalid type: string, expected u64");
+        assert_eq!(
+            line("invalid type: string, expected u64\nin `x`"),
+            "train: invalid type: string, expected u64"
+        );
     }
 }

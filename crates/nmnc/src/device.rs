@@ -49,8 +49,10 @@ fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
     std::panic::set_hook(previous);
     match opened {
         Ok(Some(device)) => Ok(device),
-        _ => Err(Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
-            .mend("check the driver, or use `flex`")),
+        _ => {
+            Err(Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
+                .mend("check the driver, or use `flex`"))
+        }
     }
 }
 
@@ -93,8 +95,14 @@ mod tests {
         assert!(open("flex").is_ok());
         let message = |name: &str| open(name).unwrap_err().to_string();
         assert_eq!(message("flexx"), "device: unknown device `flexx`; did you mean `flex`?");
-        assert_eq!(message("vulkan:x"), "device: `x` in `vulkan:x` is not a device number; write for example `vulkan:0`");
+        assert_eq!(
+            message("vulkan:x"),
+            "device: `x` in `vulkan:x` is not a device number; write for example `vulkan:0`"
+        );
         #[cfg(not(feature = "cuda"))]
-        assert_eq!(message("cuda"), "device: this build has no `cuda` support; rebuild with `--features cuda` or use `flex`");
+        assert_eq!(
+            message("cuda"),
+            "device: this build has no `cuda` support; rebuild with `--features cuda` or use `flex`"
+        );
     }
 }

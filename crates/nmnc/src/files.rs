@@ -41,7 +41,9 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
 pub fn sha256(path: &Path) -> Result<String> {
     use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
-    File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hasher)).map_err(|e| Error::io(path, "read", e))?;
+    File::open(path)
+        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
+        .map_err(|e| Error::io(path, "read", e))?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -57,7 +59,10 @@ mod tests {
         write_atomically(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert_eq!(sha256(&path).unwrap(), "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4");
+        assert_eq!(
+            sha256(&path).unwrap(),
+            "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4"
+        );
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! The method is that of B. Kang, M. Richards and B. L. Sabatini, "Credit Assignment via Neural Manifold Noise
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
+pub mod alignment;
 pub mod config_text;
 pub mod credit;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod files;
 pub mod linalg;
 pub mod manifold;
 pub mod net;
@@ -17,6 +19,12 @@ pub mod records;
 pub mod report;
 pub mod seed;
 pub mod state;
+pub mod tensor_file;
+pub mod train;
 
 pub use error::{Error, ErrorKind, Result};
 pub use seed::Seed;
+
+/// Name and version of what numerical results depend on beside this crate.
+pub const ENVIRONMENT: [(&str, &str); 3] =
+    [("burn", env!("NMNC_BURN")), ("rustc", env!("NMNC_RUSTC")), ("target", env!("NMNC_TARGET"))];

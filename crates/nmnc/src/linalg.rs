@@ -11,7 +11,8 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
     // One thread: the work is small, and blocked reductions on several threads would change the last bits.
     faer::set_global_parallelism(Par::Seq);
     let matrix = Mat::from_fn(size, size, |i, j| values[i * size + j]);
-    let eigen = matrix.self_adjoint_eigen(Side::Lower).expect("eigen-decomposition of a finite symmetric matrix");
+    let eigen =
+        matrix.self_adjoint_eigen(Side::Lower).expect("eigen-decomposition of a finite symmetric matrix");
     let (order, vectors) = (eigen.S().column_vector(), eigen.U());
     let sorted = (0..size).rev();
     (
@@ -62,7 +63,8 @@ mod tests {
     #[test]
     fn eigenvectors_satisfy_their_equation_in_descending_order() {
         let size = 6;
-        let a: Vec<f64> = (0..36).map(|i| (((i / 6) * (i % 6)) as f64).sin() + ((i / 6 + i % 6) as f64).cos()).collect();
+        let a: Vec<f64> =
+            (0..36).map(|i| (((i / 6) * (i % 6)) as f64).sin() + ((i / 6 + i % 6) as f64).cos()).collect();
         let (eigenvalues, vectors) = symmetric_eigen(&a, size);
         assert!(eigenvalues.windows(2).all(|w| w[0] >= w[1]));
         for (lambda, v) in eigenvalues.iter().zip(&vectors) {

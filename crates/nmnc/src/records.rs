@@ -5,8 +5,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+mod csv;
 mod run;
 
+pub use csv::{csv_header, csv_row};
 pub use run::RunRecords;
 
 /// Metrics of one stage at one training step, against the exact gradient of backprop (BP).
@@ -32,7 +34,10 @@ pub struct StageRecord {
     /// Norm of the weight gradient over BP's.
     #[serde(deserialize_with = "nan_if_null")]
     pub weight_norm_ratio: f64,
-    /// Manifold dimension d in use, if the rule has a manifold.
+    /// Dimension of the rule's own manifold, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_dimension: Option<usize>,
+    /// Dimension d of the measured manifold (the same for every rule); none where activity does not vary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<usize>,
     /// Captured energy alpha = ||J U||^2 / ||J||^2 of the per-example Jacobians.

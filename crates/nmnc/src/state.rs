@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::error::{Error, Result};
 
-/// Named tensors, lists of numbers and counters.
+/// Named tensors, lists of numbers, counters and texts.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// Matrices by name.
@@ -15,6 +15,8 @@ pub struct State {
     pub numbers: BTreeMap<String, Vec<f64>>,
     /// Counters by name.
     pub counters: BTreeMap<String, u64>,
+    /// Lists of texts by name.
+    pub texts: BTreeMap<String, Vec<String>>,
 }
 
 impl State {
@@ -53,7 +55,10 @@ impl State {
     pub fn shaped(&self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>> {
         let tensor = self.tensor(name)?;
         if tensor.dims() != shape {
-            return Err(Error::checkpoint(name, format!("has shape {:?}, expected {shape:?}", tensor.dims())));
+            return Err(Error::checkpoint(
+                name,
+                format!("has shape {:?}, expected {shape:?}", tensor.dims()),
+            ));
         }
         Ok(tensor)
     }
@@ -67,6 +72,7 @@ impl State {
         self.tensors.extend(other.tensors.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
         self.numbers.extend(other.numbers.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
         self.counters.extend(other.counters.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
+        self.texts.extend(other.texts.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
     }
 
     /// The entries under `prefix`, without it.
@@ -80,6 +86,7 @@ impl State {
             tensors: strip(&self.tensors, prefix),
             numbers: strip(&self.numbers, prefix),
             counters: strip(&self.counters, prefix),
+            texts: strip(&self.texts, prefix),
         }
     }
 }

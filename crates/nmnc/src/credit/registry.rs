@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::rule::{CreditRule, RuleEntry, RuleSetup};
+use super::rule::{CreditRule, RuleEntry, RuleSetup, merge};
 use super::{backprop, direct_feedback, feedback_alignment, noise_correlation};
 use crate::error::{Error, Result};
 
@@ -24,11 +24,14 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// `[credit]`: the name of a rule and the settings that differ from what the name stands for.
+///
+/// Settings stand directly in `[credit]`, or in a table with the rule's name (`[credit.nmnc]`), so that one file can
+/// hold the settings of several rules to compare; only the table of the chosen rule counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CreditConfig {
     /// Name in the registry.
     pub rule: String,
-    /// Settings of the rule.
+    /// Settings of the rule, and tables of settings by rule name.
     #[serde(flatten)]
     pub settings: toml::Table,
 }
@@ -39,18 +42,56 @@ impl CreditConfig {
         Self { rule: name.to_owned(), settings: toml::Table::new() }
     }
 
+    /// The same file's settings for another rule.
+    ///
+    /// # Errors
+    /// Unknown rule, or settings that stand directly in `[credit]` and so belong to `self.rule` alone.
+    pub fn for_rule(&self, name: &str) -> Result<Self> {
+        let other = Self { rule: name.to_owned(), settings: self.settings.clone() };
+        other.entry()?;
+        let direct = self.settings.keys().find(|key| !rule_names().any(|rule| rule == *key));
+        match direct {
+            Some(key) if name != self.rule => {
+                Err(Error::config(format!("credit.{key}"), "belongs to one rule alone")
+                    .mend(format!("move it to [credit.{}] to compare rules", self.rule)))
+            }
+            _ => Ok(other),
+        }
+    }
+
     fn entry(&self) -> Result<&'static dyn RuleEntry> {
-        REGISTRY.iter().find(|entry| entry.name() == self.rule).copied().ok_or_else(|| {
-            Error::config("credit.rule", format!("unknown rule `{}`", self.rule)).suggest(&self.rule, rule_names())
+        entry(&self.rule).ok_or_else(|| {
+            Error::config("credit.rule", format!("unknown rule `{}`", self.rule))
+                .suggest(&self.rule, rule_names())
         })
     }
 
-    /// The same with every setting spelled out.
+    /// The chosen rule's settings: its own table, overridden by what stands directly in `[credit]`.
+    fn overrides(&self) -> Result<toml::Table> {
+        let mut chosen = toml::Table::new();
+        let mut direct = toml::Table::new();
+        for (key, value) in &self.settings {
+            match (entry(key), value) {
+                // The other rules' tables are not used, but a typing error in them should not wait to be found.
+                (Some(rule), toml::Value::Table(table)) => {
+                    rule.resolve(table).map_err(|e| e.within(format!("[credit.{key}]")))?;
+                    if *key == self.rule {
+                        chosen = table.clone();
+                    }
+                }
+                _ => drop(direct.insert(key.clone(), value.clone())),
+            }
+        }
+        merge(&mut chosen, &direct);
+        Ok(chosen)
+    }
+
+    /// The same with every setting of the chosen rule spelled out, and only those.
     ///
     /// # Errors
     /// Unknown rule or impossible settings.
     pub fn resolve(&self) -> Result<Self> {
-        Ok(Self { rule: self.rule.clone(), settings: self.entry()?.resolve(&self.settings)? })
+        Ok(Self { rule: self.rule.clone(), settings: self.entry()?.resolve(&self.overrides()?)? })
     }
 
     /// Builds the rule.
@@ -58,8 +99,12 @@ impl CreditConfig {
     /// # Errors
     /// Unknown rule or impossible settings.
     pub fn build(&self, setup: &RuleSetup) -> Result<Box<dyn CreditRule>> {
-        self.entry()?.build(&self.settings, setup)
+        self.entry()?.build(&self.overrides()?, setup)
     }
+}
+
+fn entry(name: &str) -> Option<&'static dyn RuleEntry> {
+    REGISTRY.iter().find(|entry| entry.name() == name).copied()
 }
 
 impl JsonSchema for CreditConfig {
@@ -75,9 +120,17 @@ impl JsonSchema for CreditConfig {
                 // Every setting has a default from the preset, so only the name is required.
                 schema.insert("required".into(), serde_json::json!(["rule"]));
                 schema.insert("description".into(), entry.summary().into());
-                let properties = schema.ensure_object().entry("properties").or_insert_with(|| serde_json::json!({}));
+                let properties =
+                    schema.ensure_object().entry("properties").or_insert_with(|| serde_json::json!({}));
                 if let Some(properties) = properties.as_object_mut() {
                     properties.insert("rule".into(), serde_json::json!({ "const": entry.name() }));
+                    for rule in rule_names() {
+                        let about = format!("Settings of the rule {rule}.");
+                        properties.insert(
+                            rule.into(),
+                            serde_json::json!({ "type": "object", "description": about }),
+                        );
+                    }
                 }
                 schema
             })
@@ -104,9 +157,33 @@ mod tests {
 
     #[test]
     fn typing_errors_are_pointed_out() {
-        let resolve = |text: &str| toml::from_str::<CreditConfig>(text).unwrap().resolve().unwrap_err().to_string();
+        let resolve =
+            |text: &str| toml::from_str::<CreditConfig>(text).unwrap().resolve().unwrap_err().to_string();
         assert_eq!(resolve("rule = 'nmcn'"), "credit.rule: unknown rule `nmcn`; did you mean `nmnc`?");
-        assert_eq!(resolve("rule = 'vnc'\nsigm = 1.0"), "credit: unknown setting `sigm`; did you mean `sigma`?");
+        assert_eq!(
+            resolve("rule = 'vnc'\nsigm = 1.0"),
+            "credit: unknown setting `sigm`; did you mean `sigma`?"
+        );
         assert_eq!(resolve("rule = 'vnc'\neta = 0.0"), "credit: eta: 0 is not in (0, 1]");
+        assert_eq!(
+            resolve("rule = 'bp'\n[vnc]\nsigm = 1.0"),
+            "[credit.vnc]: credit: unknown setting `sigm`; did you mean `sigma`?"
+        );
+    }
+
+    #[test]
+    fn one_file_holds_the_settings_of_several_rules() {
+        let text = "rule = 'bp'\n[vnc]\nsigma = 0.5\n[nmnc]\nmanifold = { dimension = 7 }";
+        let config: CreditConfig = toml::from_str(text).unwrap();
+        assert!(config.resolve().unwrap().settings.is_empty());
+        let vnc = config.for_rule("vnc").unwrap().resolve().unwrap();
+        assert_eq!(vnc.settings["sigma"].as_float(), Some(0.5));
+        let nmnc = config.for_rule("nmnc").unwrap().resolve().unwrap();
+        assert_eq!(nmnc.settings["manifold"]["dimension"].as_integer(), Some(7));
+        let direct: CreditConfig = toml::from_str("rule = 'vnc'\nsigma = 0.5").unwrap();
+        assert_eq!(
+            direct.for_rule("bp").unwrap_err().to_string(),
+            "credit.sigma: belongs to one rule alone; move it to [credit.vnc] to compare rules"
+        );
     }
 }

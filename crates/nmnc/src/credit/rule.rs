@@ -136,7 +136,8 @@ impl<C: RuleConfig> Preset<C> {
     fn parse(&self, overrides: &toml::Table) -> Result<C> {
         let mut settings = to_table(&(self.settings)());
         merge(&mut settings, overrides);
-        let config: C = toml::Value::Table(settings).try_into().map_err(|e| crate::config_text::explain(&e, "credit"))?;
+        let config: C =
+            toml::Value::Table(settings).try_into().map_err(|e| crate::config_text::explain(&e, "credit"))?;
         config.resolve().map_err(|e| e.within("credit"))
     }
 }
@@ -168,7 +169,7 @@ fn to_table(config: &impl Serialize) -> toml::Table {
 }
 
 /// Lays `overrides` over `base`, table by table.
-fn merge(base: &mut toml::Table, overrides: &toml::Table) {
+pub(super) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
     for (key, value) in overrides {
         match (base.get_mut(key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),

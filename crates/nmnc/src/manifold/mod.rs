@@ -60,7 +60,9 @@ pub enum Degeneracy {
 impl std::fmt::Display for Degeneracy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoVariance => f.write_str("activity does not vary, so it has no manifold and receives no probes"),
+            Self::NoVariance => {
+                f.write_str("activity does not vary, so it has no manifold and receives no probes")
+            }
             Self::Clipped { asked, given, samples, units } => write!(
                 f,
                 "manifold dimension {asked} clipped to {given}, the rank of the activity of {samples} examples on {units} units"
@@ -102,10 +104,13 @@ pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream:
     }
     let available = units.min(samples - 1);
     let spectrum = match (method, dimension) {
-        (PcaMethod::Randomized, Dimension::Count(asked)) => pca::randomized(&centered, asked.min(available), stream),
+        (PcaMethod::Randomized, Dimension::Count(asked)) => {
+            pca::randomized(&centered, asked.min(available), stream)
+        }
         _ => pca::exact(&centered),
     };
-    let rank = spectrum.variances.iter().take(available).take_while(|&&v| v > spectrum.variances[0] * 1e-6).count();
+    let rank =
+        spectrum.variances.iter().take(available).take_while(|&&v| v > spectrum.variances[0] * 1e-6).count();
     let asked = match dimension {
         Dimension::Count(count) => count,
         Dimension::Variance(fraction) => components_for(&spectrum.variances, total_variance, fraction),
@@ -126,11 +131,14 @@ pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream:
 /// As [`fit`].
 pub fn check(dimension: Dimension, method: PcaMethod) -> Result<()> {
     match (dimension, method) {
-        (Dimension::Count(0), _) => Err(Error::config("dimension", "0 leaves no manifold").mend("use at least 1")),
-        (Dimension::Variance(fraction), _) if !(fraction > 0.0 && fraction < 1.0) => {
-            Err(Error::config("dimension", format!("{fraction} is neither a count nor a fraction of variance"))
-                .mend("use a whole number, or a fraction between 0 and 1"))
+        (Dimension::Count(0), _) => {
+            Err(Error::config("dimension", "0 leaves no manifold").mend("use at least 1"))
         }
+        (Dimension::Variance(fraction), _) if !(fraction > 0.0 && fraction < 1.0) => Err(Error::config(
+            "dimension",
+            format!("{fraction} is neither a count nor a fraction of variance"),
+        )
+        .mend("use a whole number, or a fraction between 0 and 1")),
         (Dimension::Variance(_), PcaMethod::Randomized) => {
             Err(Error::config("dimension", "a fraction of variance needs the whole spectrum")
                 .mend("use method = \"exact\" or a whole number"))

@@ -53,7 +53,8 @@ pub(super) fn exact(centered: &Tensor<2>) -> Spectrum {
     let freedom = (samples - 1) as f64;
     let transposed = centered.clone().transpose();
     let by_units = units <= samples;
-    let product = if by_units { transposed.matmul(centered.clone()) } else { centered.clone().matmul(transposed) };
+    let product =
+        if by_units { transposed.matmul(centered.clone()) } else { centered.clone().matmul(transposed) };
     let (eigenvalues, vectors) = symmetric_eigen(&values(&product), units.min(samples));
     Spectrum {
         variances: eigenvalues.iter().map(|v| v.max(0.0) / freedom).collect(),
@@ -75,7 +76,8 @@ pub(super) fn randomized(centered: &Tensor<2>, count: usize, stream: &mut Stream
     }
     let projected = centered.clone().matmul(range.clone());
     let size = range.dims()[1];
-    let (eigenvalues, vectors) = symmetric_eigen(&values(&projected.clone().transpose().matmul(projected)), size);
+    let (eigenvalues, vectors) =
+        symmetric_eigen(&values(&projected.clone().transpose().matmul(projected)), size);
     Spectrum {
         variances: eigenvalues.iter().map(|v| v.max(0.0) / (samples - 1) as f64).collect(),
         vectors: Vectors::Within(range, vectors),

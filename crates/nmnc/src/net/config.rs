@@ -177,7 +177,9 @@ impl NetworkConfig {
         }
         let mut stages = match (&self.preset, self.stages.is_empty()) {
             (Some(_), false) => {
-                return Err(Error::config("network", "has both a preset and stages").mend("remove one of them"));
+                return Err(
+                    Error::config("network", "has both a preset and stages").mend("remove one of them")
+                );
             }
             (None, true) => {
                 let names = PRESETS.map(|(name, ..)| name).join(", ");
@@ -260,8 +262,12 @@ impl NetworkConfig {
                     shape = Some(spec.output());
                     let area = spec.kernel * spec.kernel;
                     let init = conv.init.unwrap_or(self.init);
-                    let weight =
-                        init.weight([spec.channels, input[0] * area], spec.channels * area, &mut stream, device);
+                    let weight = init.weight(
+                        [spec.channels, input[0] * area],
+                        spec.channels * area,
+                        &mut stream,
+                        device,
+                    );
                     Box::new(Conv::new(spec, weight, Tensor::zeros([1, spec.channels], device)))
                 }
                 StageConfig::Dense(dense) => {
@@ -311,9 +317,8 @@ mod tests {
     #[test]
     fn presets_build_with_the_expected_units() {
         let device = Device::flex();
-        let units = |config: NetworkConfig, input| {
-            config.build(input, 10, Seed(0), &device).unwrap().stage_units()
-        };
+        let units =
+            |config: NetworkConfig, input| config.build(input, 10, Seed(0), &device).unwrap().stage_units();
         assert_eq!(units(preset("conv3"), [3, 32, 32]), [8192, 4096, 2048]);
         assert_eq!(units(preset("lenet"), [1, 28, 28]), [6 * 14 * 14, 16 * 5 * 5, 120, 84]);
         assert_eq!(units(NetworkConfig { scale: 0.25, ..preset("mlp") }, [1, 28, 28]), [64, 64]);
@@ -326,7 +331,11 @@ mod tests {
         let resolved = config.resolve().unwrap();
         assert_eq!(resolved, resolved.resolve().unwrap());
         let describe = |c: &NetworkConfig| {
-            c.build([1, 28, 28], 10, Seed(0), &device).unwrap().stages().map(Stage::describe).collect::<Vec<_>>()
+            c.build([1, 28, 28], 10, Seed(0), &device)
+                .unwrap()
+                .stages()
+                .map(Stage::describe)
+                .collect::<Vec<_>>()
         };
         assert_eq!(describe(&config), describe(&resolved));
     }
@@ -336,7 +345,10 @@ mod tests {
         let message = |config: NetworkConfig| {
             config.build([1, 4, 4], 10, Seed(0), &Device::flex()).unwrap_err().to_string()
         };
-        assert_eq!(message(preset("conf3")), "network.preset: unknown network `conf3`; did you mean `conv3`?");
+        assert_eq!(
+            message(preset("conf3")),
+            "network.preset: unknown network `conf3`; did you mean `conv3`?"
+        );
         assert!(message(preset("conv3")).starts_with("network.stages[2]: "), "{}", message(preset("conv3")));
         assert!(message(NetworkConfig::default()).starts_with("network: names neither"));
         let widths = NetworkConfig { widths: Some(vec![1]), ..preset("conv3") };

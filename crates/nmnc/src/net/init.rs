@@ -24,7 +24,13 @@ pub enum Init {
 
 impl Init {
     /// A `[rows, fan_in]` weight; `fan_out` is the number of outputs one input reaches.
-    pub fn weight(self, [rows, fan_in]: [usize; 2], fan_out: usize, stream: &mut Stream, device: &Device) -> Tensor<2> {
+    pub fn weight(
+        self,
+        [rows, fan_in]: [usize; 2],
+        fan_out: usize,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Tensor<2> {
         let mut values = vec![0.0; rows * fan_in];
         stream.fill_normal(&mut values);
         let deviation = match self {
@@ -60,12 +66,17 @@ mod tests {
     #[test]
     fn variances_are_those_of_the_papers() {
         let device = Device::flex();
-        for (init, expected) in [(Init::He, 2.0 / 200.0), (Init::Xavier, 2.0 / 500.0), (Init::Lecun, 1.0 / 200.0)] {
+        for (init, expected) in
+            [(Init::He, 2.0 / 200.0), (Init::Xavier, 2.0 / 500.0), (Init::Lecun, 1.0 / 200.0)]
+        {
             let mut stream = Seed(0).stream(Role::Weights, 0, 0);
             let weight = values::<f64>(&init.weight([300, 200], 300, &mut stream, &device));
             let variance = weight.iter().map(|w| w * w).sum::<f64>() / weight.len() as f64;
             // Four standard errors of a sample variance.
-            assert!((variance / expected - 1.0).abs() < 4.0 * (2.0 / 60_000.0f64).sqrt(), "{init:?} {variance}");
+            assert!(
+                (variance / expected - 1.0).abs() < 4.0 * (2.0 / 60_000.0f64).sqrt(),
+                "{init:?} {variance}"
+            );
         }
     }
 

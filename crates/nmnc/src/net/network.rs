@@ -44,7 +44,13 @@ impl Network {
         let network = Self { stages, readout };
         let parts: Vec<&dyn Stage> = network.parts().collect();
         for pair in parts.windows(2) {
-            assert_eq!(pair[0].units(), pair[1].inputs(), "{} feeds {}", pair[0].describe(), pair[1].describe());
+            assert_eq!(
+                pair[0].units(),
+                pair[1].inputs(),
+                "{} feeds {}",
+                pair[0].describe(),
+                pair[1].describe()
+            );
         }
         network
     }
@@ -150,7 +156,12 @@ impl Network {
 
     /// Gradient of every parameter, in the order of [`Network::parameters`], when stage l receives the error signal
     /// `signals[l]` `[batch, n_l]` and the readout the exact `output_error` dLoss/dy `[batch, n_o]`.
-    pub fn gradients(&self, pass: &ForwardPass, signals: &[Tensor<2>], output_error: &Tensor<2>) -> Vec<Tensor<2>> {
+    pub fn gradients(
+        &self,
+        pass: &ForwardPass,
+        signals: &[Tensor<2>],
+        output_error: &Tensor<2>,
+    ) -> Vec<Tensor<2>> {
         assert_eq!(signals.len(), self.stages.len(), "one error signal a stage");
         let local = self.stages().zip(&pass.traces).zip(signals).flat_map(|((stage, trace), signal)| {
             stage.parameter_gradient(trace, stage.gated_error(trace, signal.clone()))

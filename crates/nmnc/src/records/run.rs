@@ -100,24 +100,15 @@ fn parse_records(bytes: &[u8], path: &Path) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The rule and the seed of a run without a summary, from its configuration: `rule` as a name or as a section with a
-/// name, `seed` at the top or in a section.
+/// The rule and the seed of a run without a summary, from its configuration.
 fn rule_and_seed(config: &str) -> Result<(String, u64)> {
     let table: toml::Table =
         config.parse().map_err(|e: toml::de::Error| Error::checkpoint("", e.message()).caused_by(e))?;
-    let rule = match table.get("rule") {
-        Some(toml::Value::String(name)) => Some(name.clone()),
-        Some(toml::Value::Table(section)) => ["preset", "name", "kind"]
-            .iter()
-            .find_map(|key| section.get(*key).and_then(|v| v.as_str()).map(str::to_owned)),
-        _ => None,
-    };
-    let seed = std::iter::once(&table)
-        .chain(table.values().filter_map(toml::Value::as_table))
-        .find_map(|section| section.get("seed").and_then(toml::Value::as_integer));
+    let rule = table.get("credit").and_then(|credit| credit.get("rule")).and_then(toml::Value::as_str);
+    let seed = table.get("seed").and_then(toml::Value::as_integer);
     match (rule, seed) {
-        (Some(rule), Some(seed)) => Ok((rule, seed as u64)),
-        (None, _) => Err(Error::checkpoint("rule", "missing")),
+        (Some(rule), Some(seed)) => Ok((rule.to_owned(), seed as u64)),
+        (None, _) => Err(Error::checkpoint("credit.rule", "missing")),
         (_, None) => Err(Error::checkpoint("seed", "missing")),
     }
 }
@@ -149,7 +140,7 @@ mod tests {
         folder
     }
 
-    const CONFIG: &str = "rule = \"nmnc\"\n[train]\nseed = 3\n";
+    const CONFIG: &str = "seed = 3\n[credit]\nrule = \"nmnc\"\n";
 
     #[test]
     fn a_half_written_last_line_is_ignored() {

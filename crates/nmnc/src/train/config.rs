@@ -139,7 +139,8 @@ impl Config {
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
         let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line =
+                e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             explain_message(e.message(), &format!("{origin}:{line}"))
         })?;
         for setting in overrides {
@@ -164,7 +165,8 @@ impl Config {
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
     pub fn resolve(&self) -> Result<Self> {
-        let resolved = Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
+        let resolved =
+            Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
         let positive = [
             ("train.epochs", self.train.epochs),
             ("train.batch", self.train.batch as u64),
@@ -201,7 +203,10 @@ impl Config {
 
 /// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
 fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
-    let malformed = || Error::config(format!("--set {setting}"), "is not of the form key=value").mend("for example --set train.epochs=5");
+    let malformed = || {
+        Error::config(format!("--set {setting}"), "is not of the form key=value")
+            .mend("for example --set train.epochs=5")
+    };
     let (key, text) = setting.split_once('=').ok_or_else(malformed)?;
     let value = match format!("value = {text}").parse::<toml::Table>() {
         Ok(mut parsed) => parsed.remove("value").ok_or_else(malformed)?,
@@ -213,7 +218,11 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     for part in parts {
         let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
         inner = entry.as_table_mut().ok_or_else(|| {
-            Error::new(ErrorKind::Config, format!("--set {setting}"), format!("`{part}` is a value, not a table"))
+            Error::new(
+                ErrorKind::Config,
+                format!("--set {setting}"),
+                format!("`{part}` is a value, not a table"),
+            )
         })?;
     }
     inner.insert(last.to_owned(), value);

@@ -55,6 +55,10 @@ impl Loss {
             }
         }
         let options = (&output.device(), output.dtype());
-        Judgement { loss, correct, error: Tensor::from_data(TensorData::new(error, [batch, outputs]), options) }
+        Judgement {
+            loss,
+            correct,
+            error: Tensor::from_data(TensorData::new(error, [batch, outputs]), options),
+        }
     }
 }

@@ -75,9 +75,9 @@ impl OptimizerConfig {
     /// The learning rate before any schedule.
     pub fn learning_rate(&self) -> f64 {
         match self {
-            Self::Sgd { learning_rate, .. } | Self::Adam { learning_rate, .. } | Self::Adamw { learning_rate, .. } => {
-                *learning_rate
-            }
+            Self::Sgd { learning_rate, .. }
+            | Self::Adam { learning_rate, .. }
+            | Self::Adamw { learning_rate, .. } => *learning_rate,
         }
     }
 
@@ -101,7 +101,8 @@ impl OptimizerConfig {
                 }
                 *weight_decay
             }
-            Self::Adam { betas, epsilon, weight_decay, .. } | Self::Adamw { betas, epsilon, weight_decay, .. } => {
+            Self::Adam { betas, epsilon, weight_decay, .. }
+            | Self::Adamw { betas, epsilon, weight_decay, .. } => {
                 if !betas.iter().all(|b| (0.0..1.0).contains(b)) {
                     return bad("betas", format!("{betas:?} are not in [0, 1)"));
                 }
@@ -217,7 +218,13 @@ fn sgd(
 }
 
 /// The direction of Adam: bias-corrected first moment over the root of the bias-corrected second.
-fn adam(gradient: Tensor<2>, moments: &mut Vec<Tensor<2>>, steps: u64, betas: [f64; 2], epsilon: f64) -> Tensor<2> {
+fn adam(
+    gradient: Tensor<2>,
+    moments: &mut Vec<Tensor<2>>,
+    steps: u64,
+    betas: [f64; 2],
+    epsilon: f64,
+) -> Tensor<2> {
     if moments.is_empty() {
         *moments = vec![gradient.zeros_like(), gradient.zeros_like()];
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::records::{Record, Summary, csv_header, csv_row, read_records};
+use crate::records::{Record, RunRecords, Summary, csv_header, csv_row};
 
 /// An open run folder.
 #[derive(Debug)]
@@ -39,19 +39,25 @@ impl RunFolder {
     /// If the folder holds no run, or one of another configuration.
     pub fn reopen(path: &Path, config: &Config, stages: usize, step: u64) -> Result<Self> {
         let kept = fs::read_to_string(path.join("config.toml")).map_err(|_| {
-            Error::checkpoint(path.display(), "holds no run to resume").mend("leave out --resume to start one")
+            Error::checkpoint(path.display(), "holds no run to resume")
+                .mend("leave out --resume to start one")
         })?;
         if kept != config.to_toml() {
             let difference = first_difference(&kept, &config.to_toml());
-            return Err(Error::checkpoint(path.display(), format!("was made with another configuration ({difference})"))
-                .mend("resume with the same configuration, or start in another folder"));
+            return Err(Error::checkpoint(
+                path.display(),
+                format!("was made with another configuration ({difference})"),
+            )
+            .mend("resume with the same configuration, or start in another folder"));
         }
         fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
-        let records: Vec<Record> = match read_records(&path.join("metrics.jsonl")) {
-            Ok(records) => records.into_iter().filter(|r| r.step <= step).collect(),
-            Err(_) if step == 0 => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let mut records = RunRecords::read(path)?.records;
+        records.retain(|record| record.step <= step);
+        // The run has not ended any more.
+        let summary = path.join("summary.json");
+        if summary.exists() {
+            fs::remove_file(&summary).map_err(|e| Error::io(&summary, "remove", e))?;
+        }
         Self::open(path, stages, &records)
     }
 
@@ -85,7 +91,10 @@ impl RunFolder {
     /// # Errors
     /// If the disk refuses.
     pub fn sync(&self) -> Result<()> {
-        self.jsonl.sync_data().and_then(|()| self.csv.sync_data()).map_err(|e| Error::io(&self.path, "sync", e))
+        self.jsonl
+            .sync_data()
+            .and_then(|()| self.csv.sync_data())
+            .map_err(|e| Error::io(&self.path, "sync", e))
     }
 
     /// Writes `summary.json`, which marks the run as ended.

@@ -12,6 +12,6 @@
 mod config;
 mod rule;
 
-pub use config::{ManifoldConfig, Memory, Noise, NoiseCorrelationConfig, Normalize};
 pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
+pub use config::{ManifoldConfig, Memory, Noise, NoiseCorrelationConfig, Normalize};
 pub use rule::{NoiseCorrelation, leaky_average_law};

@@ -186,7 +186,8 @@ impl CreditRule for NoiseCorrelation {
                     if context.step.is_multiple_of(interval) {
                         self.update_feedback(index, eta, context)?;
                     }
-                    let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
+                    let feedback =
+                        self.stages[index].feedback.clone().expect("memory keeps feedback weights");
                     context.error.clone().matmul(feedback)
                 }
                 _ => self.memoryless_signal(index, context)?,
@@ -232,7 +233,8 @@ impl CreditRule for NoiseCorrelation {
                 *feedback = state.shaped(&format!("stage{}.feedback", index + 1), feedback.dims())?;
             }
             let manifold = state.nested(&format!("stage{}.manifold", index + 1));
-            stage.manifold = if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
+            stage.manifold =
+                if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
         }
         Ok(())
     }

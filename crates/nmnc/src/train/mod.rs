@@ -1,0 +1,25 @@
+//! Training: configuration, optimizers, schedules, losses, the training loop, checkpoints.
+
+pub mod checkpoint;
+mod compare;
+mod config;
+mod loss;
+mod measure;
+mod observer;
+mod optimizer;
+mod run;
+mod run_folder;
+mod schedule;
+mod tally;
+mod trainer;
+
+pub use compare::{PlannedRun, plan};
+pub use config::{CheckpointConfig, Config, MetricsConfig, TrainConfig};
+pub use loss::{Judgement, Loss};
+pub use measure::{Moment, align, evaluate};
+pub use observer::{Observer, Progress, Silent};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use run::{RunOptions, run};
+pub use run_folder::RunFolder;
+pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
+pub use trainer::{StepOutcome, Trainer};
