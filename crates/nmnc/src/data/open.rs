@@ -111,28 +111,21 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
 
 /// What `path` holds, by content rather than by name where it is a file.
 pub(crate) fn detect(path: &Path) -> Result<Format> {
-    if path.is_dir() {
-        let recognizers: [(fn(&Path) -> bool, Format); 4] = [
-            (cifar::recognizes, Format::Cifar),
-            (npz::recognizes, Format::Npz),
-            (image_folder::recognizes, Format::ImageFolder),
-            (idx::recognizes, Format::Idx),
-        ];
-        return recognizers.iter().find(|(recognizes, _)| recognizes(path)).map(|&(_, format)| format).ok_or_else(
-            || {
-                Error::data(path.display(), "is not recognized as a data set").mend(
-                    "it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named \
-                     as in MNIST, or the binary files of CIFAR",
-                )
-            },
-        );
-    }
+    let folder = path.is_dir();
+    // Archives of images may hold anything but the files of CIFAR, so they come after it.
     if npz::recognizes(path) {
         Ok(Format::Npz)
     } else if cifar::recognizes(path) {
         Ok(Format::Cifar)
     } else if image_folder::recognizes(path) {
         Ok(Format::ImageFolder)
+    } else if folder && idx::recognizes(path) {
+        Ok(Format::Idx)
+    } else if folder {
+        Err(Error::data(path.display(), "is not recognized as a data set").mend(
+            "it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named as in \
+             MNIST, or the binary files of CIFAR",
+        ))
     } else {
         Err(Error::data(path.display(), "is neither .npz nor .tar nor .tar.gz")
             .mend("for IDX or CIFAR files, give the folder that holds them"))
@@ -166,6 +159,14 @@ impl Plan {
             ));
         }
         let decoded = (train.labels.len() + evaluation.labels.len()) as u64 * shape.len() as u64;
+        let array = !matches!(train.pixels, RawPixels::Encoded(_));
+        if array && shape != natural && decoded > config.cache_bytes() {
+            return Err(Error::config(
+                "data.image_size",
+                format!("the images would take {} MiB scaled, more than `data.cache_mib`", decoded >> 20),
+            )
+            .mend("make it smaller or raise `data.cache_mib`"));
+        }
         Ok(Self {
             shape,
             scale: shape != natural || config.image_size.is_some(),
@@ -263,6 +264,6 @@ fn common_shape(train: &Encoded, evaluation: &Encoded, any_size: bool) -> Result
 pub(crate) fn headers(images: &Encoded) -> Result<Vec<Header>> {
     (0..images.entries.len())
         .into_par_iter()
-        .map(|index| decode::header(&*images.read(index)?, &|| images.place(index)))
+        .map(|index| decode::header(&images.read(index)?, &|| images.place(index)))
         .collect()
 }

@@ -149,6 +149,9 @@ fn arrays_are_scaled_to_the_image_size_asked_for() {
     let images = vec![77; 3 * 8 * 10];
     std::fs::write(folder.path().join("train-images"), idx(&[3, 8, 10], &images)).unwrap();
     std::fs::write(folder.path().join("train_labels"), idx(&[3], &[0, 1, 1])).unwrap();
+    let large = DataConfig { image_size: Some(9000), cache_mib: 64, validation: 1, ..config(folder.path()) };
+    let error = large.open(Seed(0)).unwrap_err().to_string();
+    assert!(error.starts_with("data.image_size: the images would take 231 MiB"), "{error}");
     let splits =
         DataConfig { image_size: Some(4), validation: 1, ..config(folder.path()) }.open(Seed(0)).unwrap();
     assert_eq!(splits.train.shape(), ImageShape { channels: 1, height: 4, width: 4 });
@@ -216,6 +219,14 @@ fn orders_are_permutations_that_differ_by_epoch() {
     let mut sorted = first;
     sorted.sort_unstable();
     assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_schema_names_every_choice() {
+    let schema = serde_json::to_string(&schemars::schema_for!(DataConfig)).unwrap();
+    for part in ["image-folder", "standardize", "\"train\"", "exclusiveMinimum", "additionalProperties"] {
+        assert!(schema.contains(part), "{part}: {schema}");
+    }
 }
 
 #[test]
