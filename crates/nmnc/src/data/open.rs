@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::config::{Augment, DataConfig, Format};
 use super::dataset::{Dataset, ImageShape, Splits, Store};
 use super::decode::{self, Header, Target};
+use super::known::KnownSet;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
 use super::resize;
 use super::standardize::statistics;
@@ -77,16 +78,7 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
         return embedded::load();
     }
     if let Some(set) = known::find(source) {
-        let data = known::data_dir()?;
-        let folder = set.folder(&data);
-        if !set.present(&data) {
-            return Err(Error::data("data.source", format!("`{source}` is not in {}", folder.display()))
-                .mend(format!("run `nmnc data fetch {source}`")));
-        }
-        return match set.archives {
-            [archive] => cifar::load(&folder.join(archive.file)),
-            _ => idx::load(&folder, set.classes),
-        };
+        return load_known(set, &known::data_dir()?);
     }
     let path = Path::new(source);
     if !path.exists() {
@@ -106,6 +98,19 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
         Format::Cifar => cifar::load(path),
         Format::ImageFolder => image_folder::load(path, cache),
         Format::Npz => npz::load(path),
+    }
+}
+
+/// Reads the well-known `set` from the data folder `data`.
+pub(crate) fn load_known(set: &KnownSet, data: &Path) -> Result<RawSet> {
+    let folder = set.folder(data);
+    if !set.present(data) {
+        return Err(Error::data("data.source", format!("`{}` is not in {}", set.name, folder.display()))
+            .mend(format!("run `nmnc data fetch {}`", set.name)));
+    }
+    match set.archives {
+        [archive] => cifar::load(&folder.join(archive.file)),
+        _ => idx::load(&folder, set.classes),
     }
 }
 

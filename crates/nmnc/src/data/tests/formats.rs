@@ -1,6 +1,8 @@
 //! Arrays in IDX, CIFAR and NPZ files, and how sources are told apart.
 
 use super::*;
+use crate::data::known::{Archive, KnownSet};
+use crate::data::open::load_known;
 use crate::data::{Format, ImageShape, info, order};
 
 fn values(splits: &Splits, index: usize) -> Vec<u8> {
@@ -196,6 +198,26 @@ fn unknown_sources_are_told_what_was_meant() {
     let folder = tempfile::tempdir().unwrap();
     let empty = error(folder.path().to_str().unwrap());
     assert!(empty.contains("not recognized as a data set; it should hold"), "{empty}");
+}
+
+#[test]
+fn a_known_set_is_read_from_the_data_folder_or_its_fetching_is_proposed() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("tiny");
+    std::fs::create_dir(&folder).unwrap();
+    write_idx(&folder, true);
+    let names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
+    let archives = names.map(|name| {
+        let file: &'static str = format!("{name}-ubyte.gz").leak();
+        Archive { file, base: "", bytes: folder.join(file).metadata().unwrap().len(), sha256: "" }
+    });
+    let classes: &'static [&'static str] = &["a", "b", "c"];
+    let set =
+        KnownSet { name: "tiny", about: "", archives: Box::leak(Box::new(archives)), classes: Some(classes) };
+    assert_eq!(load_known(&set, data.path()).unwrap().classes, ["a", "b", "c"]);
+    std::fs::remove_file(folder.join(archives[3].file)).unwrap();
+    let error = load_known(&set, data.path()).map(|_| ()).unwrap_err().to_string();
+    assert!(error.ends_with("run `nmnc data fetch tiny`"), "{error}");
 }
 
 #[test]
