@@ -130,7 +130,7 @@ fn bomb(head: &[u8], mib: u64) -> Vec<u8> {
 fn decompression_bombs() {
     let error =
         error_of("set.tar.gz", &bomb(&entry("train/a/x.txt", 200 << 20, tar::EntryType::Regular, &[]), 200));
-    expect("tar.gz", &error, "looks like a decompression bomb");
+    expect("tar.gz", &error, "looks like a decompression bomb; if it is genuine, store it uncompressed");
     let folder = tempfile::tempdir().unwrap();
     let images = bomb(&idx(&[200 << 10, 32, 32], &[]), 200);
     std::fs::write(folder.path().join("train-images.gz"), images).unwrap();
