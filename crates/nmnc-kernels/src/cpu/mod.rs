@@ -37,9 +37,9 @@ pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Opti
     found.try_into().ok()
 }
 
-/// Whether the fused forward pass covers the spec: winners are stored as 16-bit offsets into the window.
+/// Whether the fused forward pass covers the spec: winners are stored as bytes.
 pub(crate) fn takes(spec: &ConvSpec) -> bool {
-    spec.pool != Pool::Max || spec.pool_size <= 256
+    spec.pool != Pool::Max || spec.pool_size <= forward::WIDEST_WINDOW
 }
 
 /// The values of a contiguous operand.

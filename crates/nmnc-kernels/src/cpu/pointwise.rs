@@ -2,8 +2,6 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use crate::spec::Activation;
-
 /// A nonlinearity known at compile time, so that loops over it contain no branch.
 pub(super) trait Pointwise: Sync {
     /// Whether `φ` never decreases: pooling may then pick winners before activating.
@@ -103,8 +101,3 @@ macro_rules! with_activation {
     };
 }
 pub(super) use with_activation;
-
-/// Whether the slope is 1 everywhere.
-pub(super) fn is_identity(kind: Activation) -> bool {
-    kind == Activation::Identity
-}
