@@ -119,9 +119,7 @@ fn group_parameter_gradient(
     let group = images.len() / spec.input_units();
     let pitch = group * positions;
     scratch::with([fan_in * pitch, channels * pitch], |columns, gathered| {
-        for (index, image) in images.chunks_exact(spec.input_units()).enumerate() {
-            geometry.gather(image, columns, pitch, index * positions);
-        }
+        geometry.gather_group(images, columns);
         let errors = channel_rows(errors, channels, positions, gathered);
         let errors = View::new(errors, channels, pitch, pitch);
         multiply(weight, fan_in, errors, View::new(columns, fan_in, pitch, pitch).t(), accumulate);
@@ -202,9 +200,7 @@ pub(crate) fn input_gradient(spec: &ConvSpec, weight: &Operand, gated: &Operand)
                 let errors = channel_rows(errors, channels, positions, gathered);
                 let weight = View::new(&weight, fan_in, channels, channels);
                 multiply(columns, pitch, weight, View::new(errors, channels, pitch, pitch), false);
-                for (index, image) in gradient.chunks_exact_mut(units).enumerate() {
-                    geometry.scatter(columns, pitch, index * positions, image);
-                }
+                geometry.scatter_group(columns, gradient);
             });
         });
     tensor(gradient, batch, units)

@@ -1,5 +1,6 @@
 //! The forward pass: product, then bias, activation and pooling on its still-hot result.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use super::columns::Geometry;
 use super::pointwise::{Pointwise, with_activation};
 use super::product::{View, multiply};
+use super::wide::wide;
 use super::{Operand, rows, scratch, tensor, values};
 use crate::spec::{Activation, ConvSpec, Pool};
 
@@ -117,21 +119,26 @@ fn group_forward<A: Pointwise>(
     let group = images.len() / spec.input_units();
     let pitch = group * positions;
     scratch::with([fan_in * pitch, channels * pitch], |columns, product| {
-        for (index, image) in images.chunks_exact(spec.input_units()).enumerate() {
-            geometry.gather(image, columns, pitch, index * positions);
-        }
+        geometry.gather_group(images, columns);
         let weight = View::new(weight, channels, fan_in, fan_in);
         multiply(product, pitch, weight, View::new(columns, fan_in, pitch, pitch), false);
-        for index in 0..group {
-            for channel in 0..channels {
-                let z = &mut product[channel * pitch + index * positions..][..positions];
-                finish_map::<A>(spec, z, bias[channel], index * channels + channel, &mut parts);
-            }
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (map, (image, channel)) in (0..group)
+                    .flat_map(|image| (0..channels).map(move |channel| (image, channel)))
+                    .enumerate()
+                {
+                    let z = &mut product[channel * pitch + image * positions..][..positions];
+                    finish_map::<A>(spec, z, bias[channel], map, &mut parts);
+                }
+            },
+        );
     });
 }
 
 /// Adds the bias to, activates and pools one channel of one image, the `map`-th of the group.
+#[inline(always)]
 fn finish_map<A: Pointwise>(spec: &ConvSpec, z: &mut [f32], bias: f32, map: usize, parts: &mut Parts<'_>) {
     let [_, _, width] = spec.convolved();
     let [_, out_rows, out_columns] = spec.output();
@@ -147,22 +154,19 @@ fn finish_map<A: Pointwise>(spec: &ConvSpec, z: &mut [f32], bias: f32, map: usiz
         }
         Pool::Max => {
             let winners = part_of(parts.winners, map, outputs);
-            let size = spec.pool_size;
-            if size == 2 {
-                max_pool::<A, 2>(z, bias, width, 2, out_columns, output, winners);
-            } else {
-                max_pool::<A, 0>(z, bias, width, size, out_columns, output, winners);
-            }
+            max_pool::<A>(z, bias, width, spec.pool_size, out_columns, output, winners);
             settle::<A>(output, slopes, winners);
         }
     }
 }
 
 /// The `map`-th part of an optional buffer; empty if the buffer is.
+#[inline(always)]
 fn part_of<T>(buffer: &mut [T], map: usize, length: usize) -> &mut [T] {
     if buffer.is_empty() { buffer } else { &mut buffer[map * length..][..length] }
 }
 
+#[inline(always)]
 fn activate<A: Pointwise>(z: &[f32], bias: f32, output: &mut [f32], slopes: &mut [f32]) {
     if slopes.is_empty() {
         for (output, z) in output.iter_mut().zip(z) {
@@ -175,6 +179,7 @@ fn activate<A: Pointwise>(z: &[f32], bias: f32, output: &mut [f32], slopes: &mut
     }
 }
 
+#[inline(always)]
 fn activate_in_place<A: Pointwise>(z: &mut [f32], bias: f32, slopes: &mut [f32]) {
     if slopes.is_empty() {
         for z in z {
@@ -191,9 +196,9 @@ fn activate_in_place<A: Pointwise>(z: &mut [f32], bias: f32, slopes: &mut [f32])
 ///
 /// An increasing activation keeps the order, so winners are picked among pre-activations and only they are
 /// activated; ties that the activation itself makes (all of a window below zero, for a rectifier) have slope
-/// zero, so that which of them wins changes nothing. `SIZE` is the window's side where it is known at
-/// compile time, else 0. Selections instead of branches: which entry wins is unpredictable.
-fn max_pool<A: Pointwise, const SIZE: usize>(
+/// zero, so that which of them wins changes nothing.
+#[inline(always)]
+fn max_pool<A: Pointwise>(
     z: &[f32],
     bias: f32,
     width: usize,
@@ -202,34 +207,65 @@ fn max_pool<A: Pointwise, const SIZE: usize>(
     output: &mut [f32],
     winners: &mut [u8],
 ) {
-    let size = if SIZE > 0 { SIZE } else { size };
     let mut unwanted = winners.is_empty().then(|| vec![0; out_columns]);
     for (row, output) in output.chunks_exact_mut(out_columns).enumerate() {
-        let window_rows = &z[row * size * width..][..size * width];
+        let rows = &z[row * size * width..][..size * width];
         let winners = match &mut unwanted {
             Some(unwanted) => &mut unwanted[..],
             None => &mut winners[row * out_columns..][..out_columns],
         };
-        for (column, (output, winner)) in output.iter_mut().zip(winners).enumerate() {
-            let (mut best, mut best_z, mut place) = (f32::NEG_INFINITY, f32::NEG_INFINITY, 0);
-            for dy in 0..size {
-                let window = &window_rows[dy * width + column * size..][..size];
-                for (dx, z) in window.iter().enumerate() {
-                    let z = *z + bias;
-                    let value = if A::INCREASING { z } else { A::value(z) };
-                    let wins = (value > best) | value.is_nan();
-                    best = if wins { value } else { best };
-                    best_z = if wins { z } else { best_z };
-                    place = if wins { (dy * size + dx) as u8 } else { place };
-                }
+        if size == 2 {
+            // The common window, in a form without bounds checks that compiles to vectors.
+            let (top, bottom) = rows.split_at(width);
+            let windows = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+            for ((output, winner), (top, bottom)) in output.iter_mut().zip(winners).zip(windows) {
+                let mut best = Best::<A>::new();
+                best.offer(top[0] + bias, 0);
+                best.offer(top[1] + bias, 1);
+                best.offer(bottom[0] + bias, 2);
+                best.offer(bottom[1] + bias, 3);
+                (*output, *winner) = (best.z, best.place as u8);
             }
-            *output = best_z;
-            *winner = place;
+        } else {
+            for (column, (output, winner)) in output.iter_mut().zip(winners).enumerate() {
+                let mut best = Best::<A>::new();
+                for dy in 0..size {
+                    for (dx, z) in rows[dy * width + column * size..][..size].iter().enumerate() {
+                        best.offer(*z + bias, (dy * size + dx) as u32);
+                    }
+                }
+                (*output, *winner) = (best.z, best.place as u8);
+            }
         }
     }
 }
 
+/// The best entry of a window so far. Selections instead of branches: which entry wins is unpredictable.
+struct Best<A> {
+    value: f32,
+    z: f32,
+    place: u32,
+    activation: PhantomData<A>,
+}
+
+impl<A: Pointwise> Best<A> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { value: f32::NEG_INFINITY, z: f32::NEG_INFINITY, place: 0, activation: PhantomData }
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, z: f32, place: u32) {
+        let value = if A::INCREASING { z } else { A::value(z) };
+        let wins = (value > self.value) | value.is_nan();
+        self.value = if wins { value } else { self.value };
+        self.z = if wins { z } else { self.z };
+        self.place = if wins { place } else { self.place };
+    }
+}
+
 /// Turns winning pre-activations into activities, and records what their slopes let through.
+#[inline(always)]
 fn settle<A: Pointwise>(output: &mut [f32], slopes: &mut [f32], winners: &mut [u8]) {
     if !slopes.is_empty() {
         activate_in_place::<A>(output, 0.0, slopes);
@@ -241,6 +277,7 @@ fn settle<A: Pointwise>(output: &mut [f32], slopes: &mut [f32], winners: &mut [u
     activate_in_place::<A>(output, 0.0, slopes);
 }
 
+#[inline(always)]
 fn average_pool(activity: &[f32], width: usize, size: usize, out_columns: usize, output: &mut [f32]) {
     let scale = 1.0 / (size * size) as f32;
     for (row, output) in output.chunks_exact_mut(out_columns).enumerate() {
