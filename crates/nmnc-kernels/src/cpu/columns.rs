@@ -31,9 +31,14 @@ impl Geometry {
     }
 
     /// Images handled by one product: enough of them that small maps still give it a wide operand, few
-    /// enough that every thread of a batch gets some. Depends on the spec and the batch size alone.
+    /// enough that their columns stay in a second-level cache and that every thread of a batch gets some.
+    /// Depends on the spec and the batch size alone.
     pub(super) fn group(&self, batch: usize) -> usize {
-        (256 / self.positions()).clamp(1, 32).min(batch.div_ceil(8)).max(1)
+        const WIDE: usize = 256;
+        const CACHED: usize = 160_000;
+        let column_values = self.channels * self.kernel * self.kernel * self.positions();
+        let group = (WIDE / self.positions()).min(CACHED / column_values);
+        group.min(32).min(batch.div_ceil(8)).max(1)
     }
 
     /// Outputs along one side whose kernel tap at `offset` falls inside the image.

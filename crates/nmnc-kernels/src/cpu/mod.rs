@@ -7,6 +7,7 @@ mod forward;
 mod pointwise;
 mod product;
 mod scratch;
+mod special;
 mod wide;
 
 use burn::backend::{BackendTypes, Flex};

@@ -1,6 +1,6 @@
 //! Activations and slopes of single values.
 
-use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use super::special;
 
 /// A nonlinearity known at compile time, so that loops over it contain no branch.
 pub(super) trait Pointwise: Sync {
@@ -51,12 +51,12 @@ impl Pointwise for Tanh {
 
     #[inline(always)]
     fn value(z: f32) -> f32 {
-        z.tanh()
+        special::tanh(z)
     }
 
     #[inline(always)]
     fn both(z: f32) -> (f32, f32) {
-        let t = z.tanh();
+        let t = special::tanh(z);
         (t, 1.0 - t * t)
     }
 }
@@ -66,13 +66,12 @@ impl Pointwise for Gelu {
 
     #[inline(always)]
     fn value(z: f32) -> f32 {
-        0.5 * z * (1.0 + libm::erff(z * FRAC_1_SQRT_2))
+        z * special::normal(z).0
     }
 
     #[inline(always)]
     fn both(z: f32) -> (f32, f32) {
-        let distribution = 0.5 * (1.0 + libm::erff(z * FRAC_1_SQRT_2));
-        let density = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (-0.5 * z * z).exp();
+        let (distribution, density) = special::normal(z);
         (z * distribution, distribution + z * density)
     }
 }
