@@ -4,8 +4,8 @@ mod common;
 
 use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, shapes};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, composed, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
-    conv_parameter_gradient, matmul,
+    Activation, ConvSpec, Pool, activate, composed, conv_activity, conv_forward, conv_gated_error,
+    conv_input_gradient, conv_parameter_gradient, matmul, slope,
 };
 use proptest::prelude::*;
 
@@ -125,4 +125,15 @@ fn operands_may_be_views() {
         bias.transpose(),
     );
     assert_close("output", output, expected);
+}
+
+#[test]
+fn activations_agree() {
+    let z = Values(17).uniform([33, 1001]).mul_scalar(6.0);
+    for activation in ACTIVATIONS {
+        for z in [z.clone(), z.clone().transpose()] {
+            assert_close("value", activate(activation, z.clone()), composed::activate(activation, z.clone()));
+            assert_close("slope", slope(activation, z.clone()), composed::slope(activation, z));
+        }
+    }
 }

@@ -17,6 +17,7 @@ use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
 pub(crate) use forward::{CpuGate, activity, forward};
+pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::matmul;
 
 /// A single-precision tensor in the processor's memory.

@@ -1,6 +1,11 @@
 //! Activations and slopes of single values.
 
-use super::special;
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::wide::wide;
+use super::{Operand, rows, special, tensor, values};
+use crate::spec::Activation;
 
 /// A nonlinearity known at compile time, so that loops over it contain no branch.
 pub(super) trait Pointwise: Sync {
@@ -100,3 +105,31 @@ macro_rules! with_activation {
     };
 }
 pub(super) use with_activation;
+
+/// `φ(z)` of every entry.
+pub(crate) fn activate(kind: Activation, z: &Operand) -> Tensor<2> {
+    with_activation!(kind, A => map(z, #[inline(always)] |z| A::value(z)))
+}
+
+/// `φ'(z)` of every entry.
+pub(crate) fn slope(kind: Activation, z: &Operand) -> Tensor<2> {
+    with_activation!(kind, A => map(z, #[inline(always)] |z| A::both(z).1))
+}
+
+fn map(z: &Operand, function: impl Fn(f32) -> f32 + Sync) -> Tensor<2> {
+    const BLOCK: usize = 1 << 14;
+    let source = values(z);
+    let mut out = vec![0.0; source.len()];
+    out.par_chunks_mut(BLOCK).zip(source.par_chunks(BLOCK)).for_each(|(out, source)| {
+        wide(
+            #[inline(always)]
+            || {
+                for (out, z) in out.iter_mut().zip(source) {
+                    *out = function(*z);
+                }
+            },
+        );
+    });
+    let columns = z.layout().shape()[1];
+    tensor(out, rows(z), columns)
+}
