@@ -114,8 +114,8 @@ pub fn conv_input_gradient(spec: &ConvSpec, weight: Tensor<2>, gated: Tensor<2>)
 /// `φ(z)`, elementwise, for a `[batch, units]` pre-activation.
 pub fn activate(activation: Activation, z: Tensor<2>) -> Tensor<2> {
     match cpu::operands([&z]) {
-        Some([z]) => cpu::activate(activation, &z),
-        None => composed::activate(activation, z),
+        Some([z]) if activation != Activation::Identity => cpu::activate(activation, &z),
+        _ => composed::activate(activation, z),
     }
 }
 

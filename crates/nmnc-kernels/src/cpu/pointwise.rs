@@ -108,7 +108,7 @@ pub(super) use with_activation;
 
 /// `φ(z)` of every entry.
 pub(crate) fn activate(kind: Activation, z: &Operand) -> Tensor<2> {
-    with_activation!(kind, A => map(z, #[inline(always)] |z| A::value(z)))
+    with_activation!(kind, A => map(z, A::value))
 }
 
 /// `φ'(z)` of every entry.
