@@ -43,8 +43,11 @@ enum Manner {
     Missing,
 }
 
-/// A server on a free port; gives its URL and the log of (path, Range header).
-fn serve(manner: Manner) -> (String, Arc<Mutex<Vec<(String, String)>>>) {
+/// Requests so far, as (path, Range header).
+type Log = Mutex<Vec<(String, String)>>;
+
+/// A server on a free port; gives its URL and its log.
+fn serve(manner: Manner) -> (String, Arc<Log>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -59,12 +62,7 @@ fn serve(manner: Manner) -> (String, Arc<Mutex<Vec<(String, String)>>>) {
     (url, log)
 }
 
-fn answer(
-    mut stream: TcpStream,
-    manner: Manner,
-    number: usize,
-    log: &Mutex<Vec<(String, String)>>,
-) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, manner: Manner, number: usize, log: &Log) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().unwrap()?;
     let mut range = String::new();

@@ -1,6 +1,8 @@
 //! Arrays in IDX, CIFAR and NPZ files, and how sources are told apart.
 
 use super::*;
+use crate::data::known::{Archive, KnownSet};
+use crate::data::open::load_known;
 use crate::data::{Format, ImageShape, info, order};
 
 fn values(splits: &Splits, index: usize) -> Vec<u8> {
@@ -149,6 +151,9 @@ fn arrays_are_scaled_to_the_image_size_asked_for() {
     let images = vec![77; 3 * 8 * 10];
     std::fs::write(folder.path().join("train-images"), idx(&[3, 8, 10], &images)).unwrap();
     std::fs::write(folder.path().join("train_labels"), idx(&[3], &[0, 1, 1])).unwrap();
+    let large = DataConfig { image_size: Some(9000), cache_mib: 64, validation: 1, ..config(folder.path()) };
+    let error = large.open(Seed(0)).unwrap_err().to_string();
+    assert!(error.starts_with("data.image_size: the images would take 231 MiB"), "{error}");
     let splits =
         DataConfig { image_size: Some(4), validation: 1, ..config(folder.path()) }.open(Seed(0)).unwrap();
     assert_eq!(splits.train.shape(), ImageShape { channels: 1, height: 4, width: 4 });
@@ -196,6 +201,26 @@ fn unknown_sources_are_told_what_was_meant() {
 }
 
 #[test]
+fn a_known_set_is_read_from_the_data_folder_or_its_fetching_is_proposed() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().join("tiny");
+    std::fs::create_dir(&folder).unwrap();
+    write_idx(&folder, true);
+    let names = ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"];
+    let archives = names.map(|name| {
+        let file: &'static str = format!("{name}-ubyte.gz").leak();
+        Archive { file, base: "", bytes: folder.join(file).metadata().unwrap().len(), sha256: "" }
+    });
+    let classes: &'static [&'static str] = &["a", "b", "c"];
+    let set =
+        KnownSet { name: "tiny", about: "", archives: Box::leak(Box::new(archives)), classes: Some(classes) };
+    assert_eq!(load_known(&set, data.path()).unwrap().classes, ["a", "b", "c"]);
+    std::fs::remove_file(folder.join(archives[3].file)).unwrap();
+    let error = load_known(&set, data.path()).map(|_| ()).unwrap_err().to_string();
+    assert!(error.ends_with("run `nmnc data fetch tiny`"), "{error}");
+}
+
+#[test]
 fn info_counts_examples_by_class_and_prints_a_table() {
     let folder = tempfile::tempdir().unwrap();
     write_idx(folder.path(), false);
@@ -216,6 +241,14 @@ fn orders_are_permutations_that_differ_by_epoch() {
     let mut sorted = first;
     sorted.sort_unstable();
     assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_schema_names_every_choice() {
+    let schema = serde_json::to_string(&schemars::schema_for!(DataConfig)).unwrap();
+    for part in ["image-folder", "standardize", "\"train\"", "exclusiveMinimum", "additionalProperties"] {
+        assert!(schema.contains(part), "{part}: {schema}");
+    }
 }
 
 #[test]

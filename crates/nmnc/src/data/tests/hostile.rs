@@ -68,13 +68,24 @@ fn archives() {
             expect(what, &error, part);
         }
     }
-    let mut flipped = tar(&[train.clone()]);
-    flipped[600] ^= 1;
-    expect("flipped pixel data", &error_of("set.tar", &flipped), "");
+    let test = member("test/a/0.png", &good);
+    let mut flipped = tar(&[train.clone(), test.clone()]);
+    let pixels = good.windows(4).position(|kind| kind == b"IDAT").unwrap() + 6;
+    flipped[train.len() + 512 + pixels] ^= 1;
+    expect("flipped pixel data", &error_of("set.tar", &flipped), "test/a/0.png: cannot be decoded");
+    let jpeg = encode(
+        image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, 7])).into(),
+        image::ImageFormat::Jpeg,
+    );
+    for cut in [2, 30] {
+        let cut = member("test/a/0.jpg", &jpeg[..jpeg.len() - cut]);
+        let error = error_of("set.tar", &tar(&[member("train/a/0.jpg", &jpeg), cut]));
+        expect("cut jpeg", &error, "test/a/0.jpg: ends before the end mark of a JPEG");
+    }
     let mut header = tar(&[train.clone(), train.clone()]);
     header[train.len() + 3] ^= 1;
     expect("flipped header", &error_of("set.tar", &header), "damaged tar header");
-    let packed = gzip(&tar(&[train.clone()]));
+    let packed = gzip(&tar(std::slice::from_ref(&train)));
     expect("cut gzip", &error_of("set.tar.gz", &packed[..packed.len() - 6]), "truncated or damaged");
     let mut sum = packed.clone();
     let at = sum.len() - 5;
@@ -119,7 +130,7 @@ fn bomb(head: &[u8], mib: u64) -> Vec<u8> {
 fn decompression_bombs() {
     let error =
         error_of("set.tar.gz", &bomb(&entry("train/a/x.txt", 200 << 20, tar::EntryType::Regular, &[]), 200));
-    expect("tar.gz", &error, "looks like a decompression bomb");
+    expect("tar.gz", &error, "looks like a decompression bomb; if it is genuine, store it uncompressed");
     let folder = tempfile::tempdir().unwrap();
     let images = bomb(&idx(&[200 << 10, 32, 32], &[]), 200);
     std::fs::write(folder.path().join("train-images.gz"), images).unwrap();
@@ -221,7 +232,8 @@ fn npz_files() {
     let fortran = [&x[..10], fortran.as_bytes()].concat();
     let mut long_header = b"\x93NUMPY\x02\x00".to_vec();
     long_header.extend(u32::MAX.to_le_bytes());
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, &str)> = vec![
+    type Arrays<'a> = Vec<(&'a str, Vec<u8>)>;
+    let cases: Vec<(&str, Arrays, &str)> = vec![
         ("names", vec![("a", x.clone()), ("b", y.clone())], "name the arrays"),
         ("no labels", vec![("x", x.clone())], "`x` without `y`"),
         (

@@ -5,6 +5,7 @@ mod fetch;
 mod formats;
 mod hostile;
 mod images;
+mod mutations;
 mod shared;
 
 use std::io::{Cursor, Write};

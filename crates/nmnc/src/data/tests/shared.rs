@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
+use crate::data::known::{self, hexadecimal};
 use crate::data::{Format, info, order};
 
 /// A folder of the shared data, or None with the reason printed.
@@ -70,14 +73,38 @@ fn tiny_imagenet_is_scaled_and_described() {
     assert_eq!((splits.train.shape().channels, splits.train.shape().height), (3, 32));
 }
 
+/// Where Debian's package puts Fashion-MNIST, or None with the reason printed.
+fn debian() -> Option<PathBuf> {
+    let path = PathBuf::from("/usr/share/datasets/fashion-mnist");
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} is absent; install dataset-fashion-mnist", path.display());
+    None
+}
+
+/// Debian stripped names and times from the gzip headers. With them back, the files must have the sums that `fetch` asks for.
+#[test]
+fn sums_of_fashion_mnist_are_those_of_the_official_files() {
+    let Some(folder) = debian() else { return };
+    for archive in known::find("fashion-mnist").unwrap().archives {
+        let packed = std::fs::read(folder.join(archive.file)).unwrap();
+        let time: u32 = if archive.file.starts_with("train") { 1_504_176_606 } else { 1_504_176_627 };
+        let mut official = vec![0x1f, 0x8b, 8, 8];
+        official.extend(time.to_le_bytes());
+        official.extend([0, 3]);
+        official.extend(archive.file.trim_end_matches(".gz").bytes());
+        official.push(0);
+        official.extend(&packed[10..]);
+        assert_eq!(official.len() as u64, archive.bytes, "{}", archive.file);
+        assert_eq!(hexadecimal(&Sha256::digest(&official)), archive.sha256, "{}", archive.file);
+    }
+}
+
 /// The whole of Fashion-MNIST where Debian's package put it.
 #[test]
 fn fashion_mnist_of_debian() {
-    let path = PathBuf::from("/usr/share/datasets/fashion-mnist");
-    if !path.exists() {
-        eprintln!("skipped: {} is absent; install dataset-fashion-mnist", path.display());
-        return;
-    }
+    let Some(path) = debian() else { return };
     let splits = open(&path).unwrap();
     assert_eq!(
         (splits.train.len(), splits.evaluation.len(), splits.train.classes().len()),
