@@ -14,9 +14,9 @@ use crate::exit;
 #[derive(Debug, Parser)]
 #[command(
     name = "nmnc",
+    bin_name = "nmnc",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = false,
     max_term_width = 100,
     after_help = "Start with `nmnc demo`. `nmnc help COMMAND` tells more; `nmnc help` lists the exit codes.",
     after_long_help = concat_examples()
@@ -87,24 +87,26 @@ const DEMO_EXAMPLES: &str = "Examples:
   nmnc demo
   nmnc demo --seed 1 --out runs/demo-seed1
 
-Backprop (bp), direct feedback alignment (dfa), vanilla noise correlation (vnc) and neural manifold noise
-correlation (nmnc) train the same small network on 6,000 images. vnc and nmnc use the same number of probes.
-Runs that are there already are kept, interrupted ones go on. `nmnc config presets demo` prints the configuration.";
+Backprop (bp), direct feedback alignment (dfa), vanilla noise correlation (vnc) and neural manifold \
+noise correlation (nmnc) train the same small network on 6,000 images. vnc and nmnc are given the \
+same few probes. Runs that are there already are kept, interrupted ones go on. \
+`nmnc config presets demo` prints the configuration.";
 
 const TRAIN_EXAMPLES: &str = "Examples:
   nmnc train cifar10.toml
   nmnc train cifar10.toml --set credit.rule=vnc --set train.epochs=10 --seed 3
   nmnc train cifar10.toml --resume
 
-An interrupted run goes on with --resume from its latest checkpoint, to the same numbers as without the
-interruption. Diverged training ends with exit code 6 and leaves a summary that says so.";
+An interrupted run goes on with --resume from its latest checkpoint, to the same numbers as without \
+the interruption. Diverged training ends with exit code 6 and leaves a summary that says so.";
 
 const COMPARE_EXAMPLES: &str = "Examples:
   nmnc compare cifar10.toml --rules bp,dfa,vnc,nmnc --seeds 3
-  nmnc compare cifar10.toml --rules vnc,nmnc --seeds 5 --out runs/probes --set credit.vnc.interval=10
+  nmnc compare cifar10.toml --rules bp,nmnc --set train.epochs=10 --out runs/longer
 
-Settings of each rule stand in a table of its own, such as [credit.nmnc]. Runs that are there already are kept,
-interrupted ones go on. A run that diverges does not stop the others; the exit code is 6 at the end.";
+Settings of each rule stand in a table of its own, such as [credit.nmnc]. Runs that are there already \
+are kept, interrupted ones go on. A run that diverges does not stop the others; the exit code is then \
+6 at the end.";
 
 const REPORT_EXAMPLES: &str = "Examples:
   nmnc report runs/cifar10
@@ -250,8 +252,8 @@ pub enum Data {
     },
     /// Download a data set; an interrupted download goes on where it ended
     #[command(after_help = "Examples:\n  nmnc data fetch cifar10\n\n\
-        Files go to the folder in NMNC_DATA_DIR, else to the user's cache folder. NMNC_DATA_MIRROR names another\n\
-        server to ask (as URL/NAME/FILE).")]
+        Files go to the folder in NMNC_DATA_DIR, else to the user's cache folder. NMNC_DATA_MIRROR names \
+        another server to ask (as URL/NAME/FILE).")]
     Fetch {
         /// Name in `nmnc data list`
         name: String,

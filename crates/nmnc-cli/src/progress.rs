@@ -73,7 +73,7 @@ impl Observer for Watcher {
             0 => String::new(),
             step => format!(", going on after step {step}"),
         };
-        self.out.line(format_args!("{}{description}{resumed}", self.label));
+        self.bar.suspend(|| self.out.line(format_args!("{}{description}{resumed}", self.label)));
         self.bar.set_length(progress.total);
         self.bar.set_position(progress.step);
     }

@@ -121,8 +121,9 @@ fn a_report_takes_runs_and_folders_of_runs() {
 #[test]
 fn divergence_names_the_step_the_stage_and_the_last_checkpoint() {
     let folder = Folder::new();
-    let wild =
-        TINY.replace("learning_rate = 1e-3", "learning_rate = 1e25").replace("interval = 4", "interval = 1");
+    let wild = TINY
+        .replace("\"adam\", learning_rate = 1e-3", "\"sgd\", learning_rate = 1e6")
+        .replace("interval = 4", "interval = 1");
     folder.write("wild.toml", &wild);
     let run = folder.run(&["train", "wild.toml", "--out", "run"]).failure(6);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);

@@ -41,6 +41,8 @@ impl RunFolder {
                 .mend("continue it with --resume, or name another folder with --out"));
         }
         fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
+        // A process that was killed before there was a configuration leaves nothing to resume.
+        remove_partial(path)?;
         write_atomically(&path.join("config.toml"), config.to_toml().as_bytes())?;
         Self::open(path, stages, &[])
     }
