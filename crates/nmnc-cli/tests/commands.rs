@@ -125,7 +125,7 @@ fn divergence_names_the_step_the_stage_and_the_last_checkpoint() {
         .replace("\"adam\", learning_rate = 1e-3", "\"sgd\", learning_rate = 1e6")
         .replace("interval = 4", "interval = 1");
     folder.write("wild.toml", &wild);
-    let run = folder.run(&["train", "wild.toml", "--out", "run"]).failure(6);
+    let run = folder.run(&["train", "wild.toml", "--out", "run", "--set", "credit.rule=bp"]).failure(6);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     assert!(run.stderr.starts_with("error: step "), "{}", run.stderr);
     for part in ["finite", "the last good checkpoint is run/checkpoints/step-", "try a lower learning rate"] {
