@@ -56,11 +56,33 @@ pub fn report_panics_on_one_line() {
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.payload_as_str().unwrap_or("no message");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let place = panic.location().map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
+        let place =
+            panic.location().map_or_else(String::new, |l| format!("{}:{}: ", source(l.file()), l.line()));
         // Standard error may be closed; there is nobody left to tell then.
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
             format!("error: {place}{text}; this is a fault of nmnc, please report it\n").as_bytes(),
         );
     }));
+}
+
+/// The end of a source file's path, from its crate on: the folders before it are those of the machine that built nmnc.
+fn source(path: &str) -> &str {
+    let crate_and_file = path.rsplit_once("/src/").map_or(path, |(before, _)| before);
+    let start = crate_and_file.rfind('/').map_or(0, |at| at + 1);
+    &path[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_named_from_their_crate_on() {
+        assert_eq!(
+            source("/home/a/x/burn-tensor-0.22.1/src/tensor/api.rs"),
+            "burn-tensor-0.22.1/src/tensor/api.rs"
+        );
+        assert_eq!(source("crates/nmnc/src/linalg.rs"), "nmnc/src/linalg.rs");
+    }
 }

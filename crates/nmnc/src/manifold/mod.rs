@@ -102,6 +102,9 @@ pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream:
     if samples < 2 || total_variance <= scale * 1e-12 {
         return Ok(Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) });
     }
+    // Products of activity with itself overflow long before the activity does. A power of two changes no other bit.
+    let unit = (0.5 * total_variance.log2()).round().exp2();
+    let centered = centered / unit;
     let available = units.min(samples - 1);
     let spectrum = match (method, dimension) {
         (PcaMethod::Randomized, Dimension::Count(asked)) => {
@@ -113,13 +116,15 @@ pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream:
         spectrum.variances.iter().take(available).take_while(|&&v| v > spectrum.variances[0] * 1e-6).count();
     let asked = match dimension {
         Dimension::Count(count) => count,
-        Dimension::Variance(fraction) => components_for(&spectrum.variances, total_variance, fraction),
+        Dimension::Variance(fraction) => {
+            components_for(&spectrum.variances, total_variance / (unit * unit), fraction)
+        }
     };
     let given = asked.min(rank);
     let degeneracy = (given < asked).then_some(Degeneracy::Clipped { asked, given, samples, units });
     let subspace = Subspace {
         basis: spectrum.basis(&centered, given),
-        variances: spectrum.variances[..given].to_vec(),
+        variances: spectrum.variances[..given].iter().map(|v| v * unit * unit).collect(),
         total_variance,
     };
     Ok(Fit { subspace: Some(subspace), degeneracy })
@@ -221,5 +226,29 @@ impl Subspace {
     /// The vectors z U^T `[batch, units]` with the given `coordinates` `[batch, dimension]`.
     pub fn embed(&self, coordinates: Tensor<2>) -> Tensor<2> {
         coordinates.matmul(self.basis.clone().transpose())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Role, Seed};
+    use burn::tensor::Device;
+
+    #[test]
+    fn huge_and_tiny_activity_has_the_manifold_of_activity_of_any_other_size() {
+        let mut numbers = vec![0.0; 40 * 12];
+        Seed(5).stream(Role::Analysis, 0, 0).fill_normal(&mut numbers);
+        let activity = crate::device::matrix(numbers, [40, 12], &Device::flex());
+        for method in [PcaMethod::Exact, PcaMethod::Randomized] {
+            let basis = |factor: f32| {
+                let mut stream = Seed(0).stream(Role::RangeFinder, 0, 0);
+                let fit = fit(activity.clone() * factor, Dimension::Count(3), method, &mut stream).unwrap();
+                crate::device::values::<f32>(fit.subspace.unwrap().basis())
+            };
+            let whole = basis(1.0);
+            assert_eq!(basis(2f32.powi(55)), whole, "{method:?}");
+            assert_eq!(basis(2f32.powi(-50)), whole, "{method:?}");
+        }
     }
 }
