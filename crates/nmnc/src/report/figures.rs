@@ -111,7 +111,7 @@ impl Context<'_> {
         let mut panels = vec![panel(
             Size::Wide,
             format!("{title} against epochs"),
-            Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7),
+            Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7).tight(0.0, x_high),
             y.clone(),
             over_epochs.clone(),
             Vec::new(),
@@ -134,7 +134,7 @@ impl Context<'_> {
                     Some(Reference { style: Some(self.styles[i]), label, y: last.y, sem: last.sem })
                 })
                 .collect();
-            caption.push_str(" (left) and against probes so far, that is, perturbed examples summed over stages (right, logarithmic)");
+            caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
             if !references.is_empty() {
                 let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
                 let verb = if names.len() == 1 { "uses" } else { "use" };
@@ -145,17 +145,17 @@ impl Context<'_> {
                 ));
             }
             let low = over_probes.iter().map(|l| l.points[0].x).fold(f64::INFINITY, f64::min);
+            let most = high(&over_probes);
             panels.push(panel(
                 Size::Wide,
                 format!("{title} against probes"),
-                Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, high(&over_probes)),
+                Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, most).tight(low, most),
                 y,
                 over_probes,
                 references,
             ));
         }
-        caption.push_str(". ");
-        caption.push_str(&legend_of_lines(&over_epochs));
+        caption.push('.');
         Some(Figure { title, caption, panels })
     }
 
@@ -197,7 +197,7 @@ impl Context<'_> {
         // Two columns hold two or four panels without a gap, three columns the rest.
         let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
         let y = y_axis(label, kind, drawn.iter().map(|d| (d.1.as_slice(), d.2.as_slice())), 6);
-        let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5);
+        let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5).tight(0.0, high(&all));
         let panels = drawn.into_iter().map(|(stage, lines, references)| {
             let mut panel =
                 panel(size, format!("{title}, stage {stage}"), x.clone(), y.clone(), lines, references);
@@ -207,7 +207,7 @@ impl Context<'_> {
         let panels: Vec<Panel> = panels.collect();
         let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
         let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
-        let caption = format!("{note}{own} {}", legend_of_lines(&all));
+        let caption = format!("{note}{own}");
         Some(Figure { title, caption, panels })
     }
 
@@ -307,10 +307,15 @@ fn y_axis<'p>(
     panels: impl IntoIterator<Item = (&'p [Line], &'p [Reference])>,
     most: usize,
 ) -> Axis {
+    let panels: Vec<_> = panels.into_iter().collect();
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut smallest = f64::INFINITY;
+    // A diverged run would press all others together; it leaves the axis unless there is nothing else.
+    let sound = |l: &&Line| l.end != End::Diverged;
+    let all_diverged = !panels.iter().flat_map(|p| p.0).any(|l| sound(&l));
     for (lines, references) in panels {
-        let points = lines.iter().flat_map(|l| &l.points).map(|p| (p.y, p.sem));
+        let lines = lines.iter().filter(|l| all_diverged || sound(l));
+        let points = lines.flat_map(|l| &l.points).map(|p| (p.y, p.sem));
         for (y, sem) in points.chain(references.iter().map(|r| (r.y, r.sem))) {
             let sem = sem.unwrap_or(0.0);
             low = low.min(y - sem);
@@ -334,19 +339,22 @@ fn y_axis<'p>(
     Axis::linear(label, Writing::Decimal, low, high, most)
 }
 
-fn legend_of_lines(lines: &[Line]) -> String {
-    let has = |end: End| lines.iter().any(|l| l.end == end);
-    let banded = lines.iter().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
-    let mut out = match (has(End::Mean), banded) {
-        (true, true) => "Lines: mean over seeds; bands: ± s.e.m.".to_owned(),
-        (true, false) => "One seed a rule, hence no band.".to_owned(),
-        _ => String::new(),
-    };
+/// How to read the lines of all figures.
+pub fn reading(figures: &[Figure]) -> String {
+    let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
+    let has = |end: End| lines().any(|l| l.end == end);
+    let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
+    let mut out = Vec::new();
+    match (has(End::Mean), banded) {
+        (true, true) => out.push("Lines are means over the n seeds of a rule, bands ± s.e.m."),
+        (true, false) => out.push("One seed a rule, hence no bands."),
+        _ => {}
+    }
     if has(End::Diverged) {
-        out.push_str(" Thin lines ending in × are diverged runs, in no mean.");
+        out.push("Thin lines ending in × are single runs that diverged; where one leaves the axis, its × is on the edge.");
     }
     if has(End::Unfinished) {
-        out.push_str(" Thin lines ending in ○ are unfinished runs, in no mean.");
+        out.push("Thin lines ending in ○ are single runs that have not finished.");
     }
-    out
+    out.join(" ")
 }

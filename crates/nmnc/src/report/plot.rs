@@ -188,6 +188,24 @@ impl Panel {
         points.iter().map(|p| self.at(frame, p.x, p.y)).collect()
     }
 
+    /// A diverging run up to where it leaves the axis, which it would otherwise follow along its edge.
+    fn cut(&self, points: &[Point]) -> Vec<Point> {
+        let outside = |p: &Point| !(0.0..=1.0).contains(&self.y.fraction(p.y));
+        let Some(first) = points.iter().position(outside) else { return points.to_vec() };
+        let mut inside = points[..first].to_vec();
+        if let Some(last) = inside.last().copied() {
+            let next = points[first];
+            let (from, to) = (self.y.fraction(last.y), self.y.fraction(next.y));
+            let edge = if to > 1.0 { 1.0 } else { 0.0 };
+            let share = (edge - from) / (to - from);
+            // The height is clamped to the edge when drawn.
+            inside.push(Point { x: last.x + share * (next.x - last.x), ..next });
+        } else {
+            inside.push(points[first]);
+        }
+        inside
+    }
+
     /// Whether a line reaches the right edge, where its label then goes.
     fn reaches_edge(&self, line: &Line) -> bool {
         line.points.last().is_some_and(|p| self.x.fraction(p.x) > 0.93)
@@ -208,7 +226,7 @@ impl Panel {
             self.references.iter().map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
         // Wider labels would leave no room for the curves; the legend has them all.
         let most = if self.size == Size::Wide { 125.0 } else { 70.0 };
-        lines.chain(references).filter(|l| text_width(&l.text) <= most).collect()
+        lines.chain(references).filter(|l| !l.text.is_empty() && text_width(&l.text) <= most).collect()
     }
 
     fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
@@ -239,7 +257,7 @@ impl Panel {
             escape(&self.y.label)
         );
         for &tick in &self.y.ticks {
-            let (_, y) = self.at(frame, self.x.ticks[0], tick);
+            let (_, y) = self.at(frame, self.x.low(), tick);
             let _ = write!(
                 out,
                 "<line class=\"grid\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
@@ -316,7 +334,8 @@ impl Panel {
     }
 
     fn draw_line(&self, out: &mut String, frame: Frame, line: &Line, index: usize) {
-        let trace = self.trace(frame, &thin(&line.points));
+        let points = if line.end == End::Diverged { self.cut(&line.points) } else { line.points.clone() };
+        let trace = self.trace(frame, &thin(&points));
         let Some(&(x, y)) = trace.last() else { return };
         let class = line.style.class();
         if line.end != End::Mean {

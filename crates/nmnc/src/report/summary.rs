@@ -1,11 +1,11 @@
 //! The summary in words, computed from the numbers.
 
 use super::aggregate::{Group, MeanSem, curve, final_accuracy, mean_sem, probes, settings};
-use super::text::{count, list, plural, plus_minus};
+use super::text::{count, list, plural, plus_minus, significant};
 use crate::records::{RunRecords, Status};
 
 /// What came out, in a few sentences.
-pub fn paragraph(groups: &[Group<'_>]) -> String {
+pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
     let mut ranked: Vec<(&Group<'_>, MeanSem)> = groups
         .iter()
         .filter_map(|g| {
@@ -31,7 +31,13 @@ pub fn paragraph(groups: &[Group<'_>]) -> String {
         let first = first.replacen(&ranked[0].0.label, &format!("{} reached", ranked[0].0.label), 1);
         let first = first.replacen(" %", " % test accuracy", 1);
         let text = if rest.is_empty() { first } else { format!("{first}, {}", list(rest)) };
-        sentences.push(format!("{text}."));
+        let text = text.replacen(
+            " probes",
+            " probes (single perturbed examples)",
+            usize::from(text.contains("with ")),
+        );
+        let place = data_set(runs).map_or_else(String::new, |name| format!("On {name}, "));
+        sentences.push(format!("{place}{text}."));
     }
     sentences.extend(economy(&ranked));
     sentences.extend(averaging(groups));
@@ -53,7 +59,7 @@ fn economy(ranked: &[(&Group<'_>, MeanSem)]) -> Option<String> {
             best.label,
             next.label,
             count(reached.round()),
-            count((spent / reached * 10.0).round() / 10.0)
+            significant(spent / reached, 2)
         )
     })
 }
@@ -85,7 +91,7 @@ fn incomplete(groups: &[Group<'_>]) -> Option<String> {
             if unfinished == 1 { "has" } else { "have" }
         ));
     }
-    (!parts.is_empty()).then(|| format!("{}; no mean includes them.", list(&parts)))
+    (!parts.is_empty()).then(|| format!("{}; such runs are in no mean.", list(&parts)))
 }
 
 /// What all runs share: data set, network, length; for the header.
@@ -114,6 +120,15 @@ pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
     out.extend(same(&|s| s.device.clone()).map(|text| ("Device", text)));
     out.extend(same(&|s| format!("nmnc {}", s.version)).map(|text| ("Version", text)));
     out
+}
+
+/// Name of the data set, if all runs have the same.
+fn data_set(runs: &[RunRecords]) -> Option<String> {
+    let configs: Vec<_> = runs.iter().filter_map(|r| settings(&r.config_text)).collect();
+    let first = configs.first()?;
+    let keys = ["data", "dataset", "data.name", "data.preset", "data.set", "data.dataset", "data.kind"];
+    let key = keys.into_iter().find(|k| first.contains_key(*k))?;
+    configs.iter().all(|c| c.get(key) == first.get(key)).then(|| first[key].clone())
 }
 
 /// A section of the configuration in words where all runs agree on it: its name first, then its other entries.
