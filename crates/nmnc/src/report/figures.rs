@@ -131,7 +131,13 @@ impl Context<'_> {
                         over_epochs.iter().find(|l| l.style == self.styles[i] && l.end == End::Mean)?;
                     let last = line.points.last()?;
                     let label = self.groups[i].label.clone();
-                    Some(Reference { style: Some(self.styles[i]), label, y: last.y, sem: last.sem })
+                    Some(Reference {
+                        style: Some(self.styles[i]),
+                        label,
+                        y: last.y,
+                        sem: last.sem,
+                        dotted: false,
+                    })
                 })
                 .collect();
             caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
@@ -183,7 +189,7 @@ impl Context<'_> {
                 let references = match kind {
                     Kind::Energy => self.chance(stage),
                     Kind::Ratio => {
-                        vec![Reference { style: None, label: String::new(), y: 1.0, sem: None }]
+                        vec![Reference { style: None, label: String::new(), y: 1.0, sem: None, dotted: true }]
                     }
                     _ => Vec::new(),
                 };
@@ -256,13 +262,16 @@ impl Context<'_> {
                 found.push((style, share.mean));
             }
         }
+        // More labels than this would cover each other; the caption says what the lines are.
+        let label = if found.len() <= 3 { "d/n" } else { "" };
         let common = found.windows(2).all(|w| (w[0].1 - w[1].1).abs() < 1e-9);
         let count = if common { 1 } else { found.len() };
         let reference = |&(style, y): &(Style, f64)| Reference {
             style: (!common).then_some(style),
-            label: "d/n".to_owned(),
+            label: if common { "d/n" } else { label }.to_owned(),
             y,
             sem: None,
+            dotted: true,
         };
         found.iter().take(count).map(reference).collect()
     }
@@ -334,8 +343,12 @@ fn y_axis<'p>(
         return Axis::logarithmic(label, Writing::Decimal, low, high);
     }
     // Starting at 0 keeps heights comparable; far from it, the differences matter.
-    let low =
-        if kind != Kind::Percent && kind != Kind::Loss || low < 0.6 * high { low.min(0.0) } else { low };
+    let from_zero = match kind {
+        Kind::Percent => low < 0.6 * high,
+        Kind::Loss => low < 0.3 * high,
+        _ => true,
+    };
+    let low = if from_zero { low.min(0.0) } else { low };
     Axis::linear(label, Writing::Decimal, low, high, most)
 }
 

@@ -23,18 +23,25 @@ pub enum Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style(pub usize);
 
-const COLORS: usize = 7;
 const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
 
 impl Style {
-    /// Class that sets the color.
-    pub fn class(self) -> String {
-        format!("c{}", self.0 % COLORS)
+    /// The style numbers of color, dashes and marker: 0 is backprop's alone, and where the six others repeat, dashes and
+    /// markers shift against the colors.
+    fn parts(self) -> [usize; 3] {
+        let Some(other) = self.0.checked_sub(1) else { return [0; 3] };
+        let (round, place) = (other / 6, other % 6);
+        [1 + place, 1 + (place + 2 * round) % 6, 1 + (place + 3 * round) % 6]
     }
 
-    /// Dashes; shifted against the colors when these repeat.
+    /// Class that sets the color.
+    pub fn class(self) -> String {
+        format!("c{}", self.parts()[0])
+    }
+
+    /// Dashes.
     pub fn dash(self) -> &'static str {
-        DASHES[(self.0 + self.0 / COLORS) % DASHES.len()]
+        DASHES[self.parts()[1]]
     }
 
     /// The marker as SVG around a point.
@@ -44,7 +51,7 @@ impl Style {
                 corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
             format!("<polygon class=\"marker\" points=\"{}\"/>", corners.join(" "))
         };
-        match (self.0 + 2 * (self.0 / COLORS)) % COLORS {
+        match self.parts()[2] {
             0 => format!("<circle class=\"marker hollow\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"),
             1 => format!("<circle class=\"marker\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>"),
             2 => polygon(&[(-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)]),
@@ -91,6 +98,8 @@ pub struct Reference {
     pub y: f64,
     /// Half the height of its band.
     pub sem: Option<f64>,
+    /// Whether it is a landmark, dotted, and not a rule's result, dashed as the rule is.
+    pub dotted: bool,
 }
 
 /// A panel ready to be drawn.
@@ -212,21 +221,19 @@ impl Panel {
     }
 
     fn edge_labels(&self) -> Vec<Label> {
-        let lines =
-            self.lines.iter().filter(|l| l.end == End::Mean && self.reaches_edge(l)).filter_map(|l| {
-                let end = l.points.last()?;
-                Some(Label {
-                    text: l.label.clone(),
-                    style: Some(l.style),
-                    x: self.x.fraction(end.x),
-                    y: end.y,
-                })
-            });
-        let references =
-            self.references.iter().map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
-        // Wider labels would leave no room for the curves; the legend has them all.
+        // Wider labels would leave no room for the curves; the legend has them all. Labelling some curves only would
+        // make a reader look for the others.
         let most = if self.size == Size::Wide { 125.0 } else { 70.0 };
-        lines.chain(references).filter(|l| !l.text.is_empty() && text_width(&l.text) <= most).collect()
+        let narrow = self.lines.iter().all(|l| l.end != End::Mean || text_width(&l.label) <= most);
+        let lines = self.lines.iter().filter(|l| narrow && l.end == End::Mean && self.reaches_edge(l));
+        let lines = lines.filter_map(|l| {
+            let end = l.points.last()?;
+            let x = self.x.fraction(end.x);
+            Some(Label { text: l.label.clone(), style: Some(l.style), x, y: end.y })
+        });
+        let references = self.references.iter().filter(|r| !r.label.is_empty());
+        let references = references.map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
+        lines.chain(references.filter(|l| text_width(&l.text) <= most)).collect()
     }
 
     fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
@@ -309,7 +316,7 @@ impl Panel {
                 lower - upper
             );
         }
-        let dash = reference.style.map_or("2 4", Style::dash);
+        let dash = reference.style.filter(|_| !reference.dotted).map_or("2 4", Style::dash);
         let _ = write!(
             out,
             "<line class=\"reference {class}\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" \
@@ -410,4 +417,25 @@ fn thin(points: &[Point]) -> Vec<Point> {
     }
     out.push(points[points.len() - 1]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_styles_repeat_late() {
+        let looks: std::collections::BTreeSet<_> = (0..13).map(|i| Style(i).parts()).collect();
+        assert_eq!(looks.len(), 13);
+    }
+
+    #[test]
+    fn report_curves_of_many_points_keep_their_extremes() {
+        let point =
+            |i: usize| Point { x: i as f64, y: if i == 7_777 { 9.0 } else { (i % 2) as f64 }, sem: None };
+        let points: Vec<Point> = (0..20_000).map(point).collect();
+        let thinned = thin(&points);
+        assert!(thinned.len() <= 610 && thinned.iter().any(|p| p.y == 9.0));
+        assert!(thinned.windows(2).all(|w| w[0].x <= w[1].x));
+    }
 }

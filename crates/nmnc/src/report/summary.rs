@@ -1,7 +1,8 @@
 //! The summary in words, computed from the numbers.
 
 use super::aggregate::{Group, MeanSem, curve, final_accuracy, mean_sem, probes, settings};
-use super::text::{count, list, plural, plus_minus, significant};
+use super::table::state;
+use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
 use crate::records::{RunRecords, Status};
 
 /// What came out, in a few sentences.
@@ -14,30 +15,44 @@ pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
         .collect();
     ranked.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
     let mut sentences = Vec::new();
-    let parts: Vec<String> = ranked
-        .iter()
-        .map(|(group, accuracy)| {
-            let value = plus_minus(accuracy, 1);
-            let probes = mean_sem(group.complete.iter().map(|r| probes(r) as f64)).map_or(0.0, |p| p.mean);
-            let cost = if probes > 0.0 {
-                format!("with {} probes", count(probes.round()))
-            } else {
-                "without probes".into()
-            };
-            format!("{} {value} % {cost}", group.label)
-        })
-        .collect();
-    if let Some((first, rest)) = parts.split_first() {
-        let first = first.replacen(&ranked[0].0.label, &format!("{} reached", ranked[0].0.label), 1);
-        let first = first.replacen(" %", " % test accuracy", 1);
-        let text = if rest.is_empty() { first } else { format!("{first}, {}", list(rest)) };
-        let text = text.replacen(
-            " probes",
-            " probes (single perturbed examples)",
-            usize::from(text.contains("with ")),
-        );
+    let mut explained = false;
+    // A sweep has too many settings for a sentence; its best ones and the range of the others say the most.
+    let named = if ranked.len() > 5 { 3 } else { ranked.len() };
+    let mut parts = Vec::new();
+    for (group, accuracy) in &ranked[..named] {
+        let value = plus_minus(accuracy, 1);
+        let probes = mean_sem(group.complete.iter().map(|r| probes(r) as f64)).map_or(0.0, |p| p.mean);
+        let verb = if parts.is_empty() { " reached" } else { "" };
+        let what = if parts.is_empty() { " test accuracy" } else { "" };
+        let cost = if probes > 0.0 {
+            let meaning = if std::mem::replace(&mut explained, true) { "" } else { " (perturbed examples)" };
+            format!("with {} probes{meaning}", count(probes.round()))
+        } else {
+            "without probes".to_owned()
+        };
+        parts.push(format!("{}{verb} {value} %{what} {cost}", group.label));
+    }
+    if let ([(_, best), .., (_, worst)], number) = (&ranked[named..], ranked.len() - named) {
+        parts.push(format!(
+            "the other {number} settings between {} and {} %",
+            fixed(worst.mean, 1),
+            fixed(best.mean, 1)
+        ));
+    }
+    if !parts.is_empty() {
         let place = data_set(runs).map_or_else(String::new, |name| format!("On {name}, "));
-        sentences.push(format!("{place}{text}."));
+        sentences.push(format!("{place}{}.", list(&parts)));
+    }
+    if ranked.is_empty() {
+        sentences.extend(groups.iter().flat_map(|g| &g.incomplete).take(4).filter_map(|run| {
+            let accuracy = fixed(100.0 * final_accuracy(run)?, 1);
+            Some(format!(
+                "{}, seed {}: {accuracy} % test accuracy, {}.",
+                rule_name(&run.rule),
+                run.seed,
+                state(run)
+            ))
+        }));
     }
     sentences.extend(economy(&ranked));
     sentences.extend(averaging(groups));
