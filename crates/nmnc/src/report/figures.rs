@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::aggregate::{Group, Point, curve, mean_sem};
 use super::axis::{Axis, Writing};
-use super::plot::{End, Line, Panel, Reference, Size, Style};
+use super::look::Style;
+use super::plot::{End, Line, Panel, Reference, Size};
 use super::text::{list, significant};
 use crate::records::{Record, RunRecords, StageRecord, Status};
 

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
 use super::figures::{Figure, figures, reading, styles};
-use super::plot::{End, Style};
+use super::look::Style;
+use super::plot::End;
 use super::summary;
 use super::table::{COLUMNS, rows, seconds, state};
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
@@ -303,7 +304,8 @@ fn differing_keys<'r>(first: &RunRecords, others: impl Iterator<Item = &'r RunRe
 
 /// Versions and devices; runs that share them share a block.
 fn environments(out: &mut String, runs: &[RunRecords]) {
-    let mut found: Vec<(Vec<(String, String)>, Vec<&RunRecords>)> = Vec::new();
+    type Entries = Vec<(String, String)>;
+    let mut found: Vec<(Entries, Vec<&RunRecords>)> = Vec::new();
     for run in runs {
         let Some(summary) = &run.summary else { continue };
         let mut entries =

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::aggregate::Point;
 use super::axis::Axis;
 use super::labels::{Label, Placed, place};
+use super::look::Style;
 use super::text::escape;
 
 /// Size of a panel.
@@ -17,50 +18,6 @@ pub enum Size {
     Wide,
     /// Three side by side fill a page.
     Narrow,
-}
-
-/// Look of a rule in every panel: color, dashes and marker, each telling it apart alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style(pub usize);
-
-const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
-
-impl Style {
-    /// The style numbers of color, dashes and marker: 0 is backprop's alone, and where the six others repeat, dashes and
-    /// markers shift against the colors.
-    fn parts(self) -> [usize; 3] {
-        let Some(other) = self.0.checked_sub(1) else { return [0; 3] };
-        let (round, place) = (other / 6, other % 6);
-        [1 + place, 1 + (place + 2 * round) % 6, 1 + (place + 3 * round) % 6]
-    }
-
-    /// Class that sets the color.
-    pub fn class(self) -> String {
-        format!("c{}", self.parts()[0])
-    }
-
-    /// Dashes.
-    pub fn dash(self) -> &'static str {
-        DASHES[self.parts()[1]]
-    }
-
-    /// The marker as SVG around a point.
-    pub fn marker(self, x: f64, y: f64) -> String {
-        let polygon = |corners: &[(f64, f64)]| {
-            let corners: Vec<_> =
-                corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
-            format!("<polygon class=\"marker\" points=\"{}\"/>", corners.join(" "))
-        };
-        match self.parts()[2] {
-            0 => format!("<circle class=\"marker hollow\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"),
-            1 => format!("<circle class=\"marker\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>"),
-            2 => polygon(&[(-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)]),
-            3 => polygon(&[(0.0, -4.2), (4.0, 3.0), (-4.0, 3.0)]),
-            4 => polygon(&[(0.0, -4.4), (4.4, 0.0), (0.0, 4.4), (-4.4, 0.0)]),
-            5 => polygon(&[(0.0, 4.2), (4.0, -3.0), (-4.0, -3.0)]),
-            _ => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
-        }
-    }
 }
 
 /// How a line ends.
@@ -136,9 +93,9 @@ pub struct Frame {
     pub bottom: f64,
 }
 
-/// Width of a text at the size used on phones, from a generous mean width of a letter.
+/// Width of a text in bold at the size used on phones, by the widest of the usual system fonts.
 pub fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 8.6
+    text.chars().map(|c| if c.is_uppercase() { 13.0 } else { 10.0 }).sum()
 }
 
 impl Panel {
@@ -223,7 +180,7 @@ impl Panel {
     fn edge_labels(&self) -> Vec<Label> {
         // Wider labels would leave no room for the curves; the legend has them all. Labelling some curves only would
         // make a reader look for the others.
-        let most = if self.size == Size::Wide { 125.0 } else { 70.0 };
+        let most = if self.size == Size::Wide { 140.0 } else { 75.0 };
         let narrow = self.lines.iter().all(|l| l.end != End::Mean || text_width(&l.label) <= most);
         let lines = self.lines.iter().filter(|l| narrow && l.end == End::Mean && self.reaches_edge(l));
         let lines = lines.filter_map(|l| {
@@ -422,12 +379,6 @@ fn thin(points: &[Point]) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn report_styles_repeat_late() {
-        let looks: std::collections::BTreeSet<_> = (0..13).map(|i| Style(i).parts()).collect();
-        assert_eq!(looks.len(), 13);
-    }
 
     #[test]
     fn report_curves_of_many_points_keep_their_extremes() {

@@ -2,7 +2,7 @@
 
 use super::aggregate::{Group, MeanSem, final_accuracy, groups, last, mean_sem, probes};
 use super::figures::styles;
-use super::plot::Style;
+use super::look::Style;
 use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant};
 use crate::records::{Record, RunRecords, Status};
 
