@@ -62,7 +62,7 @@ pub fn conv_forward(
     let z = preactivation(spec, x, weight, bias);
     let slope = slope(spec.activation, z.clone());
     let (output, winners) = pooled(spec, activate(spec.activation, z));
-    (output, ConvGate(Route::Composed(ComposedGate { slope, winners })))
+    (output, ConvGate(Route::Composed(Box::new(ComposedGate { slope, winners }))))
 }
 
 /// See [`conv_activity`](crate::conv_activity).

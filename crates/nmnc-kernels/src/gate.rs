@@ -13,6 +13,6 @@ pub struct ConvGate(pub(crate) Route);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
-    Composed(ComposedGate),
+    Composed(Box<ComposedGate>),
     Cpu(CpuGate),
 }

@@ -29,7 +29,6 @@ mod spec;
 
 use burn::tensor::Tensor;
 
-pub use composed::{activate, slope};
 pub use gate::ConvGate;
 pub use spec::{Activation, ConvSpec, Pool};
 
@@ -109,6 +108,22 @@ pub fn conv_input_gradient(spec: &ConvSpec, weight: Tensor<2>, gated: Tensor<2>)
     match cpu::operands([&weight, &gated]) {
         Some([weight, gated]) => cpu::input_gradient(spec, &weight, &gated),
         None => composed::conv_input_gradient(spec, weight, gated),
+    }
+}
+
+/// `φ(z)`, elementwise, for a `[batch, units]` pre-activation.
+pub fn activate(activation: Activation, z: Tensor<2>) -> Tensor<2> {
+    match cpu::operands([&z]) {
+        Some([z]) if activation != Activation::Identity => cpu::activate(activation, &z),
+        _ => composed::activate(activation, z),
+    }
+}
+
+/// `φ'(z)`, elementwise, for a `[batch, units]` pre-activation.
+pub fn slope(activation: Activation, z: Tensor<2>) -> Tensor<2> {
+    match cpu::operands([&z]) {
+        Some([z]) => cpu::slope(activation, &z),
+        None => composed::slope(activation, z),
     }
 }
 

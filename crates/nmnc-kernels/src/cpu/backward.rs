@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::columns::Geometry;
-use super::forward::CpuGate;
+use super::forward::{CpuGate, SHUT};
 use super::product::{View, multiply};
 use super::{Operand, rows, scratch, tensor, values};
 use crate::spec::{ConvSpec, Pool};
@@ -41,7 +41,7 @@ pub(crate) fn gated_error(spec: &ConvSpec, gate: &CpuGate, delta: &Operand) -> T
 }
 
 /// `gated` comes zeroed; only winners are written.
-fn unpool_max(spec: &ConvSpec, winners: &[u16], slopes: &[f32], delta: &[f32], gated: &mut [f32]) {
+fn unpool_max(spec: &ConvSpec, winners: &[u8], slopes: &[f32], delta: &[f32], gated: &mut [f32]) {
     let [channels, height, width] = spec.convolved();
     let [_, out_rows, out_columns] = spec.output();
     let size = spec.pool_size;
@@ -50,9 +50,11 @@ fn unpool_max(spec: &ConvSpec, winners: &[u16], slopes: &[f32], delta: &[f32], g
         for row in 0..out_rows {
             let top = (channel * height + row * size) * width;
             for column in 0..out_columns {
-                let winner = usize::from(winners[place]);
-                let slope = slopes.get(place).copied().unwrap_or(1.0);
-                gated[top + winner / size * width + column * size + winner % size] = delta[place] * slope;
+                if winners[place] != SHUT {
+                    let winner = usize::from(winners[place]);
+                    let slope = slopes.get(place).copied().unwrap_or(1.0);
+                    gated[top + winner / size * width + column * size + winner % size] = delta[place] * slope;
+                }
                 place += 1;
             }
         }
@@ -117,9 +119,7 @@ fn group_parameter_gradient(
     let group = images.len() / spec.input_units();
     let pitch = group * positions;
     scratch::with([fan_in * pitch, channels * pitch], |columns, gathered| {
-        for (index, image) in images.chunks_exact(spec.input_units()).enumerate() {
-            geometry.gather(image, columns, pitch, index * positions);
-        }
+        geometry.gather_group(images, columns);
         let errors = channel_rows(errors, channels, positions, gathered);
         let errors = View::new(errors, channels, pitch, pitch);
         multiply(weight, fan_in, errors, View::new(columns, fan_in, pitch, pitch).t(), accumulate);
@@ -200,9 +200,7 @@ pub(crate) fn input_gradient(spec: &ConvSpec, weight: &Operand, gated: &Operand)
                 let errors = channel_rows(errors, channels, positions, gathered);
                 let weight = View::new(&weight, fan_in, channels, channels);
                 multiply(columns, pitch, weight, View::new(errors, channels, pitch, pitch), false);
-                for (index, image) in gradient.chunks_exact_mut(units).enumerate() {
-                    geometry.scatter(columns, pitch, index * positions, image);
-                }
+                geometry.scatter_group(columns, gradient);
             });
         });
     tensor(gradient, batch, units)

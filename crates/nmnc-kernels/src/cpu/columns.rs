@@ -1,5 +1,6 @@
 //! Images to patch columns and back.
 
+use super::wide::wide;
 use crate::spec::ConvSpec;
 
 /// The sizes the gathering loops run over.
@@ -30,12 +31,18 @@ impl Geometry {
     }
 
     /// Images handled by one product: enough of them that small maps still give it a wide operand, few
-    /// enough that every thread of a batch gets some. Depends on the spec and the batch size alone.
+    /// enough that their columns stay in a second-level cache and that every thread of a batch gets some.
+    /// Depends on the spec and the batch size alone.
     pub(super) fn group(&self, batch: usize) -> usize {
-        (256 / self.positions()).clamp(1, 32).min(batch.div_ceil(8)).max(1)
+        const WIDE: usize = 256;
+        const CACHED: usize = 160_000;
+        let column_values = self.channels * self.kernel * self.kernel * self.positions();
+        let group = (WIDE / self.positions()).min(CACHED / column_values);
+        group.min(32).min(batch.div_ceil(8)).max(1)
     }
 
     /// Outputs along one side whose kernel tap at `offset` falls inside the image.
+    #[inline(always)]
     fn inside(&self, offset: usize, size: usize, outputs: usize) -> std::ops::Range<usize> {
         let first = self.padding.saturating_sub(offset).div_ceil(self.stride);
         let end = match (size + self.padding).checked_sub(offset + 1) {
@@ -45,66 +52,103 @@ impl Geometry {
         first.min(end)..end
     }
 
-    /// Writes one image's patches as columns: row `(c, ky, kx)` of `columns`, starting at `start` and
-    /// `pitch` values after the row before, holds that tap for every position; taps in the padding are zero.
-    pub(super) fn gather(&self, image: &[f32], columns: &mut [f32], pitch: usize, start: usize) {
-        self.taps(|row, plane, ky, kx| {
-            let plane = &image[plane..][..self.height * self.width];
-            let target = &mut columns[row * pitch + start..][..self.positions()];
-            let inside_rows = self.inside(ky, self.height, self.rows);
-            let inside = self.inside(kx, self.width, self.columns);
-            if inside_rows.is_empty() || inside.is_empty() {
-                target.fill(0.0);
-                return;
-            }
-            target[..inside_rows.start * self.columns].fill(0.0);
-            target[inside_rows.end * self.columns..].fill(0.0);
-            for oy in inside_rows {
-                let target = &mut target[oy * self.columns..][..self.columns];
-                let first = inside.start * self.stride + kx - self.padding;
-                let source = &plane[(oy * self.stride + ky - self.padding) * self.width + first..];
-                target[..inside.start].fill(0.0);
-                target[inside.end..].fill(0.0);
-                let target = &mut target[inside.clone()];
-                if self.stride == 1 {
-                    copy_row(target, &source[..target.len()]);
-                } else {
-                    for (value, source) in target.iter_mut().zip(source.iter().step_by(self.stride)) {
-                        *value = *source;
-                    }
+    /// Writes the patches of a group of images as columns, images side by side: row `(c, ky, kx)` holds that
+    /// tap for every position; taps in the padding are zero.
+    pub(super) fn gather_group(&self, images: &[f32], columns: &mut [f32]) {
+        let image = self.channels * self.height * self.width;
+        let pitch = images.len() / image * self.positions();
+        wide(
+            #[inline(always)]
+            || {
+                for (index, image) in images.chunks_exact(image).enumerate() {
+                    self.gather(image, columns, pitch, index * self.positions());
                 }
-            }
-        });
+            },
+        );
     }
 
-    /// The transpose of [`gather`](Self::gather): adds each column entry to the pixel it was read from.
-    pub(super) fn scatter(&self, columns: &[f32], pitch: usize, start: usize, image: &mut [f32]) {
-        image.fill(0.0);
-        self.taps(|row, plane, ky, kx| {
-            let plane = &mut image[plane..][..self.height * self.width];
-            let source = &columns[row * pitch + start..][..self.positions()];
-            let inside = self.inside(kx, self.width, self.columns);
-            if inside.is_empty() {
-                return;
-            }
-            for oy in self.inside(ky, self.height, self.rows) {
-                let source = &source[oy * self.columns..][inside.clone()];
-                let first = inside.start * self.stride + kx - self.padding;
-                let target = &mut plane[(oy * self.stride + ky - self.padding) * self.width + first..];
-                if self.stride == 1 {
-                    for (value, source) in target.iter_mut().zip(source) {
-                        *value += *source;
-                    }
-                } else {
-                    for (value, source) in target.iter_mut().step_by(self.stride).zip(source) {
-                        *value += *source;
+    /// The transpose of [`gather_group`](Self::gather_group): each pixel becomes the sum of the column entries
+    /// it would be written to.
+    pub(super) fn scatter_group(&self, columns: &[f32], images: &mut [f32]) {
+        let image = self.channels * self.height * self.width;
+        let pitch = images.len() / image * self.positions();
+        wide(
+            #[inline(always)]
+            || {
+                for (index, image) in images.chunks_exact_mut(image).enumerate() {
+                    self.scatter(columns, pitch, index * self.positions(), image);
+                }
+            },
+        );
+    }
+
+    /// One image's part of `columns`, whose rows are `pitch` apart, from `start` in each.
+    #[inline(always)]
+    fn gather(&self, image: &[f32], columns: &mut [f32], pitch: usize, start: usize) {
+        self.taps(
+            #[inline(always)]
+            |row, plane, ky, kx| {
+                let plane = &image[plane..][..self.height * self.width];
+                let target = &mut columns[row * pitch + start..][..self.positions()];
+                let inside_rows = self.inside(ky, self.height, self.rows);
+                let inside = self.inside(kx, self.width, self.columns);
+                if inside_rows.is_empty() || inside.is_empty() {
+                    target.fill(0.0);
+                    return;
+                }
+                target[..inside_rows.start * self.columns].fill(0.0);
+                target[inside_rows.end * self.columns..].fill(0.0);
+                for oy in inside_rows {
+                    let target = &mut target[oy * self.columns..][..self.columns];
+                    let first = inside.start * self.stride + kx - self.padding;
+                    let source = &plane[(oy * self.stride + ky - self.padding) * self.width + first..];
+                    target[..inside.start].fill(0.0);
+                    target[inside.end..].fill(0.0);
+                    let target = &mut target[inside.clone()];
+                    if self.stride == 1 {
+                        copy_row(target, &source[..target.len()]);
+                    } else {
+                        for (value, source) in target.iter_mut().zip(source.iter().step_by(self.stride)) {
+                            *value = *source;
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn scatter(&self, columns: &[f32], pitch: usize, start: usize, image: &mut [f32]) {
+        image.fill(0.0);
+        self.taps(
+            #[inline(always)]
+            |row, plane, ky, kx| {
+                let plane = &mut image[plane..][..self.height * self.width];
+                let source = &columns[row * pitch + start..][..self.positions()];
+                let inside = self.inside(kx, self.width, self.columns);
+                if inside.is_empty() {
+                    return;
+                }
+                for oy in self.inside(ky, self.height, self.rows) {
+                    let source = &source[oy * self.columns..][inside.clone()];
+                    let first = inside.start * self.stride + kx - self.padding;
+                    let target = &mut plane[(oy * self.stride + ky - self.padding) * self.width + first..];
+                    if self.stride == 1 {
+                        for (value, source) in target.iter_mut().zip(source) {
+                            *value += *source;
+                        }
+                    } else {
+                        for (value, source) in target.iter_mut().step_by(self.stride).zip(source) {
+                            *value += *source;
+                        }
+                    }
+                }
+            },
+        );
     }
 
     /// Calls with each kernel tap's row, the start of its channel's plane, and its offsets.
+    #[inline(always)]
     fn taps(&self, mut each: impl FnMut(usize, usize, usize, usize)) {
         let mut row = 0;
         for channel in 0..self.channels {

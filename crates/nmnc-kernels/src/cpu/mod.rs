@@ -7,6 +7,8 @@ mod forward;
 mod pointwise;
 mod product;
 mod scratch;
+mod special;
+mod wide;
 
 use burn::backend::{BackendTypes, Flex};
 use burn::tensor::{DType, Tensor, TensorData};
@@ -15,6 +17,7 @@ use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
 pub(crate) use forward::{CpuGate, activity, forward};
+pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::matmul;
 
 /// A single-precision tensor in the processor's memory.
@@ -37,9 +40,9 @@ pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Opti
     found.try_into().ok()
 }
 
-/// Whether the fused forward pass covers the spec: winners are stored as 16-bit offsets into the window.
+/// Whether the fused forward pass covers the spec: winners are stored as bytes.
 pub(crate) fn takes(spec: &ConvSpec) -> bool {
-    spec.pool != Pool::Max || spec.pool_size <= 256
+    spec.pool != Pool::Max || spec.pool_size <= forward::WIDEST_WINDOW
 }
 
 /// The values of a contiguous operand.

@@ -1,7 +1,10 @@
 //! Activations and slopes of single values.
 
-use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use burn::tensor::Tensor;
+use rayon::prelude::*;
 
+use super::wide::wide;
+use super::{Operand, rows, special, tensor, values};
 use crate::spec::Activation;
 
 /// A nonlinearity known at compile time, so that loops over it contain no branch.
@@ -53,12 +56,12 @@ impl Pointwise for Tanh {
 
     #[inline(always)]
     fn value(z: f32) -> f32 {
-        z.tanh()
+        special::tanh(z)
     }
 
     #[inline(always)]
     fn both(z: f32) -> (f32, f32) {
-        let t = z.tanh();
+        let t = special::tanh(z);
         (t, 1.0 - t * t)
     }
 }
@@ -68,13 +71,12 @@ impl Pointwise for Gelu {
 
     #[inline(always)]
     fn value(z: f32) -> f32 {
-        0.5 * z * (1.0 + libm::erff(z * FRAC_1_SQRT_2))
+        z * special::normal(z).0
     }
 
     #[inline(always)]
     fn both(z: f32) -> (f32, f32) {
-        let distribution = 0.5 * (1.0 + libm::erff(z * FRAC_1_SQRT_2));
-        let density = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (-0.5 * z * z).exp();
+        let (distribution, density) = special::normal(z);
         (z * distribution, distribution + z * density)
     }
 }
@@ -104,7 +106,30 @@ macro_rules! with_activation {
 }
 pub(super) use with_activation;
 
-/// Whether the slope is 1 everywhere.
-pub(super) fn is_identity(kind: Activation) -> bool {
-    kind == Activation::Identity
+/// `φ(z)` of every entry.
+pub(crate) fn activate(kind: Activation, z: &Operand) -> Tensor<2> {
+    with_activation!(kind, A => map(z, A::value))
+}
+
+/// `φ'(z)` of every entry.
+pub(crate) fn slope(kind: Activation, z: &Operand) -> Tensor<2> {
+    with_activation!(kind, A => map(z, #[inline(always)] |z| A::both(z).1))
+}
+
+fn map(z: &Operand, function: impl Fn(f32) -> f32 + Sync) -> Tensor<2> {
+    const BLOCK: usize = 1 << 14;
+    let source = values(z);
+    let mut out = vec![0.0; source.len()];
+    out.par_chunks_mut(BLOCK).zip(source.par_chunks(BLOCK)).for_each(|(out, source)| {
+        wide(
+            #[inline(always)]
+            || {
+                for (out, z) in out.iter_mut().zip(source) {
+                    *out = function(*z);
+                }
+            },
+        );
+    });
+    let columns = z.layout().shape()[1];
+    tensor(out, rows(z), columns)
 }

@@ -112,31 +112,38 @@ pub(crate) fn matmul(a: &Operand, b: &Operand) -> Tensor<2> {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let mut out = vec![0.0_f32; m * n];
     let shared = Shared(out.as_mut_ptr());
-    let by_rows = m >= n;
-    let (block, count) = blocks(m.max(n), m * n * k);
-    (0..count).into_par_iter().for_each(|index| {
-        let start = index * block;
-        let length = block.min(m.max(n) - start);
-        let (offset, a, b) = if by_rows {
-            (start * n, a.slice_rows(start, length), b)
-        } else {
-            (start, a, b.slice_columns(start, length))
-        };
-        // SAFETY: blocks are disjoint ranges of rows (or columns) of the `[m, n]` buffer that `out` keeps
-        // alive until the loop is over.
-        unsafe { raw_multiply(shared.at(offset), n, a, b, false) }
+    let [rows, columns] = tile(m, n, k);
+    let across = n.div_ceil(columns);
+    (0..m.div_ceil(rows) * across).into_par_iter().for_each(|index| {
+        let (top, left) = (index / across * rows, index % across * columns);
+        let a = a.slice_rows(top, rows.min(m - top));
+        let b = b.slice_columns(left, columns.min(n - left));
+        // SAFETY: tiles are disjoint parts of the `[m, n]` buffer that `out` keeps alive until the loop is
+        // over, and the inner sizes were checked by the caller.
+        unsafe { raw_multiply(shared.at(top * n + left), n, a, b, false) }
     });
     tensor(out, m, n)
 }
 
-/// Block length and number of blocks for a side: one block for small products, else up to sixteen, each a
-/// multiple of the widest register tile so that no block but the last has a ragged edge.
-fn blocks(side: usize, work: usize) -> (usize, usize) {
-    if work < 1 << 20 || side < 96 {
-        return (side.max(1), usize::from(side > 0));
+/// Sides of the tiles a product is split into: everything for a small one; else tiles large enough that each
+/// repays packing its operands, yet at least eight where the shape allows.
+fn tile(m: usize, n: usize, k: usize) -> [usize; 2] {
+    const LARGE: usize = 256;
+    const SMALL: usize = 64;
+    let mut counts = [m.div_ceil(LARGE).max(1), n.div_ceil(LARGE).max(1)];
+    let side = |size: usize, count: usize| size.div_ceil(count).next_multiple_of(16).clamp(1, size.max(1));
+    if m * n * k < 1 << 20 {
+        return [m.max(1), n.max(1)];
     }
-    let block = side.div_ceil(16).next_multiple_of(48).min(side);
-    (block, side.div_ceil(block))
+    while counts[0] * counts[1] < 8 {
+        let sides = [side(m, counts[0]), side(n, counts[1])];
+        let longer = usize::from(sides[1] >= sides[0]);
+        if sides[longer] < 2 * SMALL {
+            break;
+        }
+        counts[longer] *= 2;
+    }
+    [side(m, counts[0]), side(n, counts[1])]
 }
 
 fn contiguous_unless_forward(operand: &Operand) -> Operand {
