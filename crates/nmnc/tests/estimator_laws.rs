@@ -67,7 +67,8 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
                     assert!(mean < 1e-10, "{what}");
                     continue;
                 }
-                assert!((mean - declared).abs() < 5.0 * error, "{what}");
+                // The probes are single-precision numbers.
+                assert!((mean - declared).abs() < 5.0 * error + 1e-6 * declared, "{what}");
                 against_law.push((declared, mean));
                 against_probes.push((probes as f64, mean));
             }
