@@ -73,8 +73,8 @@ pub(crate) fn recognizes(path: &Path) -> bool {
             Ok(if found || seen == PROBED { Walk::Stop } else { Walk::On })
         })
     });
-    // A damaged archive that already showed its kind is better reported by the loader of that kind.
-    found || (walked.is_ok() && found)
+    // Damage before the kind has shown itself is for the loader of the other kind to report.
+    walked.is_ok() && found
 }
 
 /// Reads a folder or the official archive. CIFAR-100 gives the fine labels.

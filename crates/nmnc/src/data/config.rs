@@ -25,7 +25,7 @@ pub struct DataConfig {
     /// class and the first ones lack a class; then a seeded random subset, with a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
-    /// Use at most this many test examples, chosen like the training examples.
+    /// Use at most this many test examples, chosen like the training examples. With `validation` there are none to limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_limit: Option<usize>,
     /// Hold out this many training examples (a seeded choice, class-balanced as far as possible, made before `train_limit`

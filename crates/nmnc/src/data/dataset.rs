@@ -156,7 +156,8 @@ impl Dataset {
         self.assemble(indices, None)
     }
 
-    /// The examples at `order` in batches of `batch_size` (the last may be smaller), decoded ahead on worker threads.
+    /// The examples at `order` in batches of `batch_size` (0 counts as 1; the last batch may be smaller), decoded ahead on
+    /// worker threads.
     ///
     /// With `augmentation` (the seed of the run and the epoch), the changes that the configuration asks for are made to the
     /// images of a training split; an evaluation split is never changed. They are a pure function of seed, epoch and index of

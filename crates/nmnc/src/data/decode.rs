@@ -35,10 +35,34 @@ pub(crate) struct Target {
 /// Reads the header of `bytes` and refuses sizes beyond the limits.
 pub(crate) fn header(bytes: &[u8], place: &dyn Fn() -> String) -> Result<Header> {
     let decoder = decoder(bytes, place)?;
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_whole(bytes) {
+        return Err(Error::data(place(), "ends before the end mark of a JPEG")
+            .mend("the image is truncated or damaged: get it again"));
+    }
     let (width, height) = decoder.dimensions();
     let gray =
         matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     Ok(Header { width, height, gray })
+}
+
+/// Whether the end mark follows the pixels of a JPEG. The decoder fills what is missing with gray and says nothing.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    let mut at = 2;
+    // Segments are passed over by their lengths: a thumbnail in one of them has an end mark of its own.
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        match marker {
+            // Padding, and marks without a length.
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+        if marker == START_OF_SCAN {
+            // Inside pixels, 0xff is always followed by 0 or a restart mark.
+            return bytes.get(at..).is_some_and(|scan| scan.windows(2).any(|pair| pair == [0xff, 0xd9]));
+        }
+    }
+    false
 }
 
 /// A decoder of which size and kind are checked.

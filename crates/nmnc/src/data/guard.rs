@@ -38,7 +38,7 @@ impl<R: Read> Read for Bounded<R> {
             return match self.inner.read(&mut buffer[..1])? {
                 0 => Ok(0),
                 _ => Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
+                    io::ErrorKind::FileTooLarge,
                     format!(
                         "expands to more than {} bytes, which looks like a decompression bomb",
                         self.limit
@@ -93,9 +93,11 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
 
 /// An error met while reading the content of `place`: damage is a data error, anything else the system's.
 pub(crate) fn damaged(place: impl std::fmt::Display, error: io::Error) -> Error {
-    Error::data(place, format!("cannot be read: {error}"))
-        .mend("the file is truncated or damaged: get it again")
-        .caused_by(error)
+    let mend = match error.kind() {
+        io::ErrorKind::FileTooLarge => "if it is genuine, store it uncompressed",
+        _ => "the file is truncated or damaged: get it again",
+    };
+    Error::data(place, format!("cannot be read: {error}")).mend(mend).caused_by(error)
 }
 
 #[cfg(test)]

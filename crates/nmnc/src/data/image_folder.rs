@@ -30,7 +30,8 @@ pub(crate) fn recognizes(path: &Path) -> bool {
 }
 
 /// Reads a folder that has `train` and `test`, `val` or `validation`, each a folder or a `.tar`, `.tar.gz` or `.tgz` of
-/// `class/image` paths; or one archive with all of them inside. If there are several of the latter, the first named is used.
+/// `class/image` paths; or one archive with all of them inside. Of several in a folder the first named is
+/// used, and a folder before an archive.
 ///
 /// Labels number the training classes in byte order. JPEG and PNG files count, files of other names are passed over. Images
 /// have three channels unless every training image is gray.

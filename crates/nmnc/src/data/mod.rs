@@ -4,6 +4,23 @@
 //! and one to evaluate on. [`Dataset::batches`] yields standardized batches, decoded ahead on worker threads. [`fetch`] downloads
 //! the well-known sets, [`info`] describes any source.
 //!
+//! ```
+//! use nmnc::Seed;
+//! use nmnc::data::{DataConfig, order};
+//!
+//! let config = DataConfig { train_limit: Some(1000), ..DataConfig::default() };
+//! let splits = config.open(Seed(1))?;
+//! let mut images = 0;
+//! for epoch in 0..2 {
+//!     let order = order(splits.train.len(), Seed(1), epoch);
+//!     for batch in splits.train.batches(order, 128, Some((Seed(1), epoch))) {
+//!         images += batch?.labels.len();
+//!     }
+//! }
+//! assert_eq!(images, 2000);
+//! # Ok::<(), nmnc::Error>(())
+//! ```
+//!
 //! Everything read here may be hostile: nothing is allocated in proportion to a size that a file merely claims, nothing is ever
 //! extracted to a path that an archive names, and no format that can carry code (pickles) is read.
 
@@ -13,11 +30,11 @@ mod config;
 mod dataset;
 mod decode;
 mod embedded;
-// mod fetch;
+mod fetch;
 mod guard;
 mod idx;
 mod image_folder;
-// mod info;
+mod info;
 mod known;
 mod npz;
 mod open;
@@ -33,8 +50,8 @@ mod tests;
 
 pub use config::{Augment, DataConfig, Format, Standardize};
 pub use dataset::{Batch, Dataset, ImageShape, Splits};
-// pub use fetch::{Fetched, Progress, fetch, verify};
-// pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
+pub use fetch::{Fetched, Progress, fetch, verify};
+pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
 pub use known::data_dir;
 pub use standardize::Statistics;
 pub use stream::{BatchStream, order};

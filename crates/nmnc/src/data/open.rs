@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::config::{Augment, DataConfig, Format};
 use super::dataset::{Dataset, ImageShape, Splits, Store};
 use super::decode::{self, Header, Target};
+use super::known::KnownSet;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
 use super::resize;
 use super::standardize::statistics;
@@ -77,16 +78,7 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
         return embedded::load();
     }
     if let Some(set) = known::find(source) {
-        let data = known::data_dir()?;
-        let folder = set.folder(&data);
-        if !set.present(&data) {
-            return Err(Error::data("data.source", format!("`{source}` is not in {}", folder.display()))
-                .mend(format!("run `nmnc data fetch {source}`")));
-        }
-        return match set.archives {
-            [archive] => cifar::load(&folder.join(archive.file)),
-            _ => idx::load(&folder, set.classes),
-        };
+        return load_known(set, &known::data_dir()?);
     }
     let path = Path::new(source);
     if !path.exists() {
@@ -109,30 +101,36 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
     }
 }
 
+/// Reads the well-known `set` from the data folder `data`.
+pub(crate) fn load_known(set: &KnownSet, data: &Path) -> Result<RawSet> {
+    let folder = set.folder(data);
+    if !set.present(data) {
+        return Err(Error::data("data.source", format!("`{}` is not in {}", set.name, folder.display()))
+            .mend(format!("run `nmnc data fetch {}`", set.name)));
+    }
+    match set.archives {
+        [archive] => cifar::load(&folder.join(archive.file)),
+        _ => idx::load(&folder, set.classes),
+    }
+}
+
 /// What `path` holds, by content rather than by name where it is a file.
 pub(crate) fn detect(path: &Path) -> Result<Format> {
-    if path.is_dir() {
-        let recognizers: [(fn(&Path) -> bool, Format); 4] = [
-            (cifar::recognizes, Format::Cifar),
-            (npz::recognizes, Format::Npz),
-            (image_folder::recognizes, Format::ImageFolder),
-            (idx::recognizes, Format::Idx),
-        ];
-        return recognizers.iter().find(|(recognizes, _)| recognizes(path)).map(|&(_, format)| format).ok_or_else(
-            || {
-                Error::data(path.display(), "is not recognized as a data set").mend(
-                    "it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named \
-                     as in MNIST, or the binary files of CIFAR",
-                )
-            },
-        );
-    }
+    let folder = path.is_dir();
+    // Archives of images may hold anything but the files of CIFAR, so they come after it.
     if npz::recognizes(path) {
         Ok(Format::Npz)
     } else if cifar::recognizes(path) {
         Ok(Format::Cifar)
     } else if image_folder::recognizes(path) {
         Ok(Format::ImageFolder)
+    } else if folder && idx::recognizes(path) {
+        Ok(Format::Idx)
+    } else if folder {
+        Err(Error::data(path.display(), "is not recognized as a data set").mend(
+            "it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named as in \
+             MNIST, or the binary files of CIFAR",
+        ))
     } else {
         Err(Error::data(path.display(), "is neither .npz nor .tar nor .tar.gz")
             .mend("for IDX or CIFAR files, give the folder that holds them"))
@@ -166,6 +164,14 @@ impl Plan {
             ));
         }
         let decoded = (train.labels.len() + evaluation.labels.len()) as u64 * shape.len() as u64;
+        let array = !matches!(train.pixels, RawPixels::Encoded(_));
+        if array && shape != natural && decoded > config.cache_bytes() {
+            return Err(Error::config(
+                "data.image_size",
+                format!("the images would take {} MiB scaled, more than `data.cache_mib`", decoded >> 20),
+            )
+            .mend("make it smaller or raise `data.cache_mib`"));
+        }
         Ok(Self {
             shape,
             scale: shape != natural || config.image_size.is_some(),
@@ -263,6 +269,6 @@ fn common_shape(train: &Encoded, evaluation: &Encoded, any_size: bool) -> Result
 pub(crate) fn headers(images: &Encoded) -> Result<Vec<Header>> {
     (0..images.entries.len())
         .into_par_iter()
-        .map(|index| decode::header(&*images.read(index)?, &|| images.place(index)))
+        .map(|index| decode::header(&images.read(index)?, &|| images.place(index)))
         .collect()
 }

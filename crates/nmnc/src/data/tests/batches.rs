@@ -103,6 +103,14 @@ fn an_index_out_of_range_is_one_error_and_the_end() {
 }
 
 #[test]
+fn data_sets_and_streams_can_move_between_threads() {
+    fn sendable<T: Send>() {}
+    fn sharable<T: Send + Sync + Clone>() {}
+    sendable::<crate::data::BatchStream>();
+    sharable::<crate::data::Dataset>();
+}
+
+#[test]
 fn dropping_a_stream_early_stops_its_workers() {
     let splits = small(3);
     for taken in 0..4 {
