@@ -128,8 +128,9 @@ fn backprop_agrees_with_itself_and_the_manifold_needs_fewer_probes() {
     }
     let ((manifold, manifold_probes), (vanilla, vanilla_probes)) = (last("nmnc"), last("vnc"));
     assert_eq!(manifold_probes, vanilla_probes);
-    // In the first stage the number of units is far above the number of probes.
-    assert!(manifold.stages[0].cosine > 1.5 * vanilla.stages[0].cosine.abs(), "{manifold:?} {vanilla:?}");
+    // In the first stage 600 probes are few against 1176 units and many against 64 dimensions.
+    let weight_cosine = |record: &Record| record.stages[0].weight_cosine;
+    assert!(weight_cosine(&manifold) > weight_cosine(&vanilla) + 0.2, "{manifold:?} {vanilla:?}");
 }
 
 #[test]
