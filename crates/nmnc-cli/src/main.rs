@@ -1,2 +1,49 @@
-//! The `nmnc` command.
-fn main() {}
+//! The `nmnc` command: training networks by noise correlation, and comparing credit rules.
+
+mod cli;
+mod commands;
+mod comparison;
+mod exit;
+mod naming;
+mod output;
+mod presets;
+mod progress;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::Cli;
+use output::Output;
+
+fn main() -> ExitCode {
+    exit::report_panics_on_one_line();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::explain(&error),
+    };
+    let out = Output { quiet: cli.quiet, json: cli.json };
+    let run = std::panic::catch_unwind(|| {
+        set_threads(cli.threads)?;
+        commands::run(&cli.command, out)
+    });
+    match run {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            out.error(&error);
+            ExitCode::from(exit::code(error.kind()))
+        }
+        // The panic hook has said why.
+        Err(_) => ExitCode::from(exit::UNEXPECTED),
+    }
+}
+
+/// Sizes the thread pool that all computation shares.
+fn set_threads(threads: Option<usize>) -> nmnc::Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|e| nmnc::Error::config("--threads", format!("cannot start {threads} threads: {e}")))
+}

@@ -28,10 +28,25 @@ pub fn plan(base: &Config, rules: &[String], seeds: u64) -> Result<Vec<PlannedRu
         }
         let credit = base.credit.for_rule(rule)?;
         for offset in 0..seeds {
-            let seed = Seed(base.seed.0 + offset);
+            let seed = Seed(base.seed.0.saturating_add(offset));
             let config = Config { seed, credit: credit.clone(), ..base.clone() }.resolve()?;
             runs.push(PlannedRun { name: format!("{rule}-seed{}", seed.0), config });
         }
     }
     Ok(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_keep_their_own_tables_when_the_file_names_another_rule() {
+        let text = "[network]\npreset = 'mlp'\n[credit]\nrule = 'bp'\n[credit.vnc]\ninterval = 7\n";
+        let base = Config::parse(text, "test", &[]).unwrap();
+        let runs = plan(&base, &["bp".into(), "vnc".into()], 2).unwrap();
+        let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["bp-seed0", "bp-seed1", "vnc-seed0", "vnc-seed1"]);
+        assert_eq!(runs[3].config.credit.settings["interval"].as_integer(), Some(7));
+    }
 }

@@ -120,7 +120,10 @@ impl Default for CheckpointConfig {
 }
 
 impl Config {
-    /// Reads the TOML file at `path` and applies `overrides` such as `train.epochs=5`.
+    /// Reads the TOML file at `path`, applies `overrides` such as `train.epochs=5` and checks the result.
+    ///
+    /// The configuration comes back as written: [`Config::resolve`] spells it out for one rule, and a comparison still needs
+    /// the settings of the others.
     ///
     /// # Errors
     /// Unreadable file, bad TOML (with its line), unknown or impossible settings (with their key).
@@ -157,7 +160,8 @@ impl Config {
             };
             explain_message(e.inner().message(), place).within(origin)
         })?;
-        config.resolve().map_err(|e| e.within(origin))
+        config.resolve().map_err(|e| e.within(origin))?;
+        Ok(config)
     }
 
     /// The same with every default and preset spelled out: what a run folder keeps.
@@ -165,8 +169,13 @@ impl Config {
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
     pub fn resolve(&self) -> Result<Self> {
+        // TOML, in which run folders keep their configuration, has no larger integers.
+        if i64::try_from(self.seed.0).is_err() {
+            return Err(Error::config("seed", format!("{} is not below 2^63", self.seed.0)));
+        }
         let resolved =
             Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
+        self.data.check()?;
         let positive = [
             ("train.epochs", self.train.epochs),
             ("train.batch", self.train.batch as u64),

@@ -20,6 +20,6 @@ pub use measure::{Moment, align, evaluate};
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use run::{RunOptions, run};
-pub use run_folder::RunFolder;
+pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
 pub use trainer::{StepOutcome, Trainer};

@@ -1,5 +1,6 @@
 //! The folder of a run: resolved configuration, metric records, checkpoints, summary.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,17 @@ use super::config::Config;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 use crate::records::{Record, RunRecords, Summary, csv_header, csv_row};
+
+/// What a folder already holds of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// No run.
+    Nothing,
+    /// A run of the same configuration that has not ended.
+    Partial,
+    /// A run of the same configuration that has ended.
+    Ended(Box<Summary>),
+}
 
 /// An open run folder.
 #[derive(Debug)]
@@ -33,22 +45,33 @@ impl RunFolder {
         Self::open(path, stages, &[])
     }
 
+    /// What `path` holds of the run that `config` (resolved) describes. Changes nothing.
+    ///
+    /// # Errors
+    /// If it holds a run of another configuration, or one that cannot be read.
+    pub fn find(path: &Path, config: &Config) -> Result<Found> {
+        let file = path.join("config.toml");
+        let kept = match fs::read_to_string(&file) {
+            Ok(kept) => kept,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(e) => return Err(Error::io(&file, "read", e)),
+        };
+        if kept != config.to_toml() {
+            let problem = format!("was made with another configuration ({})", difference(&kept, config));
+            return Err(Error::checkpoint(path.display(), problem)
+                .mend("use the same configuration, or name another folder with --out"));
+        }
+        Ok(RunRecords::read(path)?.summary.map_or(Found::Partial, |summary| Found::Ended(Box::new(summary))))
+    }
+
     /// Reopens the folder of a run that is to go on after training step `step`: later records are dropped.
     ///
     /// # Errors
     /// If the folder holds no run, or one of another configuration.
     pub fn reopen(path: &Path, config: &Config, stages: usize, step: u64) -> Result<Self> {
-        let kept = fs::read_to_string(path.join("config.toml")).map_err(|_| {
-            Error::checkpoint(path.display(), "holds no run to resume")
-                .mend("leave out --resume to start one")
-        })?;
-        if kept != config.to_toml() {
-            let difference = first_difference(&kept, &config.to_toml());
-            return Err(Error::checkpoint(
-                path.display(),
-                format!("was made with another configuration ({difference})"),
-            )
-            .mend("resume with the same configuration, or start in another folder"));
+        if Self::find(path, config)? == Found::Nothing {
+            return Err(Error::checkpoint(path.display(), "holds no run to resume")
+                .mend("leave out --resume to start one"));
         }
         fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
         let mut records = RunRecords::read(path)?.records;
@@ -117,12 +140,35 @@ fn json_line(record: &Record) -> String {
     serde_json::to_string(record).expect("a record is representable in JSON") + "\n"
 }
 
-fn first_difference(kept: &str, given: &str) -> String {
-    let (mut kept, mut given) = (kept.lines(), given.lines());
-    loop {
-        match (kept.next(), given.next()) {
-            (Some(a), Some(b)) if a == b => {}
-            (a, b) => return format!("there `{}`, here `{}`", a.unwrap_or(""), b.unwrap_or("")),
+/// The first setting in which the configuration `kept` (TOML) differs from `config`.
+fn difference(kept: &str, config: &Config) -> String {
+    let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };
+    let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
+    flatten("", &toml::Value::Table(table), &mut there);
+    let table = config.to_toml().parse().expect("what was written as TOML can be read as TOML");
+    flatten("", &toml::Value::Table(table), &mut here);
+    let mut keys: Vec<&String> = here.keys().chain(there.keys()).collect();
+    // A rule's settings differ whenever the rule does, which says more.
+    keys.sort_by_key(|key| (key.as_str() != "credit.rule", key.as_str()));
+    match keys.into_iter().find(|key| there.get(*key) != here.get(*key)) {
+        Some(key) => {
+            let show = |settings: &BTreeMap<String, String>| {
+                settings.get(key).map_or_else(|| "not set".to_owned(), Clone::clone)
+            };
+            format!("{key}: {} there, {} here", show(&there), show(&here))
         }
+        None => "it is written differently".to_owned(),
+    }
+}
+
+/// The values of `value` by dotted key.
+fn flatten(place: &str, value: &toml::Value, out: &mut BTreeMap<String, String>) {
+    let key = |inner: &str| if place.is_empty() { inner.to_owned() } else { format!("{place}.{inner}") };
+    match value {
+        toml::Value::Table(table) => table.iter().for_each(|(name, inner)| flatten(&key(name), inner, out)),
+        toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
+            list.iter().enumerate().for_each(|(i, inner)| flatten(&format!("{place}[{i}]"), inner, out));
+        }
+        _ => drop(out.insert(place.to_owned(), value.to_string())),
     }
 }

@@ -1,0 +1,264 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::exit;
+
+/// Train networks by noise correlation and compare credit-assignment rules.
+///
+/// A run is described by a TOML file and leaves a folder: the resolved configuration, metrics (JSON lines and CSV),
+/// checkpoints, and a summary. One seed fixes every random number of it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nmnc",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = false,
+    max_term_width = 100,
+    after_help = "Start with `nmnc demo`. `nmnc help COMMAND` tells more; `nmnc help` lists the exit codes.",
+    after_long_help = concat_examples()
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print nothing but errors and the final result
+    #[arg(long, short, global = true, conflicts_with = "json", help_heading = "Global options")]
+    pub quiet: bool,
+    /// Print one JSON object a line (events such as started, record, warning, checkpoint, finished)
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Number of threads for computation [default: one per core]; results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = threads, help_heading = "Global options")]
+    pub threads: Option<usize>,
+}
+
+fn concat_examples() -> String {
+    format!(
+        "Examples:\n  \
+         nmnc demo\n  \
+         nmnc config presets cifar10 > cifar10.toml\n  \
+         nmnc data fetch cifar10\n  \
+         nmnc compare cifar10.toml --rules bp,dfa,vnc,nmnc --seeds 3\n\n{}",
+        exit::TABLE
+    )
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1024) => Ok(number),
+        _ => Err("not a number from 1 to 1024".to_owned()),
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare four rules on embedded data in about a minute
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(Demo),
+    /// Train one network as a configuration says
+    #[command(after_help = TRAIN_EXAMPLES)]
+    Train(Train),
+    /// Train with several rules and seeds, and report on them side by side
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(Compare),
+    /// Write one HTML page about finished or unfinished runs
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Report),
+    /// Check configurations, print their schema, list what there is to start from
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+    /// List, describe, download and verify data sets
+    #[command(subcommand, arg_required_else_help = true)]
+    Data(Data),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const DEMO_EXAMPLES: &str = "Examples:
+  nmnc demo
+  nmnc demo --seed 1 --out runs/demo-seed1
+
+Backprop (bp), direct feedback alignment (dfa), vanilla noise correlation (vnc) and neural manifold noise
+correlation (nmnc) train the same small network on 6,000 images. vnc and nmnc use the same number of probes.
+Runs that are there already are kept, interrupted ones go on. `nmnc config presets demo` prints the configuration.";
+
+const TRAIN_EXAMPLES: &str = "Examples:
+  nmnc train cifar10.toml
+  nmnc train cifar10.toml --set credit.rule=vnc --set train.epochs=10 --seed 3
+  nmnc train cifar10.toml --resume
+
+An interrupted run goes on with --resume from its latest checkpoint, to the same numbers as without the
+interruption. Diverged training ends with exit code 6 and leaves a summary that says so.";
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  nmnc compare cifar10.toml --rules bp,dfa,vnc,nmnc --seeds 3
+  nmnc compare cifar10.toml --rules vnc,nmnc --seeds 5 --out runs/probes --set credit.vnc.interval=10
+
+Settings of each rule stand in a table of its own, such as [credit.nmnc]. Runs that are there already are kept,
+interrupted ones go on. A run that diverges does not stop the others; the exit code is 6 at the end.";
+
+const REPORT_EXAMPLES: &str = "Examples:
+  nmnc report runs/cifar10
+  nmnc report runs/a/nmnc-seed0 runs/b/nmnc-seed0 --out a-or-b.html --title \"A or B\"";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  nmnc completions bash > ~/.local/share/bash-completion/completions/nmnc
+  nmnc completions zsh > ~/.zfunc/_nmnc";
+
+/// Seeds that a configuration can hold.
+const SEEDS: std::ops::RangeInclusive<u64> = 0..=i64::MAX as u64;
+
+fn seed(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(seed) if SEEDS.contains(&seed) => Ok(seed),
+        _ => Err("not a whole number from 0 to 2^63 - 1".to_owned()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("not a whole number from 1 to 1000000".to_owned()),
+    }
+}
+
+/// `nmnc demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Folder for the runs and the report
+    #[arg(long, short, value_name = "DIR", default_value = "runs/demo")]
+    pub out: PathBuf,
+    /// Seed of the runs
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub seed: Option<u64>,
+    /// Epochs of each run
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub epochs: Option<u64>,
+    /// Remove what an earlier demo left in the folder and start again
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// What changes a configuration from the command line.
+#[derive(Debug, Args)]
+pub struct Overrides {
+    /// Change a setting (repeatable), for example train.epochs=5
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Device: flex (CPU), vulkan, wgpu or cuda, with an optional number as in vulkan:1
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+}
+
+/// `nmnc train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Configuration file (TOML)
+    pub config: PathBuf,
+    /// Run folder [default: runs/CONFIG-RULE-seedN]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Go on from the latest checkpoint in the run folder; start if there is no run yet
+    #[arg(long)]
+    pub resume: bool,
+    /// Seed of the run
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub seed: Option<u64>,
+}
+
+/// `nmnc compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Configuration file (TOML)
+    pub config: PathBuf,
+    /// Rules to compare, separated by commas (`nmnc config presets` lists them)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
+    pub rules: Vec<String>,
+    /// Number of seeds of each rule, from the configuration's seed on
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub seeds: u64,
+    /// Folder for the runs and the report [default: runs/CONFIG]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `nmnc report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Run folders, or folders that contain run folders
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// The page [default: report.html in the folder given, or here if there are several]
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Title of the page
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+}
+
+/// `nmnc config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the JSON schema of configurations, for editors that complete and check them
+    Schema,
+    /// Check a configuration without running it
+    #[command(after_help = "Examples:\n  nmnc config check cifar10.toml\n  \
+                            nmnc config check cifar10.toml --set credit.rule=vnc --resolved")]
+    Check {
+        /// Configuration file (TOML)
+        config: PathBuf,
+        /// What to change.
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Print the configuration with every preset and default spelled out
+        #[arg(long)]
+        resolved: bool,
+    },
+    /// List rules, networks and ready-made configurations, or print one of these
+    #[command(after_help = "Examples:\n  nmnc config presets\n  nmnc config presets cifar10 > cifar10.toml")]
+    Presets {
+        /// Ready-made configuration to print
+        name: Option<String>,
+    },
+}
+
+/// `nmnc data`.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// List the data sets that can be used by name
+    List,
+    /// Describe a data set: format, image sizes, classes
+    #[command(after_help = "Examples:\n  nmnc data info fashion-mnist-sample\n  nmnc data info pictures/")]
+    Info {
+        /// Name or path
+        source: String,
+    },
+    /// Download a data set; an interrupted download goes on where it ended
+    #[command(after_help = "Examples:\n  nmnc data fetch cifar10\n\n\
+        Files go to the folder in NMNC_DATA_DIR, else to the user's cache folder. NMNC_DATA_MIRROR names another\n\
+        server to ask (as URL/NAME/FILE).")]
+    Fetch {
+        /// Name in `nmnc data list`
+        name: String,
+    },
+    /// Check the size and SHA-256 of every file of a downloaded data set
+    Verify {
+        /// Name in `nmnc data list`
+        name: String,
+    },
+}

@@ -1,0 +1,98 @@
+//! `nmnc config`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use nmnc::credit::REGISTRY;
+use nmnc::net::PRESETS as NETWORKS;
+use nmnc::{ErrorKind, Result, device};
+use serde_json::json;
+
+use crate::cli::{Config, Overrides};
+use crate::output::Output;
+use crate::presets::{self, PRESETS};
+
+/// Does what the subcommand says.
+pub fn run(command: &Config, out: Output) -> Result<()> {
+    match command {
+        Config::Schema => schema(out),
+        Config::Check { config, overrides, resolved } => check(config, overrides, *resolved, out),
+        Config::Presets { name: Some(name) } => print(name, out),
+        Config::Presets { name: None } => list(out),
+    }
+}
+
+fn schema(out: Output) -> Result<()> {
+    let schema = schemars::schema_for!(nmnc::train::Config);
+    let text = if out.json { serde_json::to_string(&schema) } else { serde_json::to_string_pretty(&schema) };
+    out.payload(&(text.expect("a schema is representable in JSON") + "\n"))
+}
+
+fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Result<()> {
+    let mut config = nmnc::train::Config::read(path, &overrides.set)?;
+    if let Some(device) = &overrides.device {
+        config.device.clone_from(device);
+    }
+    // A device that this machine lacks is no fault of the configuration, a misspelled one is.
+    if let Err(error) = device::open(&config.device)
+        && error.kind() == ErrorKind::Config
+    {
+        return Err(error.within(path.display()));
+    }
+    let spelled_out = config.resolve()?;
+    let toml = spelled_out.to_toml();
+    out.event(
+        "checked",
+        json!({ "config": path, "sha256": spelled_out.sha256(), "resolved": resolved.then_some(&toml) }),
+    );
+    match (resolved, out.json) {
+        (_, true) => Ok(()),
+        (true, false) => out.payload(&toml),
+        (false, false) => {
+            out.line("ok");
+            Ok(())
+        }
+    }
+}
+
+fn print(name: &str, out: Output) -> Result<()> {
+    let preset = presets::named(name)?;
+    out.event("preset", json!({ "kind": "config", "name": preset.name, "toml": preset.text }));
+    if out.json { Ok(()) } else { out.payload(preset.text) }
+}
+
+fn list(out: Output) -> Result<()> {
+    let rules: Vec<(String, &str)> =
+        REGISTRY.iter().map(|rule| (rule.name().to_owned(), rule.summary())).collect();
+    let networks: Vec<(String, &str)> = NETWORKS
+        .iter()
+        .map(|(name, widths, summary)| {
+            let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            (format!("{name} [{widths}]"), *summary)
+        })
+        .collect();
+    let configs: Vec<(String, &str)> = PRESETS.iter().map(|p| (p.name.to_owned(), p.summary)).collect();
+    let sections = [
+        ("rule", "Credit rules (credit.rule)", rules),
+        ("network", "Networks (network.preset, with their network.widths by default)", networks),
+        ("config", "Ready-made configurations (print one with `nmnc config presets NAME`)", configs),
+    ];
+    if out.json {
+        for (kind, _, entries) in &sections {
+            for (name, summary) in entries {
+                out.event("preset", json!({ "kind": kind, "name": name, "summary": summary }));
+            }
+        }
+        return Ok(());
+    }
+    let mut text = String::new();
+    for (number, (_, heading, entries)) in sections.iter().enumerate() {
+        let width = entries.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let gap = if number == 0 { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{heading}:");
+        for (name, summary) in entries {
+            let _ = writeln!(text, "  {name:width$}  {summary}");
+        }
+    }
+    out.payload(&text)
+}

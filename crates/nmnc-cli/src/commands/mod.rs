@@ -1,0 +1,27 @@
+//! One file a command.
+
+mod compare;
+mod completions;
+mod config;
+mod data;
+mod demo;
+mod report;
+mod train;
+
+use nmnc::Result;
+
+use crate::cli::Command;
+use crate::output::Output;
+
+/// Does what `command` says.
+pub fn run(command: &Command, out: Output) -> Result<()> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments, out),
+        Command::Train(arguments) => train::run(arguments, out),
+        Command::Compare(arguments) => compare::run(arguments, out),
+        Command::Report(arguments) => report::run(arguments, out),
+        Command::Config(command) => config::run(command, out),
+        Command::Data(command) => data::run(command, out),
+        Command::Completions { shell } => completions::run(*shell, out),
+    }
+}

@@ -1,0 +1,66 @@
+//! `nmnc report`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nmnc::records::RunRecords;
+use nmnc::{Error, Result, report};
+use serde_json::json;
+
+use crate::cli::Report;
+use crate::naming::command_line;
+use crate::output::Output;
+
+/// Reads the runs and writes the page.
+pub fn run(arguments: &Report, out: Output) -> Result<()> {
+    let mut folders = Vec::new();
+    for given in &arguments.runs {
+        folders.extend(run_folders(given)?);
+    }
+    let runs = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
+    let path = arguments.out.clone().unwrap_or_else(|| match &arguments.runs[..] {
+        [one] => one.join("report.html"),
+        _ => PathBuf::from("report.html"),
+    });
+    let title = arguments.title.clone().unwrap_or_else(|| default_title(&arguments.runs));
+    let html = report::html(&runs, &title, &[command_line()])?;
+    report::write(&path, &html)?;
+    out.line(report::table(&runs));
+    out.event("report", json!({ "path": path, "runs": folders }));
+    out.result(path.display());
+    Ok(())
+}
+
+/// `given` itself if it is a run folder, else those in it.
+fn run_folders(given: &Path) -> Result<Vec<PathBuf>> {
+    let is_run = |path: &Path| path.join("config.toml").is_file();
+    if is_run(given) {
+        return Ok(vec![given.to_owned()]);
+    }
+    let entries = fs::read_dir(given).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::checkpoint(given.display(), "no such folder")
+            .mend("give the folder that `nmnc train` or `nmnc compare` wrote"),
+        _ => Error::io(given, "read folder", e),
+    })?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(given, "read folder", e))?.path();
+        if is_run(&path) {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::checkpoint(
+            given.display(),
+            "holds no run (no config.toml in it or one level below)",
+        )
+        .mend("give the folder that `nmnc train` or `nmnc compare` wrote"));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn default_title(runs: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    runs.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+}

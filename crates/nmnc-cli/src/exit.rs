@@ -1,0 +1,66 @@
+//! Exit codes, and what happens when the program itself is at fault.
+
+use nmnc::ErrorKind;
+
+/// Something that should not happen: a fault of the program.
+pub const UNEXPECTED: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+
+/// The exit codes as the help text shows them.
+pub const TABLE: &str = "\
+Exit codes:
+  0  done
+  1  unexpected: a fault of nmnc itself
+  2  the command line is wrong
+  3  a configuration is wrong
+  4  a data set is missing, damaged or not what it should be
+  5  a run folder or checkpoint is missing, damaged or of another configuration
+  6  training diverged (in a comparison: at least one run did; the others are done)
+  7  the device does not exist or was not compiled in
+  8  a file cannot be read or written
+  9  a download failed
+
+Every error is one line on standard error: `error: place: problem; mend`.";
+
+/// The exit code of a family of errors.
+pub fn code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Config => 3,
+        ErrorKind::Data => 4,
+        ErrorKind::Checkpoint => 5,
+        ErrorKind::Diverged => 6,
+        ErrorKind::Device => 7,
+        ErrorKind::Io => 8,
+        ErrorKind::Network => 9,
+        _ => UNEXPECTED,
+    }
+}
+
+/// The name of a family of errors, for machines.
+pub fn name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Config => "config",
+        ErrorKind::Data => "data",
+        ErrorKind::Checkpoint => "checkpoint",
+        ErrorKind::Diverged => "diverged",
+        ErrorKind::Device => "device",
+        ErrorKind::Io => "io",
+        ErrorKind::Network => "network",
+        _ => "unexpected",
+    }
+}
+
+/// Makes a panic one line like any other error, since it is no less read by people.
+pub fn report_panics_on_one_line() {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.payload_as_str().unwrap_or("no message");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let place = panic.location().map_or_else(String::new, |l| format!("{}:{}: ", l.file(), l.line()));
+        // Standard error may be closed; there is nobody left to tell then.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("error: {place}{text}; this is a fault of nmnc, please report it\n").as_bytes(),
+        );
+    }));
+}
