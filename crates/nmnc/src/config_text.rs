@@ -21,7 +21,19 @@ pub fn explain_message(message: &str, place: &str) -> Error {
             None => error.mend(format!("allowed: {}", known.join(", "))),
         };
     }
-    Error::config(place, message)
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return Error::config(place, format!("the setting {name} is missing")).mend("add it");
+    }
+    // The names of Rust's types mean nothing to most readers.
+    let plain = [
+        (", expected u64", ", expected a whole number of at least 0"),
+        (", expected usize", ", expected a whole number of at least 0"),
+        (", expected f64", ", expected a number"),
+    ];
+    match plain.iter().find_map(|(end, words)| Some(format!("{}{words}", message.strip_suffix(end)?))) {
+        Some(message) => Error::config(place, message),
+        None => Error::config(place, message),
+    }
 }
 
 /// The offending name and the expected ones of serde's messages "unknown field `a`, expected one of `b`, `c`".
@@ -47,7 +59,7 @@ mod tests {
         );
         assert_eq!(
             line("invalid type: string, expected u64\nin `x`"),
-            "train: invalid type: string, expected u64"
+            "train: invalid type: string, expected a whole number of at least 0"
         );
     }
 }

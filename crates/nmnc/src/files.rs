@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// How the names of things half-written begin.
+pub const PARTIAL: &str = ".partial-";
+
 /// Writes `bytes` to a temporary file beside `path`, syncs it and renames it over `path`.
 ///
 /// # Errors
@@ -13,7 +16,7 @@ use crate::error::{Error, Result};
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |e: std::io::Error| Error::io(path, "write", e);
-    let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     // Temporary files are private by default; results are meant to be shared.
@@ -24,6 +27,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     file.persist(path).map_err(|e| failed(e.error))?;
     sync_folder(folder)
+}
+
+/// Removes from `folder` what a process that was killed in the middle of writing left there.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn remove_partial(folder: &Path) -> Result<()> {
+    let failed = |e: std::io::Error| Error::io(folder, "clean up", e);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes renames within `folder` durable.

@@ -189,7 +189,12 @@ fn download(archive: &Archive, url: &str, path: &Path, report: &mut dyn FnMut(u6
         let transfer = if have == archive.bytes {
             Transfer::Complete
         } else {
-            request(&agent, archive, url, &mut file, &part, &mut have, report)?
+            let asked = request(&agent, archive, url, &mut file, &part, &mut have, report);
+            if asked.is_err() && have == 0 {
+                // Nothing has come, so there is nothing to go on from.
+                let _ = std::fs::remove_file(&part);
+            }
+            asked?
         };
         match transfer {
             Transfer::Complete => match check_open(archive, &mut file, &part) {

@@ -44,7 +44,14 @@ impl RunRecords {
         let summary_path = folder.join("summary.json");
         let summary: Option<Summary> = match read_if_present(&summary_path)? {
             Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|e| {
-                Error::checkpoint(format!("{}:{}", summary_path.display(), e.line()), &e).caused_by(e)
+                let text = e.to_string();
+                let problem = text.split(" at line ").next().unwrap_or(&text);
+                Error::checkpoint(
+                    format!("{}:{}", summary_path.display(), e.line()),
+                    format!("not a summary: {problem}"),
+                )
+                .mend("remove it: resuming the run writes it anew")
+                .caused_by(e)
             })?),
             None => None,
         };

@@ -18,7 +18,7 @@ mod text;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::records::RunRecords;
 
 pub use table::table;
@@ -36,6 +36,13 @@ pub fn html(runs: &[RunRecords], title: &str, commands: &[String]) -> Result<Str
 /// Writes the document to `path`, all or nothing: readers see the old file or the new one, never a part.
 pub fn write(path: &Path, html: &str) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::new(ErrorKind::Io, folder.display(), "no such folder")
+            .mend("create it, or name another place"));
+    }
+    if path.is_dir() {
+        return Err(Error::new(ErrorKind::Io, path.display(), "is a folder").mend("name a file"));
+    }
     let mut builder = tempfile::Builder::new();
     // Temporary files are private by default; a report should be as readable as any other file.
     #[cfg(unix)]

@@ -12,14 +12,13 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::{sha256, sync_folder, write_atomically};
+use crate::files::{PARTIAL, sha256, sync_folder, write_atomically};
 use crate::net::Network;
 use crate::state::State;
 use crate::tensor_file::{self, Array};
 
 const FORMAT: u32 = 1;
 const FILES: [&str; 3] = ["weights.safetensors", "state.safetensors", "state.json"];
-const PARTIAL: &str = ".partial-";
 /// Marks lists of numbers among the tensors of the state.
 const NUMBERS: &str = "numbers.";
 
@@ -97,16 +96,26 @@ pub fn save(
 
     if target.exists() {
         // The same step again, after a resume: the same bits, so either copy will do.
-        fs::remove_dir_all(&target).map_err(|e| Error::io(&target, "replace", e))?;
+        discard(&target)?;
     }
     fs::rename(&partial, &target).map_err(|e| Error::io(&target, "rename", e))?;
     sync_folder(folder)?;
     let mut kept = list(folder)?;
     kept.truncate(kept.len().saturating_sub(keep));
     for old in kept {
-        fs::remove_dir_all(&old).map_err(|e| Error::io(&old, "remove", e))?;
+        discard(&old)?;
     }
     Ok(target)
+}
+
+/// Removes a checkpoint. It first loses its name, so that no crash leaves half of it under that name.
+fn discard(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let gone = path.with_file_name(format!("{PARTIAL}old-{name}"));
+    let failed = |e| Error::io(path, "remove", e);
+    let _ = fs::remove_dir_all(&gone);
+    fs::rename(path, &gone).map_err(failed)?;
+    fs::remove_dir_all(&gone).map_err(failed)
 }
 
 /// The checkpoints in `folder`, oldest first.
@@ -212,18 +221,27 @@ fn verify(path: &Path) -> Result<()> {
     let sums = String::from_utf8(sums).map_err(|_| damaged(&path.join("SHA256SUMS")))?;
     for file in FILES {
         let listed = sums.lines().find_map(|line| line.strip_suffix(file)).map(str::trim);
-        if listed != Some(&sha256(&path.join(file))?) {
-            return Err(damaged(&path.join(file)));
+        let file = path.join(file);
+        if !file.exists() {
+            return Err(Error::checkpoint(file.display(), "is missing").mend(OLDER));
+        }
+        if listed != Some(&sha256(&file)?) {
+            return Err(damaged(&file));
         }
     }
     Ok(())
 }
 
+/// The way out when there is no whole checkpoint: damaged ones are passed over as long as another one is whole.
+const OLDER: &str = "no checkpoint of the run is whole: remove the run folder and start again";
+
 fn damaged(path: &Path) -> Error {
-    Error::checkpoint(path.display(), "is damaged (its checksum does not match)")
-        .mend("remove this checkpoint to resume from the one before")
+    Error::checkpoint(path.display(), "is damaged (its checksum does not match)").mend(OLDER)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Error::io(path, "read", e))
+    fs::read(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::checkpoint(path.display(), "is missing").mend(OLDER),
+        _ => Error::io(path, "read", e),
+    })
 }

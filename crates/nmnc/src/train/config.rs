@@ -131,6 +131,9 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
                 .mend("`nmnc config presets` prints configurations to start from"),
+            std::io::ErrorKind::InvalidData => {
+                Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
+            }
             _ => Error::io(path, "read", e),
         })?;
         Self::parse(&text, &path.display().to_string(), overrides)
@@ -232,6 +235,7 @@ fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
                 format!("--set {setting}"),
                 format!("`{part}` is a value, not a table"),
             )
+            .mend(format!("set `{part}` itself, or the key that was meant"))
         })?;
     }
     inner.insert(last.to_owned(), value);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{remove_partial, write_atomically};
 use crate::records::{Record, RunRecords, Summary, csv_header, csv_row};
 
 /// What a folder already holds of a run.
@@ -74,6 +74,9 @@ impl RunFolder {
                 .mend("leave out --resume to start one"));
         }
         fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
+        // What a process that was killed left half-written.
+        remove_partial(path)?;
+        remove_partial(&path.join("checkpoints"))?;
         let mut records = RunRecords::read(path)?.records;
         records.retain(|record| record.step <= step);
         // The run has not ended any more.
