@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 
 use crate::credit::backpropagate;
-use crate::device::{matrix, values};
+use crate::device::{energy, matrix, values};
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Network};
 
@@ -95,7 +95,6 @@ pub fn captured_energy(
 ) -> Vec<Option<f64>> {
     let [batch, outputs] = pass.output.dims();
     let mut sums = vec![(0.0, 0.0); subspaces.len()];
-    let energy = |t: Tensor<2>| t.powi_scalar(2).sum().into_scalar::<f64>();
     let shift = if centered { 1.0 / outputs as f32 } else { 0.0 };
     for output in 0..outputs {
         let row = (0..outputs).map(|j| if j == output { 1.0 - shift } else { -shift });
@@ -103,8 +102,8 @@ pub fn captured_energy(
         let rows = backpropagate(network, pass, &error.repeat_dim(0, batch));
         for ((jacobian_row, subspace), (inside, total)) in rows.into_iter().zip(subspaces).zip(&mut sums) {
             if let Some(subspace) = subspace {
-                *inside += energy(subspace.coordinates(jacobian_row.clone()));
-                *total += energy(jacobian_row);
+                *inside += energy(&subspace.coordinates(jacobian_row.clone()));
+                *total += energy(&jacobian_row);
             }
         }
     }

@@ -29,7 +29,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
     let index = shape.rule.bytes().map(usize::from).sum::<usize>() + shape.dimension.unwrap_or(0);
     let mut noise = Seed(seed).stream(Role::Analysis, index, 0);
     let mut normal = move |size: f64| size * gauss(&mut noise);
-    let offset = normal(0.004);
+    let offset = normal(0.02);
     let mut records = Vec::new();
     let diverges = status == Some(Status::Diverged);
     for point in 1..=epochs * 2 {

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::device::energy;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
 use crate::state::State;
@@ -93,12 +94,12 @@ pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream:
     let [samples, units] = activity.dims();
     let centered = activity.clone() - activity.clone().mean_dim(0);
     let freedom = samples.saturating_sub(1).max(1) as f64;
-    let total_variance: f64 = centered.clone().powi_scalar(2).sum().into_scalar::<f64>() / freedom;
+    let total_variance = energy(&centered) / freedom;
     if !total_variance.is_finite() {
         return Err(Error::new(crate::ErrorKind::Diverged, "manifold", "the activity is not finite"));
     }
     // Below this the spread is rounding error of a constant.
-    let scale = activity.powi_scalar(2).sum().into_scalar::<f64>() / samples as f64;
+    let scale = energy(&activity) / samples as f64;
     if samples < 2 || total_variance <= scale * 1e-12 {
         return Ok(Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) });
     }

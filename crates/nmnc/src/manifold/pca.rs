@@ -84,27 +84,28 @@ pub(super) fn randomized(centered: &Tensor<2>, count: usize, stream: &mut Stream
     }
 }
 
-/// An orthonormal basis of the columns of `a` `[rows, columns]`, by whitening with the eigen-decomposition of a^T a, twice;
-/// directions that carry no more than rounding error are left out.
+/// The orthonormal columns nearest to the given ones (symmetric orthonormalization, by the eigen-decomposition of a^T a, twice), so
+/// that axes which are nearly orthonormal stay where they are. Of rank-deficient columns only a basis of their span is kept.
 fn orthonormalize(a: Tensor<2>) -> Tensor<2> {
     let mut basis = a;
     for _ in 0..2 {
         let size = basis.dims()[1];
         let gram: Vec<f64> = values(&basis.clone().transpose().matmul(basis.clone()));
         let (eigenvalues, vectors) = symmetric_eigen(&gram, size);
-        let whitening: Vec<Vec<f64>> = eigenvalues
+        let kept = eigenvalues.iter().take_while(|value| **value > eigenvalues[0] * 1e-12).count();
+        let scaled: Vec<Vec<f64>> = eigenvalues[..kept]
             .iter()
-            .zip(vectors)
-            .take_while(|(value, _)| **value > eigenvalues[0] * 1e-12)
+            .zip(&vectors)
             .map(|(value, vector)| vector.iter().map(|x| x / value.sqrt()).collect())
             .collect();
-        basis = whiten(&basis, &whitening);
+        let (device, dtype) = (&basis.device(), basis.dtype());
+        let mut whitening = columns_to_matrix(&scaled, device, dtype);
+        if kept == size {
+            whitening = whitening.matmul(columns_to_matrix(&vectors, device, dtype).transpose());
+        }
+        basis = basis.matmul(whitening);
     }
     basis
-}
-
-fn whiten(basis: &Tensor<2>, whitening: &[Vec<f64>]) -> Tensor<2> {
-    basis.clone().matmul(columns_to_matrix(whitening, &basis.device(), basis.dtype()))
 }
 
 fn columns_to_matrix(columns: &[Vec<f64>], device: &Device, dtype: DType) -> Tensor<2> {

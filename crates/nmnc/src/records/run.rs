@@ -86,7 +86,9 @@ fn parse_records(bytes: &[u8], path: &Path) -> Result<Vec<Record>> {
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => {
                 // Resuming goes back to the checkpoint's step, so what follows that step is void.
-                records.retain(|earlier| earlier.step < record.step);
+                while records.last().is_some_and(|last| last.step >= record.step) {
+                    records.pop();
+                }
                 records.push(record);
             }
             // Only the last line can lack its newline: the run is writing it, or was stopped while it did.

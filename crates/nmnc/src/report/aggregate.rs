@@ -182,8 +182,8 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
                 .collect();
             match parts.len() {
                 0 => group.label.clone(),
-                1..=3 => format!("{}, {}", group.label, parts.join(", ")),
-                more => format!("{}, {}, and {} more", group.label, parts[..2].join(", "), more - 2),
+                1..=3 => format!("{} ({})", group.label, parts.join(", ")),
+                more => format!("{} ({}, and {} more)", group.label, parts[..2].join(", "), more - 2),
             }
         })
         .collect();
@@ -193,7 +193,7 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
         .iter()
         .map(|label| {
             let nth = seen.entry(label).and_modify(|n| *n += 1).or_insert(1);
-            if *nth > 1 { format!("{label} ({nth})") } else { label.clone() }
+            if *nth > 1 { format!("{label} no. {nth}") } else { label.clone() }
         })
         .collect();
     found.into_iter().zip(numbered).map(|((_, group), label)| Group { label, ..group }).collect()
@@ -258,7 +258,7 @@ mod tests {
         // `seed` lands in the section here; what matters is that it is not an identity.
         let groups = groups(&runs);
         let labels: Vec<&str> = groups.iter().map(|g| g.label.as_str()).collect();
-        assert_eq!(labels, ["NMNC, dimension 8", "NMNC, dimension 32"]);
+        assert_eq!(labels, ["NMNC (dimension 8)", "NMNC (dimension 32)"]);
         assert_eq!((groups[0].incomplete.len(), groups[0].repeated.len()), (2, 1));
     }
 }

@@ -11,13 +11,15 @@ pub enum Writing {
     Count,
 }
 
-/// An axis from its first to its last tick.
+/// An axis with its ticks.
 #[derive(Clone, Debug)]
 pub struct Axis {
     /// What the axis shows, with its unit.
     pub label: String,
-    /// The ticks in rising order; the first and the last bound the axis.
+    /// The ticks in rising order.
     pub ticks: Vec<f64>,
+    low: f64,
+    high: f64,
     logarithmic: bool,
     writing: Writing,
     decimals: usize,
@@ -27,18 +29,46 @@ impl Axis {
     /// A linear axis over at least `low..=high` with three to `most` ticks (`most` at least 5).
     pub fn linear(label: impl Into<String>, writing: Writing, low: f64, high: f64, most: usize) -> Self {
         let (ticks, decimals) = linear_ticks(low, high, most);
-        Self { label: label.into(), ticks, logarithmic: false, writing, decimals }
+        Self::over_ticks(label.into(), ticks, false, writing, decimals)
     }
 
     /// A logarithmic axis over at least `low..=high`, both above 0.
     pub fn logarithmic(label: impl Into<String>, writing: Writing, low: f64, high: f64) -> Self {
         let (ticks, decimals) = logarithmic_ticks(low, high);
-        Self { label: label.into(), ticks, logarithmic: true, writing, decimals }
+        Self::over_ticks(label.into(), ticks, true, writing, decimals)
     }
 
-    /// Where `value` lies from the first tick (0) to the last (1), unbounded.
+    fn over_ticks(
+        label: String,
+        ticks: Vec<f64>,
+        logarithmic: bool,
+        writing: Writing,
+        decimals: usize,
+    ) -> Self {
+        let (low, high) = (ticks[0], ticks[ticks.len() - 1]);
+        Self { label, ticks, low, high, logarithmic, writing, decimals }
+    }
+
+    /// The axis from `low` to `high` only, where that leaves two ticks: for time and cost, along which an empty end would
+    /// look as if the run had stopped early.
+    pub fn tight(mut self, low: f64, high: f64) -> Self {
+        let slack = 1e-9 * (high - low).abs();
+        let inside: Vec<f64> =
+            self.ticks.iter().copied().filter(|&t| t >= low - slack && t <= high + slack).collect();
+        if inside.len() >= 2 {
+            (self.ticks, self.low, self.high) = (inside, low, high);
+        }
+        self
+    }
+
+    /// The lower end.
+    pub fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// Where `value` lies from the lower end (0) to the upper (1), unbounded.
     pub fn fraction(&self, value: f64) -> f64 {
-        let (first, last) = (self.ticks[0], self.ticks[self.ticks.len() - 1]);
+        let (first, last) = (self.low, self.high);
         if self.logarithmic {
             (value.max(f64::MIN_POSITIVE) / first).ln() / (last / first).ln()
         } else {

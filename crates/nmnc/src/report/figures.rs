@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::aggregate::{Group, Point, curve, mean_sem};
 use super::axis::{Axis, Writing};
-use super::plot::{End, Line, Panel, Reference, Size, Style};
+use super::look::Style;
+use super::plot::{End, Line, Panel, Reference, Size};
 use super::text::{list, significant};
 use crate::records::{Record, RunRecords, StageRecord, Status};
 
@@ -111,7 +112,7 @@ impl Context<'_> {
         let mut panels = vec![panel(
             Size::Wide,
             format!("{title} against epochs"),
-            Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7),
+            Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7).tight(0.0, x_high),
             y.clone(),
             over_epochs.clone(),
             Vec::new(),
@@ -131,10 +132,16 @@ impl Context<'_> {
                         over_epochs.iter().find(|l| l.style == self.styles[i] && l.end == End::Mean)?;
                     let last = line.points.last()?;
                     let label = self.groups[i].label.clone();
-                    Some(Reference { style: Some(self.styles[i]), label, y: last.y, sem: last.sem })
+                    Some(Reference {
+                        style: Some(self.styles[i]),
+                        label,
+                        y: last.y,
+                        sem: last.sem,
+                        dotted: false,
+                    })
                 })
                 .collect();
-            caption.push_str(" (left) and against probes so far, that is, perturbed examples summed over stages (right, logarithmic)");
+            caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
             if !references.is_empty() {
                 let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
                 let verb = if names.len() == 1 { "uses" } else { "use" };
@@ -145,17 +152,17 @@ impl Context<'_> {
                 ));
             }
             let low = over_probes.iter().map(|l| l.points[0].x).fold(f64::INFINITY, f64::min);
+            let most = high(&over_probes);
             panels.push(panel(
                 Size::Wide,
                 format!("{title} against probes"),
-                Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, high(&over_probes)),
+                Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, most).tight(low, most),
                 y,
                 over_probes,
                 references,
             ));
         }
-        caption.push_str(". ");
-        caption.push_str(&legend_of_lines(&over_epochs));
+        caption.push('.');
         Some(Figure { title, caption, panels })
     }
 
@@ -183,7 +190,7 @@ impl Context<'_> {
                 let references = match kind {
                     Kind::Energy => self.chance(stage),
                     Kind::Ratio => {
-                        vec![Reference { style: None, label: String::new(), y: 1.0, sem: None }]
+                        vec![Reference { style: None, label: String::new(), y: 1.0, sem: None, dotted: true }]
                     }
                     _ => Vec::new(),
                 };
@@ -197,7 +204,7 @@ impl Context<'_> {
         // Two columns hold two or four panels without a gap, three columns the rest.
         let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
         let y = y_axis(label, kind, drawn.iter().map(|d| (d.1.as_slice(), d.2.as_slice())), 6);
-        let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5);
+        let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5).tight(0.0, high(&all));
         let panels = drawn.into_iter().map(|(stage, lines, references)| {
             let mut panel =
                 panel(size, format!("{title}, stage {stage}"), x.clone(), y.clone(), lines, references);
@@ -207,7 +214,7 @@ impl Context<'_> {
         let panels: Vec<Panel> = panels.collect();
         let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
         let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
-        let caption = format!("{note}{own} {}", legend_of_lines(&all));
+        let caption = format!("{note}{own}");
         Some(Figure { title, caption, panels })
     }
 
@@ -256,13 +263,16 @@ impl Context<'_> {
                 found.push((style, share.mean));
             }
         }
+        // More labels than this would cover each other; the caption says what the lines are.
+        let label = if found.len() <= 3 { "d/n" } else { "" };
         let common = found.windows(2).all(|w| (w[0].1 - w[1].1).abs() < 1e-9);
         let count = if common { 1 } else { found.len() };
         let reference = |&(style, y): &(Style, f64)| Reference {
             style: (!common).then_some(style),
-            label: "d/n".to_owned(),
+            label: if common { "d/n" } else { label }.to_owned(),
             y,
             sem: None,
+            dotted: true,
         };
         found.iter().take(count).map(reference).collect()
     }
@@ -307,10 +317,15 @@ fn y_axis<'p>(
     panels: impl IntoIterator<Item = (&'p [Line], &'p [Reference])>,
     most: usize,
 ) -> Axis {
+    let panels: Vec<_> = panels.into_iter().collect();
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
     let mut smallest = f64::INFINITY;
+    // A diverged run would press all others together; it leaves the axis unless there is nothing else.
+    let sound = |l: &&Line| l.end != End::Diverged;
+    let all_diverged = !panels.iter().flat_map(|p| p.0).any(|l| sound(&l));
     for (lines, references) in panels {
-        let points = lines.iter().flat_map(|l| &l.points).map(|p| (p.y, p.sem));
+        let lines = lines.iter().filter(|l| all_diverged || sound(l));
+        let points = lines.flat_map(|l| &l.points).map(|p| (p.y, p.sem));
         for (y, sem) in points.chain(references.iter().map(|r| (r.y, r.sem))) {
             let sem = sem.unwrap_or(0.0);
             low = low.min(y - sem);
@@ -329,24 +344,31 @@ fn y_axis<'p>(
         return Axis::logarithmic(label, Writing::Decimal, low, high);
     }
     // Starting at 0 keeps heights comparable; far from it, the differences matter.
-    let low =
-        if kind != Kind::Percent && kind != Kind::Loss || low < 0.6 * high { low.min(0.0) } else { low };
+    let from_zero = match kind {
+        Kind::Percent => low < 0.6 * high,
+        Kind::Loss => low < 0.3 * high,
+        _ => true,
+    };
+    let low = if from_zero { low.min(0.0) } else { low };
     Axis::linear(label, Writing::Decimal, low, high, most)
 }
 
-fn legend_of_lines(lines: &[Line]) -> String {
-    let has = |end: End| lines.iter().any(|l| l.end == end);
-    let banded = lines.iter().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
-    let mut out = match (has(End::Mean), banded) {
-        (true, true) => "Lines: mean over seeds; bands: ± s.e.m.".to_owned(),
-        (true, false) => "One seed a rule, hence no band.".to_owned(),
-        _ => String::new(),
-    };
+/// How to read the lines of all figures.
+pub fn reading(figures: &[Figure]) -> String {
+    let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
+    let has = |end: End| lines().any(|l| l.end == end);
+    let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
+    let mut out = Vec::new();
+    match (has(End::Mean), banded) {
+        (true, true) => out.push("Lines are means over the n seeds of a rule, bands ± s.e.m."),
+        (true, false) => out.push("One seed a rule, hence no bands."),
+        _ => {}
+    }
     if has(End::Diverged) {
-        out.push_str(" Thin lines ending in × are diverged runs, in no mean.");
+        out.push("Thin lines ending in × are single runs that diverged; where one leaves the axis, its × is on the edge.");
     }
     if has(End::Unfinished) {
-        out.push_str(" Thin lines ending in ○ are unfinished runs, in no mean.");
+        out.push("Thin lines ending in ○ are single runs that have not finished.");
     }
-    out
+    out.join(" ")
 }

@@ -1,6 +1,7 @@
 //! Where the labels of lines go, so that none hides another or a curve.
 
-use super::plot::{Frame, Style, text_width};
+use super::look::Style;
+use super::plot::{Frame, text_width};
 
 /// A label to be placed.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub struct Placed {
 /// Least distance between the middles of two lines of text.
 const LINE: f64 = 17.0;
 
-/// Places `edge` labels right of the frame and `inner` ones beside the end of their curve, where there is room.
+/// Places `edge` labels right of the frame and `inner` ones beside the end of their curve,
+/// all of them or, where one finds no room, none.
 pub fn place(
     frame: Frame,
     edge: Vec<Label>,
@@ -46,6 +48,8 @@ pub fn place(
 ) -> Vec<Placed> {
     let mut placed = place_edge(frame, edge, height);
     let mut taken: Vec<[f64; 4]> = Vec::new();
+    let mut beside = Vec::new();
+    let all = inner.len();
     for (label, (x, y)) in inner {
         let width = text_width(&label.text);
         let candidates = [
@@ -54,8 +58,6 @@ pub fn place(
             (x + 4.0, y + 14.0, false),
             (x + 2.0, y - 14.0, true),
             (x + 2.0, y + 15.0, true),
-            (x + 4.0, y - 28.0, false),
-            (x + 4.0, y + 28.0, false),
         ];
         let free = candidates.into_iter().find(|&(x, y, end)| {
             let left = if end { x - width } else { x };
@@ -67,8 +69,11 @@ pub fn place(
         if let Some((x, y, end)) = free {
             let left = if end { x - width } else { x };
             taken.push([left, y - 8.0, left + width, y + 8.0]);
-            placed.push(Placed { text: label.text, style: label.style, x, y, end, leader: None });
+            beside.push(Placed { text: label.text, style: label.style, x, y, end, leader: None });
         }
+    }
+    if beside.len() == all {
+        placed.extend(beside);
     }
     placed
 }

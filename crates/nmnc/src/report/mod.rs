@@ -8,6 +8,7 @@ mod aggregate;
 mod axis;
 mod figures;
 mod labels;
+mod look;
 mod page;
 mod plot;
 mod summary;

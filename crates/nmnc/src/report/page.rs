@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
-use super::figures::{Figure, figures, styles};
-use super::plot::{End, Style};
+use super::figures::{Figure, figures, reading, styles};
+use super::look::Style;
+use super::plot::End;
 use super::summary;
 use super::table::{COLUMNS, rows, seconds, state};
-use super::text::{NONE, count, duration, escape, fixed, plural};
+use super::text::{NONE, duration, escape, fixed, grouped, plural};
 use crate::records::{RunRecords, Status};
 
 /// The whole page.
@@ -25,7 +26,7 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
          <body>\n<main>\n<header>\n<h1>{title}</h1>\n",
         include_str!("style.css")
     );
-    let _ = writeln!(out, "<p class=\"lead\">{}</p>", units(&escape(&summary::paragraph(&groups))));
+    let _ = writeln!(out, "<p class=\"lead\">{}</p>", units(&escape(&summary::paragraph(&groups, runs))));
     let setup = summary::setup(runs);
     if !setup.is_empty() {
         out.push_str("<dl class=\"setup\">\n");
@@ -40,7 +41,11 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
     let mut id = 0;
     let figures = figures(&groups);
     if !figures.is_empty() {
-        out.push_str("<section>\n<h2>Figures</h2>\n");
+        let _ = write!(
+            out,
+            "<section>\n<h2>Figures</h2>\n<p class=\"reading\">{}</p>\n",
+            escape(&reading(&figures))
+        );
         for (number, figure) in figures.iter().enumerate() {
             draw(&mut out, figure, number + 1, &groups, &mut id);
         }
@@ -118,14 +123,14 @@ fn results(out: &mut String, groups: &[Group<'_>]) {
             escape(&row.label)
         );
         for &column in &columns {
-            let class = if column == 0 { "" } else { " class=\"number\"" };
-            let _ = write!(out, "<td{class}>{}</td>", escape(&row.cells[column]));
+            let class = if column == 0 { "seeds" } else { "number" };
+            let _ = write!(out, "<td class=\"{class}\">{}</td>", escape(&row.cells[column]));
         }
         out.push_str("</tr>\n");
     }
     out.push_str(
         "</tbody>\n</table>\n</div>\n<p class=\"small\">Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the \
-         sd) over the seeds; other columns: mean. Cosines, energies α and margins α − d/n are those of the last \
+         sd) over the seeds; other columns: mean. Cosines and energies α are those of the last \
          measurement, from the first stage to the last. A probe is one perturbed example of one stage. Time is \
          training time without evaluation and measurement; images/s is the median over the run.</p>\n</section>\n",
     );
@@ -160,7 +165,7 @@ fn draw(out: &mut String, figure: &Figure, number: usize, groups: &[Group<'_>], 
         let n = if mean { format!("n = {}", group.complete.len()) } else { "no complete run".to_owned() };
         let _ = writeln!(
             out,
-            "<li>{} {} <span class=\"note\">{n}</span></li>",
+            "<li>{} {} <span class=\"note\">({n})</span></li>",
             key(style, mean),
             escape(&group.label)
         );
@@ -204,7 +209,7 @@ fn run_list(out: &mut String, runs: &[RunRecords]) {
             escape(&run.rule),
             run.seed,
             state(run),
-            count(steps as f64),
+            grouped(steps),
             percent(final_accuracy(run)),
             percent(best),
             seconds(run).map_or_else(|| NONE.to_owned(), duration)
@@ -299,7 +304,8 @@ fn differing_keys<'r>(first: &RunRecords, others: impl Iterator<Item = &'r RunRe
 
 /// Versions and devices; runs that share them share a block.
 fn environments(out: &mut String, runs: &[RunRecords]) {
-    let mut found: Vec<(Vec<(String, String)>, Vec<&RunRecords>)> = Vec::new();
+    type Entries = Vec<(String, String)>;
+    let mut found: Vec<(Entries, Vec<&RunRecords>)> = Vec::new();
     for run in runs {
         let Some(summary) = &run.summary else { continue };
         let mut entries =

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::aggregate::Point;
 use super::axis::Axis;
 use super::labels::{Label, Placed, place};
+use super::look::Style;
 use super::text::escape;
 
 /// Size of a panel.
@@ -17,43 +18,6 @@ pub enum Size {
     Wide,
     /// Three side by side fill a page.
     Narrow,
-}
-
-/// Look of a rule in every panel: color, dashes and marker, each telling it apart alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style(pub usize);
-
-const COLORS: usize = 7;
-const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
-
-impl Style {
-    /// Class that sets the color.
-    pub fn class(self) -> String {
-        format!("c{}", self.0 % COLORS)
-    }
-
-    /// Dashes; shifted against the colors when these repeat.
-    pub fn dash(self) -> &'static str {
-        DASHES[(self.0 + self.0 / COLORS) % DASHES.len()]
-    }
-
-    /// The marker as SVG around a point.
-    pub fn marker(self, x: f64, y: f64) -> String {
-        let polygon = |corners: &[(f64, f64)]| {
-            let corners: Vec<_> =
-                corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
-            format!("<polygon class=\"marker\" points=\"{}\"/>", corners.join(" "))
-        };
-        match (self.0 + 2 * (self.0 / COLORS)) % COLORS {
-            0 => format!("<circle class=\"marker hollow\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"),
-            1 => format!("<circle class=\"marker\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>"),
-            2 => polygon(&[(-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)]),
-            3 => polygon(&[(0.0, -4.2), (4.0, 3.0), (-4.0, 3.0)]),
-            4 => polygon(&[(0.0, -4.4), (4.4, 0.0), (0.0, 4.4), (-4.4, 0.0)]),
-            5 => polygon(&[(0.0, 4.2), (4.0, -3.0), (-4.0, -3.0)]),
-            _ => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
-        }
-    }
 }
 
 /// How a line ends.
@@ -91,6 +55,8 @@ pub struct Reference {
     pub y: f64,
     /// Half the height of its band.
     pub sem: Option<f64>,
+    /// Whether it is a landmark, dotted, and not a rule's result, dashed as the rule is.
+    pub dotted: bool,
 }
 
 /// A panel ready to be drawn.
@@ -127,9 +93,9 @@ pub struct Frame {
     pub bottom: f64,
 }
 
-/// Width of a text at the size used on phones, from a generous mean width of a letter.
+/// Width of a text in bold at the size used on phones, by the widest of the usual system fonts.
 pub fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 8.6
+    text.chars().map(|c| if c.is_uppercase() { 13.0 } else { 10.0 }).sum()
 }
 
 impl Panel {
@@ -188,27 +154,43 @@ impl Panel {
         points.iter().map(|p| self.at(frame, p.x, p.y)).collect()
     }
 
+    /// A diverging run up to where it leaves the axis, which it would otherwise follow along its edge.
+    fn cut(&self, points: &[Point]) -> Vec<Point> {
+        let outside = |p: &Point| !(0.0..=1.0).contains(&self.y.fraction(p.y));
+        let Some(first) = points.iter().position(outside) else { return points.to_vec() };
+        let mut inside = points[..first].to_vec();
+        if let Some(last) = inside.last().copied() {
+            let next = points[first];
+            let (from, to) = (self.y.fraction(last.y), self.y.fraction(next.y));
+            let edge = if to > 1.0 { 1.0 } else { 0.0 };
+            let share = (edge - from) / (to - from);
+            // The height is clamped to the edge when drawn.
+            inside.push(Point { x: last.x + share * (next.x - last.x), ..next });
+        } else {
+            inside.push(points[first]);
+        }
+        inside
+    }
+
     /// Whether a line reaches the right edge, where its label then goes.
     fn reaches_edge(&self, line: &Line) -> bool {
         line.points.last().is_some_and(|p| self.x.fraction(p.x) > 0.93)
     }
 
     fn edge_labels(&self) -> Vec<Label> {
-        let lines =
-            self.lines.iter().filter(|l| l.end == End::Mean && self.reaches_edge(l)).filter_map(|l| {
-                let end = l.points.last()?;
-                Some(Label {
-                    text: l.label.clone(),
-                    style: Some(l.style),
-                    x: self.x.fraction(end.x),
-                    y: end.y,
-                })
-            });
-        let references =
-            self.references.iter().map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
-        // Wider labels would leave no room for the curves; the legend has them all.
-        let most = if self.size == Size::Wide { 125.0 } else { 70.0 };
-        lines.chain(references).filter(|l| text_width(&l.text) <= most).collect()
+        // Wider labels would leave no room for the curves; the legend has them all. Labelling some curves only would
+        // make a reader look for the others.
+        let most = if self.size == Size::Wide { 140.0 } else { 75.0 };
+        let narrow = self.lines.iter().all(|l| l.end != End::Mean || text_width(&l.label) <= most);
+        let lines = self.lines.iter().filter(|l| narrow && l.end == End::Mean && self.reaches_edge(l));
+        let lines = lines.filter_map(|l| {
+            let end = l.points.last()?;
+            let x = self.x.fraction(end.x);
+            Some(Label { text: l.label.clone(), style: Some(l.style), x, y: end.y })
+        });
+        let references = self.references.iter().filter(|r| !r.label.is_empty());
+        let references = references.map(|r| Label { text: r.label.clone(), style: r.style, x: 1.0, y: r.y });
+        lines.chain(references.filter(|l| text_width(&l.text) <= most)).collect()
     }
 
     fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
@@ -239,7 +221,7 @@ impl Panel {
             escape(&self.y.label)
         );
         for &tick in &self.y.ticks {
-            let (_, y) = self.at(frame, self.x.ticks[0], tick);
+            let (_, y) = self.at(frame, self.x.low(), tick);
             let _ = write!(
                 out,
                 "<line class=\"grid\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
@@ -291,7 +273,7 @@ impl Panel {
                 lower - upper
             );
         }
-        let dash = reference.style.map_or("2 4", Style::dash);
+        let dash = reference.style.filter(|_| !reference.dotted).map_or("2 4", Style::dash);
         let _ = write!(
             out,
             "<line class=\"reference {class}\" x1=\"{left}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" \
@@ -316,7 +298,8 @@ impl Panel {
     }
 
     fn draw_line(&self, out: &mut String, frame: Frame, line: &Line, index: usize) {
-        let trace = self.trace(frame, &thin(&line.points));
+        let points = if line.end == End::Diverged { self.cut(&line.points) } else { line.points.clone() };
+        let trace = self.trace(frame, &thin(&points));
         let Some(&(x, y)) = trace.last() else { return };
         let class = line.style.class();
         if line.end != End::Mean {
@@ -391,4 +374,19 @@ fn thin(points: &[Point]) -> Vec<Point> {
     }
     out.push(points[points.len() - 1]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_curves_of_many_points_keep_their_extremes() {
+        let point =
+            |i: usize| Point { x: i as f64, y: if i == 7_777 { 9.0 } else { (i % 2) as f64 }, sem: None };
+        let points: Vec<Point> = (0..20_000).map(point).collect();
+        let thinned = thin(&points);
+        assert!(thinned.len() <= 610 && thinned.iter().any(|p| p.y == 9.0));
+        assert!(thinned.windows(2).all(|w| w[0].x <= w[1].x));
+    }
 }

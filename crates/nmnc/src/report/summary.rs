@@ -1,11 +1,12 @@
 //! The summary in words, computed from the numbers.
 
 use super::aggregate::{Group, MeanSem, curve, final_accuracy, mean_sem, probes, settings};
-use super::text::{count, list, plural, plus_minus};
+use super::table::state;
+use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
 use crate::records::{RunRecords, Status};
 
 /// What came out, in a few sentences.
-pub fn paragraph(groups: &[Group<'_>]) -> String {
+pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
     let mut ranked: Vec<(&Group<'_>, MeanSem)> = groups
         .iter()
         .filter_map(|g| {
@@ -14,24 +15,44 @@ pub fn paragraph(groups: &[Group<'_>]) -> String {
         .collect();
     ranked.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
     let mut sentences = Vec::new();
-    let parts: Vec<String> = ranked
-        .iter()
-        .map(|(group, accuracy)| {
-            let value = plus_minus(accuracy, 1);
-            let probes = mean_sem(group.complete.iter().map(|r| probes(r) as f64)).map_or(0.0, |p| p.mean);
-            let cost = if probes > 0.0 {
-                format!("with {} probes", count(probes.round()))
-            } else {
-                "without probes".into()
-            };
-            format!("{} {value} % {cost}", group.label)
-        })
-        .collect();
-    if let Some((first, rest)) = parts.split_first() {
-        let first = first.replacen(&ranked[0].0.label, &format!("{} reached", ranked[0].0.label), 1);
-        let first = first.replacen(" %", " % test accuracy", 1);
-        let text = if rest.is_empty() { first } else { format!("{first}, {}", list(rest)) };
-        sentences.push(format!("{text}."));
+    let mut explained = false;
+    // A sweep has too many settings for a sentence; its best ones and the range of the others say the most.
+    let named = if ranked.len() > 5 { 3 } else { ranked.len() };
+    let mut parts = Vec::new();
+    for (group, accuracy) in &ranked[..named] {
+        let value = plus_minus(accuracy, 1);
+        let probes = mean_sem(group.complete.iter().map(|r| probes(r) as f64)).map_or(0.0, |p| p.mean);
+        let verb = if parts.is_empty() { " reached" } else { "" };
+        let what = if parts.is_empty() { " test accuracy" } else { "" };
+        let cost = if probes > 0.0 {
+            let meaning = if std::mem::replace(&mut explained, true) { "" } else { " (perturbed examples)" };
+            format!("with {} probes{meaning}", count(probes.round()))
+        } else {
+            "without probes".to_owned()
+        };
+        parts.push(format!("{}{verb} {value} %{what} {cost}", group.label));
+    }
+    if let ([(_, best), .., (_, worst)], number) = (&ranked[named..], ranked.len() - named) {
+        parts.push(format!(
+            "the other {number} settings between {} and {} %",
+            fixed(worst.mean, 1),
+            fixed(best.mean, 1)
+        ));
+    }
+    if !parts.is_empty() {
+        let place = data_set(runs).map_or_else(String::new, |name| format!("On {name}, "));
+        sentences.push(format!("{place}{}.", list(&parts)));
+    }
+    if ranked.is_empty() {
+        sentences.extend(groups.iter().flat_map(|g| &g.incomplete).take(4).filter_map(|run| {
+            let accuracy = fixed(100.0 * final_accuracy(run)?, 1);
+            Some(format!(
+                "{}, seed {}: {accuracy} % test accuracy, {}.",
+                rule_name(&run.rule),
+                run.seed,
+                state(run)
+            ))
+        }));
     }
     sentences.extend(economy(&ranked));
     sentences.extend(averaging(groups));
@@ -53,7 +74,7 @@ fn economy(ranked: &[(&Group<'_>, MeanSem)]) -> Option<String> {
             best.label,
             next.label,
             count(reached.round()),
-            count((spent / reached * 10.0).round() / 10.0)
+            significant(spent / reached, 2)
         )
     })
 }
@@ -85,7 +106,7 @@ fn incomplete(groups: &[Group<'_>]) -> Option<String> {
             if unfinished == 1 { "has" } else { "have" }
         ));
     }
-    (!parts.is_empty()).then(|| format!("{}; no mean includes them.", list(&parts)))
+    (!parts.is_empty()).then(|| format!("{}; such runs are in no mean.", list(&parts)))
 }
 
 /// What all runs share: data set, network, length; for the header.
@@ -114,6 +135,15 @@ pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
     out.extend(same(&|s| s.device.clone()).map(|text| ("Device", text)));
     out.extend(same(&|s| format!("nmnc {}", s.version)).map(|text| ("Version", text)));
     out
+}
+
+/// Name of the data set, if all runs have the same.
+fn data_set(runs: &[RunRecords]) -> Option<String> {
+    let configs: Vec<_> = runs.iter().filter_map(|r| settings(&r.config_text)).collect();
+    let first = configs.first()?;
+    let keys = ["data", "dataset", "data.name", "data.preset", "data.set", "data.dataset", "data.kind"];
+    let key = keys.into_iter().find(|k| first.contains_key(*k))?;
+    configs.iter().all(|c| c.get(key) == first.get(key)).then(|| first[key].clone())
 }
 
 /// A section of the configuration in words where all runs agree on it: its name first, then its other entries.

@@ -2,8 +2,8 @@
 
 use super::aggregate::{Group, MeanSem, final_accuracy, groups, last, mean_sem, probes};
 use super::figures::styles;
-use super::plot::Style;
-use super::text::{NONE, count, duration, fixed, plus_minus, significant};
+use super::look::Style;
+use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant};
 use crate::records::{Record, RunRecords, Status};
 
 /// One row.
@@ -20,15 +20,14 @@ pub struct Row {
 }
 
 /// Column headings, after the rule.
-pub const COLUMNS: [&str; 10] = [
+pub const COLUMNS: [&str; 9] = [
     "Seeds",
     "Test accuracy (%)",
     "Train loss",
     "Probes",
-    "Probes/example",
+    "Probes per example",
     "Cosine to BP by stage",
     "Captured energy by stage",
-    "Margin by stage",
     "Images/s",
     "Time",
 ];
@@ -55,7 +54,8 @@ pub fn rows(groups: &[Group<'_>]) -> (Vec<Row>, Vec<bool>) {
 /// How a run ended, for readers.
 pub fn state(run: &RunRecords) -> String {
     let epoch = run.summary.as_ref().map(|s| s.epochs).or(run.records.last().map(|r| r.epoch));
-    let at = epoch.map_or_else(String::new, |e| format!(" at epoch {}", significant(e, 3)));
+    let at =
+        epoch.map_or_else(String::new, |e| format!(" at epoch {}", count_tick((e * 10.0).round() / 10.0)));
     match run.status() {
         Some(Status::Complete) => "complete".to_owned(),
         Some(Status::Diverged) => format!("diverged{at}"),
@@ -97,7 +97,6 @@ fn cells(runs: &[&RunRecords]) -> Vec<String> {
         show(over(&probes_per_example), &|v| count(v.mean)),
         stage(|s| Some(s.cosine)),
         stage(|s| s.captured_energy),
-        stage(|s| s.margin),
         show(over(&images_per_second), &|v| count(v.mean.round())),
         show(over(&seconds), &|v| duration(v.mean)),
     ]

@@ -83,6 +83,15 @@ pub fn count(value: f64) -> String {
     significant(value, 3)
 }
 
+/// A whole number in groups of three digits.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let lead = digits.len() % 3;
+    let mut groups: Vec<&str> = if lead > 0 { vec![&digits[..lead]] } else { Vec::new() };
+    groups.extend((lead..digits.len()).step_by(3).map(|i| &digits[i..i + 3]));
+    groups.join("\u{202f}")
+}
+
 /// A tick of an axis that counts: [`count`] without needless decimals.
 pub fn count_tick(value: f64) -> String {
     let text = count(value);
@@ -145,6 +154,8 @@ mod tests {
         assert_eq!(count(2_712_345.0), "2.71 M");
         assert_eq!(count(999_999.0), "1.00 M");
         assert_eq!(count(54.25), "54.2");
+        assert_eq!(grouped(1_016_000), "1\u{202f}016\u{202f}000");
+        assert_eq!(grouped(160), "160");
         assert_eq!(count_tick(20_000.0), "20 k");
         assert_eq!(count_tick(2_500_000.0), "2.5 M");
         assert_eq!(significant(0.000012, 2), "1.2 × 10⁻⁵");

@@ -8,6 +8,7 @@ use super::measure::Moment;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use crate::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
+use crate::device::energy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{ForwardPass, Network};
 use crate::state::State;
@@ -109,7 +110,7 @@ impl Trainer {
         let gradients = self.network.gradients(&pass, &signals, &error);
         let mut square = 0.0;
         for (index, gradient) in gradients.iter().enumerate() {
-            let own: f64 = gradient.clone().powi_scalar(2).sum().into_scalar();
+            let own = energy(gradient);
             if !own.is_finite() {
                 return Err(self.diverged(&self.network.part_name(index / 2), "gradient is not finite"));
             }
@@ -152,8 +153,7 @@ impl Trainer {
     /// [`ErrorKind::Diverged`] naming step and stage.
     pub fn check_weights(&self) -> Result<()> {
         for (index, (_, parameter)) in self.network.parameters().into_iter().enumerate() {
-            let sum: f64 = parameter.value.clone().abs().sum().into_scalar();
-            if !sum.is_finite() {
+            if !energy(&parameter.value).is_finite() {
                 return Err(self.diverged(&self.network.part_name(index / 2), "weights are not finite"));
             }
         }
@@ -161,7 +161,7 @@ impl Trainer {
     }
 
     fn first_bad_activity(&self, pass: &ForwardPass) -> String {
-        let bad = |t: &Tensor<2>| !t.clone().abs().sum().into_scalar::<f64>().is_finite();
+        let bad = |t: &Tensor<2>| !energy(t).is_finite();
         let index = pass.activities.iter().position(bad).unwrap_or(pass.activities.len());
         self.network.part_name(index)
     }

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::config::{ManifoldConfig, Memory, NoiseCorrelationConfig, Normalize};
 use crate::credit::estimator::Responses;
 use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
+use crate::device::energy;
 use crate::error::{Error, Result};
 use crate::manifold::{self, Fit, Subspace};
 use crate::net::Network;
@@ -242,7 +243,6 @@ impl CreditRule for NoiseCorrelation {
 
 /// Gives `signal` the Frobenius norm of `reference`; a zero signal stays zero.
 fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
-    let norm = |t: &Tensor<2>| t.clone().powi_scalar(2).sum().into_scalar::<f64>().sqrt();
-    let own = norm(&signal);
-    if own == 0.0 { signal } else { signal * (norm(reference) / own) }
+    let own = energy(&signal);
+    if own == 0.0 { signal } else { signal * (energy(reference) / own).sqrt() }
 }

@@ -1,0 +1,56 @@
+//! What a rule looks like in every figure.
+
+/// Look of a rule in every panel: color, dashes and marker, each telling it apart alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style(pub usize);
+
+const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
+
+impl Style {
+    /// The style numbers of color, dashes and marker: 0 is backprop's alone, and where the six others repeat, dashes and
+    /// markers shift against the colors.
+    fn parts(self) -> [usize; 3] {
+        let Some(other) = self.0.checked_sub(1) else { return [0; 3] };
+        let (round, place) = (other / 6, other % 6);
+        [1 + place, 1 + (place + 2 * round) % 6, 1 + (place + 3 * round) % 6]
+    }
+
+    /// Class that sets the color.
+    pub fn class(self) -> String {
+        format!("c{}", self.parts()[0])
+    }
+
+    /// Dashes.
+    pub fn dash(self) -> &'static str {
+        DASHES[self.parts()[1]]
+    }
+
+    /// The marker as SVG around a point.
+    pub fn marker(self, x: f64, y: f64) -> String {
+        let polygon = |corners: &[(f64, f64)]| {
+            let corners: Vec<_> =
+                corners.iter().map(|(dx, dy)| format!("{:.1},{:.1}", x + dx, y + dy)).collect();
+            format!("<polygon class=\"marker\" points=\"{}\"/>", corners.join(" "))
+        };
+        match self.parts()[2] {
+            0 => format!("<circle class=\"marker hollow\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.2\"/>"),
+            1 => format!("<circle class=\"marker\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.4\"/>"),
+            2 => polygon(&[(-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)]),
+            3 => polygon(&[(0.0, -4.2), (4.0, 3.0), (-4.0, 3.0)]),
+            4 => polygon(&[(0.0, -4.4), (4.4, 0.0), (0.0, 4.4), (-4.4, 0.0)]),
+            5 => polygon(&[(0.0, 4.2), (4.0, -3.0), (-4.0, -3.0)]),
+            _ => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn report_styles_repeat_late() {
+        let looks: std::collections::BTreeSet<_> = (0..13).map(|i| Style(i).parts()).collect();
+        assert_eq!(looks.len(), 13);
+    }
+}

@@ -1,0 +1,148 @@
+//! Every registered estimator obeys the error law it declares (method of correlation: Kang et al. 2026; closed forms).
+
+mod common;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use common::values;
+use nmnc::Seed;
+use nmnc::credit::estimator::{Estimator, Responses};
+use nmnc::credit::leaky_average_law;
+use nmnc::noise::Probe;
+use nmnc::seed::{Role, Stream};
+
+const DIMENSION: usize = 12;
+const OUTPUTS: usize = 3;
+
+fn normal(shape: [usize; 2], stream: &mut Stream) -> Tensor<2> {
+    let mut numbers = vec![0.0; shape[0] * shape[1]];
+    stream.fill_normal(&mut numbers);
+    let numbers: Vec<f64> = numbers.into_iter().map(f64::from).collect();
+    Tensor::from_data(TensorData::new(numbers, shape), (&Device::flex(), DType::F64))
+}
+
+fn energy(t: Tensor<2>) -> f64 {
+    values(&t).iter().map(|v| v * v).sum()
+}
+
+/// Slope of a least-squares line through points in double-logarithmic coordinates.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    let mean = |f: fn(&(f64, f64)) -> f64| logs.iter().map(f).sum::<f64>() / logs.len() as f64;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let cross: f64 = logs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    cross / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
+}
+
+/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear output.
+fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64) -> (f64, f64) {
+    let mut stream = Seed(11).stream(Role::Analysis, 0, 0);
+    let jacobian = normal([OUTPUTS, DIMENSION], &mut stream);
+    let errors: Vec<f64> = (0..trials)
+        .map(|trial| {
+            let mut stream = Seed(11).stream(Role::Probe, probes, trial);
+            let z = probe.draw([probes, DIMENSION], &mut stream, &Device::flex()).cast(DType::F64);
+            let changes = z.clone().matmul(jacobian.clone().transpose());
+            let estimate = estimator.estimate(&Responses { probes: z, changes });
+            energy(estimate - jacobian.clone()) / energy(jacobian.clone())
+        })
+        .collect();
+    let mean = errors.iter().sum::<f64>() / trials as f64;
+    let variance = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (trials - 1) as f64;
+    (mean, (variance / trials as f64).sqrt())
+}
+
+#[test]
+fn variance_laws_hold_for_every_estimator_and_probe() {
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            let law = estimator.law(probe);
+            let mut against_law = Vec::new();
+            let mut against_probes = Vec::new();
+            for probes in [5, 9, 12, 17, 30, 41, 67, 90] {
+                let (mean, error) = measured(estimator, probe, probes, 1500);
+                let declared = (law.variance)(DIMENSION, probes);
+                let what = format!("{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared}");
+                if declared == 0.0 {
+                    // Exact up to the single precision of the probes.
+                    assert!(mean < 1e-10, "{what}");
+                    continue;
+                }
+                // The probes are single-precision numbers.
+                assert!((mean - declared).abs() < 5.0 * error + 1e-6 * declared, "{what}");
+                against_law.push((declared, mean));
+                against_probes.push((probes as f64, mean));
+            }
+            let fitted = slope(&against_law);
+            assert!((fitted - 1.0).abs() < 0.05, "{estimator:?} {probe:?}: slope {fitted} against its own law");
+            if probe != Probe::Orthogonal {
+                let fitted = slope(&against_probes);
+                assert!((fitted + 1.0).abs() < 0.05, "{estimator:?} {probe:?}: slope {fitted} against probes");
+            }
+        }
+    }
+}
+
+#[test]
+fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
+    const M: usize = 4;
+    const PROBES: usize = 40_000;
+    let device = Device::flex();
+    let mut stream = Seed(5).stream(Role::Analysis, 0, 0);
+    let weight = normal([OUTPUTS, M], &mut stream) * 0.5;
+    let shift = normal([1, OUTPUTS], &mut stream) * 0.7;
+    let output = |z: Tensor<2>| (z.matmul(weight.clone().transpose()) + shift.clone()).tanh();
+    let gain = (shift.clone().tanh().powi_scalar(2) * -1.0 + 1.0).transpose();
+    let jacobian = weight.clone() * gain;
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            for antithetic in [false, true] {
+                let z = probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
+                let points: Vec<(f64, f64)> = [0.05, 0.1, 0.2]
+                    .into_iter()
+                    .map(|sigma| {
+                        let forward = output(z.clone() * sigma);
+                        let change = match antithetic {
+                            true => (forward - output(z.clone() * -sigma)) / 2.0,
+                            false => forward - output(z.zeros_like()),
+                        };
+                        // Estimators are linear in the changes: without the linear part only the bias remains, and its noise is
+                        // small.
+                        let linear = z.clone().matmul(jacobian.clone().transpose());
+                        let responses = Responses { probes: z.clone(), changes: change / sigma - linear };
+                        (sigma, energy(estimator.estimate(&responses)).sqrt())
+                    })
+                    .collect();
+                let fitted = slope(&points);
+                let declared = f64::from(estimator.law(probe).bias_order);
+                let what = format!("{estimator:?} {probe:?} antithetic {antithetic}: {points:?}");
+                assert!((fitted - declared).abs() < 0.25, "{what}: slope {fitted}, declared {declared}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_leaky_average_obeys_its_law() {
+    const PROBES: usize = 30;
+    const TRIALS: u64 = 600;
+    let jacobian = normal([OUTPUTS, DIMENSION], &mut Seed(3).stream(Role::Analysis, 0, 0));
+    let variance = (Estimator::Average.law(Probe::Gaussian).variance)(DIMENSION, PROBES);
+    for eta in [0.1, 0.5, 1.0] {
+        let mut sums = [0.0; 12];
+        for trial in 0..TRIALS {
+            let mut feedback = jacobian.zeros_like();
+            let mut stream = Seed(3).stream(Role::Probe, 0, trial);
+            for sum in &mut sums {
+                let z = normal([PROBES, DIMENSION], &mut stream);
+                let changes = z.clone().matmul(jacobian.clone().transpose());
+                let estimate = Estimator::Average.estimate(&Responses { probes: z, changes });
+                feedback = feedback * (1.0 - eta) + estimate * eta;
+                *sum += energy(feedback.clone() - jacobian.clone()) / energy(jacobian.clone()) / TRIALS as f64;
+            }
+        }
+        for (updates, measured) in sums.iter().enumerate() {
+            let declared = leaky_average_law(eta, updates as u32 + 1, variance);
+            assert!((measured / declared - 1.0).abs() < 0.08, "eta {eta} t {}: {measured} {declared}", updates + 1);
+        }
+    }
+}

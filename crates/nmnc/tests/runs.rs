@@ -1,0 +1,150 @@
+//! Whole runs of every registered rule: they learn, they repeat bit by bit on any number of threads, and they resume exactly.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use nmnc::credit::rule_names;
+use nmnc::records::{Record, RunRecords};
+use nmnc::train::{Config, Observer, Progress, RunOptions, Silent, run};
+
+const CONFIG: &str = r#"
+[data]
+train_limit = 600
+test_limit = 300
+augment = { crop = 2, flip = true }
+
+[network]
+preset = "conv3"
+widths = [6, 8, 12]
+
+[credit]
+rule = "RULE"
+
+[train]
+epochs = 2
+batch = 50
+optimizer = { name = "adam", learning_rate = 0.003 }
+
+[metrics]
+interval = 5
+alignment_interval = 7
+dimension = 12
+samples = 100
+
+[checkpoint]
+interval = 4
+"#;
+
+fn config(rule: &str) -> Config {
+    Config::parse(&CONFIG.replace("RULE", rule), "test", &[]).unwrap()
+}
+
+/// Records without what a clock decides, and the weights of the last checkpoint, byte by byte.
+fn outcome(folder: &Path) -> (Vec<Record>, BTreeMap<String, Vec<u8>>) {
+    let mut records = RunRecords::read(folder).unwrap().records;
+    for record in &mut records {
+        (record.seconds, record.images_per_second) = (0.0, 0.0);
+    }
+    let last = nmnc::train::checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
+    let file = |name: &str| (name.to_owned(), fs::read(last.join(name)).unwrap());
+    (records, [file("weights.safetensors")].into())
+}
+
+fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+fn finish(config: &Config, folder: &Path, resume: bool, observer: &mut dyn Observer) -> nmnc::Result<nmnc::records::Summary> {
+    run(config, folder, &RunOptions { resume, command: "test".into() }, observer)
+}
+
+/// Stops a run in the middle of a step, the hard way.
+struct StopAt(u64);
+
+impl Observer for StopAt {
+    fn progress(&mut self, progress: Progress) {
+        assert_ne!(progress.step, self.0, "stop here");
+    }
+}
+
+#[test]
+fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
+    std::panic::set_hook(Box::new(|_| {}));
+    for rule in rule_names() {
+        let config = config(rule);
+        let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+        let path = |i: usize| folders[i].path();
+        in_pool(1, || finish(&config, path(0), false, &mut Silent).unwrap());
+        in_pool(2, || finish(&config, path(1), false, &mut Silent).unwrap());
+        let first = outcome(path(0));
+        assert!(first.0.len() > 6, "{rule}: {} records", first.0.len());
+        assert!(first == outcome(path(1)), "{rule}: one and two threads differ");
+        for stop in [3, 6, 13, 23] {
+            let stopped = catch_unwind(AssertUnwindSafe(|| finish(&config, path(2), true, &mut StopAt(stop))));
+            assert!(stopped.is_err(), "{rule} went past step {stop}");
+        }
+        finish(&config, path(2), true, &mut Silent).unwrap();
+        let resumed = outcome(path(2));
+        assert!(first.0 == resumed.0, "{rule}: records differ after resuming");
+        assert!(first.1 == resumed.1, "{rule}: weights differ after resuming");
+    }
+    let _ = std::panic::take_hook();
+}
+
+#[test]
+fn every_rule_learns() {
+    for rule in rule_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(rule);
+        config.data.augment = Default::default();
+        config.data.train_limit = Some(2000);
+        config.train.epochs = 3;
+        let summary = finish(&config, folder.path(), false, &mut Silent).unwrap();
+        let accuracy = summary.test.unwrap().accuracy;
+        // Chance is 0.1.
+        assert!(accuracy > 0.35, "{rule}: test accuracy {accuracy}");
+    }
+}
+
+#[test]
+fn backprop_agrees_with_itself_and_the_manifold_needs_fewer_probes() {
+    let last = |rule: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(rule);
+        config.train.epochs = 1;
+        config.metrics.alignment_interval = 12;
+        let summary = finish(&config, folder.path(), false, &mut Silent).unwrap();
+        (RunRecords::read(folder.path()).unwrap().records.pop().unwrap(), summary.probes)
+    };
+    let (exact, probes) = last("bp");
+    assert_eq!(probes, 0);
+    for stage in &exact.stages {
+        assert!((stage.cosine - 1.0).abs() < 1e-6 && (stage.weight_cosine - 1.0).abs() < 1e-6, "{stage:?}");
+        assert!((stage.norm_ratio - 1.0).abs() < 1e-6 && (stage.weight_norm_ratio - 1.0).abs() < 1e-6, "{stage:?}");
+        let (alpha, chance) = (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
+        assert!(alpha > 0.0 && alpha < 1.0 && stage.margin == Some(alpha - chance), "{stage:?}");
+    }
+    let ((manifold, manifold_probes), (vanilla, vanilla_probes)) = (last("nmnc"), last("vnc"));
+    assert_eq!(manifold_probes, vanilla_probes);
+    // In the first stage 600 probes are few against 1176 units and many against 64 dimensions.
+    let weight_cosine = |record: &Record| record.stages[0].weight_cosine;
+    assert!(weight_cosine(&manifold) > weight_cosine(&vanilla) + 0.2, "{manifold:?} {vanilla:?}");
+}
+
+#[test]
+fn divergence_names_step_stage_and_checkpoint_and_leaves_a_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config("bp");
+    config.train.optimizer =
+        nmnc::train::OptimizerConfig::Sgd { learning_rate: 1e18, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    config.checkpoint.interval = 1;
+    let error = finish(&config, folder.path(), false, &mut Silent).unwrap_err();
+    let line = error.to_string();
+    assert_eq!(error.kind(), nmnc::ErrorKind::Diverged);
+    assert!(line.starts_with("step "), "{line}");
+    assert!(line.contains("not finite") && line.contains("stage"), "{line}");
+    let summary = RunRecords::read(folder.path()).unwrap().summary.unwrap();
+    assert_eq!(summary.status, nmnc::records::Status::Diverged);
+}
