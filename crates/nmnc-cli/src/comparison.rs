@@ -84,7 +84,7 @@ impl Comparison {
                 Ok(summary.status)
             }
             Err(error) if error.kind() == ErrorKind::Diverged => {
-                out.warning(&folder.display().to_string(), &format!("{} diverged: {error}", run.name));
+                out.warning(&folder.display().to_string(), &format!("diverged: {error}"));
                 Ok(Status::Diverged)
             }
             Err(error) => Err(error.within(&run.name)),

@@ -47,11 +47,11 @@ impl Output {
         }
     }
 
-    /// A warning from `place`.
+    /// A warning about the run in `place`.
     pub fn warning(&self, place: &str, text: &str) {
         self.event("warning", json!({ "run": place, "message": text }));
         if !self.quiet && !self.json {
-            let _ = writeln!(io::stderr(), "warning: {text}");
+            let _ = writeln!(io::stderr(), "warning: {place}: {text}");
         }
     }
 
