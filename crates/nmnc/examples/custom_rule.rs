@@ -19,7 +19,8 @@ impl CreditRule for SignRule {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
         let exact = backpropagate(context.network, context.pass, context.error);
         let sign = |signal: Tensor<2>| {
-            let size = (nmnc::device::energy(&signal) / signal.dims().iter().product::<usize>() as f64).sqrt();
+            let size =
+                (nmnc::device::energy(&signal) / signal.dims().iter().product::<usize>() as f64).sqrt();
             signal.sign() * size
         };
         Ok(exact.into_iter().map(sign).collect())
@@ -39,7 +40,8 @@ fn main() -> Result<()> {
     let (seed, device, loss) = (Seed(0), Device::flex(), Loss::CrossEntropy);
     let splits = DataConfig::default().open(seed)?;
     let shape = splits.train.shape();
-    let network = NetworkConfig { preset: Some("mlp".into()), widths: Some(vec![128]), ..NetworkConfig::default() };
+    let network =
+        NetworkConfig { preset: Some("mlp".into()), widths: Some(vec![128]), ..NetworkConfig::default() };
     let input = [shape.channels, shape.height, shape.width];
     let mut network = network.build(input, splits.train.classes().len(), seed, &device)?;
     let mut optimizer = Optimizer::new(OptimizerConfig::default());
@@ -50,7 +52,8 @@ fn main() -> Result<()> {
             let pass = network.forward(matrix(batch.images, [batch.labels.len(), shape.len()], &device));
             let judged = loss.judge(&pass.output, &batch.labels);
             let error = &judged.error;
-            let context = StepContext { network: &network, pass: &pass, error, step, seed, inputs: &NoInputs };
+            let context =
+                StepContext { network: &network, pass: &pass, error, step, seed, inputs: &NoInputs };
             let signals = SignRule.signals(&context)?;
             let gradients = network.gradients(&pass, &signals, error);
             optimizer.step(network.values_mut(), gradients, 1.0);

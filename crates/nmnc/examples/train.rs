@@ -32,7 +32,12 @@ struct Printer;
 impl Observer for Printer {
     fn record(&mut self, record: &Record) {
         if let Some(test) = record.test {
-            println!("epoch {:.0}: test accuracy {:.1} %, {} probes", record.epoch, 100.0 * test.accuracy, record.probes);
+            println!(
+                "epoch {:.0}: test accuracy {:.1} %, {} probes",
+                record.epoch,
+                100.0 * test.accuracy,
+                record.probes
+            );
         }
         for stage in &record.stages {
             println!(

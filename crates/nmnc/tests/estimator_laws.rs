@@ -61,7 +61,9 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
             for probes in [5, 9, 12, 17, 30, 41, 67, 90] {
                 let (mean, error) = measured(estimator, probe, probes, 1500);
                 let declared = (law.variance)(DIMENSION, probes);
-                let what = format!("{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared}");
+                let what = format!(
+                    "{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared}"
+                );
                 if declared == 0.0 {
                     // Exact up to the single precision of the probes.
                     assert!(mean < 1e-10, "{what}");
@@ -73,10 +75,16 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
                 against_probes.push((probes as f64, mean));
             }
             let fitted = slope(&against_law);
-            assert!((fitted - 1.0).abs() < 0.05, "{estimator:?} {probe:?}: slope {fitted} against its own law");
+            assert!(
+                (fitted - 1.0).abs() < 0.05,
+                "{estimator:?} {probe:?}: slope {fitted} against its own law"
+            );
             if probe != Probe::Orthogonal {
                 let fitted = slope(&against_probes);
-                assert!((fitted + 1.0).abs() < 0.05, "{estimator:?} {probe:?}: slope {fitted} against probes");
+                assert!(
+                    (fitted + 1.0).abs() < 0.05,
+                    "{estimator:?} {probe:?}: slope {fitted} against probes"
+                );
             }
         }
     }
@@ -96,7 +104,8 @@ fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
     for estimator in Estimator::ALL {
         for probe in Probe::ALL {
             for antithetic in [false, true] {
-                let z = probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
+                let z =
+                    probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
                 let points: Vec<(f64, f64)> = [0.05, 0.1, 0.2]
                     .into_iter()
                     .map(|sigma| {
@@ -137,12 +146,17 @@ fn the_leaky_average_obeys_its_law() {
                 let changes = z.clone().matmul(jacobian.clone().transpose());
                 let estimate = Estimator::Average.estimate(&Responses { probes: z, changes });
                 feedback = feedback * (1.0 - eta) + estimate * eta;
-                *sum += energy(feedback.clone() - jacobian.clone()) / energy(jacobian.clone()) / TRIALS as f64;
+                *sum +=
+                    energy(feedback.clone() - jacobian.clone()) / energy(jacobian.clone()) / TRIALS as f64;
             }
         }
         for (updates, measured) in sums.iter().enumerate() {
             let declared = leaky_average_law(eta, updates as u32 + 1, variance);
-            assert!((measured / declared - 1.0).abs() < 0.08, "eta {eta} t {}: {measured} {declared}", updates + 1);
+            assert!(
+                (measured / declared - 1.0).abs() < 0.08,
+                "eta {eta} t {}: {measured} {declared}",
+                updates + 1
+            );
         }
     }
 }

@@ -7,7 +7,8 @@ use nmnc::net::{Activation, Conv, ConvSpec, Dense, Pool, Stage};
 use nmnc::seed::{Role, Stream};
 use proptest::prelude::*;
 
-const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu];
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu];
 const POOLS: [Pool; 3] = [Pool::None, Pool::Max, Pool::Average];
 
 fn normal(shape: [usize; 2], stream: &mut Stream) -> Tensor<2> {
@@ -47,7 +48,11 @@ fn check(build: impl Fn(Tensor<2>, Tensor<2>) -> Box<dyn Stage>, weight: [usize;
             };
             let numeric = (value(1e-6) - value(-1e-6)) / 2e-6;
             let error = (numeric - analytic[coordinate]).abs();
-            assert!(error < 1e-6 * (1.0 + numeric.abs()), "which {which}: {numeric} {}", analytic[coordinate]);
+            assert!(
+                error < 1e-6 * (1.0 + numeric.abs()),
+                "which {which}: {numeric} {}",
+                analytic[coordinate]
+            );
         }
     }
 }

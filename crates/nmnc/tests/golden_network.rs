@@ -16,7 +16,11 @@ fn network(golden: &Golden, dtype: DType) -> Network {
     let stages = cases.iter().enumerate().map(|(l, case)| {
         stage(case, parameter(format!("stage.{l}.weight")), parameter(format!("stage.{l}.bias")))
     });
-    let readout = Dense::new(parameter("readout.weight".into()), parameter("readout.bias".into()), Activation::Identity);
+    let readout = Dense::new(
+        parameter("readout.weight".into()),
+        parameter("readout.bias".into()),
+        Activation::Identity,
+    );
     Network::new(stages.collect(), readout)
 }
 
@@ -36,7 +40,9 @@ fn losses_signals_and_gradients_agree_with_pytorch() {
             // A perturbed pass that perturbs nothing ends where the clean one ended.
             check("logits", &network.output_after(l, activity.clone()));
         }
-        for (name, loss) in [("cross_entropy", Loss::CrossEntropy), ("mean_squared_error", Loss::MeanSquaredError)] {
+        for (name, loss) in
+            [("cross_entropy", Loss::CrossEntropy), ("mean_squared_error", Loss::MeanSquaredError)]
+        {
             let judged = loss.judge(&pass.output, &labels);
             assert_close(name, &[judged.loss], golden.numbers(&format!("{name}.loss")), tolerance);
             check(&format!("{name}.error"), &judged.error);
@@ -110,8 +116,9 @@ fn centered_energy(jacobian: &[f64], outputs: usize, units: usize, basis: &[f64]
     let dimension = basis.len() / units;
     let (mut inside, mut total) = (0.0, 0.0);
     for example in jacobian.chunks_exact(outputs * units) {
-        let mean: Vec<f64> =
-            (0..units).map(|i| (0..outputs).map(|o| example[o * units + i]).sum::<f64>() / outputs as f64).collect();
+        let mean: Vec<f64> = (0..units)
+            .map(|i| (0..outputs).map(|o| example[o * units + i]).sum::<f64>() / outputs as f64)
+            .collect();
         for row in example.chunks_exact(units) {
             let centered: Vec<f64> = row.iter().zip(&mean).map(|(a, m)| a - m).collect();
             total += centered.iter().map(|v| v * v).sum::<f64>();

@@ -9,7 +9,12 @@ use nmnc::train::{Optimizer, OptimizerConfig, ScheduleConfig, ScheduleShape};
 #[test]
 fn optimizers_follow_pytorch_step_by_step() {
     let golden = Golden::read("optimizers.safetensors");
-    let sgd = |momentum, nesterov, weight_decay| OptimizerConfig::Sgd { learning_rate: 0.1, momentum, nesterov, weight_decay };
+    let sgd = |momentum, nesterov, weight_decay| OptimizerConfig::Sgd {
+        learning_rate: 0.1,
+        momentum,
+        nesterov,
+        weight_decay,
+    };
     let (betas, epsilon) = ([0.9, 0.999], 1e-8);
     let cases = [
         ("sgd", sgd(0.0, false, 0.0)),
@@ -44,8 +49,11 @@ fn optimizers_follow_pytorch_step_by_step() {
 fn schedules_follow_pytorch() {
     let text = std::fs::read_to_string(golden_path("schedules.json")).unwrap();
     let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let shapes =
-        [("constant", ScheduleShape::Constant), ("step", ScheduleShape::Step), ("cosine", ScheduleShape::Cosine)];
+    let shapes = [
+        ("constant", ScheduleShape::Constant),
+        ("step", ScheduleShape::Step),
+        ("cosine", ScheduleShape::Cosine),
+    ];
     for (name, shape) in shapes {
         for (suffix, warmup) in [("", 0.0), ("_warmup", 1.0)] {
             // Ten steps an epoch.

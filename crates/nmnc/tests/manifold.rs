@@ -33,7 +33,8 @@ fn components_and_variances_are_those_of_scikit_learn() {
             assert_close(&what, subspace.variances(), &expected[..10], tolerance);
             assert_close(&what, &[subspace.total_variance()], &[expected.iter().sum()], tolerance);
             // Rows of components are axes; only their sign is free.
-            let overlap = golden.matrix(&format!("{case}.components"), dtype).matmul(subspace.basis().clone());
+            let overlap =
+                golden.matrix(&format!("{case}.components"), dtype).matmul(subspace.basis().clone());
             for (k, row) in values(&overlap).chunks_exact(10).enumerate() {
                 let identity: Vec<f64> = (0..10).map(|j| if j == k { 1.0 } else { 0.0 }).collect();
                 let absolute: Vec<f64> = row.iter().map(|v| v.abs()).collect();
@@ -98,7 +99,8 @@ fn dead_constant_and_single_sample_activity_has_no_manifold() {
         }
     }
     let infinite = nmnc::device::matrix(vec![1.0, f32::INFINITY, 0.0, 1.0], [2, 2], &device);
-    let error = fit(infinite, Dimension::Count(1), PcaMethod::Exact, &mut Seed(0).stream(Role::Analysis, 0, 0));
+    let error =
+        fit(infinite, Dimension::Count(1), PcaMethod::Exact, &mut Seed(0).stream(Role::Analysis, 0, 0));
     assert_eq!(error.unwrap_err().to_string(), "manifold: the activity is not finite");
 }
 

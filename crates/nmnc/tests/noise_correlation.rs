@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor};
 use common::values;
 use nmnc::credit::estimator::Estimator;
 use nmnc::credit::{
-    CreditConfig, CreditRule, InputSampler, NoiseCorrelation, NoiseCorrelationConfig, RuleConfig, RuleSetup, StepContext,
-    leaky_average_law,
+    CreditConfig, CreditRule, InputSampler, NoiseCorrelation, NoiseCorrelationConfig, RuleConfig, RuleSetup,
+    StepContext, leaky_average_law,
 };
 use nmnc::device::matrix;
 use nmnc::net::{Activation, Dense, ForwardPass, Network};
@@ -29,7 +29,8 @@ fn normal(shape: [usize; 2], index: usize) -> Tensor<2> {
 fn network() -> Network {
     let device = Device::flex();
     let stage = Dense::new(normal([UNITS, 6], 1), Tensor::zeros([1, UNITS], &device), Activation::Identity);
-    let readout = Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
+    let readout =
+        Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
     Network::new(vec![Box::new(stage)], readout)
 }
 
@@ -102,12 +103,17 @@ fn learned_feedback_converges_to_the_jacobian_as_the_laws_say() {
                     Some(manifold) => manifold.embed(manifold.coordinates(world.jacobian.clone())),
                     None => world.jacobian.clone(),
                 };
-                mean += energy(&(rule.feedback(0).unwrap().clone() - target.clone())) / energy(&target) / trials as f64;
+                mean += energy(&(rule.feedback(0).unwrap().clone() - target.clone()))
+                    / energy(&target)
+                    / trials as f64;
                 assert_eq!(rule.probes(), updates * BATCH as u64);
             }
             let variance = (Estimator::Average.law(Probe::Gaussian).variance)(dimension, BATCH);
             let declared = leaky_average_law(0.3, updates as u32, variance);
-            assert!((mean / declared - 1.0).abs() < 0.12, "{text} after {updates}: {mean}, declared {declared}");
+            assert!(
+                (mean / declared - 1.0).abs() < 0.12,
+                "{text} after {updates}: {mean}, declared {declared}"
+            );
         }
     }
 }
@@ -173,7 +179,8 @@ fn a_restored_rule_goes_on_as_the_first_would_have() {
         let mut second = rule(text, &world);
         second.restore(&first.state()).unwrap();
         for step in 3..9 {
-            let signal = |rule: &mut NoiseCorrelation| values(&rule.signals(&world.context(0, step)).unwrap()[0]);
+            let signal =
+                |rule: &mut NoiseCorrelation| values(&rule.signals(&world.context(0, step)).unwrap()[0]);
             assert_eq!(signal(&mut first), signal(&mut second), "{text} step {step}");
         }
         assert_eq!(first.probes(), second.probes());
@@ -183,8 +190,10 @@ fn a_restored_rule_goes_on_as_the_first_would_have() {
 #[test]
 fn a_dead_stage_is_reported_and_receives_no_probes() {
     let device = Device::flex();
-    let dead = Dense::new(Tensor::zeros([UNITS, 6], &device), Tensor::zeros([1, UNITS], &device), Activation::Relu);
-    let readout = Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
+    let dead =
+        Dense::new(Tensor::zeros([UNITS, 6], &device), Tensor::zeros([1, UNITS], &device), Activation::Relu);
+    let readout =
+        Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
     let network = Network::new(vec![Box::new(dead)], readout);
     let pass = network.forward(normal([BATCH, 6], 4));
     let world = World { network, pass, ..World::new() };

@@ -47,7 +47,8 @@ fn outcome(folder: &Path) -> (Vec<Record>, BTreeMap<String, Vec<u8>>) {
     for record in &mut records {
         (record.seconds, record.images_per_second) = (0.0, 0.0);
     }
-    let last = nmnc::train::checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
+    let last =
+        nmnc::train::checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
     let file = |name: &str| (name.to_owned(), fs::read(last.join(name)).unwrap());
     (records, [file("weights.safetensors")].into())
 }
@@ -56,7 +57,12 @@ fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
-fn finish(config: &Config, folder: &Path, resume: bool, observer: &mut dyn Observer) -> nmnc::Result<nmnc::records::Summary> {
+fn finish(
+    config: &Config,
+    folder: &Path,
+    resume: bool,
+    observer: &mut dyn Observer,
+) -> nmnc::Result<nmnc::records::Summary> {
     run(config, folder, &RunOptions { resume, command: "test".into() }, observer)
 }
 
@@ -82,7 +88,8 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         assert!(first.0.len() > 6, "{rule}: {} records", first.0.len());
         assert!(first == outcome(path(1)), "{rule}: one and two threads differ");
         for stop in [3, 6, 13, 23] {
-            let stopped = catch_unwind(AssertUnwindSafe(|| finish(&config, path(2), true, &mut StopAt(stop))));
+            let stopped =
+                catch_unwind(AssertUnwindSafe(|| finish(&config, path(2), true, &mut StopAt(stop))));
             assert!(stopped.is_err(), "{rule} went past step {stop}");
         }
         finish(&config, path(2), true, &mut Silent).unwrap();
@@ -122,8 +129,12 @@ fn backprop_agrees_with_itself_and_the_manifold_needs_fewer_probes() {
     assert_eq!(probes, 0);
     for stage in &exact.stages {
         assert!((stage.cosine - 1.0).abs() < 1e-6 && (stage.weight_cosine - 1.0).abs() < 1e-6, "{stage:?}");
-        assert!((stage.norm_ratio - 1.0).abs() < 1e-6 && (stage.weight_norm_ratio - 1.0).abs() < 1e-6, "{stage:?}");
-        let (alpha, chance) = (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
+        assert!(
+            (stage.norm_ratio - 1.0).abs() < 1e-6 && (stage.weight_norm_ratio - 1.0).abs() < 1e-6,
+            "{stage:?}"
+        );
+        let (alpha, chance) =
+            (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
         assert!(alpha > 0.0 && alpha < 1.0 && stage.margin == Some(alpha - chance), "{stage:?}");
     }
     let ((manifold, manifold_probes), (vanilla, vanilla_probes)) = (last("nmnc"), last("vnc"));
@@ -137,8 +148,12 @@ fn backprop_agrees_with_itself_and_the_manifold_needs_fewer_probes() {
 fn divergence_names_step_stage_and_checkpoint_and_leaves_a_summary() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config("bp");
-    config.train.optimizer =
-        nmnc::train::OptimizerConfig::Sgd { learning_rate: 1e18, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    config.train.optimizer = nmnc::train::OptimizerConfig::Sgd {
+        learning_rate: 1e18,
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
     config.checkpoint.interval = 1;
     let error = finish(&config, folder.path(), false, &mut Silent).unwrap_err();
     let line = error.to_string();

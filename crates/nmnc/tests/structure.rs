@@ -11,7 +11,8 @@ fn crate_folder() -> PathBuf {
 /// The graph of ARCHITECTURE.md: lines `module: module, module` of its block marked `imports`.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string(crate_folder().join("../../ARCHITECTURE.md")).expect("ARCHITECTURE.md");
-    let block = text.split("```imports\n").nth(1).and_then(|rest| rest.split("```").next()).expect("imports block");
+    let block =
+        text.split("```imports\n").nth(1).and_then(|rest| rest.split("```").next()).expect("imports block");
     let line = |line: &str| {
         let (module, imports) = line.split_once(':').expect("module: imports");
         let imports = imports.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -46,7 +47,12 @@ fn modules() -> Vec<(String, PathBuf, String)> {
         production.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
     };
     let is_test = |path: &PathBuf| path.iter().any(|part| part == "tests" || part == "tests.rs");
-    files.iter().filter(|p| !is_test(p)).map(|p| (module(p), p.clone(), code(p))).filter(|(m, ..)| m != "lib").collect()
+    files
+        .iter()
+        .filter(|p| !is_test(p))
+        .map(|p| (module(p), p.clone(), code(p)))
+        .filter(|(m, ..)| m != "lib")
+        .collect()
 }
 
 #[test]
@@ -54,7 +60,8 @@ fn modules_import_only_what_the_architecture_allows() {
     let documented = documented();
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (module, path, code) in modules() {
-        let allowed = documented.get(&module).unwrap_or_else(|| panic!("ARCHITECTURE.md does not name `{module}`"));
+        let allowed =
+            documented.get(&module).unwrap_or_else(|| panic!("ARCHITECTURE.md does not name `{module}`"));
         for rest in code.split("crate::").skip(1) {
             let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             // What the crate re-exports at its root.
@@ -65,7 +72,11 @@ fn modules_import_only_what_the_architecture_allows() {
                 _ => name,
             };
             if target != module {
-                assert!(allowed.contains(&target), "{} imports `{target}`, which ARCHITECTURE.md does not allow", path.display());
+                assert!(
+                    allowed.contains(&target),
+                    "{} imports `{target}`, which ARCHITECTURE.md does not allow",
+                    path.display()
+                );
                 used.entry(module.clone()).or_default().insert(target);
             }
         }
@@ -81,7 +92,8 @@ fn modules_import_only_what_the_architecture_allows() {
 fn the_documented_graph_has_no_circle() {
     let mut graph = documented();
     while !graph.is_empty() {
-        let free: Vec<String> = graph.iter().filter(|(_, imports)| imports.is_empty()).map(|(m, _)| m.clone()).collect();
+        let free: Vec<String> =
+            graph.iter().filter(|(_, imports)| imports.is_empty()).map(|(m, _)| m.clone()).collect();
         assert!(!free.is_empty(), "a circle among {:?}", graph.keys());
         graph.retain(|module, _| !free.contains(module));
         graph.values_mut().for_each(|imports| free.iter().for_each(|module| drop(imports.remove(module))));

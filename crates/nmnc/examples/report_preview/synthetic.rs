@@ -67,6 +67,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
                 weight_cosine: weight,
                 weight_angle_degrees: weight.acos().to_degrees(),
                 weight_norm_ratio: if exact { 1.0 } else { 0.8 },
+                rule_dimension: dimension,
                 dimension,
                 captured_energy: energy,
                 margin: energy.zip(dimension).map(|(e, d)| e - d as f64 / n as f64),
@@ -123,9 +124,9 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
     RunRecords {
         folder: folder.into(),
         config_text: format!(
-            "# synthetic\n{rule}\n[data]\nname = \"cifar10\"\nsubset = 50000\naugment = false\n\n[network]\npreset = \
-             \"mlp\"\nactivation = \"relu\"\n\n[train]\nepochs = {EPOCHS}\nbatch = 125\nlearning_rate = 0.05\nseed = \
-             {seed}\n"
+            "# synthetic\n{rule}\n[data]\nsource = \"cifar10\"\n\n[[network.stages]]\nkind = \"dense\"\nunits = \
+             1024\nactivation = \"relu\"\n\n[train]\nepochs = {EPOCHS}\nbatch = 125\noptimizer = {{ name = \"sgd\", \
+             learning_rate = 0.05 }}\nseed = {seed}\n"
         ),
         rule: shape.rule.to_owned(),
         seed,

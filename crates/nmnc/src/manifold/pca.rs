@@ -22,7 +22,7 @@ enum Vectors {
     /// Eigenvectors of the Gram matrix of the samples.
     Samples(Vec<Vec<f64>>),
     /// Coordinates in an orthonormal basis `[units, k]`.
-    Within(Tensor<2>, Vec<Vec<f64>>),
+    Within(Box<Tensor<2>>, Vec<Vec<f64>>),
 }
 
 impl Spectrum {
@@ -33,7 +33,7 @@ impl Spectrum {
         let columns = |vectors: &[Vec<f64>]| columns_to_matrix(&vectors[..count], device, dtype);
         match &self.vectors {
             Vectors::Units(vectors) => columns(vectors),
-            Vectors::Within(range, vectors) => range.clone().matmul(columns(vectors)),
+            Vectors::Within(range, vectors) => (**range).clone().matmul(columns(vectors)),
             Vectors::Samples(vectors) => {
                 let scaled: Vec<Vec<f64>> = vectors[..count]
                     .iter()
@@ -80,7 +80,7 @@ pub(super) fn randomized(centered: &Tensor<2>, count: usize, stream: &mut Stream
         symmetric_eigen(&values(&projected.clone().transpose().matmul(projected)), size);
     Spectrum {
         variances: eigenvalues.iter().map(|v| v.max(0.0) / (samples - 1) as f64).collect(),
-        vectors: Vectors::Within(range, vectors),
+        vectors: Vectors::Within(Box::new(range), vectors),
     }
 }
 

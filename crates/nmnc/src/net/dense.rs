@@ -56,7 +56,7 @@ impl Stage for Dense {
 
     fn forward(&self, input: Tensor<2>) -> (Tensor<2>, Trace) {
         let pre_activation = self.pre_activation(input.clone());
-        let gate = Gate::Slope(slope(self.activation, pre_activation.clone()));
+        let gate = Gate::Slope(Box::new(slope(self.activation, pre_activation.clone())));
         (activate(self.activation, pre_activation), Trace { input, gate })
     }
 
@@ -66,7 +66,7 @@ impl Stage for Dense {
 
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
         let Gate::Slope(slope) = &trace.gate else { unreachable!("a dense stage keeps its slope") };
-        signal * slope.clone()
+        signal * (**slope).clone()
     }
 
     fn parameter_gradient(&self, trace: &Trace, gated: Tensor<2>) -> [Tensor<2>; 2] {

@@ -28,7 +28,7 @@ pub struct Trace {
 #[derive(Clone, Debug)]
 pub(super) enum Gate {
     /// Element-wise slope of the nonlinearity, `[batch, units]`.
-    Slope(Tensor<2>),
+    Slope(Box<Tensor<2>>),
     /// Slope and pooling winners of a convolution.
     Conv(ConvGate),
 }

@@ -11,6 +11,7 @@ mod labels;
 mod look;
 mod page;
 mod plot;
+mod setup;
 mod summary;
 mod table;
 mod text;

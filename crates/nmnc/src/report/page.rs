@@ -7,9 +7,9 @@ use super::aggregate::{Group, final_accuracy, groups, settings};
 use super::figures::{Figure, figures, reading, styles};
 use super::look::Style;
 use super::plot::End;
-use super::summary;
 use super::table::{COLUMNS, rows, seconds, state};
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
+use super::{setup, summary};
 use crate::records::{RunRecords, Status};
 
 /// The whole page.
@@ -27,7 +27,7 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         include_str!("style.css")
     );
     let _ = writeln!(out, "<p class=\"lead\">{}</p>", units(&escape(&summary::paragraph(&groups, runs))));
-    let setup = summary::setup(runs);
+    let setup = setup::setup(runs);
     if !setup.is_empty() {
         out.push_str("<dl class=\"setup\">\n");
         for (name, text) in setup {

@@ -1,6 +1,7 @@
 //! The summary in words, computed from the numbers.
 
-use super::aggregate::{Group, MeanSem, curve, final_accuracy, mean_sem, probes, settings};
+use super::aggregate::{Group, MeanSem, curve, final_accuracy, mean_sem, probes};
+use super::setup::data_set;
 use super::table::state;
 use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
 use crate::records::{RunRecords, Status};
@@ -107,70 +108,4 @@ fn incomplete(groups: &[Group<'_>]) -> Option<String> {
         ));
     }
     (!parts.is_empty()).then(|| format!("{}; such runs are in no mean.", list(&parts)))
-}
-
-/// What all runs share: data set, network, length; for the header.
-pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
-    let mut out = Vec::new();
-    let configs: Vec<_> = runs.iter().filter_map(|r| settings(&r.config_text)).collect();
-    for (name, sections) in
-        [("Data set", &["data", "dataset"][..]), ("Network", &["network", "net", "model", "architecture"])]
-    {
-        if let Some(text) = sections.iter().find_map(|s| section(&configs, s)) {
-            out.push((name, text));
-        }
-    }
-    let summaries: Vec<_> = runs.iter().filter_map(|r| r.summary.as_ref()).collect();
-    let same = |text: &dyn Fn(&crate::records::Summary) -> String| {
-        let mut texts: Vec<String> = summaries.iter().map(|s| text(s)).collect();
-        texts.sort_unstable();
-        texts.dedup();
-        (texts.len() == 1).then(|| texts.remove(0))
-    };
-    let units = |s: &crate::records::Summary| {
-        let sizes: Vec<String> = s.stage_units.iter().map(usize::to_string).collect();
-        format!("{} units; {} parameters", list(&sizes), count(s.parameters as f64))
-    };
-    out.extend(same(&units).map(|text| ("Stages", text)));
-    out.extend(same(&|s| s.device.clone()).map(|text| ("Device", text)));
-    out.extend(same(&|s| format!("nmnc {}", s.version)).map(|text| ("Version", text)));
-    out
-}
-
-/// Name of the data set, if all runs have the same.
-fn data_set(runs: &[RunRecords]) -> Option<String> {
-    let configs: Vec<_> = runs.iter().filter_map(|r| settings(&r.config_text)).collect();
-    let first = configs.first()?;
-    let keys = ["data", "dataset", "data.name", "data.preset", "data.set", "data.dataset", "data.kind"];
-    let key = keys.into_iter().find(|k| first.contains_key(*k))?;
-    configs.iter().all(|c| c.get(key) == first.get(key)).then(|| first[key].clone())
-}
-
-/// A section of the configuration in words where all runs agree on it: its name first, then its other entries.
-fn section(configs: &[std::collections::BTreeMap<String, String>], section: &str) -> Option<String> {
-    const NAMES: [&str; 5] = ["name", "preset", "set", "dataset", "kind"];
-    let first = configs.first()?;
-    if let Some(value) = first.get(section) {
-        return configs.iter().all(|c| c.get(section) == Some(value)).then(|| value.clone());
-    }
-    let prefix = format!("{section}.");
-    let entries: Vec<(&str, &String)> =
-        first.iter().filter_map(|(key, value)| Some((key.strip_prefix(&prefix)?, value))).collect();
-    let agreed = |key: &str| {
-        let key = format!("{prefix}{key}");
-        configs.iter().all(|c| c.get(&key) == first.get(&key))
-    };
-    let entries: Vec<_> = entries.into_iter().filter(|(key, _)| agreed(key)).collect();
-    let name = NAMES.iter().find_map(|n| entries.iter().find(|(key, _)| key == n)).map(|(_, v)| (*v).clone());
-    let others: Vec<String> = entries
-        .iter()
-        .filter(|(key, _)| !NAMES.contains(key) && *key != "seed")
-        .map(|(key, value)| format!("{} {value}", key.replace(['_', '.'], " ")))
-        .collect();
-    match (name, others.is_empty()) {
-        (Some(name), true) => Some(name),
-        (Some(name), false) => Some(format!("{name} ({})", others.join(", "))),
-        (None, true) => None,
-        (None, false) => Some(others.join(", ")),
-    }
 }

@@ -60,7 +60,8 @@ impl Golden {
 
     /// Case names that start with `prefix`, sorted.
     pub fn cases(&self, prefix: &str) -> Vec<&str> {
-        let mut names: Vec<&str> = self.cases.keys().filter(|k| k.starts_with(prefix)).map(String::as_str).collect();
+        let mut names: Vec<&str> =
+            self.cases.keys().filter(|k| k.starts_with(prefix)).map(String::as_str).collect();
         names.sort_unstable();
         names
     }
@@ -102,7 +103,8 @@ pub fn stage(case: &Value, weight: Tensor<2>, bias: Tensor<2>) -> Box<dyn nmnc::
         "none" => Pool::None,
         other => panic!("{other}"),
     };
-    let input: Vec<usize> = case["input"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
+    let input: Vec<usize> =
+        case["input"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
     let spec = ConvSpec {
         input: input.try_into().unwrap(),
         channels: number("channels"),
