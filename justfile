@@ -33,10 +33,20 @@ ci: check docs test examples
 time-stages:
     cargo run --release -p nmnc-kernels --example time_stages
 
-# The acceptance comparison on CIFAR-10 (about 15 minutes on 2 cores): DATA is a CIFAR-10 folder or archive.
-acceptance DATA="cifar10":
-    cargo run --release -- compare configs/cifar10.toml --set data.source={{DATA}} --rules bp,nmnc,vnc --seeds 3 --out runs/cifar10
+# The comparison on CIFAR-10 of results/2026-11-23-cifar10 (22 runs, about 20 minutes on 2 cores): DATA is a CIFAR-10 folder or archive.
+cifar10 DATA="cifar10":
+    cargo run --release -- compare configs/cifar10.toml --set data.source={{DATA}} --rules bp,dfa --seeds 3 --out runs/cifar10
+    cargo run --release -- compare configs/cifar10.toml --set data.source={{DATA}} --rules nmnc,vnc --seeds 8 --out runs/cifar10
+    cargo run --release -- report runs/cifar10 --out runs/cifar10/report.html
 
 # Makes the golden files again (needs a Python with torch, scikit-learn, scipy, safetensors).
 goldens:
     for family in stages network optimizers schedules pca alignment; do python scripts/golden/$family.py; done
+
+# Copies what a comparison left behind, without checkpoints, to keep it: `just record runs/cifar10 results/2026-11-23-cifar10`.
+record RUNS DEST:
+    for run in {{RUNS}}/*/; do \
+        mkdir -p {{DEST}}/$(basename $run); \
+        cp $run/config.toml $run/metrics.jsonl $run/metrics.csv $run/summary.json {{DEST}}/$(basename $run)/; \
+    done
+    cp {{RUNS}}/report.html {{DEST}}/

@@ -83,8 +83,8 @@ impl Observer for Watcher {
         if !self.bar.is_hidden() {
             self.bar.set_position(progress.step);
             self.bar.set_message(format!(
-                "loss {:.3}  {:.0} images/s{}",
-                progress.loss,
+                "loss {}  {:.0} images/s{}",
+                loss(progress.loss),
                 progress.images_per_second,
                 self.remaining()
             ));
@@ -98,9 +98,9 @@ impl Observer for Watcher {
         if evaluated || due {
             self.shown = Some(Instant::now());
             let steps = self.last.map_or(0, |progress| progress.total);
-            let mut line = format!("epoch {:.1}/{}  step {}/{steps}", record.epoch, self.epochs, record.step);
+            let mut line = format!("epoch {:.2}/{}  step {}/{steps}", record.epoch, self.epochs, record.step);
             if let Some(score) = record.train {
-                line += &format!("  loss {:.3}  accuracy {:.1} %", score.loss, 100.0 * score.accuracy);
+                line += &format!("  loss {}  accuracy {:.1} %", loss(score.loss), 100.0 * score.accuracy);
             }
             if let Some(score) = record.test {
                 line += &format!("  test {:.1} %", 100.0 * score.accuracy);
@@ -169,4 +169,9 @@ mod tests {
         let shown = [0.4, 59.6, 61.0, 3600.0, 7500.0].map(duration);
         assert_eq!(shown, ["0 s", "1 min 0 s", "1 min 1 s", "1 h 0 min", "2 h 5 min"]);
     }
+}
+
+/// A loss in a few characters, also on the way to divergence.
+fn loss(value: f64) -> String {
+    if value.abs() < 1e4 { format!("{value:.3}") } else { format!("{value:.2e}") }
 }

@@ -204,27 +204,27 @@ fn in_configurations() {
         case(
             "train tiny.toml --set credit.nmnc.sigm=1.0",
             3,
-            "tiny.toml: [credit.nmnc]: credit: unknown setting `sigm`; did you mean `sigma`?",
+            "tiny.toml: credit.nmnc: unknown setting `sigm`; did you mean `sigma`?",
         ),
         case(
             "train tiny.toml --set credit.nmnc.eta=2.0",
             3,
-            "tiny.toml: [credit.nmnc]: credit: eta: 2 is not in (0, 1]",
+            "tiny.toml: credit.nmnc.eta: 2 is not in (0, 1]",
         ),
         case(
             "train tiny.toml --set credit.nmnc.manifold.dimension=0",
             3,
-            "tiny.toml: [credit.nmnc]: credit: manifold: dimension: 0 leaves no manifold; use at least 1",
+            "tiny.toml: credit.nmnc.manifold.dimension: 0 leaves no manifold; use at least 1",
         ),
         case(
             "train tiny.toml --set credit.nmnc.manifold.dimension=0.9",
             3,
-            "tiny.toml: [credit.nmnc]: credit: manifold: dimension: a fraction of variance needs the whole spectrum; use method = \"exact\" or a whole number",
+            "tiny.toml: credit.nmnc.manifold.dimension: a fraction of variance needs the whole spectrum; use method = \"exact\" or a whole number",
         ),
         case(
             "train tiny.toml --set credit.vnc.manifold.dimension=4",
             3,
-            "tiny.toml: [credit.vnc]: credit: manifold: has no meaning with isotropic noise; remove it, or set noise = \"manifold\"",
+            "tiny.toml: credit.vnc.manifold: has no meaning with isotropic noise; remove it, or set noise = \"manifold\"",
         ),
         case(
             "train tiny.toml --set network.preset=conf3",

@@ -1,14 +1,30 @@
 //! Making the messages of the TOML reader ours: one line, with the key, and a suggestion for typing errors.
 
-use crate::error::{Error, closest};
+use serde::de::DeserializeOwned;
 
-/// Turns a deserialization error within `place` into one line.
-pub fn explain(error: &toml::de::Error, place: &str) -> Error {
-    explain_message(error.message(), place)
+use crate::error::{Error, Result, closest};
+
+/// Reads settings from a table; an error's place is the dotted path of the setting.
+///
+/// # Errors
+/// Unknown, missing or ill-typed settings.
+pub fn deserialize<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
+    serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
+        let path = e.path().to_string();
+        let message = e.inner().message();
+        let unknown = message.starts_with("unknown field");
+        // For an unknown key the path ends in the key itself, which the message names anyway.
+        let place = match path.rsplit_once('.') {
+            Some((parent, _)) if unknown => parent,
+            _ if unknown || path == "." => "",
+            _ => &path,
+        };
+        explain(message, place)
+    })
 }
 
-/// As [`explain`], for a bare message.
-pub fn explain_message(message: &str, place: &str) -> Error {
+/// Turns the TOML reader's `message` about `place` into one line.
+pub fn explain(message: &str, place: &str) -> Error {
     let message = message.lines().next().unwrap_or_default();
     if let Some((given, known)) = expected_names(message, "unknown field ") {
         let error = Error::config(place, format!("unknown setting `{given}`"));
@@ -48,7 +64,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_variants_are_explained() {
-        let line = |message| explain_message(message, "train").to_string();
+        let line = |message| explain(message, "train").to_string();
         assert_eq!(
             line("unknown field `epohcs`, expected one of `epochs`, `batch`"),
             "train: unknown setting `epohcs`; did you mean `epochs`?"

@@ -96,6 +96,14 @@ impl Error {
         self
     }
 
+    /// The same error at a key inside the table `prefix`: the place becomes a dotted path.
+    #[must_use]
+    pub fn under(mut self, prefix: &str) -> Self {
+        self.place =
+            if self.place.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", self.place) };
+        self
+    }
+
     /// The family this error belongs to.
     pub fn kind(&self) -> ErrorKind {
         self.kind

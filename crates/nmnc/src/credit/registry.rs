@@ -74,7 +74,7 @@ impl CreditConfig {
             match (entry(key), value) {
                 // The other rules' tables are not used, but a typing error in them should not wait to be found.
                 (Some(rule), toml::Value::Table(table)) => {
-                    rule.resolve(table).map_err(|e| e.within(format!("[credit.{key}]")))?;
+                    rule.resolve(table).map_err(|e| e.under(&format!("credit.{key}")))?;
                     if *key == self.rule {
                         chosen = table.clone();
                     }
@@ -91,7 +91,10 @@ impl CreditConfig {
     /// # Errors
     /// Unknown rule or impossible settings.
     pub fn resolve(&self) -> Result<Self> {
-        Ok(Self { rule: self.rule.clone(), settings: self.entry()?.resolve(&self.overrides()?)? })
+        Ok(Self {
+            rule: self.rule.clone(),
+            settings: self.entry()?.resolve(&self.overrides()?).map_err(|e| e.under("credit"))?,
+        })
     }
 
     /// Builds the rule.
@@ -99,7 +102,7 @@ impl CreditConfig {
     /// # Errors
     /// Unknown rule or impossible settings.
     pub fn build(&self, setup: &RuleSetup) -> Result<Box<dyn CreditRule>> {
-        self.entry()?.build(&self.overrides()?, setup)
+        self.entry()?.build(&self.overrides()?, setup).map_err(|e| e.under("credit"))
     }
 }
 
@@ -164,10 +167,10 @@ mod tests {
             resolve("rule = 'vnc'\nsigm = 1.0"),
             "credit: unknown setting `sigm`; did you mean `sigma`?"
         );
-        assert_eq!(resolve("rule = 'vnc'\neta = 0.0"), "credit: eta: 0 is not in (0, 1]");
+        assert_eq!(resolve("rule = 'vnc'\neta = 0.0"), "credit.eta: 0 is not in (0, 1]");
         assert_eq!(
             resolve("rule = 'bp'\n[vnc]\nsigm = 1.0"),
-            "[credit.vnc]: credit: unknown setting `sigm`; did you mean `sigma`?"
+            "credit.vnc: unknown setting `sigm`; did you mean `sigma`?"
         );
     }
 

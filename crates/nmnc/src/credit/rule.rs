@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::config_text::deserialize;
 use crate::error::{Error, Result};
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Network};
@@ -136,9 +137,7 @@ impl<C: RuleConfig> Preset<C> {
     fn parse(&self, overrides: &toml::Table) -> Result<C> {
         let mut settings = to_table(&(self.settings)());
         merge(&mut settings, overrides);
-        let config: C =
-            toml::Value::Table(settings).try_into().map_err(|e| crate::config_text::explain(&e, "credit"))?;
-        config.resolve().map_err(|e| e.within("credit"))
+        deserialize::<C>(settings)?.resolve()
     }
 }
 

@@ -23,18 +23,22 @@ pub struct Figure {
 /// What a curve takes from a record.
 type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
 
-/// The look of each group: backprop has the neutral one, the others follow in order.
+/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
+const AT_HOME: [&str; 7] = ["bp", "dfa", "vnc", "nmnc", "fa", "node-perturbation", "manifold-node-perturbation"];
+
+/// The look of each group: a rule's own, or for other rules and further settings of one rule the next that is free.
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
-    let mut next = 0;
-    let mut seen_backprop = false;
-    let of = |group: &Group<'_>| {
-        if group.is_backprop() && !std::mem::replace(&mut seen_backprop, true) {
-            return Style(0);
+    let mut styles: Vec<Option<usize>> = Vec::new();
+    for group in groups {
+        let home = AT_HOME.iter().position(|rule| *rule == group.rule);
+        styles.push(home.filter(|home| !styles.contains(&Some(*home))));
+    }
+    for index in 0..styles.len() {
+        if styles[index].is_none() {
+            styles[index] = (1..).find(|free| !styles.contains(&Some(*free)));
         }
-        next += 1;
-        Style(next)
-    };
-    groups.iter().map(of).collect()
+    }
+    styles.into_iter().map(|style| Style(style.expect("there is always another number"))).collect()
 }
 
 /// All figures for which the runs hold data.

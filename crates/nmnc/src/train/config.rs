@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::loss::Loss;
 use super::optimizer::OptimizerConfig;
 use super::schedule::ScheduleConfig;
-use crate::config_text::explain_message;
+use crate::config_text::{deserialize, explain};
 use crate::credit::CreditConfig;
 use crate::data::DataConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -147,22 +147,12 @@ impl Config {
         let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
             let line =
                 e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            explain_message(e.message(), &format!("{origin}:{line}"))
+            explain(e.message(), &format!("{origin}:{line}"))
         })?;
         for setting in overrides {
             set(&mut table, setting)?;
         }
-        let config: Self = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
-            let path = e.path().to_string();
-            let unknown = e.inner().message().starts_with("unknown field");
-            // For an unknown key the path ends in the key itself, which the message names anyway.
-            let place = match path.rsplit_once('.') {
-                Some((parent, _)) if unknown => parent,
-                _ if unknown || path == "." => "",
-                _ => &path,
-            };
-            explain_message(e.inner().message(), place).within(origin)
-        })?;
+        let config: Self = deserialize(table).map_err(|e| e.within(origin))?;
         config.resolve().map_err(|e| e.within(origin))?;
         Ok(config)
     }

@@ -42,17 +42,17 @@ pub fn run(
     let config = config.resolve()?;
     let device = device::open(&config.device)?;
     let splits = config.data.open(config.seed)?;
-    let mut session = Session::open(&config, folder, &splits, &device, options, observer)?;
-    let outcome = session.train(&splits, observer);
+    let mut current = RunInProgress::open(&config, folder, &splits, &device, options, observer)?;
+    let outcome = current.train(&splits, observer);
     let status = match &outcome {
         Ok(()) => Status::Complete,
         Err(error) if error.kind() == ErrorKind::Diverged => Status::Diverged,
         Err(_) => return outcome.map(|()| unreachable!("an error is not a summary")),
     };
-    let summary = session.summary(status, options);
-    session.folder.finish(&summary)?;
+    let summary = current.summary(status, options);
+    current.folder.finish(&summary)?;
     observer.finished(&summary);
-    let advice = |error: Error| match checkpoint::list(&session.folder.checkpoints())
+    let advice = |error: Error| match checkpoint::list(&current.folder.checkpoints())
         .ok()
         .and_then(|mut all| all.pop())
     {
@@ -82,7 +82,7 @@ impl InputSampler for TrainingInputs<'_> {
 }
 
 /// A run under way.
-struct Session<'a> {
+struct RunInProgress<'a> {
     config: &'a Config,
     config_sha256: String,
     device: &'a Device,
@@ -93,7 +93,7 @@ struct Session<'a> {
     evaluation_name: String,
 }
 
-impl<'a> Session<'a> {
+impl<'a> RunInProgress<'a> {
     fn open(
         config: &'a Config,
         path: &Path,
@@ -130,13 +130,13 @@ impl<'a> Session<'a> {
             RunFolder::create(path, config, stages)?
         };
         let evaluation_name = splits.evaluation_name.to_string();
-        let mut session =
+        let mut current =
             Self { config, config_sha256, device, folder, trainer, tally, steps_per_epoch, evaluation_name };
-        observer.started(&session.describe(splits), session.progress(f64::NAN));
+        observer.started(&current.describe(splits), current.progress(f64::NAN));
         for warning in &splits.warnings {
-            session.warn(warning.clone(), observer);
+            current.warn(warning.clone(), observer);
         }
-        Ok(session)
+        Ok(current)
     }
 
     fn total_steps(&self) -> u64 {

@@ -15,8 +15,8 @@ pub struct Tally {
     images: u64,
     seconds: f64,
     /// Since this process took the run up, for the rate that people see.
-    session_images: u64,
-    session_seconds: f64,
+    process_images: u64,
+    process_seconds: f64,
     last_test: Option<Score>,
     best_accuracy: Option<f64>,
     notes: Vec<String>,
@@ -27,10 +27,10 @@ impl Tally {
     pub fn add(&mut self, loss: f64, correct: usize, images: usize, seconds: f64) {
         self.loss += loss * images as f64;
         self.correct += correct as u64;
-        for counter in [&mut self.interval_images, &mut self.images, &mut self.session_images] {
+        for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
             *counter += images as u64;
         }
-        for clock in [&mut self.interval_seconds, &mut self.seconds, &mut self.session_seconds] {
+        for clock in [&mut self.interval_seconds, &mut self.seconds, &mut self.process_seconds] {
             *clock += seconds;
         }
     }
@@ -77,7 +77,7 @@ impl Tally {
 
     /// Images per second since the run was started or resumed.
     pub fn images_per_second(&self) -> f64 {
-        rate(self.session_images, self.session_seconds)
+        rate(self.process_images, self.process_seconds)
     }
 
     /// The last evaluation.
@@ -124,8 +124,8 @@ impl Tally {
             interval_seconds,
             images: state.counter("images")?,
             seconds,
-            session_images: 0,
-            session_seconds: 0.0,
+            process_images: 0,
+            process_seconds: 0.0,
             last_test: test.map(|&[loss, accuracy]| Score { loss, accuracy }),
             best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
             notes: state.texts.get("notes").cloned().unwrap_or_default(),

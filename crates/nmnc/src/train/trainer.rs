@@ -112,7 +112,7 @@ impl Trainer {
         for (index, gradient) in gradients.iter().enumerate() {
             let own = energy(gradient);
             if !own.is_finite() {
-                return Err(self.diverged(&self.network.part_name(index / 2), "gradient is not finite"));
+                return Err(self.diverged(&part_label(&self.network, index / 2), "gradient is not finite"));
             }
             square += own;
         }
@@ -154,7 +154,7 @@ impl Trainer {
     pub fn check_weights(&self) -> Result<()> {
         for (index, (_, parameter)) in self.network.parameters().into_iter().enumerate() {
             if !energy(&parameter.value).is_finite() {
-                return Err(self.diverged(&self.network.part_name(index / 2), "weights are not finite"));
+                return Err(self.diverged(&part_label(&self.network, index / 2), "weights are not finite"));
             }
         }
         Ok(())
@@ -163,7 +163,7 @@ impl Trainer {
     fn first_bad_activity(&self, pass: &ForwardPass) -> String {
         let bad = |t: &Tensor<2>| !energy(t).is_finite();
         let index = pass.activities.iter().position(bad).unwrap_or(pass.activities.len());
-        self.network.part_name(index)
+        part_label(&self.network, index)
     }
 
     fn diverged(&self, part: &str, problem: &str) -> Error {
@@ -194,4 +194,9 @@ impl Trainer {
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
     }
+}
+
+/// `stage 1`, `stage 2`, ..., `readout`: for people.
+fn part_label(network: &Network, index: usize) -> String {
+    if index < network.stages().len() { format!("stage {}", index + 1) } else { "readout".to_owned() }
 }

@@ -158,7 +158,7 @@ impl RuleConfig for NoiseCorrelationConfig {
         match self.noise {
             Noise::Manifold => {
                 let manifold = self.manifold.get_or_insert_default();
-                manifold::check(manifold.dimension, manifold.method).map_err(|e| e.within("manifold"))?;
+                manifold::check(manifold.dimension, manifold.method).map_err(|e| e.under("manifold"))?;
                 at_least_one("manifold.refresh", manifold.refresh)?;
                 if manifold.samples < 2 {
                     return Err(Error::config("manifold.samples", "needs at least 2 examples"));
