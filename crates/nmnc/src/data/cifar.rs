@@ -5,9 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::archive::{Archive, Walk};
-use super::config::Format;
-use super::dataset::ImageShape;
 use super::guard::{self, Bounded};
+use super::kind::{Format, ImageShape};
 use super::raw::{RawPixels, RawSet, RawSplit, numbered};
 use crate::error::{Error, Result};
 

@@ -9,6 +9,7 @@ use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::embedded;
+use super::kind::Format;
 use crate::error::{Error, Result};
 
 /// Where examples come from and what is done to them before the network sees them.
@@ -111,34 +112,6 @@ impl DataConfig {
     /// The cache limit in bytes.
     pub(crate) fn cache_bytes(&self) -> u64 {
         (self.cache_mib as u64).saturating_mul(1 << 20)
-    }
-}
-
-/// How a source is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// The sample of Fashion-MNIST that is part of the library.
-    Embedded,
-    /// A folder of IDX files, gzipped or not, as MNIST has them.
-    Idx,
-    /// The binary version of CIFAR-10 or CIFAR-100: the official `.tar.gz` or a folder.
-    Cifar,
-    /// JPEG and PNG files in one folder per class, on disk or in a `.tar` or `.tar.gz`.
-    ImageFolder,
-    /// NumPy arrays of images and labels.
-    Npz,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Embedded => "embedded",
-            Self::Idx => "idx",
-            Self::Cifar => "cifar",
-            Self::ImageFolder => "image-folder",
-            Self::Npz => "npz",
-        })
     }
 }
 

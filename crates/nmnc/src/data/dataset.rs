@@ -3,40 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::config::{Augment, Format};
+use super::config::Augment;
 use super::decode::{self, Target};
+use super::kind::{Format, ImageShape};
 use super::raw::Encoded;
 use super::standardize::Statistics;
 use super::stream::BatchStream;
 use crate::error::{Error, Result};
 use crate::seed::{Role, Seed};
-
-/// Size of every image of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageShape {
-    /// Channels: 1 (gray) or 3 (red, green, blue).
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
-impl ImageShape {
-    /// Number of values of one image.
-    #[expect(clippy::len_without_is_empty, reason = "no image is empty")]
-    pub fn len(&self) -> usize {
-        self.channels * self.height * self.width
-    }
-}
-
-impl fmt::Display for ImageShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
-    }
-}
 
 /// What [`DataConfig::open`](super::DataConfig::open) gives.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::dataset::ImageShape;
+use super::kind::ImageShape;
 use super::raw::Encoded;
 use super::resize;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! The sample of Fashion-MNIST that is part of the library: 6,000 training and 1,000 test images, class-balanced.
 
-use super::config::Format;
 use super::idx;
+use super::kind::Format;
 use super::known;
 use super::raw::RawSet;
 use crate::error::Result;

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::config::Format;
-use super::dataset::ImageShape;
 use super::guard::{self, Bounded};
+use super::kind::{Format, ImageShape};
 use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
 use crate::error::{Error, Result};
 

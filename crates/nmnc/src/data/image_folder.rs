@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, Member, Walk};
-use super::config::Format;
 use super::guard;
+use super::kind::Format;
 use super::raw::{Encoded, Entry, RawPixels, RawSet, RawSplit};
 use super::source::{MAX_ENCODED, Source, Store};
 use crate::error::{Error, Result};

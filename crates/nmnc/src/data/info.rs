@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::config::{DataConfig, Format};
+use super::config::DataConfig;
+use super::kind::Format;
 use super::raw::{RawPixels, RawSplit};
 use super::{embedded, known, open};
 use crate::error::{Error, Result};

@@ -35,6 +35,7 @@ mod guard;
 mod idx;
 mod image_folder;
 mod info;
+mod kind;
 mod known;
 mod npz;
 mod open;
@@ -48,10 +49,11 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Augment, DataConfig, Format, Standardize};
-pub use dataset::{Batch, Dataset, ImageShape, Splits};
+pub use config::{Augment, DataConfig, Standardize};
+pub use dataset::{Batch, Dataset, Splits};
 pub use fetch::{Fetched, Progress, fetch, verify};
 pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
+pub use kind::{Format, ImageShape};
 pub use known::data_dir;
 pub use standardize::Statistics;
 pub use stream::{BatchStream, order};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::config::{Augment, DataConfig, Format};
-use super::dataset::{Dataset, ImageShape, Splits, Store};
+use super::config::{Augment, DataConfig};
+use super::dataset::{Dataset, Splits, Store};
 use super::decode::{self, Header, Target};
+use super::kind::{Format, ImageShape};
 use super::known::KnownSet;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
 use super::resize;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::config::Format;
-use super::dataset::ImageShape;
+use super::kind::{Format, ImageShape};
 use super::source::Source;
 use crate::error::{Error, Result};
 

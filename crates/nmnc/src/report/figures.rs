@@ -24,7 +24,8 @@ pub struct Figure {
 type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
 
 /// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
-const AT_HOME: [&str; 7] = ["bp", "dfa", "vnc", "nmnc", "fa", "node-perturbation", "manifold-node-perturbation"];
+const AT_HOME: [&str; 7] =
+    ["bp", "dfa", "vnc", "nmnc", "fa", "node-perturbation", "manifold-node-perturbation"];
 
 /// The look of each group: a rule's own, or for other rules and further settings of one rule the next that is free.
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
