@@ -160,6 +160,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A loss in a few characters, also on the way to divergence.
+fn loss(value: f64) -> String {
+    if value.abs() < 1e4 { format!("{value:.3}") } else { format!("{value:.2e}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,9 +174,4 @@ mod tests {
         let shown = [0.4, 59.6, 61.0, 3600.0, 7500.0].map(duration);
         assert_eq!(shown, ["0 s", "1 min 0 s", "1 min 1 s", "1 h 0 min", "2 h 5 min"]);
     }
-}
-
-/// A loss in a few characters, also on the way to divergence.
-fn loss(value: f64) -> String {
-    if value.abs() < 1e4 { format!("{value:.3}") } else { format!("{value:.2e}") }
 }
