@@ -207,6 +207,11 @@ fn in_configurations() {
             "tiny.toml: credit.nmnc: unknown setting `sigm`; did you mean `sigma`?",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.manifold.dimension=many",
+            3,
+            "tiny.toml: credit.nmnc.manifold.dimension: expected a whole number of components, or a fraction of variance between 0 and 1",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.eta=2.0",
             3,
             "tiny.toml: credit.nmnc.eta: 2 is not in (0, 1]",
@@ -254,7 +259,7 @@ fn in_configurations() {
         case(
             "train tiny.toml --set train.optimizer.momentum=0.9",
             3,
-            "tiny.toml: train: unknown setting `momentum`; known: learning_rate, betas, epsilon, weight_decay",
+            "tiny.toml: train.optimizer: unknown setting `momentum`; known: learning_rate, betas, epsilon, weight_decay",
         ),
         case(
             "train tiny.toml --set data.train_limit=0",

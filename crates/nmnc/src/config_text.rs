@@ -12,11 +12,11 @@ pub fn deserialize<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
     serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|e| {
         let path = e.path().to_string();
         let message = e.inner().message();
-        let unknown = message.starts_with("unknown field");
-        // For an unknown key the path ends in the key itself, which the message names anyway.
+        let unknown = expected_names(message, "unknown field ").map(|(given, _)| given);
+        // The path mostly ends in the unknown key itself, which the message names anyway.
         let place = match path.rsplit_once('.') {
-            Some((parent, _)) if unknown => parent,
-            _ if unknown || path == "." => "",
+            _ if path == "." || Some(&path) == unknown.as_ref() => "",
+            Some((parent, key)) if Some(key) == unknown.as_deref() => parent,
             _ => &path,
         };
         explain(message, place)

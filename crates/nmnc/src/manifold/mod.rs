@@ -13,7 +13,10 @@ use crate::state::State;
 
 /// How many principal components to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a whole number of components, or a fraction of variance between 0 and 1"
+)]
 pub enum Dimension {
     /// This many.
     Count(usize),
