@@ -83,31 +83,42 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
     }
 }
 
-/// The gradients of weight `[c_out, c_in·k·k]` and bias `[1, c_out]`, summed over the batch, for input `x`
-/// and a gated error as [`conv_gated_error`] gives it.
+/// The gradients of weight `[c_out, c_in·k·k]` and bias `[1, c_out]`, summed over the batch, for input `x` and an
+/// error `delta` at the stage's output, `[batch, c_out·h_o·w_o]`, that passes the `gate` of the same forward pass.
 ///
 /// # Panics
-/// If a shape does not fit the spec.
-pub fn conv_parameter_gradient(spec: &ConvSpec, x: Tensor<2>, gated: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+pub fn conv_parameter_gradient(
+    spec: &ConvSpec,
+    x: Tensor<2>,
+    gate: &ConvGate,
+    delta: Tensor<2>,
+) -> (Tensor<2>, Tensor<2>) {
     check_columns("input", &x, spec.input_units());
-    check_columns("gated error", &gated, spec.convolved_units());
-    assert_eq!(x.dims()[0], gated.dims()[0], "input and gated error have different batch sizes");
-    match cpu::operands([&x, &gated]) {
-        Some([x, gated]) => cpu::parameter_gradient(spec, &x, &gated),
-        None => composed::conv_parameter_gradient(spec, x, gated),
+    check_columns("error", &delta, spec.output_units());
+    assert_eq!(x.dims()[0], delta.dims()[0], "input and error have different batch sizes");
+    match (&gate.0, cpu::operands([&x, &delta])) {
+        (Route::Cpu(gate), Some([x, delta])) => cpu::parameter_gradient(spec, &x, gate, &delta),
+        _ => composed::conv_parameter_gradient(spec, x, composed::conv_gated_error(spec, gate, delta)),
     }
 }
 
-/// The error at the stage's input, `[batch, c_in·h·w]`, for a gated error and a weight `[c_out, c_in·k·k]`.
+/// The error at the stage's input, `[batch, c_in·h·w]`, for a weight `[c_out, c_in·k·k]` and an error `delta` at its
+/// output, `[batch, c_out·h_o·w_o]`, that passes the `gate`.
 ///
 /// # Panics
-/// If a shape does not fit the spec.
-pub fn conv_input_gradient(spec: &ConvSpec, weight: Tensor<2>, gated: Tensor<2>) -> Tensor<2> {
+/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+pub fn conv_input_gradient(
+    spec: &ConvSpec,
+    weight: Tensor<2>,
+    gate: &ConvGate,
+    delta: Tensor<2>,
+) -> Tensor<2> {
     check_weight(spec, &weight);
-    check_columns("gated error", &gated, spec.convolved_units());
-    match cpu::operands([&weight, &gated]) {
-        Some([weight, gated]) => cpu::input_gradient(spec, &weight, &gated),
-        None => composed::conv_input_gradient(spec, weight, gated),
+    check_columns("error", &delta, spec.output_units());
+    match (&gate.0, cpu::operands([&weight, &delta])) {
+        (Route::Cpu(gate), Some([weight, delta])) => cpu::input_gradient(spec, &weight, gate, &delta),
+        _ => composed::conv_input_gradient(spec, weight, composed::conv_gated_error(spec, gate, delta)),
     }
 }
 

@@ -46,14 +46,14 @@ fn compare(spec: &ConvSpec, batch: usize, seed: u64) {
     assert_close("output", output, expected);
 
     let gated = conv_gated_error(spec, &gate, delta.clone());
-    assert_close("gated error", gated.clone(), composed::conv_gated_error(spec, &expected_gate, delta));
+    assert_close("gated error", gated.clone(), composed::conv_gated_error(spec, &expected_gate, delta.clone()));
 
-    let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x.clone(), gated.clone());
+    let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x.clone(), &gate, delta.clone());
     let (expected_weight, expected_bias) = composed::conv_parameter_gradient(spec, x, gated.clone());
     assert_close("weight gradient", weight_gradient, expected_weight);
     assert_close("bias gradient", bias_gradient, expected_bias);
 
-    let gradient = conv_input_gradient(spec, weight.clone(), gated.clone());
+    let gradient = conv_input_gradient(spec, weight.clone(), &gate, delta);
     assert_close("input gradient", gradient, composed::conv_input_gradient(spec, weight, gated));
 }
 

@@ -37,7 +37,7 @@ fn pipeline(spec: &ConvSpec, batch: usize) -> Vec<Vec<u32>> {
     let delta = values.uniform([batch, spec.output_units()]);
     let (output, gate) = conv_forward(spec, x.clone(), weight.clone(), bias.clone());
     let activity = conv_activity(spec, x.clone(), weight.clone(), bias);
-    let gated = conv_gated_error(spec, &gate, delta);
+    let gated = conv_gated_error(spec, &gate, delta.clone());
     let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x, gated.clone());
     let input_gradient = conv_input_gradient(spec, weight, gated.clone());
     let results = [output, activity, gated, weight_gradient, bias_gradient, input_gradient];

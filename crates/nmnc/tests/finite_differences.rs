@@ -30,9 +30,8 @@ fn check(build: impl Fn(Tensor<2>, Tensor<2>) -> Box<dyn Stage>, weight: [usize;
     let input = normal([BATCH, stage.inputs()], &mut stream);
     let delta = normal([BATCH, stage.units()], &mut stream);
     let (_, trace) = stage.forward(input.clone());
-    let gated = stage.gated_error(&trace, delta.clone());
-    let [weight_gradient, bias_gradient] = stage.parameter_gradient(&trace, gated.clone());
-    let input_gradient = stage.carry_back(gated, parameters[0].clone());
+    let [weight_gradient, bias_gradient] = stage.parameter_gradient(&trace, delta.clone());
+    let input_gradient = stage.carry_back(&trace, delta.clone(), parameters[0].clone());
     let points = [parameters[0].clone(), parameters[1].clone(), input];
     for (which, analytic) in [weight_gradient, bias_gradient, input_gradient].into_iter().enumerate() {
         let analytic = values::<f64>(&analytic);

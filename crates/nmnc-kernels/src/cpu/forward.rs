@@ -8,9 +8,11 @@ use rayon::prelude::*;
 
 use super::columns::Geometry;
 use super::pointwise::{Pointwise, with_activation};
-use super::product::{View, multiply};
+use super::product::{Shared, View, multiply};
+use super::sinks::{Peaks, Whole};
+use super::vectors::WIDEST;
 use super::wide::wide;
-use super::{Operand, rows, scratch, tensor, values};
+use super::{Operand, direct, rows, scratch, tensor, values, winograd};
 use crate::spec::{Activation, ConvSpec, Pool};
 
 /// What a gate holds on this path.
@@ -70,34 +72,90 @@ fn run(
     let (units, group) = (spec.output_units(), geometry.group(batch));
     let (x, weight, bias) = (values(x), values(weight), values(bias));
     let mut output = vec![0.0; batch * units];
-    let (slope_units, winner_units) = (slopes.len() / batch.max(1), winners.len() / batch.max(1));
-    output
-        .par_chunks_mut(group * units)
-        .zip(parts(slopes, batch, group, slope_units))
-        .zip(parts(winners, batch, group, winner_units))
-        .zip(x.par_chunks(group * spec.input_units()))
-        .for_each(|(((output, slopes), winners), images)| {
-            let parts = Parts { output, slopes, winners };
-            with_activation!(spec.activation, A => group_forward::<A>(spec, &geometry, images, weight, bias, parts));
-        });
+    let shares = Shares::new(&mut output, slopes, winners, batch);
+    with_activation!(spec.activation, A => {
+        let whole = |_, z| Whole { out: z, shape: spec.convolved() };
+        let finish = |first, z: &mut [f32]| {
+            // SAFETY: every image is finished once.
+            let mut parts = unsafe { shares.of(first, z.len() / spec.convolved_units()) };
+            finish_images::<A>(spec, z, bias, &mut parts);
+        };
+        let mut padded_bias = bias.to_vec();
+        padded_bias.resize(bias.len() + WIDEST, 0.0);
+        let peaks = |first, _| shares.peaks(first, spec.output(), &padded_bias);
+        let settle = |first, images| {
+            // SAFETY: as above.
+            let parts = unsafe { shares.of(first, images) };
+            wide(#[inline(always)] || settle::<A>(parts.output, parts.slopes, parts.winners));
+        };
+        let only_peaks = A::INCREASING && spec.pool == Pool::Max && spec.pool_size == 2;
+        match (winograd::covers(spec), direct::covers(spec), only_peaks) {
+            (true, _, true) => {
+                winograd::activity(spec, x, batch, weight, 0, peaks, |first, images, _| settle(first, images))
+            }
+            (true, _, false) => {
+                let units = spec.convolved_units();
+                winograd::activity(spec, x, batch, weight, units, whole, |first, _, z| finish(first, z))
+            }
+            (_, true, true) => direct::activity(spec, x, weight, 0, peaks, |index, _| settle(index, 1)),
+            (_, true, false) => direct::activity(spec, x, weight, spec.convolved_units(), whole, finish),
+            _ => x.par_chunks(group * spec.input_units()).enumerate().for_each(|(index, images)| {
+                // SAFETY: as above.
+                let parts = unsafe { shares.of(index * group, images.len() / spec.input_units()) };
+                group_forward::<A>(spec, &geometry, images, weight, bias, parts);
+            }),
+        }
+    });
     tensor(output, batch, units)
 }
 
-/// The parts of an optional buffer that belong to each group; empty ones if the buffer is.
-fn parts<T: Send>(
-    buffer: &mut [T],
-    batch: usize,
-    group: usize,
-    units: usize,
-) -> impl IndexedParallelIterator<Item = &mut [T]> {
-    let mut rest = buffer;
-    let mut parts = Vec::with_capacity(batch.div_ceil(group));
-    for start in (0..batch).step_by(group) {
-        let (part, after) = rest.split_at_mut(group.min(batch - start) * units);
-        parts.push(part);
-        rest = after;
+/// The results of a batch, of which each task fills its own images.
+struct Shares {
+    output: Shared<f32>,
+    slopes: Shared<f32>,
+    winners: Shared<u8>,
+    /// Values an image has in each; zero for an empty buffer.
+    units: [usize; 3],
+}
+
+impl Shares {
+    fn new(output: &mut [f32], slopes: &mut [f32], winners: &mut [u8], batch: usize) -> Self {
+        let batch = batch.max(1);
+        let units = [output.len() / batch, slopes.len() / batch, winners.len() / batch];
+        Self {
+            output: Shared(output.as_mut_ptr()),
+            slopes: Shared(slopes.as_mut_ptr()),
+            winners: Shared(winners.as_mut_ptr()),
+            units,
+        }
     }
-    parts.into_par_iter()
+
+    /// Takes peaks of images counted from `first`.
+    fn peaks<'b>(&self, first: usize, shape: [usize; 3], bias: &'b [f32]) -> Peaks<'b> {
+        let [output, _, winners] = self.units;
+        Peaks {
+            out: Shared(self.output.at(first * output)),
+            places: (winners > 0).then(|| Shared(self.winners.at(first * winners))),
+            shape,
+            bias,
+        }
+    }
+
+    /// The parts of `images` images from `first`.
+    ///
+    /// # Safety
+    /// The images must lie inside the batch and be handed out once, while the buffers live.
+    unsafe fn of(&self, first: usize, images: usize) -> Parts<'_> {
+        let [output, slopes, winners] = self.units;
+        // SAFETY: the caller vouches for disjoint images of the batch.
+        unsafe {
+            Parts {
+                output: std::slice::from_raw_parts_mut(self.output.at(first * output), images * output),
+                slopes: std::slice::from_raw_parts_mut(self.slopes.at(first * slopes), images * slopes),
+                winners: std::slice::from_raw_parts_mut(self.winners.at(first * winners), images * winners),
+            }
+        }
+    }
 }
 
 /// Where one group's results go.
@@ -118,7 +176,7 @@ fn group_forward<A: Pointwise>(
     let (fan_in, channels, positions) = (spec.fan_in(), spec.channels, geometry.positions());
     let group = images.len() / spec.input_units();
     let pitch = group * positions;
-    scratch::with([fan_in * pitch, channels * pitch], |columns, product| {
+    scratch::with(scratch::Use::Group, [fan_in * pitch, channels * pitch], |[columns, product]| {
         geometry.gather_group(images, columns);
         let weight = View::new(weight, channels, fan_in, fan_in);
         multiply(product, pitch, weight, View::new(columns, fan_in, pitch, pitch), false);
@@ -135,6 +193,19 @@ fn group_forward<A: Pointwise>(
             },
         );
     });
+}
+
+/// Finishes pre-activations `[image, channel, position]`.
+fn finish_images<A: Pointwise>(spec: &ConvSpec, z: &mut [f32], bias: &[f32], parts: &mut Parts<'_>) {
+    let [channels, rows, columns] = spec.convolved();
+    wide(
+        #[inline(always)]
+        || {
+            for (map, z) in z.chunks_exact_mut(rows * columns).enumerate() {
+                finish_map::<A>(spec, z, bias[map % channels], map, parts);
+            }
+        },
+    );
 }
 
 /// Adds the bias to, activates and pools one channel of one image, the `map`-th of the group.

@@ -3,12 +3,17 @@
 
 mod backward;
 mod columns;
+mod direct;
 mod forward;
+mod maps;
 mod pointwise;
 mod product;
 mod scratch;
+mod sinks;
 mod special;
+mod vectors;
 mod wide;
+mod winograd;
 
 use burn::backend::{BackendTypes, Flex};
 use burn::tensor::{DType, Tensor, TensorData};

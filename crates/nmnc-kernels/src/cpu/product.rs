@@ -89,18 +89,18 @@ unsafe fn raw_multiply(out: *mut f32, pitch: usize, a: View<'_>, b: View<'_>, ac
     }
 }
 
-/// A pointer the blocks of one product share; each writes its own part.
-#[derive(Clone, Copy)]
-struct Shared(*mut f32);
+/// A pointer that the tasks of one job share; each writes its own part.
+pub(super) struct Shared<T>(pub(super) *mut T);
 
-// SAFETY: the blocks of `matmul` write disjoint parts of the buffer behind the pointer, and it outlives them.
-unsafe impl Send for Shared {}
+// SAFETY: the tasks that share one write disjoint parts of the buffer behind the pointer, and it outlives them.
+unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
-unsafe impl Sync for Shared {}
+unsafe impl<T: Send> Sync for Shared<T> {}
 
-impl Shared {
+impl<T> Shared<T> {
     // A method, so that closures capture the wrapper and not the bare pointer in it.
-    fn at(self, offset: usize) -> *mut f32 {
+    #[inline(always)]
+    pub(super) fn at(&self, offset: usize) -> *mut T {
         self.0.wrapping_add(offset)
     }
 }

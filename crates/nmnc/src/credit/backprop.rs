@@ -52,11 +52,11 @@ pub(super) fn carry_back(
     mut weight_of: impl FnMut(&dyn Stage) -> Tensor<2>,
 ) -> Vec<Tensor<2>> {
     let readout = network.readout();
-    let mut signals = vec![readout.carry_back(error.clone(), weight_of(readout))];
+    let mut signals = vec![readout.carry_back(pass.readout_trace(), error.clone(), weight_of(readout))];
     for index in (1..network.stages().len()).rev() {
         let stage = network.stage(index);
-        let gated = stage.gated_error(pass.trace(index), signals[signals.len() - 1].clone());
-        signals.push(stage.carry_back(gated, weight_of(stage)));
+        let above = signals[signals.len() - 1].clone();
+        signals.push(stage.carry_back(pass.trace(index), above, weight_of(stage)));
     }
     signals.reverse();
     signals

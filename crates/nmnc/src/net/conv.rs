@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient,
+    ConvGate, ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient,
 };
 
 use super::stage::{Gate, Parameter, Stage, Trace};
@@ -72,16 +72,19 @@ impl Stage for Conv {
     }
 
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
-        let Gate::Conv(gate) = &trace.gate else { unreachable!("a convolution keeps its gate") };
-        conv_gated_error(&self.spec, gate, signal)
+        conv_gated_error(&self.spec, gate(trace), signal)
     }
 
-    fn parameter_gradient(&self, trace: &Trace, gated: Tensor<2>) -> [Tensor<2>; 2] {
-        let (weight, bias) = conv_parameter_gradient(&self.spec, trace.input.clone(), gated);
-        [weight, bias]
+    fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {
+        conv_parameter_gradient(&self.spec, trace.input.clone(), gate(trace), signal).into()
     }
 
-    fn carry_back(&self, gated: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        conv_input_gradient(&self.spec, weight, gated)
+    fn carry_back(&self, trace: &Trace, signal: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        conv_input_gradient(&self.spec, weight, gate(trace), signal)
     }
+}
+
+fn gate(trace: &Trace) -> &ConvGate {
+    let Gate::Conv(gate) = &trace.gate else { unreachable!("a convolution keeps its gate") };
+    gate
 }

@@ -1,7 +1,7 @@
 //! Fully connected stage: x = phi(u W^T + b).
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{Activation, activate, slope};
+use nmnc_kernels::{Activation, activate, matmul, slope};
 
 use super::stage::{Gate, Parameter, Stage, Trace};
 
@@ -29,7 +29,7 @@ impl Dense {
     }
 
     fn pre_activation(&self, input: Tensor<2>) -> Tensor<2> {
-        input.matmul(self.weight.value.clone().transpose()) + self.bias.value.clone()
+        matmul(input, self.weight.value.clone().transpose()) + self.bias.value.clone()
     }
 }
 
@@ -69,11 +69,12 @@ impl Stage for Dense {
         signal * (**slope).clone()
     }
 
-    fn parameter_gradient(&self, trace: &Trace, gated: Tensor<2>) -> [Tensor<2>; 2] {
-        [gated.clone().transpose().matmul(trace.input.clone()), gated.sum_dim(0)]
+    fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {
+        let gated = self.gated_error(trace, signal);
+        [matmul(gated.clone().transpose(), trace.input.clone()), gated.sum_dim(0)]
     }
 
-    fn carry_back(&self, gated: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        gated.matmul(weight)
+    fn carry_back(&self, trace: &Trace, signal: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        matmul(self.gated_error(trace, signal), weight)
     }
 }

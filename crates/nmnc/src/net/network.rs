@@ -163,9 +163,11 @@ impl Network {
         output_error: &Tensor<2>,
     ) -> Vec<Tensor<2>> {
         assert_eq!(signals.len(), self.stages.len(), "one error signal a stage");
-        let local = self.stages().zip(&pass.traces).zip(signals).flat_map(|((stage, trace), signal)| {
-            stage.parameter_gradient(trace, stage.gated_error(trace, signal.clone()))
-        });
+        let local = self
+            .stages()
+            .zip(&pass.traces)
+            .zip(signals)
+            .flat_map(|((stage, trace), signal)| stage.parameter_gradient(trace, signal.clone()));
         let readout = self.readout.parameter_gradient(&pass.readout_trace, output_error.clone());
         local.chain(readout).collect()
     }

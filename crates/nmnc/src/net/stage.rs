@@ -62,13 +62,14 @@ pub trait Stage: Send + Sync + std::fmt::Debug {
     /// Carries an error signal `[batch, units]` through the stage's own pooling and nonlinearity to its pre-activation.
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2>;
 
-    /// Gradient of each parameter for a gated error, summed over the batch, in the order of [`Stage::parameters`].
-    fn parameter_gradient(&self, trace: &Trace, gated: Tensor<2>) -> [Tensor<2>; 2];
+    /// Gradient of each parameter for an error signal `[batch, units]`, which passes the stage's own gate, summed over the
+    /// batch, in the order of [`Stage::parameters`].
+    fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2];
 
-    /// Carries a gated error back to the stage's input `[batch, inputs]` through `weight`, a matrix of the shape of the
-    /// stage's own weight: the exact input gradient when it *is* the stage's weight (backprop), feedback alignment when it is
-    /// a fixed random one.
-    fn carry_back(&self, gated: Tensor<2>, weight: Tensor<2>) -> Tensor<2>;
+    /// Carries an error signal through the stage's own gate and then back to its input `[batch, inputs]` through `weight`, a
+    /// matrix of the shape of the stage's own weight: the exact input gradient when it *is* the stage's weight (backprop),
+    /// feedback alignment when it is a fixed random one.
+    fn carry_back(&self, trace: &Trace, signal: Tensor<2>, weight: Tensor<2>) -> Tensor<2>;
 
     /// Moves the parameters to `device`.
     fn move_to(&mut self, device: &Device) {
