@@ -10,7 +10,8 @@ use nmnc_kernels::{
 use proptest::prelude::*;
 
 fn stages() -> impl Strategy<Value = ConvSpec> {
-    let sizes = (1..5_usize, 1..13_usize, 1..13_usize, 1..8_usize);
+    // From one input, convolved directly, to several hundred, convolved by patches.
+    let sizes = (1..17_usize, 1..13_usize, 1..13_usize, 1..24_usize);
     let kernels = (1..6_usize, 1..4_usize, 0..4_usize);
     let rest = (0..4_usize, 0..3_usize, 1..4_usize);
     (sizes, kernels, rest)
@@ -80,9 +81,9 @@ fn wide_stages_agree() {
     let stage = |input, channels, pool, pool_size| ConvSpec {
         input,
         channels,
-        kernel: 3,
+        kernel: 5,
         stride: 1,
-        padding: 1,
+        padding: 2,
         activation: Activation::Relu,
         pool,
         pool_size,

@@ -38,8 +38,8 @@ fn pipeline(spec: &ConvSpec, batch: usize) -> Vec<Vec<u32>> {
     let (output, gate) = conv_forward(spec, x.clone(), weight.clone(), bias.clone());
     let activity = conv_activity(spec, x.clone(), weight.clone(), bias);
     let gated = conv_gated_error(spec, &gate, delta.clone());
-    let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x, gated.clone());
-    let input_gradient = conv_input_gradient(spec, weight, gated.clone());
+    let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x, &gate, delta.clone());
+    let input_gradient = conv_input_gradient(spec, weight, &gate, delta);
     let results = [output, activity, gated, weight_gradient, bias_gradient, input_gradient];
     results.into_iter().map(bits).collect()
 }
