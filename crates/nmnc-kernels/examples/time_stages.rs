@@ -1,7 +1,6 @@
 //! Times the three passes over three 3x3 stages (3-64-128-256 channels on 32x32 images, rectified, 2x2 max
 //! pooling, batch 128): medians of ten, in milliseconds.
 
-
 use burn::tensor::{Device, Distribution, Tensor};
 use nmnc_kernels::{
     Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,

@@ -10,8 +10,8 @@ use nmnc_kernels::{
 use proptest::prelude::*;
 
 fn stages() -> impl Strategy<Value = ConvSpec> {
-    // From one input, convolved directly, to several hundred, convolved by patches.
-    let sizes = (1..17_usize, 1..13_usize, 1..13_usize, 1..24_usize);
+    // From one input, convolved directly, to more than 160, convolved by patches.
+    let sizes = (1..8_usize, 1..13_usize, 1..13_usize, 1..24_usize);
     let kernels = (1..6_usize, 1..4_usize, 0..4_usize);
     let rest = (0..4_usize, 0..3_usize, 1..4_usize);
     (sizes, kernels, rest)
@@ -28,6 +28,12 @@ fn stages() -> impl Strategy<Value = ConvSpec> {
             }
         })
         .prop_filter("the stage exists", |spec| spec.check().is_ok())
+        .prop_filter("rounds as the composed path does", |spec| !minimal_filtering(spec))
+}
+
+/// Stages with a file of their own, `minimal_filtering.rs`.
+fn minimal_filtering(spec: &ConvSpec) -> bool {
+    spec.kernel == 3 && spec.stride == 1 && spec.input[0].min(spec.channels) >= 8
 }
 
 /// Inputs and weights lie on coarse grids, so that both paths compute the pre-activations exactly: windows
@@ -47,7 +53,11 @@ fn compare(spec: &ConvSpec, batch: usize, seed: u64) {
     assert_close("output", output, expected);
 
     let gated = conv_gated_error(spec, &gate, delta.clone());
-    assert_close("gated error", gated.clone(), composed::conv_gated_error(spec, &expected_gate, delta.clone()));
+    assert_close(
+        "gated error",
+        gated.clone(),
+        composed::conv_gated_error(spec, &expected_gate, delta.clone()),
+    );
 
     let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x.clone(), &gate, delta.clone());
     let (expected_weight, expected_bias) = composed::conv_parameter_gradient(spec, x, gated.clone());

@@ -5,8 +5,7 @@ mod common;
 use burn::tensor::Tensor;
 use common::{ACTIVATIONS, POOLS, Values, double, numbers, shapes};
 use nmnc_kernels::{
-    ConvSpec, activate, conv_activity, conv_forward, conv_input_gradient,
-    conv_parameter_gradient, slope,
+    ConvSpec, activate, conv_activity, conv_forward, conv_input_gradient, conv_parameter_gradient, slope,
 };
 
 const STEP: f64 = 1e-6;
@@ -41,8 +40,7 @@ impl Case {
         let [x, weight, bias] = self.tensors(&self.operands);
         let delta = double(&self.delta, [BATCH, self.spec.output_units()]);
         let (_, gate) = conv_forward(&self.spec, x.clone(), weight.clone(), bias);
-        let (weight_gradient, bias_gradient) =
-            conv_parameter_gradient(&self.spec, x, &gate, delta.clone());
+        let (weight_gradient, bias_gradient) = conv_parameter_gradient(&self.spec, x, &gate, delta.clone());
         let input_gradient = conv_input_gradient(&self.spec, weight, &gate, delta);
         for (operand, gradient) in [input_gradient, weight_gradient, bias_gradient].into_iter().enumerate() {
             assert_eq!(gradient.dims(), self.shapes()[operand]);

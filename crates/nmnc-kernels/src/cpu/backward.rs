@@ -146,7 +146,12 @@ fn sum_partials(partials: &[f32], partial: usize, range: std::ops::Range<usize>)
 }
 
 /// Error at the input.
-pub(crate) fn input_gradient(spec: &ConvSpec, weight: &Operand, gate: &CpuGate, delta: &Operand) -> Tensor<2> {
+pub(crate) fn input_gradient(
+    spec: &ConvSpec,
+    weight: &Operand,
+    gate: &CpuGate,
+    delta: &Operand,
+) -> Tensor<2> {
     let batch = rows(delta);
     let maps = Gated::new(spec, gate, values(delta));
     let units = spec.input_units();

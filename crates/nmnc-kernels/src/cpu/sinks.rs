@@ -97,26 +97,29 @@ impl Sink for Peaks<'_> {
                     y[2 * row + 1][2 * column],
                     y[2 * row + 1][2 * column + 1],
                 ];
-                let (peak, place) = peak(simd, window.map(#[inline(always)] |z| simd.add_f32s(z, bias)));
+                let (peak, place) = peak(
+                    simd,
+                    window.map(
+                        #[inline(always)]
+                        |z| simd.add_f32s(z, bias),
+                    ),
+                );
                 S::as_mut_simd_f32s(&mut peaks[column]).0[0] = peak;
                 S::as_mut_simd_u32s(&mut places[column]).0[0] = place;
             }
             let first = ((at.image * channels + at.channel) * rows + top + row) * columns + left;
             let width = 2.min(columns.saturating_sub(left));
             for lane in 0..lanes {
-                let start = first + lane * rows * columns;
-                for column in 0..width {
+                for (column, peaks) in peaks.iter().enumerate().take(width) {
                     // SAFETY: rows, columns and lanes were cut to the map; the caller hands over each tile once.
-                    unsafe { *self.out.at(start + column) = peaks[column][lane] };
+                    unsafe { *self.out.at(first + lane * rows * columns + column) = peaks[lane] };
                 }
             }
-            if let Some(out) = &self.places {
-                for lane in 0..lanes {
-                    let start = first + lane * rows * columns;
-                    for column in 0..width {
-                        // SAFETY: as above.
-                        unsafe { *out.at(start + column) = places[column][lane] as u8 };
-                    }
+            let Some(out) = &self.places else { continue };
+            for lane in 0..lanes {
+                for (column, places) in places.iter().enumerate().take(width) {
+                    // SAFETY: as above.
+                    unsafe { *out.at(first + lane * rows * columns + column) = places[lane] as u8 };
                 }
             }
         }

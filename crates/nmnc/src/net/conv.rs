@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    ConvGate, ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient,
+    ConvGate, ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
+    conv_parameter_gradient,
 };
 
 use super::stage::{Gate, Parameter, Stage, Trace};

@@ -159,11 +159,8 @@ impl<M: Maps, K: Sink> WithSimd for Group<'_, M, K> {
             for panel_first in weights.panels() {
                 let lanes = weights.panel(panel_first, 0).step;
                 for place in 0..PLACES {
-                    let left = Left {
-                        at: work.inputs[place * block * pitch..].as_ptr(),
-                        row_step: pitch,
-                        step: 1,
-                    };
+                    let left =
+                        Left { at: work.inputs[place * block * pitch..].as_ptr(), row_step: pitch, step: 1 };
                     let out = Out {
                         at: work.products[place * block * lanes..].as_mut_ptr(),
                         step: lanes,

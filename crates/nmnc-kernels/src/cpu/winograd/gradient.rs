@@ -27,7 +27,8 @@ pub(in crate::cpu) fn weight_gradient(
     let [channels, rows, columns] = spec.convolved();
     let grid = Grid::new(rows, columns);
     // Transformed inputs and errors of a chunk stay in a third-level cache.
-    let chunk = (3_000_000 / (PLACES * grid.tiles() * (pitch(spec.input[0]) + pitch(channels)))).clamp(1, batch.max(1));
+    let chunk = (3_000_000 / (PLACES * grid.tiles() * (pitch(spec.input[0]) + pitch(channels))))
+        .clamp(1, batch.max(1));
     let tiles = chunk * grid.tiles();
     let sizes = [pitch(spec.input[0]), pitch(channels)];
     let mut sums = vec![0.0; PLACES * spec.input[0] * sizes[1]];
@@ -225,7 +226,11 @@ impl Products<'_> {
         let width = lanes * full;
         let panels = self.sizes[1].div_ceil(width);
         (0..PLACES * panels).into_par_iter().for_each(|task| {
-            Arch::new().dispatch(PlaceProduct { of: self, place: task / panels, first: task % panels * width });
+            Arch::new().dispatch(PlaceProduct {
+                of: self,
+                place: task / panels,
+                first: task % panels * width,
+            });
         });
     }
 }
@@ -311,7 +316,9 @@ impl WithSimd for Taps<'_> {
                     for (column, value) in transform::taps(simd, half).into_iter().enumerate() {
                         let mut lanes = [0.0_f32; WIDEST];
                         S::as_mut_simd_f32s(&mut lanes).0[0] = value;
-                        for (lane, value) in lanes.iter().take(S::F32_LANES.min(channels - vector)).enumerate() {
+                        for (lane, value) in
+                            lanes.iter().take(S::F32_LANES.min(channels - vector)).enumerate()
+                        {
                             weight[(vector + lane) * fan_in + input * 9 + row * 3 + column] = *value;
                         }
                     }

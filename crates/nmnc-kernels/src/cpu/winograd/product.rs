@@ -39,7 +39,14 @@ pub(super) struct Out {
 /// Every entry addressed by the three operands must be valid for reading, and those of `out` for writing and not
 /// otherwise referred to; with `accumulate` they must be initialized.
 #[inline(always)]
-pub(super) unsafe fn multiply<S: Simd>(simd: S, rows: usize, depth: usize, left: Left, panel: Panel, out: Out) {
+pub(super) unsafe fn multiply<S: Simd>(
+    simd: S,
+    rows: usize,
+    depth: usize,
+    left: Left,
+    panel: Panel,
+    out: Out,
+) {
     let mut done = 0;
     while done < rows {
         let count = ROWS.min(rows - done);

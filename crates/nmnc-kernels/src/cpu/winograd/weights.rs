@@ -121,7 +121,8 @@ impl WithSimd for TransformInput<'_> {
                 for (column, value) in transform::kernel(simd, half).into_iter().enumerate() {
                     let place = row * IN + column;
                     let offset =
-                        PLACES * self.inputs * panel + (place * self.inputs + self.input) * step + first - panel;
+                        PLACES * self.inputs * panel + (place * self.inputs + self.input) * step + first
+                            - panel;
                     // SAFETY: inside the buffer of `PLACES · inputs · outputs` (rounded up to vectors), and no
                     // other input channel writes there.
                     unsafe { store::<S>(self.out.at(offset), value) };
