@@ -4,6 +4,7 @@
 mod backward;
 mod columns;
 mod forward;
+mod moments;
 mod pointwise;
 mod product;
 mod scratch;
@@ -17,6 +18,7 @@ use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
 pub(crate) use forward::{CpuGate, activity, forward};
+pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::matmul;
 
