@@ -44,6 +44,17 @@ pub enum PcaMethod {
     Incremental,
 }
 
+impl PcaMethod {
+    /// Name, as in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Randomized => "randomized",
+            Self::Incremental => "incremental",
+        }
+    }
+}
+
 /// Why a manifold is not what was asked for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
