@@ -1,5 +1,7 @@
 //! How well each method follows the manifold of activity that drifts because the network learns: principal angles to exact PCA of
-//! the same 1024 training examples under the same weights, captured variance over the exact one's, and time.
+//! 1024 training examples under the same weights, variance captured over that of exact PCA, of these examples and of as many test
+//! images that no method has seen, and time. Angles count directions of nearly equal variance, in which a sample says little, as
+//! much as all others; captured variance does not.
 //!
 //!     cargo run --release -p nmnc --example manifold_tracking [--csv]
 //!
@@ -31,7 +33,7 @@ rule = "nmnc"
 manifold = { dimension = 32, refresh = 20 }
 
 [train]
-epochs = 3
+epochs = 8
 batch = 100
 "#;
 
@@ -53,6 +55,7 @@ struct Followed {
     mean_angle: f64,
     largest_angle: f64,
     captured: f64,
+    captured_unseen: f64,
     milliseconds: f64,
 }
 
@@ -77,6 +80,7 @@ impl Followed {
             mean_angle: 0.0,
             largest_angle: 0.0,
             captured: 0.0,
+            captured_unseen: 0.0,
             milliseconds: 0.0,
         })
     }
@@ -89,14 +93,19 @@ impl Followed {
         Ok(())
     }
 
-    fn compare(&mut self, exact: &Subspace, centered: &Tensor<2>) {
+    fn compare(&mut self, exact: &Subspace, seen: &Tensor<2>, unseen: &Tensor<2>) {
         let Some(own) = &self.subspace else { return };
         let angles = own.principal_angles(exact);
         self.mean_angle += angles.iter().sum::<f64>().to_degrees() / angles.len() as f64;
         self.largest_angle += angles.last().copied().unwrap_or(0.0).to_degrees();
-        let inside = |subspace: &Subspace| energy(&subspace.coordinates(centered.clone()));
-        self.captured += inside(own) / inside(exact);
+        let inside = |subspace: &Subspace, x: &Tensor<2>| energy(&subspace.coordinates(x.clone()));
+        self.captured += inside(own, seen) / inside(exact, seen);
+        self.captured_unseen += inside(own, unseen) / inside(exact, unseen);
     }
+}
+
+fn centered(activity: &Tensor<2>) -> Tensor<2> {
+    activity.clone() - activity.clone().mean_dim(0)
 }
 
 fn main() -> Result<()> {
@@ -115,6 +124,8 @@ fn main() -> Result<()> {
         .map(|_| METHODS.iter().map(|method| Followed::new(*method)).collect::<Result<_>>())
         .collect::<Result<_>>()?;
     let inputs = Inputs(train);
+    let test = splits.evaluation.batch(&(0..SAMPLES.min(splits.evaluation.len())).collect::<Vec<_>>())?;
+    let unseen = matrix(test.images, [test.labels.len(), shape.len()], &device);
     let mut compared = 0;
     for epoch in 0..config.train.epochs {
         for batch in train.batches(order(train.len(), config.seed, epoch), config.train.batch, None) {
@@ -123,6 +134,7 @@ fn main() -> Result<()> {
             if step.is_multiple_of(INTERVAL) {
                 let sample = trainer.network().activities(inputs.sample(SAMPLES, step)?);
                 let batch = trainer.network().activities(images.clone());
+                let unseen = trainer.network().activities(unseen.clone());
                 for (stage, followed) in followed.iter_mut().enumerate() {
                     for one in followed.iter_mut() {
                         let activity = if one.batches { &batch[stage] } else { &sample[stage] };
@@ -131,8 +143,8 @@ fn main() -> Result<()> {
                     // The first refreshes have nothing to follow yet.
                     if step >= 5 * INTERVAL {
                         let exact = followed[0].subspace.clone().expect("activity varies");
-                        let centered = sample[stage].clone() - sample[stage].clone().mean_dim(0);
-                        followed.iter_mut().for_each(|one| one.compare(&exact, &centered));
+                        let (seen, unseen) = (centered(&sample[stage]), centered(&unseen[stage]));
+                        followed.iter_mut().for_each(|one| one.compare(&exact, &seen, &unseen));
                     }
                 }
                 compared += u64::from(step >= 5 * INTERVAL);
@@ -144,22 +156,24 @@ fn main() -> Result<()> {
     let refreshes = steps.div_ceil(INTERVAL) as f64;
     if csv {
         println!(
-            "stage,units,method,mean_angle_degrees,largest_angle_degrees,captured_over_exact,milliseconds"
+            "stage,units,method,mean_angle_degrees,largest_angle_degrees,captured_over_exact,unseen_captured_over_exact,milliseconds"
         );
     } else {
         println!("means over {compared} refreshes, dimension {DIMENSION}");
-        println!("stage  units  method            mean angle  largest  captured/exact  ms a refresh");
+        println!(
+            "stage  units  method            mean angle  largest  captured/exact    unseen  ms a refresh"
+        );
     }
     for (stage, followed) in followed.iter().enumerate() {
         for ((name, ..), one) in METHODS.iter().zip(followed) {
-            let [mean, largest, captured] =
-                [one.mean_angle, one.largest_angle, one.captured].map(|sum| sum / compared as f64);
+            let sums = [one.mean_angle, one.largest_angle, one.captured, one.captured_unseen];
+            let [mean, largest, captured, unseen] = sums.map(|sum| sum / compared as f64);
             let (stage, units, time) = (stage + 1, units[stage], one.milliseconds / refreshes);
             if csv {
-                println!("{stage},{units},{name},{mean:.4},{largest:.4},{captured:.6},{time:.2}");
+                println!("{stage},{units},{name},{mean:.4},{largest:.4},{captured:.6},{unseen:.6},{time:.2}");
             } else {
                 println!(
-                    "{stage:>5}  {units:>5}  {name:<16}  {mean:>8.2}°  {largest:>6.2}°  {captured:>14.5}  {time:>12.1}"
+                    "{stage:>5}  {units:>5}  {name:<16}  {mean:>8.2}°  {largest:>6.2}°  {captured:>14.5}  {unseen:>8.5}  {time:>12.1}"
                 );
             }
         }
