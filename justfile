@@ -26,6 +26,15 @@ examples:
     cargo run --release -p nmnc --example custom_rule
     cargo run --release -p nmnc --example report_preview -- target/report_preview.html full
 
+# Time of a manifold refresh by method and number of units.
+bench-manifold:
+    cargo bench -p nmnc --bench manifold
+
+# How well each method follows a manifold that drifts, and peak memory against depth.
+manifold-and-memory:
+    cargo run --release -p nmnc --example manifold_tracking
+    cargo run --release -p nmnc --example memory_against_depth
+
 # What continuous integration runs.
 ci: check docs test examples
 

@@ -52,17 +52,24 @@ fn the_number_of_threads_changes_no_bit() {
 
 #[test]
 fn a_run_with_adam_survives_being_killed_at_ten_moments() {
-    kill_and_resume(ADAM, 1);
+    kill_and_resume(&config(ADAM), 1);
 }
 
 #[test]
 fn a_run_with_momentum_survives_being_killed_at_ten_moments() {
-    kill_and_resume(MOMENTUM, 2);
+    kill_and_resume(&config(MOMENTUM), 2);
 }
 
-fn kill_and_resume(optimizer: &str, seed: u64) {
+#[test]
+fn a_run_that_follows_its_manifold_survives_being_killed_at_ten_moments() {
+    let incremental = config(ADAM).replace("samples = 32 }", "method = \"incremental\", forgetting = 0.7 }");
+    assert_ne!(incremental, config(ADAM));
+    kill_and_resume(&incremental, 3);
+}
+
+fn kill_and_resume(config: &str, seed: u64) {
     let folder = Folder::new();
-    folder.write("c.toml", &config(optimizer));
+    folder.write("c.toml", config);
     let begun = Instant::now();
     folder.run(&["train", "c.toml", "--out", "whole", "--threads", "1", "--quiet"]).success();
     let whole_time = begun.elapsed();

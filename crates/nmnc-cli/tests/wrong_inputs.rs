@@ -232,6 +232,48 @@ fn in_configurations() {
             "tiny.toml: credit.vnc.manifold: has no meaning with isotropic noise; remove it, or set noise = \"manifold\"",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.manifold.method=incrementl",
+            3,
+            "tiny.toml: credit.nmnc.manifold.method: unknown value `incrementl`; did you mean `incremental`?",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.manifold.method=incremental",
+            3,
+            "tiny.toml: credit.nmnc.manifold.samples: has no meaning with method = \"incremental\"; remove it, or set method = \"exact\" or \"randomized\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.manifold.forgetting=0.5",
+            3,
+            "tiny.toml: credit.nmnc.manifold.forgetting: has no meaning with method = \"randomized\"; remove it, or set method = \"incremental\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.manifold.method=exact --set credit.nmnc.manifold.warm_start=true",
+            3,
+            "tiny.toml: credit.nmnc.manifold.warm_start: has no meaning with method = \"exact\"; remove it, or set method = \"randomized\"",
+        ),
+        prepared(
+            |f| f.write("x.toml", &TINY.replace("refresh = 3, samples = 32", "method = \"incremental\"")),
+            "train x.toml --set credit.nmnc.manifold.forgetting=1.5",
+            3,
+            "x.toml: credit.nmnc.manifold.forgetting: 1.5 is not in (0, 1]",
+        ),
+        prepared(
+            |f| f.write("x.toml", &TINY.replace("refresh = 3, samples = 32", "method = \"incremental\"")),
+            "train x.toml --set credit.nmnc.manifold.dimension=0.9",
+            3,
+            "x.toml: credit.nmnc.manifold.dimension: a fraction of variance needs the whole spectrum; use method = \"exact\" or a whole number",
+        ),
+        case(
+            "train tiny.toml --set train.streamed=yes",
+            3,
+            "tiny.toml: train.streamed: invalid type: string \"yes\", expected a boolean",
+        ),
+        case(
+            "train tiny.toml --set train.streamed=true --set credit.rule=bp",
+            3,
+            "tiny.toml: train.streamed: `bp` needs the whole forward pass at once; set it to false, or choose a local rule",
+        ),
+        case(
             "train tiny.toml --set network.preset=conf3",
             3,
             "tiny.toml: network.preset: unknown network `conf3`; did you mean `conv3`?",

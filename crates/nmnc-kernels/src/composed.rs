@@ -52,6 +52,13 @@ pub fn slope(kind: Activation, z: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// See [`column_moments`](crate::column_moments).
+pub fn column_moments(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let mean = x.clone().mean_dim(0);
+    let deviation = x - mean.clone();
+    (mean, (deviation.clone() * deviation).sum_dim(0))
+}
+
 /// See [`conv_forward`](crate::conv_forward).
 pub fn conv_forward(
     spec: &ConvSpec,

@@ -153,6 +153,14 @@ pub fn matmul(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// Mean and sum of squared deviations from it of every column of `x`, both `[1, columns]`.
+pub fn column_moments(x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    match cpu::operands([x]) {
+        Some([x]) => cpu::column_moments(&x),
+        None => composed::column_moments(x.clone()),
+    }
+}
+
 fn check_forward(spec: &ConvSpec, x: &Tensor<2>, weight: &Tensor<2>, bias: &Tensor<2>) {
     check_columns("input", x, spec.input_units());
     check_weight(spec, weight);

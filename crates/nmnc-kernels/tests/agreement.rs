@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, shapes};
+use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, numbers, shapes};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, activate, composed, conv_activity, conv_forward, conv_gated_error,
-    conv_input_gradient, conv_parameter_gradient, matmul, slope,
+    Activation, ConvSpec, Pool, activate, column_moments, composed, conv_activity, conv_forward,
+    conv_gated_error, conv_input_gradient, conv_parameter_gradient, matmul, slope,
 };
 use proptest::prelude::*;
 
@@ -147,6 +147,29 @@ fn activations_agree() {
         for z in [z.clone(), z.clone().transpose()] {
             assert_close("value", activate(activation, z.clone()), composed::activate(activation, z.clone()));
             assert_close("slope", slope(activation, z.clone()), composed::slope(activation, z));
+        }
+    }
+}
+
+#[test]
+fn moments_of_columns_agree_also_far_from_zero() {
+    let x = Values(23).uniform([130, 600]).add_scalar(50.0);
+    for x in [x.clone(), x.transpose()] {
+        let [rows, columns] = x.dims();
+        let (means, squares) = column_moments(&x);
+        let double: Vec<f64> = numbers(x);
+        let column = |j: usize| (0..rows).map(|i| double[i * columns + j]).collect::<Vec<_>>();
+        let expected: Vec<(f64, f64)> = (0..columns)
+            .map(|j| {
+                let mean = column(j).iter().sum::<f64>() / rows as f64;
+                (mean, column(j).iter().map(|v| (v - mean) * (v - mean)).sum())
+            })
+            .collect();
+        for ((mean, square), (m, s)) in numbers(means).into_iter().zip(numbers(squares)).zip(expected) {
+            assert!(
+                (mean / m - 1.0).abs() < 1e-6 && (square / s - 1.0).abs() < 1e-6,
+                "{mean} {m} {square} {s}"
+            );
         }
     }
 }

@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::Tensor;
 use common::{ACTIVATIONS, POOLS, Values, bits, shapes};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, activate, composed, conv_activity, conv_forward, conv_gated_error,
-    conv_input_gradient, conv_parameter_gradient, matmul, slope,
+    Activation, ConvSpec, Pool, activate, column_moments, composed, conv_activity, conv_forward,
+    conv_gated_error, conv_input_gradient, conv_parameter_gradient, matmul, slope,
 };
 
 /// What `run` returns inside pools of one, two and three threads, three times each.
@@ -92,6 +92,16 @@ fn products(product: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<2>) -> Vec<Vec<u32>
 #[test]
 fn this_crates_products() {
     assert_same_bits("matmul", || products(matmul));
+}
+
+#[test]
+fn moments_of_columns() {
+    let mut values = Values(3);
+    let x = values.uniform([300, 700]);
+    assert_same_bits("column_moments", || {
+        let (means, squares) = column_moments(&x);
+        vec![bits(means), bits(squares)]
+    });
 }
 
 /// Dense stages and the readout also use the tensor library directly; these are the operations they may use.

@@ -23,6 +23,8 @@ fn components_and_variances_are_those_of_scikit_learn() {
             // The range finder is approximate for directions whose variance is near that of the first one left out.
             (PcaMethod::Randomized, DType::F64, 1e-4),
             (PcaMethod::Randomized, DType::F32, 1e-3),
+            (PcaMethod::Incremental, DType::F64, 1e-9),
+            (PcaMethod::Incremental, DType::F32, 1e-4),
         ] {
             let what = format!("{case} {method:?} {dtype:?}");
             let x = golden.matrix(&format!("{case}.x"), dtype);
@@ -73,7 +75,7 @@ fn the_dimension_is_clipped_to_the_rank_and_said_so() {
     Seed(1).stream(Role::Analysis, 0, 0).fill_normal(&mut numbers);
     let left = nmnc::device::matrix(numbers[..60].to_vec(), [20, 3], &device);
     let right = nmnc::device::matrix(numbers[60..].to_vec(), [3, 40], &device);
-    for method in [PcaMethod::Exact, PcaMethod::Randomized] {
+    for method in [PcaMethod::Exact, PcaMethod::Randomized, PcaMethod::Incremental] {
         // Rank three.
         let (subspace, degeneracy) = fitted(left.clone().matmul(right.clone()), Dimension::Count(8), method);
         assert_eq!(subspace.unwrap().dimension(), 3, "{method:?}");
@@ -87,7 +89,7 @@ fn the_dimension_is_clipped_to_the_rank_and_said_so() {
 #[test]
 fn dead_constant_and_single_sample_activity_has_no_manifold() {
     let device = Device::flex();
-    for method in [PcaMethod::Exact, PcaMethod::Randomized] {
+    for method in [PcaMethod::Exact, PcaMethod::Randomized, PcaMethod::Incremental] {
         for x in [
             Tensor::zeros([10, 5], &device),
             Tensor::full([10, 5], 0.3, &device),

@@ -173,7 +173,11 @@ fn feedback_updates_and_refreshes_keep_their_intervals() {
 #[test]
 fn a_restored_rule_goes_on_as_the_first_would_have() {
     let world = World::new();
-    for text in ["rule = 'vnc'\ninterval = 2", "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 4 }"] {
+    for text in [
+        "rule = 'vnc'\ninterval = 2",
+        "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 4 }",
+        "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 2, method = 'incremental' }",
+    ] {
         let mut first = rule(text, &world);
         (0..3).for_each(|step| drop(first.signals(&world.context(0, step)).unwrap()));
         let mut second = rule(text, &world);

@@ -38,7 +38,12 @@ interval = 4
 "#;
 
 fn config(rule: &str) -> Config {
-    Config::parse(&CONFIG.replace("RULE", rule), "test", &[]).unwrap()
+    with(rule, &[])
+}
+
+fn with(rule: &str, settings: &[&str]) -> Config {
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    Config::parse(&CONFIG.replace("RULE", rule), "test", &settings).unwrap()
 }
 
 /// Records without what a clock decides, and the weights of the last checkpoint, byte by byte.
@@ -78,8 +83,13 @@ impl Observer for StopAt {
 #[test]
 fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
     std::panic::set_hook(Box::new(|_| {}));
-    for rule in rule_names() {
-        let config = config(rule);
+    let mut cases: Vec<_> = rule_names().map(|rule| (rule, config(rule))).collect();
+    cases.push((
+        "nmnc, incremental",
+        with("nmnc", &["credit.manifold={ method = 'incremental', refresh = 3 }"]),
+    ));
+    cases.push(("nmnc, cold starts", with("nmnc", &["credit.manifold={ warm_start = false, refresh = 5 }"])));
+    for (rule, config) in cases {
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
         let path = |i: usize| folders[i].path();
         in_pool(1, || finish(&config, path(0), false, &mut Silent).unwrap());
@@ -98,6 +108,29 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         assert!(first.1 == resumed.1, "{rule}: weights differ after resuming");
     }
     let _ = std::panic::take_hook();
+}
+
+/// With measured steps, which are not streamed, in between.
+#[test]
+fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads() {
+    let local: Vec<_> = rule_names().filter(|rule| config(rule).credit.is_local().unwrap()).collect();
+    assert_eq!(local, ["dfa", "vnc", "nmnc", "node-perturbation", "manifold-node-perturbation"]);
+    let mut cases: Vec<_> = local.into_iter().map(|rule| (rule, vec![])).collect();
+    cases.push((
+        "nmnc",
+        vec!["credit.manifold={ method = 'incremental', refresh = 3 }", "credit.normalize=signal"],
+    ));
+    for (rule, settings) in cases {
+        let done = |threads: usize, streamed: bool| {
+            let folder = tempfile::tempdir().unwrap();
+            let streamed = format!("train.streamed={streamed}");
+            let config = with(rule, &[&settings[..], &["train.epochs=1", &streamed]].concat());
+            in_pool(threads, || finish(&config, folder.path(), false, &mut Silent).unwrap());
+            outcome(folder.path())
+        };
+        let plain = done(2, false);
+        assert!(plain == done(1, true) && plain == done(2, true), "{rule} {settings:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod columns;
 mod direct;
 mod forward;
 mod maps;
+mod moments;
 mod pointwise;
 mod product;
 mod scratch;
@@ -22,6 +23,7 @@ use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
 pub(crate) use forward::{CpuGate, activity, forward};
+pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::matmul;
 

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::local::{LocalContext, LocalRule, local_signals};
 use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext, positive};
 use crate::device::matrix;
 use crate::error::Result;
@@ -25,6 +26,8 @@ pub struct DirectFeedbackConfig {
 }
 
 impl RuleConfig for DirectFeedbackConfig {
+    const LOCAL: bool = true;
+
     fn resolve(self) -> Result<Self> {
         positive("scale", self.scale)?;
         Ok(self)
@@ -55,8 +58,22 @@ impl DirectFeedback {
     }
 }
 
+impl LocalRule for DirectFeedback {
+    fn begin(&mut self, _context: &LocalContext) -> Result<()> {
+        Ok(())
+    }
+
+    fn signal(&mut self, stage: usize, _activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
+        Ok(context.error.clone().matmul(self.feedback[stage].clone()))
+    }
+}
+
 impl CreditRule for DirectFeedback {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
-        Ok(self.feedback.iter().map(|feedback| context.error.clone().matmul(feedback.clone())).collect())
+        local_signals(self, context)
+    }
+
+    fn local(&mut self) -> Option<&mut dyn LocalRule> {
+        Some(self)
     }
 }

@@ -4,6 +4,7 @@ mod backprop;
 mod direct_feedback;
 pub mod estimator;
 mod feedback_alignment;
+mod local;
 mod noise_correlation;
 mod registry;
 mod rule;
@@ -11,6 +12,7 @@ mod rule;
 pub use backprop::{Backprop, backpropagate};
 pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
 pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
+pub use local::{LocalContext, LocalRule, local_signals};
 pub use noise_correlation::{
     ManifoldConfig, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
 };

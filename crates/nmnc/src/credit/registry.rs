@@ -66,6 +66,14 @@ impl CreditConfig {
         })
     }
 
+    /// Whether the rule needs a single stage's activity at a time.
+    ///
+    /// # Errors
+    /// Unknown rule.
+    pub fn is_local(&self) -> Result<bool> {
+        Ok(self.entry()?.is_local())
+    }
+
     /// The chosen rule's settings: its own table, overridden by what stands directly in `[credit]`.
     fn overrides(&self) -> Result<toml::Table> {
         let mut chosen = toml::Table::new();
@@ -155,6 +163,20 @@ mod tests {
         for name in names {
             let once = CreditConfig::preset(name).resolve().unwrap();
             assert_eq!(once, once.resolve().unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_rules_said_to_be_local_are() {
+        let device = burn::tensor::Device::flex();
+        let seed = crate::Seed(0);
+        let config = crate::net::NetworkConfig { preset: Some("mlp".into()), ..Default::default() };
+        let network = config.build([1, 2, 2], 2, seed, &device).unwrap();
+        let setup = RuleSetup { network: &network, seed, device: &device };
+        for name in rule_names() {
+            let config = CreditConfig::preset(name);
+            let mut rule = config.build(&setup).unwrap();
+            assert_eq!(rule.local().is_some(), config.is_local().unwrap(), "{name}");
         }
     }
 

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::local::LocalRule;
 use crate::config_text::deserialize;
 use crate::error::{Error, Result};
 use crate::manifold::Subspace;
@@ -48,6 +49,12 @@ pub trait CreditRule: Send {
     /// If data cannot be read or activity is no longer finite.
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>>;
 
+    /// The rule as one that needs a single stage's activity at a time, if it is: then a step need not keep the whole forward
+    /// pass. Its settings must say so too ([`RuleConfig::LOCAL`]).
+    fn local(&mut self) -> Option<&mut dyn LocalRule> {
+        None
+    }
+
     /// Perturbed examples so far, summed over stages: every perturbed forward pass of one example counts one.
     fn probes(&self) -> u64 {
         0
@@ -89,6 +96,9 @@ pub struct RuleSetup<'a> {
 
 /// Settings of a family of rules, as they stand in `[credit]` beside `rule`.
 pub trait RuleConfig: Serialize + DeserializeOwned + JsonSchema {
+    /// Whether the rule is local: whether [`CreditRule::local`] gives something.
+    const LOCAL: bool = false;
+
     /// Checks values and their combinations, and spells out what was left out.
     ///
     /// # Errors
@@ -106,6 +116,9 @@ pub trait RuleEntry: Sync {
 
     /// One line for people.
     fn summary(&self) -> &'static str;
+
+    /// Whether the rule is local ([`RuleConfig::LOCAL`]).
+    fn is_local(&self) -> bool;
 
     /// Resolved settings: the preset's, overridden by `overrides`.
     ///
@@ -148,6 +161,10 @@ impl<C: RuleConfig> RuleEntry for Preset<C> {
 
     fn summary(&self) -> &'static str {
         self.summary
+    }
+
+    fn is_local(&self) -> bool {
+        C::LOCAL
     }
 
     fn resolve(&self, overrides: &toml::Table) -> Result<toml::Table> {

@@ -1,15 +1,21 @@
 //! The neural manifold: the subspace that holds the top principal components of a stage's activity.
 
+mod activity;
+mod columns;
+mod incremental;
 mod pca;
+mod subspace;
+mod tracker;
 
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::device::energy;
 use crate::error::{Error, Result};
 use crate::seed::Stream;
-use crate::state::State;
+
+pub use subspace::Subspace;
+pub use tracker::{Tracker, Tracking};
 
 /// How many principal components to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,16 +36,23 @@ pub enum Dimension {
 pub enum PcaMethod {
     /// Eigen-decomposition of the covariance or Gram matrix, whichever is smaller.
     Exact,
-    /// Randomized range finder with two power iterations (Halko, Martinsson and Tropp 2011, algorithm 4.4).
+    /// Randomized range finder with two power iterations (Halko, Martinsson and Tropp 2011, algorithm 4.4), or one from the
+    /// previous basis.
     Randomized,
+    /// Incremental: the training batches' own activity is merged into what is known, which fades (after Ross, Lim, Lin and Yang
+    /// 2008). No extra passes and no extra data.
+    Incremental,
 }
 
-/// An orthonormal basis U of the top principal components of some activity.
-#[derive(Clone, Debug)]
-pub struct Subspace {
-    basis: Tensor<2>,
-    variances: Vec<f64>,
-    total_variance: f64,
+impl PcaMethod {
+    /// Name, as in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Randomized => "randomized",
+            Self::Incremental => "incremental",
+        }
+    }
 }
 
 /// Why a manifold is not what was asked for.
@@ -84,54 +97,18 @@ pub struct Fit {
     pub degeneracy: Option<Degeneracy>,
 }
 
-/// Fits the manifold of `activity` `[samples, units]` by principal component analysis of the centered activity.
+/// Fits the manifold of `activity` `[samples, units]` by principal component analysis of the centered activity, with nothing known
+/// before: what a [`Tracker`] does at its first refresh.
 ///
 /// The basis has no more columns than the numerical rank (variances above 1e-6 of the largest); [`Fit::degeneracy`] says so
-/// when that is fewer than asked. `stream` feeds the randomized method and is not used by the exact one.
+/// when that is fewer than asked. `stream` feeds the randomized method and is not used by the others.
 ///
 /// # Errors
-/// A dimension that is zero or a fraction outside (0, 1), or a variance fraction with the randomized method, which does not see
-/// the whole spectrum; activity that is not finite.
+/// A dimension that is zero or a fraction outside (0, 1), or a variance fraction with a method that does not see the whole
+/// spectrum; activity that is not finite.
 pub fn fit(activity: Tensor<2>, dimension: Dimension, method: PcaMethod, stream: &mut Stream) -> Result<Fit> {
-    check(dimension, method)?;
-    let [samples, units] = activity.dims();
-    let centered = activity.clone() - activity.clone().mean_dim(0);
-    let freedom = samples.saturating_sub(1).max(1) as f64;
-    let total_variance = energy(&centered) / freedom;
-    if !total_variance.is_finite() {
-        return Err(Error::new(crate::ErrorKind::Diverged, "manifold", "the activity is not finite"));
-    }
-    // Below this the spread is rounding error of a constant.
-    let scale = energy(&activity) / samples as f64;
-    if samples < 2 || total_variance <= scale * 1e-12 {
-        return Ok(Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) });
-    }
-    // Products of activity with itself overflow long before the activity does. A power of two changes no other bit.
-    let unit = (0.5 * total_variance.log2()).round().exp2();
-    let centered = centered / unit;
-    let available = units.min(samples - 1);
-    let spectrum = match (method, dimension) {
-        (PcaMethod::Randomized, Dimension::Count(asked)) => {
-            pca::randomized(&centered, asked.min(available), stream)
-        }
-        _ => pca::exact(&centered),
-    };
-    let rank =
-        spectrum.variances.iter().take(available).take_while(|&&v| v > spectrum.variances[0] * 1e-6).count();
-    let asked = match dimension {
-        Dimension::Count(count) => count,
-        Dimension::Variance(fraction) => {
-            components_for(&spectrum.variances, total_variance / (unit * unit), fraction)
-        }
-    };
-    let given = asked.min(rank);
-    let degeneracy = (given < asked).then_some(Degeneracy::Clipped { asked, given, samples, units });
-    let subspace = Subspace {
-        basis: spectrum.basis(&centered, given),
-        variances: spectrum.variances[..given].iter().map(|v| v * unit * unit).collect(),
-        total_variance,
-    };
-    Ok(Fit { subspace: Some(subspace), degeneracy })
+    let tracking = Tracking { dimension, method, warm_start: false, forgetting: 1.0 };
+    Tracker::new(tracking)?.refresh(None, activity, stream)
 }
 
 /// Checks a dimension against a method without fitting anything.
@@ -148,88 +125,11 @@ pub fn check(dimension: Dimension, method: PcaMethod) -> Result<()> {
             format!("{fraction} is neither a count nor a fraction of variance"),
         )
         .mend("use a whole number, or a fraction between 0 and 1")),
-        (Dimension::Variance(_), PcaMethod::Randomized) => {
+        (Dimension::Variance(_), PcaMethod::Randomized | PcaMethod::Incremental) => {
             Err(Error::config("dimension", "a fraction of variance needs the whole spectrum")
                 .mend("use method = \"exact\" or a whole number"))
         }
         _ => Ok(()),
-    }
-}
-
-/// Number of leading components that explain `fraction` of `total` variance.
-fn components_for(variances: &[f64], total: f64, fraction: f64) -> usize {
-    let mut sum = 0.0;
-    let enough = variances.iter().position(|v| {
-        sum += v;
-        sum >= fraction * total
-    });
-    enough.map_or(variances.len(), |index| index + 1)
-}
-
-impl Subspace {
-    /// A subspace with the given orthonormal basis `[units, dimension]` and the variance along each column.
-    pub fn new(basis: Tensor<2>, variances: Vec<f64>, total_variance: f64) -> Self {
-        assert_eq!(basis.dims()[1], variances.len(), "one variance a column");
-        Self { basis, variances, total_variance }
-    }
-
-    /// Orthonormal basis U, `[units, dimension]`, largest variance first.
-    pub fn basis(&self) -> &Tensor<2> {
-        &self.basis
-    }
-
-    /// Number n of units.
-    pub fn units(&self) -> usize {
-        self.basis.dims()[0]
-    }
-
-    /// Dimension d.
-    pub fn dimension(&self) -> usize {
-        self.basis.dims()[1]
-    }
-
-    /// Variance along each basis vector.
-    pub fn variances(&self) -> &[f64] {
-        &self.variances
-    }
-
-    /// Variance of the activity in all directions.
-    pub fn total_variance(&self) -> f64 {
-        self.total_variance
-    }
-
-    /// Coordinates x U `[batch, dimension]` of `vectors` `[batch, units]`.
-    pub fn coordinates(&self, vectors: Tensor<2>) -> Tensor<2> {
-        vectors.matmul(self.basis.clone())
-    }
-
-    /// What a checkpoint keeps.
-    pub fn state(&self) -> State {
-        State {
-            tensors: [("basis".to_owned(), self.basis.clone())].into(),
-            numbers: [
-                ("variances".to_owned(), self.variances.clone()),
-                ("total_variance".to_owned(), vec![self.total_variance]),
-            ]
-            .into(),
-            ..State::default()
-        }
-    }
-
-    /// The subspace that [`Subspace::state`] came from.
-    ///
-    /// # Errors
-    /// If something is missing or shapes disagree.
-    pub fn restore(state: &State) -> Result<Self> {
-        let basis = state.tensor("basis")?;
-        let variances = state.numbers("variances", basis.dims()[1])?.to_vec();
-        let total_variance = state.numbers("total_variance", 1)?[0];
-        Ok(Self { basis, variances, total_variance })
-    }
-
-    /// The vectors z U^T `[batch, units]` with the given `coordinates` `[batch, dimension]`.
-    pub fn embed(&self, coordinates: Tensor<2>) -> Tensor<2> {
-        coordinates.matmul(self.basis.clone().transpose())
     }
 }
 
@@ -244,7 +144,7 @@ mod tests {
         let mut numbers = vec![0.0; 40 * 12];
         Seed(5).stream(Role::Analysis, 0, 0).fill_normal(&mut numbers);
         let activity = crate::device::matrix(numbers, [40, 12], &Device::flex());
-        for method in [PcaMethod::Exact, PcaMethod::Randomized] {
+        for method in [PcaMethod::Exact, PcaMethod::Randomized, PcaMethod::Incremental] {
             let basis = |factor: f32| {
                 let mut stream = Seed(0).stream(Role::RangeFinder, 0, 0);
                 let fit = fit(activity.clone() * factor, Dimension::Count(3), method, &mut stream).unwrap();

@@ -1,16 +1,19 @@
-//! Principal components, exact and randomized.
+//! Principal components of one sample of activity, exact and randomized.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::Tensor;
+use nmnc_kernels::matmul;
 
+use super::activity::Activity;
+use super::columns::{Singular, mirror_product, orthonormalize, to_matrix};
 use crate::device::{matrix, values};
 use crate::linalg::symmetric_eigen;
 use crate::seed::Stream;
 
 /// Columns beyond those asked for, and power iterations: the values Halko et al. recommend for slowly decaying spectra.
-const OVERSAMPLING: usize = 10;
+pub(super) const OVERSAMPLING: usize = 10;
 const POWER_ITERATIONS: usize = 2;
 
-/// Variances in descending order and the means to build the matching basis vectors.
+/// Variances in descending order, in units of the activity, and the means to build the matching basis vectors.
 pub(super) struct Spectrum {
     pub variances: Vec<f64>,
     vectors: Vectors,
@@ -21,19 +24,16 @@ enum Vectors {
     Units(Vec<Vec<f64>>),
     /// Eigenvectors of the Gram matrix of the samples.
     Samples(Vec<Vec<f64>>),
-    /// Coordinates in an orthonormal basis `[units, k]`.
-    Within(Box<Tensor<2>>, Vec<Vec<f64>>),
+    /// Left singular vectors of the covariance times some axes.
+    Singular(Box<Singular>),
 }
 
 impl Spectrum {
     /// The first `count` principal axes, `[units, count]`.
-    pub fn basis(&self, centered: &Tensor<2>, count: usize) -> Tensor<2> {
-        let device = &centered.device();
-        let dtype = centered.dtype();
-        let columns = |vectors: &[Vec<f64>]| columns_to_matrix(&vectors[..count], device, dtype);
+    pub fn basis(&self, activity: &Activity, count: usize) -> Tensor<2> {
         match &self.vectors {
-            Vectors::Units(vectors) => columns(vectors),
-            Vectors::Within(range, vectors) => (**range).clone().matmul(columns(vectors)),
+            Vectors::Units(vectors) => to_matrix(&vectors[..count], activity.like()),
+            Vectors::Singular(singular) => singular.vectors(count),
             Vectors::Samples(vectors) => {
                 let scaled: Vec<Vec<f64>> = vectors[..count]
                     .iter()
@@ -41,75 +41,67 @@ impl Spectrum {
                     .map(|(v, variance)| v.iter().map(|x| x / variance.sqrt()).collect())
                     .collect();
                 // Small variances amplify rounding of the Gram matrix, so the columns are orthonormalized once more.
-                orthonormalize(centered.clone().transpose().matmul(columns(&scaled)))
+                orthonormalize(activity.combine(to_matrix(&scaled, activity.like())))
             }
+        }
+    }
+
+    fn of_singular(singular: Singular, activity: &Activity) -> Self {
+        let freedom = (activity.samples() - 1) as f64;
+        Self {
+            variances: singular.values.iter().map(|value| value / freedom).collect(),
+            vectors: Vectors::Singular(Box::new(singular)),
         }
     }
 }
 
-/// All principal components of centered activity `[samples, units]`, through the smaller of covariance and Gram matrix.
-pub(super) fn exact(centered: &Tensor<2>) -> Spectrum {
-    let [samples, units] = centered.dims();
-    let freedom = (samples - 1) as f64;
-    let transposed = centered.clone().transpose();
+/// All principal components, through the smaller of covariance and Gram matrix.
+pub(super) fn exact(activity: &Activity) -> Spectrum {
+    let (samples, units) = (activity.samples(), activity.units());
     let by_units = units <= samples;
-    let product =
-        if by_units { transposed.matmul(centered.clone()) } else { centered.clone().matmul(transposed) };
-    let (eigenvalues, vectors) = symmetric_eigen(&values(&product), units.min(samples));
+    let centered = activity.centered();
+    let product = if by_units {
+        values(&matmul(centered.clone().transpose(), centered))
+    } else {
+        mirror_product(&centered)
+    };
+    let (eigenvalues, vectors) = symmetric_eigen(&product, units.min(samples));
     Spectrum {
-        variances: eigenvalues.iter().map(|v| v.max(0.0) / freedom).collect(),
+        variances: eigenvalues.iter().map(|v| v.max(0.0) / (samples - 1) as f64).collect(),
         vectors: if by_units { Vectors::Units(vectors) } else { Vectors::Samples(vectors) },
     }
 }
 
-/// The leading `count` principal components of centered activity `[samples, units]`, and a few more.
-pub(super) fn randomized(centered: &Tensor<2>, count: usize, stream: &mut Stream) -> Spectrum {
-    let [samples, units] = centered.dims();
-    let columns = (count + OVERSAMPLING).min(units).min(samples);
-    let mut test = vec![0.0; samples * columns];
-    stream.fill_normal(&mut test);
-    let test = matrix(test, [samples, columns], &centered.device()).cast(centered.dtype());
-    let transposed = centered.clone().transpose();
-    let mut range = orthonormalize(transposed.clone().matmul(test));
+/// The leading `count` principal components, and a few more, from a random start.
+///
+/// Axes Q go through C = X^T X, and the left singular vectors and values of C Q are taken for the principal axes and their
+/// variances: the last pass improves both, and the variances are never larger than the exact ones.
+pub(super) fn randomized(activity: &Activity, count: usize, stream: &mut Stream) -> Spectrum {
+    let (samples, units) = (activity.samples(), activity.units());
+    let test = random([samples, (count + OVERSAMPLING).min(units).min(samples)], activity, stream);
+    let mut range = activity.combine(test);
     for _ in 0..POWER_ITERATIONS {
-        range = orthonormalize(transposed.clone().matmul(centered.clone().matmul(range)));
+        range = activity.power(orthonormalize(range));
     }
-    let projected = centered.clone().matmul(range.clone());
-    let size = range.dims()[1];
-    let (eigenvalues, vectors) =
-        symmetric_eigen(&values(&projected.clone().transpose().matmul(projected)), size);
-    Spectrum {
-        variances: eigenvalues.iter().map(|v| v.max(0.0) / (samples - 1) as f64).collect(),
-        vectors: Vectors::Within(Box::new(range), vectors),
-    }
+    Spectrum::of_singular(Singular::of(range), activity)
 }
 
-/// The orthonormal columns nearest to the given ones (symmetric orthonormalization, by the eigen-decomposition of a^T a, twice), so
-/// that axes which are nearly orthonormal stay where they are. Of rank-deficient columns only a basis of their span is kept.
-fn orthonormalize(a: Tensor<2>) -> Tensor<2> {
-    let mut basis = a;
-    for _ in 0..2 {
-        let size = basis.dims()[1];
-        let gram: Vec<f64> = values(&basis.clone().transpose().matmul(basis.clone()));
-        let (eigenvalues, vectors) = symmetric_eigen(&gram, size);
-        let kept = eigenvalues.iter().take_while(|value| **value > eigenvalues[0] * 1e-12).count();
-        let scaled: Vec<Vec<f64>> = eigenvalues[..kept]
-            .iter()
-            .zip(&vectors)
-            .map(|(value, vector)| vector.iter().map(|x| x / value.sqrt()).collect())
-            .collect();
-        let (device, dtype) = (&basis.device(), basis.dtype());
-        let mut whitening = columns_to_matrix(&scaled, device, dtype);
-        if kept == size {
-            whitening = whitening.matmul(columns_to_matrix(&vectors, device, dtype).transpose());
-        }
-        basis = basis.matmul(whitening);
+/// The leading `count` principal components, and a few more, by one pass of [`randomized`] from the `previous` basis, which must
+/// have at least `count` columns, and random axes orthogonal to it, through which new directions enter.
+pub(super) fn warm(activity: &Activity, count: usize, previous: &Tensor<2>, stream: &mut Stream) -> Spectrum {
+    let [units, known] = previous.dims();
+    let fresh = (count + OVERSAMPLING).min(units).min(activity.samples()).saturating_sub(known);
+    let mut axes = previous.clone();
+    if fresh > 0 {
+        let random = random([units, fresh], activity, stream);
+        let inside = matmul(previous.clone(), matmul(previous.clone().transpose(), random.clone()));
+        axes = Tensor::cat(vec![axes, orthonormalize(random - inside)], 1);
     }
-    basis
+    Spectrum::of_singular(Singular::of(activity.power(axes)), activity)
 }
 
-fn columns_to_matrix(columns: &[Vec<f64>], device: &Device, dtype: DType) -> Tensor<2> {
-    let rows = columns.first().map_or(0, Vec::len);
-    let data: Vec<f64> = (0..rows).flat_map(|i| columns.iter().map(move |c| c[i])).collect();
-    Tensor::from_data(TensorData::new(data, [rows, columns.len()]), (device, dtype))
+fn random(shape: [usize; 2], activity: &Activity, stream: &mut Stream) -> Tensor<2> {
+    let mut numbers = vec![0.0; shape[0] * shape[1]];
+    stream.fill_normal(&mut numbers);
+    matrix(numbers, shape, &activity.like().device()).cast(activity.like().dtype())
 }

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
 use super::stage::{Parameter, Stage, Trace};
+use crate::error::Result;
 
 /// A chain x_l = f_l(x_{l-1}), l = 1..L, and a linear readout y = x_L W_o^T + b_o.
 #[derive(Debug)]
@@ -131,12 +132,15 @@ impl Network {
 
     /// Activity of every stage, without traces.
     pub fn activities(&self, input: Tensor<2>) -> Vec<Tensor<2>> {
-        self.stages()
-            .scan(input, |activity, stage| {
-                *activity = stage.activity(activity.clone());
-                Some(activity.clone())
-            })
-            .collect()
+        self.each_activity(input).collect()
+    }
+
+    /// Activity of one stage after the other: the iterator itself keeps only the latest.
+    pub fn each_activity(&self, input: Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
+        self.stages().scan(input, |activity, stage| {
+            *activity = stage.activity(activity.clone());
+            Some(activity.clone())
+        })
     }
 
     /// Output `[batch, n_o]` for `input` `[batch, inputs]`.
@@ -170,6 +174,48 @@ impl Network {
             .flat_map(|((stage, trace), signal)| stage.parameter_gradient(trace, signal.clone()));
         let readout = self.readout.parameter_gradient(&pass.readout_trace, output_error.clone());
         local.chain(readout).collect()
+    }
+
+    /// As [`Network::gradients`], but asks for a stage's signal, showing its activity, only when it is the stage's turn, and
+    /// keeps neither that nor the stage's part of the forward pass any longer than the stage's gradients take.
+    ///
+    /// # Errors
+    /// Those of `signal`.
+    pub fn gradients_in_turn(
+        &self,
+        pass: ForwardPass,
+        output_error: &Tensor<2>,
+        mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
+    ) -> Result<Vec<Tensor<2>>> {
+        let mut gradients = Vec::new();
+        let ForwardPass { activities, traces, readout_trace, .. } = pass;
+        for (index, (activity, trace)) in activities.into_iter().zip(traces).enumerate() {
+            gradients.extend(self.stage(index).parameter_gradient(&trace, signal(index, &activity)?));
+        }
+        gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
+        Ok(gradients)
+    }
+
+    /// As [`Network::gradients_in_turn`], of the forward pass of `input` `[batch, inputs]`, of which one stage exists at a time.
+    ///
+    /// # Errors
+    /// Those of `signal`.
+    pub fn gradients_streamed(
+        &self,
+        input: Tensor<2>,
+        output_error: &Tensor<2>,
+        mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
+    ) -> Result<Vec<Tensor<2>>> {
+        let mut gradients = Vec::new();
+        let mut activity = input;
+        for (index, stage) in self.stages().enumerate() {
+            let (next, trace) = stage.forward(activity);
+            gradients.extend(stage.parameter_gradient(&trace, signal(index, &next)?));
+            activity = next;
+        }
+        let (_, readout_trace) = self.readout.forward(activity);
+        gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
+        Ok(gradients)
     }
 
     /// Moves all parameters to `device`.

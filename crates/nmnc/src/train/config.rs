@@ -61,6 +61,10 @@ pub struct TrainConfig {
     pub batch: usize,
     /// The loss.
     pub loss: Loss,
+    /// Work through the forward pass a second time, one stage after the other, instead of keeping it: the memory for activity
+    /// does not grow with depth, and a step costs one more forward pass. For local rules (dfa, vnc, nmnc and node perturbation).
+    /// Steps measured against backprop (metrics.alignment_interval) keep all of it.
+    pub streamed: bool,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -76,6 +80,7 @@ impl Default for TrainConfig {
             epochs: 10,
             batch: 128,
             loss: Loss::CrossEntropy,
+            streamed: false,
             clip_norm: None,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
@@ -169,6 +174,12 @@ impl Config {
         let resolved =
             Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
         self.data.check()?;
+        if self.train.streamed && !self.credit.is_local()? {
+            let problem = format!("`{}` needs the whole forward pass at once", self.credit.rule);
+            return Err(
+                Error::config("train.streamed", problem).mend("set it to false, or choose a local rule")
+            );
+        }
         let positive = [
             ("train.epochs", self.train.epochs),
             ("train.batch", self.train.batch as u64),

@@ -22,4 +22,4 @@ pub use optimizer::{Optimizer, OptimizerConfig};
 pub use run::{RunOptions, run};
 pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
-pub use trainer::{StepOutcome, Trainer};
+pub use trainer::{Kept, StepOutcome, Trainer};

@@ -198,14 +198,21 @@ impl<'a> RunInProgress<'a> {
         let learning_rate = self.trainer.learning_rate();
         let count = batch.labels.len();
         let images = matrix(batch.images, [count, splits.train.shape().len()], self.device);
-        let outcome = self.trainer.assess(images, &batch.labels, &inputs)?;
-        let mut seconds = started.elapsed().as_secs_f64();
         let step = self.trainer.step() + 1;
         let last = step == self.total_steps();
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || step == 1 || last);
         let aligned = due(self.config.metrics.alignment_interval);
-        let stages =
-            if aligned { align(&self.trainer.moment(&outcome), self.config, &inputs)? } else { Vec::new() };
+        let (outcome, kept) = if aligned {
+            let (outcome, kept) = self.trainer.assess_keeping(images, &batch.labels, &inputs)?;
+            (outcome, Some(kept))
+        } else {
+            (self.trainer.assess(images, &batch.labels, &inputs)?, None)
+        };
+        let mut seconds = started.elapsed().as_secs_f64();
+        let stages = match kept {
+            Some(kept) => align(&self.trainer.moment(&outcome, &kept), self.config, &inputs)?,
+            None => Vec::new(),
+        };
         let (loss, correct) = (outcome.loss, outcome.correct);
         let update = Instant::now();
         self.trainer.update(outcome);

@@ -7,7 +7,7 @@ use super::loss::Judgement;
 use super::measure::Moment;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
-use crate::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
+use crate::credit::{CreditRule, InputSampler, LocalContext, LocalRule, RuleSetup, StepContext};
 use crate::device::energy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{ForwardPass, Network};
@@ -29,11 +29,23 @@ pub struct StepOutcome {
     pub loss: f64,
     /// Examples of the batch decided right.
     pub correct: usize,
+    gradients: Vec<Tensor<2>>,
+    norm: f64,
+}
+
+/// What a step that is to be measured keeps beside its outcome.
+pub struct Kept {
     pass: ForwardPass,
     error: Tensor<2>,
     signals: Vec<Tensor<2>>,
-    gradients: Vec<Tensor<2>>,
-    norm: f64,
+}
+
+/// A judged output.
+struct Judged {
+    loss: f64,
+    correct: usize,
+    error: Tensor<2>,
+    output: Tensor<2>,
 }
 
 impl Trainer {
@@ -80,7 +92,8 @@ impl Trainer {
         self.config.train.optimizer.learning_rate() * self.schedule.factor(self.step)
     }
 
-    /// Works out the next step for a batch of `images` `[batch, inputs]` with `labels`.
+    /// Works out the next step for a batch of `images` `[batch, inputs]` with `labels`, keeping of the forward pass and the signals
+    /// no more than the work needs (`train.streamed` decides what that is).
     ///
     /// # Errors
     /// [`ErrorKind::Diverged`] naming step and stage when a number is not finite.
@@ -90,24 +103,83 @@ impl Trainer {
         labels: &[u32],
         inputs: &dyn InputSampler,
     ) -> Result<StepOutcome> {
+        let (judged, pass) = if self.config.train.streamed {
+            let output = self.network.output(images.clone());
+            (self.judge(&output, labels, self.network.each_activity(images.clone()))?, None)
+        } else {
+            let pass = self.network.forward(images.clone());
+            (self.judge(&pass.output, labels, pass.activities.iter().cloned())?, Some(pass))
+        };
+        let (network, step, seed, error) = (&self.network, self.step, self.config.seed, &judged.error);
+        let gradients = match (self.rule.local(), pass) {
+            (Some(rule), pass) => {
+                let output = &judged.output;
+                let context = LocalContext { network, output, error, step, seed, inputs };
+                let signal = |rule: &mut dyn LocalRule, stage: usize, activity: &Tensor<2>| {
+                    if stage == 0 {
+                        rule.begin(&context)?;
+                    }
+                    rule.signal(stage, activity, &context)
+                };
+                match pass {
+                    Some(pass) => network.gradients_in_turn(pass, error, |l, x| signal(rule, l, x)),
+                    None => network.gradients_streamed(images, error, |l, x| signal(rule, l, x)),
+                }
+            }
+            (None, Some(pass)) => {
+                let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+                let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
+                network.gradients_in_turn(pass, error, |_, _| Ok(signals.next().expect("one signal a stage")))
+            }
+            (None, None) => unreachable!("a configuration that streams is resolved for local rules only"),
+        };
+        let gradients = gradients.map_err(|e| at_step(e, step))?;
+        self.outcome(&judged, gradients)
+    }
+
+    /// As [`Trainer::assess`], to the same bits, keeping what measurements look at: the whole forward pass and all signals.
+    ///
+    /// # Errors
+    /// As [`Trainer::assess`].
+    pub fn assess_keeping(
+        &mut self,
+        images: Tensor<2>,
+        labels: &[u32],
+        inputs: &dyn InputSampler,
+    ) -> Result<(StepOutcome, Kept)> {
         let pass = self.network.forward(images);
-        let Judgement { loss, correct, error } = self.config.train.loss.judge(&pass.output, labels);
-        if !loss.is_finite() {
-            return Err(self.diverged(&self.first_bad_activity(&pass), "loss is not finite"));
-        }
+        let judged = self.judge(&pass.output, labels, pass.activities.iter().cloned())?;
         let context = StepContext {
             network: &self.network,
             pass: &pass,
-            error: &error,
+            error: &judged.error,
             step: self.step,
             seed: self.config.seed,
             inputs,
         };
-        let signals = self.rule.signals(&context).map_err(|e| match e.kind() {
-            ErrorKind::Diverged => e.within(format!("step {}", self.step)),
-            _ => e,
-        })?;
-        let gradients = self.network.gradients(&pass, &signals, &error);
+        let signals = self.rule.signals(&context).map_err(|e| at_step(e, self.step))?;
+        let gradients = self.network.gradients(&pass, &signals, &judged.error);
+        let outcome = self.outcome(&judged, gradients)?;
+        Ok((outcome, Kept { pass, error: judged.error, signals }))
+    }
+
+    /// Loss and output error, or where the first number that is not finite came from.
+    fn judge(
+        &self,
+        output: &Tensor<2>,
+        labels: &[u32],
+        mut activities: impl Iterator<Item = Tensor<2>>,
+    ) -> Result<Judged> {
+        let Judgement { loss, correct, error } = self.config.train.loss.judge(output, labels);
+        if !loss.is_finite() {
+            let bad = activities.position(|activity| !energy(&activity).is_finite());
+            let part = part_label(&self.network, bad.unwrap_or(self.network.stages().len()));
+            return Err(self.diverged(&part, "loss is not finite"));
+        }
+        Ok(Judged { loss, correct, error, output: output.clone() })
+    }
+
+    fn outcome(&self, judged: &Judged, gradients: Vec<Tensor<2>>) -> Result<StepOutcome> {
         let mut square = 0.0;
         for (index, gradient) in gradients.iter().enumerate() {
             let own = energy(gradient);
@@ -116,16 +188,16 @@ impl Trainer {
             }
             square += own;
         }
-        Ok(StepOutcome { loss, correct, pass, error, signals, gradients, norm: square.sqrt() })
+        Ok(StepOutcome { loss: judged.loss, correct: judged.correct, gradients, norm: square.sqrt() })
     }
 
     /// What measurements see of a step that has been worked out.
-    pub fn moment<'a>(&'a self, outcome: &'a StepOutcome) -> Moment<'a> {
+    pub fn moment<'a>(&'a self, outcome: &'a StepOutcome, kept: &'a Kept) -> Moment<'a> {
         Moment {
             network: &self.network,
-            pass: &outcome.pass,
-            error: &outcome.error,
-            signals: &outcome.signals,
+            pass: &kept.pass,
+            error: &kept.error,
+            signals: &kept.signals,
             gradients: &outcome.gradients,
             rule: self.rule.as_ref(),
             step: self.step,
@@ -134,9 +206,7 @@ impl Trainer {
 
     /// Makes the step.
     pub fn update(&mut self, outcome: StepOutcome) {
-        let StepOutcome { mut gradients, norm, pass, signals, error, .. } = outcome;
-        // The traces share memory with the parameters' inputs; freed first, the update can reuse it.
-        drop((pass, signals, error));
+        let StepOutcome { mut gradients, norm, .. } = outcome;
         if let Some(limit) = self.config.train.clip_norm
             && norm > limit
         {
@@ -158,12 +228,6 @@ impl Trainer {
             }
         }
         Ok(())
-    }
-
-    fn first_bad_activity(&self, pass: &ForwardPass) -> String {
-        let bad = |t: &Tensor<2>| !energy(t).is_finite();
-        let index = pass.activities.iter().position(bad).unwrap_or(pass.activities.len());
-        part_label(&self.network, index)
     }
 
     fn diverged(&self, part: &str, problem: &str) -> Error {
@@ -199,4 +263,12 @@ impl Trainer {
 /// `stage 1`, `stage 2`, ..., `readout`: for people.
 fn part_label(network: &Network, index: usize) -> String {
     if index < network.stages().len() { format!("stage {}", index + 1) } else { "readout".to_owned() }
+}
+
+/// Says at which step a rule met a number that is not finite.
+fn at_step(error: Error, step: u64) -> Error {
+    match error.kind() {
+        ErrorKind::Diverged => error.within(format!("step {step}")),
+        _ => error,
+    }
 }

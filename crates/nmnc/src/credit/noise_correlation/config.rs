@@ -7,7 +7,7 @@ use super::rule::NoiseCorrelation;
 use crate::credit::estimator::Estimator;
 use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
 use crate::error::{Error, Result};
-use crate::manifold::{self, Dimension, PcaMethod};
+use crate::manifold::{Dimension, PcaMethod, Tracker, Tracking};
 use crate::noise::Probe;
 
 pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
@@ -104,15 +104,72 @@ pub struct ManifoldConfig {
     pub dimension: Dimension,
     /// How the principal components are found.
     pub method: PcaMethod,
-    /// Training examples whose activity is analyzed.
-    pub samples: usize,
+    /// Training examples whose activity is analyzed (method = "exact" or "randomized"; 1024 when left out).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
     /// Training steps between refreshes of the basis.
     pub refresh: u64,
+    /// Start from the previous basis: two passes over the activity instead of five (method = "randomized"; true when left out).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<bool>,
+    /// Weight that earlier batches keep at each refresh, in (0, 1] (method = "incremental"; 0.9 when left out). The memory is
+    /// 1 / (1 - forgetting) batches, and 1 never forgets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<f64>,
 }
 
 impl Default for ManifoldConfig {
     fn default() -> Self {
-        Self { dimension: Dimension::Count(64), method: PcaMethod::Randomized, samples: 1024, refresh: 100 }
+        Self {
+            dimension: Dimension::Count(64),
+            method: PcaMethod::Randomized,
+            samples: None,
+            refresh: 100,
+            warm_start: None,
+            forgetting: None,
+        }
+    }
+}
+
+impl ManifoldConfig {
+    /// Checks values and their combinations, and spells out what was left out.
+    fn resolve(&mut self) -> Result<()> {
+        at_least_one("refresh", self.refresh)?;
+        let only = |key: &str, given: bool, methods: &str| match given {
+            true => {
+                Err(Error::config(key, format!("has no meaning with method = \"{}\"", self.method.name()))
+                    .mend(format!("remove it, or set method = {methods}")))
+            }
+            false => Ok(()),
+        };
+        let (incremental, randomized) =
+            (self.method == PcaMethod::Incremental, self.method == PcaMethod::Randomized);
+        only("samples", incremental && self.samples.is_some(), "\"exact\" or \"randomized\"")?;
+        only("warm_start", !randomized && self.warm_start.is_some(), "\"randomized\"")?;
+        only("forgetting", !incremental && self.forgetting.is_some(), "\"incremental\"")?;
+        if incremental {
+            self.forgetting.get_or_insert(0.9);
+        } else if *self.samples.get_or_insert(1024) < 2 {
+            return Err(Error::config("samples", "needs at least 2 examples"));
+        }
+        if randomized {
+            self.warm_start.get_or_insert(true);
+        }
+        Tracker::new(self.tracking()).map(drop)
+    }
+
+    fn tracking(&self) -> Tracking {
+        Tracking {
+            dimension: self.dimension,
+            method: self.method,
+            warm_start: self.warm_start.unwrap_or(false),
+            forgetting: self.forgetting.unwrap_or(1.0),
+        }
+    }
+
+    /// A tracker of one stage's manifold, from resolved settings.
+    pub(super) fn tracker(&self) -> Tracker {
+        Tracker::new(self.tracking()).expect("the settings have been checked")
     }
 }
 
@@ -135,6 +192,8 @@ impl NoiseCorrelationConfig {
 }
 
 impl RuleConfig for NoiseCorrelationConfig {
+    const LOCAL: bool = true;
+
     fn resolve(mut self) -> Result<Self> {
         positive("sigma", self.sigma)?;
         at_least_one("probes", self.probes as u64)?;
@@ -158,11 +217,7 @@ impl RuleConfig for NoiseCorrelationConfig {
         match self.noise {
             Noise::Manifold => {
                 let manifold = self.manifold.get_or_insert_default();
-                manifold::check(manifold.dimension, manifold.method).map_err(|e| e.under("manifold"))?;
-                at_least_one("manifold.refresh", manifold.refresh)?;
-                if manifold.samples < 2 {
-                    return Err(Error::config("manifold.samples", "needs at least 2 examples"));
-                }
+                manifold.resolve().map_err(|e| e.under("manifold"))?;
             }
             Noise::Isotropic if self.manifold.is_some() => {
                 return Err(Error::config("manifold", "has no meaning with isotropic noise")

@@ -4,11 +4,11 @@ use burn::tensor::Tensor;
 
 use super::config::{ManifoldConfig, Memory, NoiseCorrelationConfig, Normalize};
 use crate::credit::estimator::Responses;
+use crate::credit::local::{LocalContext, LocalRule, local_signals};
 use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
 use crate::device::energy;
 use crate::error::{Error, Result};
-use crate::manifold::{self, Fit, Subspace};
-use crate::net::Network;
+use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
 use crate::seed::{Role, Stream};
 use crate::state::State;
 
@@ -25,6 +25,8 @@ struct StageState {
     /// Feedback weights B_l `[outputs, n_l]`.
     feedback: Option<Tensor<2>>,
     manifold: Option<Subspace>,
+    /// Finds the manifold anew, knowing what it was.
+    tracker: Option<Tracker>,
 }
 
 /// Expected squared error of the leaky average after `updates` estimates, over ||j||^2, when each estimate has the relative
@@ -50,8 +52,12 @@ impl NoiseCorrelation {
             Memory::Feedback => Some(Tensor::zeros([outputs, units], setup.device)),
             Memory::None => None,
         };
-        let stages = setup.network.stage_units().into_iter();
-        let stages = stages.map(|units| StageState { feedback: feedback(units), manifold: None }).collect();
+        let stage = |units| StageState {
+            feedback: feedback(units),
+            manifold: None,
+            tracker: config.manifold.as_ref().map(ManifoldConfig::tracker),
+        };
+        let stages = setup.network.stage_units().into_iter().map(stage).collect();
         Self { config, stages, probes: 0, warnings: Vec::new() }
     }
 
@@ -60,24 +66,42 @@ impl NoiseCorrelation {
         self.stages[stage].feedback.as_ref()
     }
 
-    fn refresh_manifolds(&mut self, manifold: &ManifoldConfig, context: &StepContext) -> Result<()> {
-        let inputs = context.inputs.sample(manifold.samples, context.step)?;
-        for (index, activity) in context.network.activities(inputs).into_iter().enumerate() {
-            let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
-            let Fit { subspace, degeneracy } =
-                manifold::fit(activity, manifold.dimension, manifold.method, &mut stream)
-                    .map_err(|e| e.within(format!("stage {}", index + 1)))?;
-            if let Some(degeneracy) = degeneracy {
-                self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
-            }
-            self.stages[index].manifold = subspace;
+    /// Whether this step refreshes the manifolds, and how.
+    fn refresh(&self, step: u64) -> Option<&ManifoldConfig> {
+        self.config.manifold.as_ref().filter(|manifold| step.is_multiple_of(manifold.refresh))
+    }
+
+    /// Refreshes every manifold from activity of `samples` training examples, of which one stage's is kept at a time.
+    fn refresh_manifolds(&mut self, samples: usize, context: &LocalContext) -> Result<()> {
+        let mut activity = context.inputs.sample(samples, context.step)?;
+        for (index, stage) in context.network.stages().enumerate() {
+            activity = stage.activity(activity);
+            self.refresh_manifold(index, &activity, context)?;
+        }
+        Ok(())
+    }
+
+    fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
+        let StageState { manifold, tracker, .. } = &mut self.stages[index];
+        let Some(tracker) = tracker else { return Ok(()) };
+        let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
+        let Fit { subspace, degeneracy } = tracker
+            .refresh(manifold.as_ref(), activity.clone(), &mut stream)
+            .map_err(|e| e.within(format!("stage {}", index + 1)))?;
+        *manifold = subspace;
+        if let Some(degeneracy) = degeneracy {
+            self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
         }
         Ok(())
     }
 
     /// Perturbs every example of the batch `probes` times at one stage. Empty for a stage without a manifold.
-    fn perturb(&mut self, index: usize, context: &StepContext) -> Result<Vec<Perturbation>> {
-        let activity = &context.pass.activities[index];
+    fn perturb(
+        &mut self,
+        index: usize,
+        activity: &Tensor<2>,
+        context: &LocalContext,
+    ) -> Result<Vec<Perturbation>> {
         let [batch, units] = activity.dims();
         let manifold = self.stages[index].manifold.as_ref();
         let dimension = match (&self.config.manifold, manifold) {
@@ -105,7 +129,7 @@ impl NoiseCorrelation {
                     Some(manifold) => manifold.embed(coordinates.clone() * deviation),
                     None => coordinates.clone() * deviation,
                 };
-                let change = change_of_output(context.network, index, context, noise, self.config.antithetic);
+                let change = change_of_output(index, activity, context, noise, self.config.antithetic);
                 Perturbation { coordinates, change: change / deviation }
             })
             .collect();
@@ -122,8 +146,14 @@ impl NoiseCorrelation {
     }
 
     /// B <- (1 - eta) B + eta Jhat.
-    fn update_feedback(&mut self, index: usize, eta: f64, context: &StepContext) -> Result<()> {
-        let perturbations = self.perturb(index, context)?;
+    fn update_feedback(
+        &mut self,
+        index: usize,
+        eta: f64,
+        activity: &Tensor<2>,
+        context: &LocalContext,
+    ) -> Result<()> {
+        let perturbations = self.perturb(index, activity, context)?;
         if perturbations.is_empty() {
             return Ok(());
         }
@@ -141,15 +171,20 @@ impl NoiseCorrelation {
     }
 
     /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
-    fn memoryless_signal(&mut self, index: usize, context: &StepContext) -> Result<Tensor<2>> {
-        let perturbations = self.perturb(index, context)?;
+    fn memoryless_signal(
+        &mut self,
+        index: usize,
+        activity: &Tensor<2>,
+        context: &LocalContext,
+    ) -> Result<Tensor<2>> {
+        let perturbations = self.perturb(index, activity, context)?;
         let count = perturbations.len() as f64;
         let sum = perturbations
             .into_iter()
             .map(|p| (context.error.clone() * p.change).sum_dim(1) * p.coordinates)
             .reduce(|a, b| a + b);
         Ok(match (sum, &self.stages[index].manifold) {
-            (None, _) => context.pass.activities[index].zeros_like(),
+            (None, _) => activity.zeros_like(),
             (Some(sum), Some(manifold)) => manifold.embed(sum / count),
             (Some(sum), None) => sum / count,
         })
@@ -158,47 +193,57 @@ impl NoiseCorrelation {
 
 /// The change of the output when stage `index` is perturbed by `noise` `[batch, n_l]`.
 fn change_of_output(
-    network: &Network,
     index: usize,
-    context: &StepContext,
+    activity: &Tensor<2>,
+    context: &LocalContext,
     noise: Tensor<2>,
     antithetic: bool,
 ) -> Tensor<2> {
-    let activity = context.pass.activities[index].clone();
+    let network = context.network;
     let forward = network.output_after(index, activity.clone() + noise.clone());
     if antithetic {
-        (forward - network.output_after(index, activity - noise)) / 2.0
+        (forward - network.output_after(index, activity.clone() - noise)) / 2.0
     } else {
-        forward - context.pass.output.clone()
+        forward - context.output.clone()
+    }
+}
+
+impl LocalRule for NoiseCorrelation {
+    fn begin(&mut self, context: &LocalContext) -> Result<()> {
+        match self.refresh(context.step).and_then(|manifold| manifold.samples) {
+            Some(samples) => self.refresh_manifolds(samples, context),
+            None => Ok(()),
+        }
+    }
+
+    fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
+        if self.refresh(context.step).is_some_and(|manifold| manifold.method == PcaMethod::Incremental) {
+            self.refresh_manifold(index, activity, context)?;
+        }
+        let signal = match (self.config.memory, self.config.eta, self.config.interval) {
+            (Memory::Feedback, Some(eta), Some(interval)) => {
+                if context.step.is_multiple_of(interval) {
+                    self.update_feedback(index, eta, activity, context)?;
+                }
+                let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
+                context.error.clone().matmul(feedback)
+            }
+            _ => self.memoryless_signal(index, activity, context)?,
+        };
+        Ok(match self.config.normalize {
+            Normalize::None => signal,
+            Normalize::Signal => rescale(signal, context.error),
+        })
     }
 }
 
 impl CreditRule for NoiseCorrelation {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
-        if let Some(manifold) = self.config.manifold.clone()
-            && context.step.is_multiple_of(manifold.refresh)
-        {
-            self.refresh_manifolds(&manifold, context)?;
-        }
-        let mut signals = Vec::with_capacity(self.stages.len());
-        for index in 0..self.stages.len() {
-            let signal = match (self.config.memory, self.config.eta, self.config.interval) {
-                (Memory::Feedback, Some(eta), Some(interval)) => {
-                    if context.step.is_multiple_of(interval) {
-                        self.update_feedback(index, eta, context)?;
-                    }
-                    let feedback =
-                        self.stages[index].feedback.clone().expect("memory keeps feedback weights");
-                    context.error.clone().matmul(feedback)
-                }
-                _ => self.memoryless_signal(index, context)?,
-            };
-            signals.push(match self.config.normalize {
-                Normalize::None => signal,
-                Normalize::Signal => rescale(signal, context.error),
-            });
-        }
-        Ok(signals)
+        local_signals(self, context)
+    }
+
+    fn local(&mut self) -> Option<&mut dyn LocalRule> {
+        Some(self)
     }
 
     fn probes(&self) -> u64 {
@@ -223,6 +268,9 @@ impl CreditRule for NoiseCorrelation {
             if let Some(manifold) = &stage.manifold {
                 state.nest(&format!("stage{}.manifold", index + 1), manifold.state());
             }
+            if let Some(tracker) = &stage.tracker {
+                state.nest(&format!("stage{}.tracker", index + 1), tracker.state());
+            }
         }
         state
     }
@@ -236,6 +284,9 @@ impl CreditRule for NoiseCorrelation {
             let manifold = state.nested(&format!("stage{}.manifold", index + 1));
             stage.manifold =
                 if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
+            if let Some(tracker) = &mut stage.tracker {
+                tracker.restore(&state.nested(&format!("stage{}.tracker", index + 1)))?;
+            }
         }
         Ok(())
     }
