@@ -30,7 +30,8 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(text, "{}", shown.trim_end());
     }
     if let Some(peak) = report.peak_memory {
-        let _ = writeln!(text, "\npeak memory of all rows together: {:.0} MiB", peak as f64 / f64::from(1 << 20));
+        let _ =
+            writeln!(text, "\npeak memory of all rows together: {:.0} MiB", peak as f64 / f64::from(1 << 20));
     }
     text.push_str(
         "\nGFLOP/s counts the multiplications and additions of the direct algorithm; a kernel that needs fewer\n\

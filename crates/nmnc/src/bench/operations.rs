@@ -81,7 +81,9 @@ impl Operations {
             let embedding = dimension.map_or(0.0, |_| 2.0 * coordinates * units);
             sum += probes * (passes * self.after(index + 1) + embedding);
             sum += match settings.memory {
-                Memory::Feedback => probes * 2.0 * self.outputs * coordinates + self.outputs * embedding / batch,
+                Memory::Feedback => {
+                    probes * 2.0 * self.outputs * coordinates + self.outputs * embedding / batch
+                }
                 Memory::None => probes * 2.0 * (self.outputs + coordinates) + embedding,
             };
         }

@@ -62,7 +62,8 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     let with_manifold = bench.runs.iter().find(|run| samples(&run.config.credit).is_some());
     // Two sets of inputs, so that no refresh sees what the one before saw; steps need a manifold only once.
     let sets = if asked(Part::Refresh) { 2 } else { 1 };
-    let sets = with_manifold.and_then(|run| samples(&run.config.credit)).map_or([0, 0], |count| [sets, count]);
+    let sets =
+        with_manifold.and_then(|run| samples(&run.config.credit)).map_or([0, 0], |count| [sets, count]);
     let data = Arc::new(Data::draw(&first.config, bench.input, bench.outputs, sets, &device));
     if asked(Part::Forward) {
         let trainer = trainer(&first.config, bench, &device)?;

@@ -39,7 +39,13 @@ pub(super) struct Data {
 
 impl Data {
     /// Batches as `config` wants them, and `[sets, count]` inputs for manifolds.
-    pub fn draw(config: &Config, input: [usize; 3], outputs: usize, sets: [usize; 2], device: &Device) -> Self {
+    pub fn draw(
+        config: &Config,
+        input: [usize; 3],
+        outputs: usize,
+        sets: [usize; 2],
+        device: &Device,
+    ) -> Self {
         let units = input.iter().product();
         let mut index = 0;
         let mut draw = |rows: usize| {
