@@ -38,9 +38,14 @@ manifold-and-memory:
 # What continuous integration runs.
 ci: check docs test examples
 
-# Milliseconds of the stage kernels on this machine.
-time-stages:
-    cargo run --release -p nmnc-kernels --example time_stages
+# Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
+bench *ARGS:
+    cargo bench --workspace {{ARGS}}
+
+# Side by side with PyTorch: TORCH is a Python with torch, more options in `python3 scripts/yardstick.py --help`.
+bench-yardstick TORCH="python3" *ARGS="":
+    cargo build --release -p nmnc-cli
+    python3 scripts/yardstick.py --python {{TORCH}} {{ARGS}}
 
 # The comparison on CIFAR-10 of results/2026-11-23-cifar10 (22 runs, about 20 minutes on 2 cores): DATA is a CIFAR-10 folder or archive.
 cifar10 DATA="cifar10":

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::exit;
@@ -69,6 +69,9 @@ pub enum Command {
     /// Write one HTML page about finished or unfinished runs
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
+    /// Measure what this machine does: images a second and GFLOP/s of passes, steps and refreshes
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(Bench),
     /// Check configurations, print their schema, list what there is to start from
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
@@ -112,6 +115,15 @@ const REPORT_EXAMPLES: &str = "Examples:
   nmnc report runs/cifar10
   nmnc report runs/a/nmnc-seed0 runs/b/nmnc-seed0 --out a-or-b.html --title \"A or B\"";
 
+const BENCH_EXAMPLES: &str = "Examples:
+  nmnc bench
+  nmnc bench --rules bp,nmnc --channels 32,64,128 --threads 1
+  nmnc bench --only step --rules nmnc --set credit.nmnc.probes=4 --json
+
+The images are noise, the code is that of training: Adam, cross-entropy, 3x3 convolutions with 2x2 \
+pooling, 10 classes, unless --set says otherwise. The refreshes of the manifold have rows of their own, \
+outside the steps.";
+
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   nmnc completions bash > ~/.local/share/bash-completion/completions/nmnc
   nmnc completions zsh > ~/.zfunc/_nmnc";
@@ -131,6 +143,10 @@ fn at_least_one(text: &str) -> Result<u64, String> {
         Ok(number @ 1..=1_000_000) => Ok(number),
         _ => Err("not a whole number from 1 to 1000000".to_owned()),
     }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    at_least_one(text).map(|number| number as usize)
 }
 
 /// `nmnc demo`.
@@ -211,6 +227,63 @@ pub struct Report {
     /// Title of the page
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
+}
+
+/// `nmnc bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Rules to measure, separated by commas (`nmnc config presets` lists them)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "bp,nmnc,vnc")]
+    pub rules: Vec<String>,
+    /// What to measure, separated by commas [default: everything]
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    pub only: Vec<BenchPart>,
+    /// Measurements of each row, after three that are not counted
+    #[arg(long, value_name = "N", default_value = "15", value_parser = count)]
+    pub runs: usize,
+    /// Channels of each stage
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "64,128,256", value_parser = count)]
+    pub channels: Vec<usize>,
+    /// Height and width of the images
+    #[arg(long, value_name = "N", default_value = "32", value_parser = count)]
+    pub size: usize,
+    /// Channels of the images
+    #[arg(long, value_name = "N", default_value = "3", value_parser = count)]
+    pub image_channels: usize,
+    /// Pooling of each stage: max, average or none
+    #[arg(long, value_name = "NAME", default_value = "max", value_parser = ["max", "average", "none"])]
+    pub pool: String,
+    /// Images a batch
+    #[arg(long, value_name = "N", default_value = "128", value_parser = count)]
+    pub batch: usize,
+    /// Dimension of the manifold
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count)]
+    pub dimension: usize,
+    /// Steps between feedback updates; a measurement then takes so many steps, and shows their mean
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub interval: u64,
+    /// Images that the manifold is found from
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
+    pub samples: usize,
+    /// How the manifold is found [default: as in training]
+    #[arg(long, value_name = "NAME")]
+    pub manifold_method: Option<String>,
+    /// Change a setting of the configuration (repeatable), for example credit.vnc.probes=4
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// What `nmnc bench` can measure.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum BenchPart {
+    /// The product of square matrices, which the other rows are compared with
+    Matmul,
+    /// The forward pass
+    Forward,
+    /// The training step of each rule
+    Step,
+    /// The manifold refresh
+    Refresh,
 }
 
 /// `nmnc config`.

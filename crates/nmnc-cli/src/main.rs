@@ -1,5 +1,6 @@
 //! The `nmnc` command: training networks by noise correlation, and comparing credit rules.
 
+mod bench_table;
 mod cli;
 mod commands;
 mod comparison;

@@ -125,9 +125,49 @@ fn on_the_command_line() {
             "invalid value 'tcsh' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]; a similar value exists: 'zsh'; see `nmnc completions --help`",
         ),
         case(
+            "bench --only steps",
+            2,
+            "invalid value 'steps' for '--only <PARTS>' [possible values: matmul, forward, step, refresh]; a similar value exists: 'step'; see `nmnc bench --help`",
+        ),
+        case(
+            "bench --channels 64,x",
+            2,
+            "invalid value 'x' for '--channels <N,...>': not a whole number from 1 to 1000000; see `nmnc bench --help`",
+        ),
+        case(
+            "bench --runs 0",
+            2,
+            "invalid value '0' for '--runs <N>': not a whole number from 1 to 1000000; see `nmnc bench --help`",
+        ),
+        case(
             "data --threads 2",
             2,
             "'nmnc data' requires a subcommand but one was not provided [subcommands: list, info, fetch, verify, help]; see `nmnc data --help`",
+        ),
+    ]);
+}
+
+#[test]
+fn in_what_to_measure() {
+    check(&[
+        case("bench --rules nmcn", 3, "credit.rule: unknown rule `nmcn`; did you mean `nmnc`?"),
+        case("bench --rules bp,bp", 3, "rules: `bp` is named twice"),
+        case(
+            "bench --size 4 --channels 4,4,4",
+            3,
+            "network.stages[2]: a 2x2 pooling window is larger than the 1x1 map",
+        ),
+        case(
+            "bench --rules bp --only refresh",
+            3,
+            "bench: these rules and parts leave nothing to measure; name a rule with a manifold, such as nmnc, to \
+             measure its refresh",
+        ),
+        case("bench --set credit.nmnc.sigma=0", 3, "bench: credit.nmnc.sigma: 0 is not a positive number"),
+        case(
+            "bench --set train.epohcs=5",
+            3,
+            "bench: train: unknown setting `epohcs`; did you mean `epochs`?",
         ),
     ]);
 }

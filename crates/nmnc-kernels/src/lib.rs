@@ -25,11 +25,13 @@
 pub mod composed;
 mod cpu;
 mod gate;
+mod machine;
 mod spec;
 
 use burn::tensor::Tensor;
 
 pub use gate::ConvGate;
+pub use machine::vector_instructions;
 pub use spec::{Activation, ConvSpec, Pool};
 
 use gate::Route;

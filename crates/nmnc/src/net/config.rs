@@ -292,7 +292,8 @@ impl NetworkConfig {
 }
 
 impl ConvConfig {
-    fn spec(&self, input: [usize; 3]) -> ConvSpec {
+    /// The stage's geometry for an input of `[channels, height, width]`.
+    pub fn spec(&self, input: [usize; 3]) -> ConvSpec {
         ConvSpec {
             input,
             channels: self.channels,

@@ -1,0 +1,69 @@
+//! The table of `nmnc bench`, for people.
+
+use std::fmt::Write as _;
+
+use nmnc::bench::{Part, Report, Row};
+
+const HEADINGS: [&str; 8] =
+    ["", "threads", "ms, median", "quartiles", "images/s", "GFLOP/s", "of peak", "page faults"];
+const NONE: &str = "-";
+
+/// Machine, table, and what the columns mean.
+pub fn text(report: &Report) -> String {
+    let machine = &report.machine;
+    let processor = machine.processor.as_deref().unwrap_or("processor of unknown name");
+    let mut text = format!(
+        "{processor}, {}, {}, vector instructions: {}\n\n",
+        counted(machine.cores, "core"),
+        counted(machine.threads, "thread"),
+        machine.vectors
+    );
+    let mut lines = vec![HEADINGS.map(str::to_owned)];
+    lines.extend(report.rows.iter().map(cells));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 8] = std::array::from_fn(width);
+    for line in &lines {
+        let mut shown = format!("{:<1$}", line[0], widths[0]);
+        for (cell, width) in line.iter().zip(widths).skip(1) {
+            let _ = write!(shown, "  {cell:>width$}");
+        }
+        let _ = writeln!(text, "{}", shown.trim_end());
+    }
+    if let Some(peak) = report.peak_memory {
+        let _ =
+            writeln!(text, "\npeak memory of all rows together: {:.0} MiB", peak as f64 / f64::from(1 << 20));
+    }
+    text.push_str(
+        "\nGFLOP/s counts the multiplications and additions of the direct algorithm; a kernel that needs fewer\n\
+         can exceed the peak, which is the best rate of the matrix product on as many threads. Page faults: a\n\
+         step that takes no fresh memory from the system has none.\n",
+    );
+    text
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn cells(row: &Row) -> [String; 8] {
+    let variant = row.variant.as_deref().unwrap_or_default();
+    let label = match row.part {
+        Part::Matmul => format!("matrix product {variant}"),
+        Part::Forward => "forward".to_owned(),
+        Part::Step => format!("step {variant}"),
+        Part::Refresh => format!("manifold refresh, {variant}"),
+    };
+    let optional = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
+    let milliseconds = |seconds: f64| format!("{:.2}", 1e3 * seconds);
+    let spread = &row.seconds;
+    [
+        label,
+        row.threads.to_string(),
+        milliseconds(spread.median),
+        format!("{} - {}", milliseconds(spread.lower_quartile), milliseconds(spread.upper_quartile)),
+        optional(row.images_per_second().map(|rate| format!("{rate:.0}"))),
+        optional(row.gflops().map(|rate| format!("{rate:.1}"))),
+        optional(row.share_of_peak.map(|share| format!("{:.0} %", 100.0 * share))),
+        optional(row.faults.as_ref().map(|faults| format!("{:.0}", faults.median))),
+    ]
+}

@@ -1,0 +1,95 @@
+//! What this machine does: forward passes, training steps and manifold refreshes, timed side by side with a matrix product.
+//!
+//! A step is [`Trainer::assess`](crate::train::Trainer::assess) and [`Trainer::update`](crate::train::Trainer::update) on
+//! synthetic images, the code that training runs. All rows take turns, so that noise from other programs meets all alike.
+
+mod machine;
+mod operations;
+mod process;
+mod report;
+mod rows;
+mod spread;
+mod tasks;
+
+use crate::error::{Error, Result};
+use crate::train::PlannedRun;
+
+pub use machine::Machine;
+pub use report::{Report, Row};
+pub use spread::Spread;
+
+/// Repetitions that are not counted, before those that are: the first ones allocate, and fill caches.
+const WARM_UPS: usize = 3;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The product of square matrices, on one thread and on all: what the other rows are compared with.
+    Matmul,
+    /// The forward pass of one batch, without traces.
+    Forward,
+    /// A training step of each rule.
+    Step,
+    /// The manifold refresh of the first rule that has a manifold: the first, and one that follows another.
+    Refresh,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Matmul, Self::Forward, Self::Step, Self::Refresh];
+
+    /// Name for people and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matmul => "matmul",
+            Self::Forward => "forward",
+            Self::Step => "step",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// One run for each rule; network, batch and optimizer are those of its configuration, data are not read.
+    pub runs: Vec<PlannedRun>,
+    /// Channels, height and width of the synthetic images.
+    pub input: [usize; 3],
+    /// Classes.
+    pub outputs: usize,
+    /// Which rows.
+    pub parts: Vec<Part>,
+    /// Measurements of each row.
+    pub repetitions: usize,
+}
+
+impl Bench {
+    /// Measures.
+    ///
+    /// # Errors
+    /// An impossible network or device, nothing to measure, or training that leaves the finite numbers.
+    pub fn measure(&self) -> Result<Report> {
+        if self.repetitions == 0 {
+            return Err(Error::config("bench", "needs at least one run of each row"));
+        }
+        let mut rows = rows::prepare(self)?;
+        if rows.is_empty() {
+            return Err(Error::config("bench", "these rules and parts leave nothing to measure")
+                .mend("name a rule with a manifold, such as nmnc, to measure its refresh"));
+        }
+        for round in 0..WARM_UPS + self.repetitions {
+            for row in &mut rows {
+                let before = process::faults();
+                let seconds = row.task.run()?;
+                let after = process::faults();
+                if round >= WARM_UPS {
+                    row.seconds.push(seconds / row.steps as f64);
+                    let faults = before.zip(after).map(|(before, after)| after - before);
+                    row.faults.extend(faults.map(|faults| faults as f64 / row.steps as f64));
+                }
+            }
+        }
+        Ok(report::report(rows))
+    }
+}

@@ -1,0 +1,167 @@
+//! The rows of a bench, ready to be run.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::operations::Operations;
+use super::tasks::{Data, Forward, Product, Refresh, Steps, Task};
+use super::{Bench, Part};
+use crate::credit::CreditConfig;
+use crate::device;
+use crate::error::{Error, Result};
+use crate::train::{Config, Trainer};
+
+/// Sides of the square matrices multiplied.
+const SIDES: [usize; 3] = [512, 1024, 1536];
+/// An interval that no bench lives to see twice.
+const NEVER: i64 = i64::MAX;
+
+/// A row and what was measured of it so far.
+pub(super) struct Prepared {
+    pub part: Part,
+    pub variant: Option<String>,
+    pub threads: usize,
+    pub images: Option<usize>,
+    pub operations: Option<f64>,
+    /// Steps in one repetition.
+    pub steps: u64,
+    pub task: Box<dyn Task>,
+    pub seconds: Vec<f64>,
+    pub faults: Vec<f64>,
+}
+
+impl Prepared {
+    fn new(part: Part, task: impl Task + 'static) -> Self {
+        Self {
+            part,
+            variant: None,
+            threads: rayon::current_num_threads(),
+            images: None,
+            operations: None,
+            steps: 1,
+            task: Box::new(task),
+            seconds: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Builds every row that `bench` asks for.
+pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
+    let Some(first) = bench.runs.first() else { return Ok(Vec::new()) };
+    let device = device::open(&first.config.device)?;
+    let asked = |part| bench.parts.contains(&part);
+    let mut rows = Vec::new();
+    if asked(Part::Matmul) {
+        products(&first.config, &device, &mut rows)?;
+    }
+    if !(asked(Part::Forward) || asked(Part::Step) || asked(Part::Refresh)) {
+        return Ok(rows);
+    }
+    let with_manifold = bench.runs.iter().find(|run| samples(&run.config.credit).is_some());
+    // Two sets of inputs, so that no refresh sees what the one before saw; steps need a manifold only once.
+    let sets = if asked(Part::Refresh) { 2 } else { 1 };
+    let sets =
+        with_manifold.and_then(|run| samples(&run.config.credit)).map_or([0, 0], |count| [sets, count]);
+    let data = Arc::new(Data::draw(&first.config, bench.input, bench.outputs, sets, &device));
+    if asked(Part::Forward) {
+        let trainer = trainer(&first.config, bench, &device)?;
+        let config = first.config.network.resolve()?;
+        let counted = Operations::count(&config.stages, trainer.network(), bench.input);
+        let batch = first.config.train.batch;
+        rows.push(Prepared {
+            images: Some(batch),
+            operations: Some(counted.forward() * batch as f64),
+            ..Prepared::new(Part::Forward, Forward::new(trainer, data.clone(), device.clone()))
+        });
+    }
+    if asked(Part::Step) {
+        for run in &bench.runs {
+            rows.push(step(&run.config, bench, &data, &device)?);
+        }
+    }
+    if let Some(run) = with_manifold.filter(|_| asked(Part::Refresh)) {
+        for (variant, following) in [("first", false), ("following", true)] {
+            let config = refreshing(&run.config);
+            let trainer = trainer(&config, bench, &device)?;
+            rows.push(Prepared {
+                variant: Some(variant.to_owned()),
+                images: samples(&config.credit),
+                ..Prepared::new(
+                    Part::Refresh,
+                    Refresh::new(trainer, config, data.clone(), device.clone(), following),
+                )
+            });
+        }
+    }
+    Ok(rows)
+}
+
+fn trainer(config: &Config, bench: &Bench, device: &Device) -> Result<Trainer> {
+    let schedule = config.train.schedule.in_steps(1, 1);
+    Trainer::new(config, bench.input, bench.outputs, schedule, device)
+}
+
+fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Result<()> {
+    let all = rayon::current_num_threads();
+    // An accelerator has no number of threads to choose.
+    let counts = if all > 1 && config.device == "flex" { vec![1, all] } else { vec![all] };
+    for threads in counts {
+        for side in SIDES {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .map_err(|e| Error::config("--threads", format!("cannot start {threads} threads: {e}")))?;
+            rows.push(Prepared {
+                variant: Some(format!("{side}x{side}x{side}")),
+                threads,
+                operations: Some(2.0 * (side as f64).powi(3)),
+                ..Prepared::new(Part::Matmul, Product::new(config.seed, side, pool, device.clone()))
+            });
+        }
+    }
+    Ok(())
+}
+
+fn step(config: &Config, bench: &Bench, data: &Arc<Data>, device: &Device) -> Result<Prepared> {
+    let mut config = config.clone();
+    // The refresh has a row of its own; the first step, a warm-up, still makes one.
+    if let Some(refresh) = manifold(&mut config.credit).and_then(|manifold| manifold.get_mut("refresh")) {
+        *refresh = NEVER.into();
+    }
+    let interval = config.credit.settings.get("interval").and_then(toml::Value::as_integer).unwrap_or(1);
+    let trainer = trainer(&config, bench, device)?;
+    let batch = config.train.batch;
+    let stages = config.network.resolve()?.stages;
+    let counted = Operations::count(&stages, trainer.network(), bench.input).step(&config.credit, batch);
+    Ok(Prepared {
+        variant: Some(config.credit.rule.clone()),
+        images: Some(batch),
+        operations: counted.map(|operations| operations * batch as f64),
+        steps: interval as u64,
+        ..Prepared::new(Part::Step, Steps::new(trainer, data.clone(), device.clone(), interval as u64))
+    })
+}
+
+/// The same with a manifold refresh at every step and no feedback update after the first.
+fn refreshing(config: &Config) -> Config {
+    let mut config = config.clone();
+    if let Some(refresh) = manifold(&mut config.credit).and_then(|manifold| manifold.get_mut("refresh")) {
+        *refresh = 1.into();
+    }
+    if let Some(interval) = config.credit.settings.get_mut("interval") {
+        *interval = NEVER.into();
+    }
+    config
+}
+
+fn manifold(credit: &mut CreditConfig) -> Option<&mut toml::Table> {
+    credit.settings.get_mut("manifold")?.as_table_mut()
+}
+
+/// Examples that the rule's manifold is found from, if it has one.
+fn samples(credit: &CreditConfig) -> Option<usize> {
+    let count = credit.settings.get("manifold")?.get("samples")?.as_integer()?;
+    usize::try_from(count).ok()
+}
