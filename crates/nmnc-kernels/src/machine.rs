@@ -2,9 +2,16 @@
 
 use pulp::Arch;
 
-/// The vector instructions that the hand-written kernels use here, chosen at run time.
+use crate::cpu::arch;
+
+/// The vector instructions that the hand-written kernels use here: the best the processor has, unless the environment
+/// variable `NMNC_VECTORS` names others (`avx2` or `portable`). Results on machines of different width differ in
+/// rounding; forced to the same one they do not.
+///
+/// # Panics
+/// If the variable names instructions that are unknown or that the processor does not have.
 pub fn vector_instructions() -> &'static str {
-    match Arch::new() {
+    match arch() {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         Arch::V4(_) => "AVX-512",
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]

@@ -8,7 +8,7 @@ use super::forward::CpuGate;
 use super::maps::{Gated, Maps};
 use super::product::{View, multiply};
 use super::wide::wide;
-use super::{Operand, rows, scratch, tensor, values, winograd};
+use super::{Operand, direct, rows, scratch, tensor, values, winograd};
 use crate::spec::ConvSpec;
 
 /// Partial sums over images: their number bounds both the memory they take and the threads they feed.
@@ -48,6 +48,8 @@ pub(crate) fn parameter_gradient(
     let maps = Gated::new(spec, gate, values(delta));
     let (weight, bias) = if winograd::covers(spec) {
         winograd::weight_gradient(spec, values(x), &maps, batch)
+    } else if direct::covers(spec) {
+        direct::weight_gradient(spec, values(x), &maps, batch)
     } else {
         weight_gradient(spec, values(x), &maps, batch)
     };

@@ -7,6 +7,7 @@ mod direct;
 mod forward;
 mod maps;
 mod moments;
+mod panels;
 mod pointwise;
 mod product;
 mod scratch;
@@ -26,6 +27,7 @@ pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::matmul;
+pub(crate) use vectors::arch;
 
 /// A single-precision tensor in the processor's memory.
 pub(crate) type Operand = <Flex as BackendTypes>::FloatTensorPrimitive;

@@ -1,6 +1,31 @@
 //! Vectors of whatever width the processor has, chosen at run time.
 
-use pulp::{Simd, WithSimd};
+use std::sync::OnceLock;
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Names the instructions to use instead of the best the processor has.
+const VARIABLE: &str = "NMNC_VECTORS";
+
+/// The instructions in use: the best the processor has, or those that [`VARIABLE`] names.
+///
+/// # Panics
+/// If the variable names instructions that are unknown or that the processor does not have.
+pub(crate) fn arch() -> Arch {
+    static CHOSEN: OnceLock<Arch> = OnceLock::new();
+    *CHOSEN.get_or_init(|| match std::env::var(VARIABLE).as_deref() {
+        Err(_) => Arch::new(),
+        Ok("portable") => Arch::Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Ok("avx2") => match pulp::x86::V3::try_new() {
+            Some(simd) => Arch::V3(simd),
+            None => panic!("{VARIABLE}: this processor has no AVX2; unset it, or use `portable`"),
+        },
+        Ok(name) => {
+            panic!("{VARIABLE}: unknown instructions `{name}`; unset it, or use `avx2` or `portable`")
+        }
+    })
+}
 
 /// Widest vector of any processor, in floats.
 pub(super) const WIDEST: usize = 16;

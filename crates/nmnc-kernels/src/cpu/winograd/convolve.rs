@@ -1,17 +1,17 @@
 //! The forward pass and the input gradient.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::product::{Left, Out, multiply};
 use super::strip::{Strip, pitch};
 use super::weights::{Direction, Weights};
 use super::{Grid, IN, OUT, PLACES, transform};
 use crate::cpu::maps::{Maps, Stored};
+use crate::cpu::panels::{Left, Out, multiply};
 use crate::cpu::product::Shared;
 use crate::cpu::scratch;
 use crate::cpu::sinks::{At, Sink, Whole};
-use crate::cpu::vectors::{load, store};
+use crate::cpu::vectors::{arch, load, store};
 use crate::spec::ConvSpec;
 
 /// Convolves `batch` images and hands the pre-activations (without bias) of each group of images to the sink that
@@ -34,7 +34,7 @@ pub(in crate::cpu) fn activity<K: Sink>(
         let images = plan.group.min(batch - first);
         plan.with_buffers(images * z, |z, work| {
             let sink = sink(first, Shared(z.as_mut_ptr()));
-            Arch::new().dispatch(Group { plan: &plan, first, images, sink, work });
+            arch().dispatch(Group { plan: &plan, first, images, sink, work });
             finish(first, images, z);
         });
     });
@@ -55,7 +55,7 @@ pub(in crate::cpu) fn input_gradient(
         let (first, images) = (index * plan.group, out.len() / units);
         let sink = Whole { out: Shared(out.as_mut_ptr()), shape: spec.input };
         plan.with_buffers(0, |_, work| {
-            Arch::new().dispatch(Group { plan: &plan, first, images, sink, work });
+            arch().dispatch(Group { plan: &plan, first, images, sink, work });
         });
     });
 }

@@ -1,16 +1,16 @@
 //! The weight gradient.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::convolve::transform_input;
-use super::product::{Left, Out, Panel, multiply};
 use super::strip::{Strip, pitch};
 use super::{Grid, IN, OUT, PLACES, transform};
 use crate::cpu::maps::{Maps, Stored};
+use crate::cpu::panels::{Left, Out, Panel, multiply};
 use crate::cpu::product::Shared;
 use crate::cpu::scratch;
-use crate::cpu::vectors::{WIDEST, Widths, load, panel_vectors, store};
+use crate::cpu::vectors::{WIDEST, Widths, arch, load, panel_vectors, store};
 use crate::spec::ConvSpec;
 
 /// Gradients of weight and bias, summed over the batch, for inputs `x` and the gated error `errors`.
@@ -91,7 +91,7 @@ impl<M: Maps> Transforms<'_, M> {
             pitch(c_out),
         ];
         scratch::with(scratch::Use::Group, lengths, |[inputs, errors, row, sums]| {
-            Arch::new().dispatch(TransformImage { of: self, index, inputs, errors, row, sums });
+            arch().dispatch(TransformImage { of: self, index, inputs, errors, row, sums });
             bias.copy_from_slice(&sums[..bias.len()]);
         });
     }
@@ -222,15 +222,11 @@ struct Products<'a> {
 
 impl Products<'_> {
     fn run(&self) {
-        let [lanes, full] = Arch::new().dispatch(Widths);
+        let [lanes, full] = arch().dispatch(Widths);
         let width = lanes * full;
         let panels = self.sizes[1].div_ceil(width);
         (0..PLACES * panels).into_par_iter().for_each(|task| {
-            Arch::new().dispatch(PlaceProduct {
-                of: self,
-                place: task / panels,
-                first: task % panels * width,
-            });
+            arch().dispatch(PlaceProduct { of: self, place: task / panels, first: task % panels * width });
         });
     }
 }
@@ -274,7 +270,7 @@ fn gather_taps(spec: &ConvSpec, sums: &[f32]) -> Vec<f32> {
     let fan_in = spec.fan_in();
     let mut weight = vec![0.0; spec.channels * fan_in];
     weight.par_chunks_mut(WIDEST * fan_in).enumerate().for_each(|(index, weight)| {
-        Arch::new().dispatch(Taps { sums, first: index * WIDEST, inputs: spec.input[0], weight });
+        arch().dispatch(Taps { sums, first: index * WIDEST, inputs: spec.input[0], weight });
     });
     weight
 }

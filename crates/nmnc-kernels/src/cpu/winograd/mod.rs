@@ -22,7 +22,6 @@
 
 mod convolve;
 mod gradient;
-mod product;
 mod strip;
 mod transform;
 mod weights;

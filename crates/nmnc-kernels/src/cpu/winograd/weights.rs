@@ -1,12 +1,12 @@
 //! Transformed kernels, laid out as the panels the products read.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::product::Panel;
 use super::{IN, PLACES, transform};
+use crate::cpu::panels::Panel;
 use crate::cpu::product::Shared;
-use crate::cpu::vectors::{WIDEST, Widths, panel_vectors, store};
+use crate::cpu::vectors::{WIDEST, Widths, arch, panel_vectors, store};
 
 /// How a weight matrix is read.
 #[derive(Clone, Copy)]
@@ -34,11 +34,11 @@ impl Weights {
             Direction::Forward => (c_in, c_out),
             Direction::Backward => (c_out, c_in),
         };
-        let [lanes, full] = Arch::new().dispatch(Widths);
+        let [lanes, full] = arch().dispatch(Widths);
         let padded = outputs.next_multiple_of(lanes);
         let mut values = Vec::with_capacity(PLACES * inputs * padded);
         let shared = Shared(values.as_mut_ptr());
-        let arch = Arch::new();
+        let arch = arch();
         (0..inputs).into_par_iter().for_each(|input| {
             arch.dispatch(TransformInput { weight, c_in, direction, input, inputs, outputs, out: &shared });
         });

@@ -1,8 +1,8 @@
-//! The register-blocked product at the heart of every pass.
+//! The register-blocked product of a matrix, read by its strides, with a panel of whole vectors.
 
 use pulp::Simd;
 
-use crate::cpu::vectors::{load, store};
+use super::vectors::{load, store};
 
 /// Rows of a register block.
 const ROWS: usize = 6;

@@ -4,13 +4,17 @@
 //! how far from an output's first input each of its others lies. Four neighboring outputs are the rows of a register
 //! block, channels its vectors; four blocks make a tile.
 
-use pulp::{Arch, Simd, WithSimd};
+mod gradient;
+
+pub(super) use gradient::weight_gradient;
+
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::product::Shared;
 use super::scratch;
 use super::sinks::{At, Sink, TILE};
-use super::vectors::{Widths, load, panel_vectors, store};
+use super::vectors::{Widths, arch, load, panel_vectors, store};
 use crate::spec::ConvSpec;
 
 /// Whether the stage is computed here.
@@ -30,24 +34,62 @@ pub(super) fn activity<K: Sink>(
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
     let plan = Plan::new(spec, weight);
-    let lengths = [z, plan.padded.iter().product(), TILE * TILE * plan.widest];
+    let lengths = [z, plan.image.size(), TILE * TILE * plan.widest];
     x.par_chunks(spec.input_units()).enumerate().for_each(|(index, image)| {
         scratch::with(scratch::Use::Group, lengths, |[z, padded, tile]| {
-            plan.pad(image, padded);
+            plan.image.fill(spec, image, padded);
             let sink = sink(index, Shared(z.as_mut_ptr()));
-            Arch::new().dispatch(Image { plan: &plan, padded, tile, sink });
+            arch().dispatch(Image { plan: &plan, padded, tile, sink });
             finish(index, z);
         });
     });
 }
 
+/// A padded image.
+struct Padded {
+    /// Channels, rows and columns, with what whole tiles need beyond the edges.
+    shape: [usize; 3],
+    /// Place of each input of an output, relative to its first.
+    offsets: Vec<usize>,
+}
+
+impl Padded {
+    fn new(spec: &ConvSpec) -> Self {
+        let [channels, height, width] = spec.input;
+        let [_, rows, columns] = spec.convolved();
+        let reach = |outputs: usize| (outputs.next_multiple_of(TILE) - 1) * spec.stride + spec.kernel;
+        let side = |size: usize, outputs: usize| (size + 2 * spec.padding).max(reach(outputs));
+        let shape = [channels, side(height, rows), side(width, columns)];
+        let taps = spec.kernel * spec.kernel;
+        let offsets = (0..spec.fan_in())
+            .map(|input| {
+                let (channel, tap) = (input / taps, input % taps);
+                (channel * shape[1] + tap / spec.kernel) * shape[2] + tap % spec.kernel
+            })
+            .collect();
+        Self { shape, offsets }
+    }
+
+    fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Writes `image` with its zeros around it.
+    fn fill(&self, spec: &ConvSpec, image: &[f32], padded: &mut [f32]) {
+        let [_, height, width] = spec.input;
+        let [_, padded_height, padded_width] = self.shape;
+        padded.fill(0.0);
+        for (index, row) in image.chunks_exact(width).enumerate() {
+            let line = index / height * padded_height + index % height + spec.padding;
+            padded[line * padded_width + spec.padding..][..width].copy_from_slice(row);
+        }
+    }
+}
+
 /// What all images share.
 struct Plan<'a> {
     spec: &'a ConvSpec,
-    /// Channels, rows and columns of a padded image, with what whole tiles need beyond its edges.
-    padded: [usize; 3],
-    /// Place of each input of an output, relative to its first.
-    offsets: Vec<usize>,
+    image: Padded,
     /// Weights `[panel, input, channel of the panel]`.
     panels: Vec<f32>,
     /// Channels of a vector and of a full panel.
@@ -57,19 +99,7 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn new(spec: &'a ConvSpec, weight: &[f32]) -> Self {
-        let [lanes, full] = Arch::new().dispatch(Widths);
-        let [channels, height, width] = spec.input;
-        let [_, rows, columns] = spec.convolved();
-        let reach = |outputs: usize| (outputs.next_multiple_of(TILE) - 1) * spec.stride + spec.kernel;
-        let side = |size: usize, outputs: usize| (size + 2 * spec.padding).max(reach(outputs));
-        let padded = [channels, side(height, rows), side(width, columns)];
-        let taps = spec.kernel * spec.kernel;
-        let offsets = (0..spec.fan_in())
-            .map(|input| {
-                let (channel, tap) = (input / taps, input % taps);
-                (channel * padded[1] + tap / spec.kernel) * padded[2] + tap % spec.kernel
-            })
-            .collect();
+        let [lanes, full] = arch().dispatch(Widths);
         let widest = lanes * full;
         let whole = spec.channels.next_multiple_of(lanes);
         let mut panels = vec![0.0; whole * spec.fan_in()];
@@ -80,17 +110,7 @@ impl<'a> Plan<'a> {
                 panels[first * spec.fan_in() + input * step + channel - first] = *value;
             }
         }
-        Self { spec, padded, offsets, panels, lanes, widest }
-    }
-
-    fn pad(&self, image: &[f32], padded: &mut [f32]) {
-        let [_, height, width] = self.spec.input;
-        let [_, padded_height, padded_width] = self.padded;
-        padded.fill(0.0);
-        for (index, row) in image.chunks_exact(width).enumerate() {
-            let line = index / height * padded_height + index % height + self.spec.padding;
-            padded[line * padded_width + self.spec.padding..][..width].copy_from_slice(row);
-        }
+        Self { spec, image: Padded::new(spec), panels, lanes, widest }
     }
 }
 
@@ -110,13 +130,13 @@ impl<K: Sink> WithSimd for Image<'_, K> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { plan, padded, tile, sink } = self;
         let [channels, rows, columns] = plan.spec.convolved();
-        let (fan_in, stride, width) = (plan.spec.fan_in(), plan.spec.stride, plan.padded[2]);
+        let (fan_in, stride, width) = (plan.spec.fan_in(), plan.spec.stride, plan.image.shape[2]);
         let whole = channels.next_multiple_of(S::F32_LANES);
         assert_eq!([S::F32_LANES, panel_vectors::<S>() * S::F32_LANES], [plan.lanes, plan.widest]);
-        assert_eq!((padded.len(), plan.panels.len()), (plan.padded.iter().product(), whole * fan_in));
+        assert_eq!((padded.len(), plan.panels.len()), (plan.image.size(), whole * fan_in));
         assert!(tile.len() >= TILE * TILE * plan.widest);
         let last = |outputs: usize| (outputs.next_multiple_of(TILE) - 1) * stride;
-        assert!(last(rows) * width + last(columns) + plan.offsets[fan_in - 1] < padded.len());
+        assert!(last(rows) * width + last(columns) + plan.image.offsets[fan_in - 1] < padded.len());
         for first in (0..channels).step_by(plan.widest) {
             let step = plan.widest.min(whole - first);
             let panel = plan.panels[first * fan_in..][..fan_in * step].as_ptr();
@@ -166,7 +186,7 @@ unsafe fn block<S: Simd, const V: usize>(
     to: *mut f32,
 ) {
     let mut sums = [[simd.splat_f32s(0.0); V]; TILE];
-    for (input, offset) in plan.offsets.iter().enumerate() {
+    for (input, offset) in plan.image.offsets.iter().enumerate() {
         // SAFETY: vouched for by the caller.
         unsafe {
             let mut right = [simd.splat_f32s(0.0); V];
