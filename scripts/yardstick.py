@@ -242,17 +242,19 @@ def write(options, versions, rows, table):
         if line["event"] == "row":
             peaks[line["threads"]] = max(line["gflops"], peaks.get(line["threads"], 0))
     rates = ", ".join(f"{rate:.0f} GFLOP/s on {threads}" for threads, rate in sorted(peaks.items()))
+    versioned = machine["environment"].items()
+    environment = [text if text.startswith(name) else f"{name} {text}" for name, text in versioned]
     digest = hashlib.sha256(options.yardstick.read_bytes()).hexdigest()
     (options.out / "README.md").write_text(f"""# nmnc and PyTorch in turns, {datetime.date.today()}
 
     python3 scripts/yardstick.py {shlex.join(sys.argv[1:])}
 
-{options.rounds} rounds, each measure in a process of its own with {options.runs} repetitions, of which a process gives the
-median. Channels {options.channels}, {options.size}x{options.size} images, batch {options.batch}, d = {options.d}, \
+Rounds: {options.rounds}; each measure in a process of its own, which gives the median of {options.runs} repetitions.
+Channels {options.channels}, {options.size}x{options.size} images, batch {options.batch}, d = {options.d}, \
 feedback update at every step.
 
 - machine: {machine["processor"]}, {machine["cores"]} cores, {machine["vectors"]}; our matrix product reaches {rates} threads
-- {versions["nmnc"]}, commit {commit()}; {", ".join(f"{name} {version}" for name, version in machine["environment"].items())}
+- {versions["nmnc"]}, commit {commit()}; {", ".join(environment)}
 - PyTorch {versions["torch"]}, Python {versions["python"]}, yardstick {options.yardstick.name} (SHA-256 {digest[:16]})
 
 {table}
