@@ -24,11 +24,15 @@
 
 pub mod composed;
 mod cpu;
+mod descent;
+mod elementwise;
 mod gate;
 mod spec;
 
 use burn::tensor::Tensor;
 
+pub use descent::{AdamStep, SgdStep, adam, sgd};
+pub use elementwise::{blend, embed_add, perturb, row_energies};
 pub use gate::ConvGate;
 pub use spec::{Activation, ConvSpec, Pool};
 

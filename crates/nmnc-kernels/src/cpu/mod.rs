@@ -3,6 +3,8 @@
 
 mod backward;
 mod columns;
+mod descent;
+mod elementwise;
 mod forward;
 mod pointwise;
 mod product;
@@ -16,9 +18,11 @@ use burn::tensor::{DType, Tensor, TensorData};
 use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
+pub(crate) use descent::{adam, descend, descend_with_momentum};
+pub(crate) use elementwise::{blend, perturb, row_energies};
 pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use pointwise::{activate, slope};
-pub(crate) use product::matmul;
+pub(crate) use product::{add_product, matmul};
 
 /// A single-precision tensor in the processor's memory.
 pub(crate) type Operand = <Flex as BackendTypes>::FloatTensorPrimitive;
@@ -38,6 +42,14 @@ pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Opti
         found.push(tensor.clone().try_into_primitive::<Flex>().ok()?);
     }
     found.try_into().ok()
+}
+
+/// As [`operands`], giving up the tensors, so that an operand nothing else owns can be changed in place; the
+/// tensors come back if one is elsewhere or of another float type.
+pub(crate) fn owned_operands<const N: usize>(
+    tensors: [Tensor<2>; N],
+) -> Result<[Operand; N], [Tensor<2>; N]> {
+    operands(tensors.each_ref()).ok_or(tensors)
 }
 
 /// Whether the fused forward pass covers the spec: winners are stored as bytes.
