@@ -227,7 +227,9 @@ mod tests {
     fn fills_start_afresh_and_what_follows_depends_on_their_groups_alone() {
         let filled = |before: usize, len: usize| {
             let mut stream = Seed(4).stream(Role::Analysis, 0, 0);
-            (0..before).for_each(|_| drop(stream.next_u32()));
+            for _ in 0..before {
+                stream.next_u32();
+            }
             let mut values = vec![0.0; len];
             stream.fill_normal(&mut values);
             (values, stream.next_u32())
@@ -244,7 +246,9 @@ mod tests {
         assert_ne!(filled(4, 70), filled(0, 70));
         // What follows is the first block that no group used.
         let mut words = Seed(4).stream(Role::Analysis, 0, 0);
-        (0..4 * 32).for_each(|_| drop(words.next_u32()));
+        for _ in 0..4 * 32 {
+            words.next_u32();
+        }
         assert_eq!(words.next_u32(), after);
         assert_eq!(filled(0, 0).1, Seed(4).stream(Role::Analysis, 0, 0).next_u32());
     }
