@@ -44,7 +44,12 @@ fn square_sum(row: &[f32]) -> f64 {
 /// `activity + scale · coordinates`.
 pub(crate) fn perturb(activity: &Operand, coordinates: &Operand, scale: f32) -> Tensor<2> {
     let columns = activity.layout().shape()[1];
-    let out = combined(values(activity), values(coordinates), |a, c| a + scale * c);
+    let out = combined(
+        values(activity),
+        values(coordinates),
+        #[inline(always)]
+        |activity, coordinate| activity + scale * coordinate,
+    );
     tensor(out, rows(activity), columns)
 }
 

@@ -43,11 +43,11 @@ impl Law for Sign {
 
     #[inline(always)]
     fn fill(words: &Words, out: &mut [f32]) {
+        // One run of 64 words a bit: nested by rows of words, AVX-512 code gathers across bits, at a tenth of the speed.
+        let words = words.as_flattened();
         for (bit, out) in out.chunks_exact_mut(4 * LANES).enumerate() {
-            for (words, out) in words.iter().zip(out.chunks_exact_mut(LANES)) {
-                for (word, value) in words.iter().zip(out) {
-                    *value = f32::from_bits(1.0_f32.to_bits() | (word >> bit) << 31);
-                }
+            for (word, value) in words.iter().zip(out) {
+                *value = f32::from_bits(1.0_f32.to_bits() | (word >> bit) << 31);
             }
         }
     }
