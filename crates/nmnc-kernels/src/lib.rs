@@ -24,12 +24,16 @@
 
 pub mod composed;
 mod cpu;
+mod descent;
+mod elementwise;
 mod gate;
 mod machine;
 mod spec;
 
 use burn::tensor::Tensor;
 
+pub use descent::{AdamStep, SgdStep, adam, sgd};
+pub use elementwise::{blend, embed_add, perturb, row_energies};
 pub use gate::ConvGate;
 pub use machine::vector_instructions;
 pub use spec::{Activation, ConvSpec, Pool};

@@ -5,8 +5,9 @@ mod common;
 use burn::tensor::Tensor;
 use common::{ACTIVATIONS, POOLS, Values, bits, shapes};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, activate, column_moments, composed, conv_activity, conv_forward,
-    conv_gated_error, conv_input_gradient, conv_parameter_gradient, matmul, slope,
+    Activation, AdamStep, ConvSpec, Pool, SgdStep, activate, adam, blend, column_moments, composed,
+    conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient, embed_add,
+    matmul, perturb, row_energies, sgd, slope,
 };
 
 /// What `run` returns inside pools of one, two and three threads, three times each.
@@ -101,6 +102,28 @@ fn moments_of_columns() {
     assert_same_bits("column_moments", || {
         let (means, squares) = column_moments(&x);
         vec![bits(means), bits(squares)]
+    });
+}
+
+#[test]
+fn elementwise_operations() {
+    let mut values = Values(11);
+    let [a, b, c] = [(); 3].map(|()| values.uniform([300, 1001]));
+    let (coordinates, basis) = (values.uniform([300, 64]), values.uniform([1001, 64]));
+    let descent = SgdStep { rate: 0.1, momentum: 0.9, nesterov: true, penalty: 0.01 };
+    let step = AdamStep { rate: 0.1, betas: [0.9, 0.99], epsilon: 1e-8, penalty: 0.1, decay: 0.1, steps: 3 };
+    assert_same_bits("elementwise operations", || {
+        let energies = row_energies(&a).into_iter().map(f64::to_bits);
+        let energies = energies.flat_map(|bits| [bits as u32, (bits >> 32) as u32]).collect();
+        let adapted = adam(a.clone(), b.clone(), c.clone(), c.clone().abs(), &step);
+        let (value, velocity) = sgd(a.clone(), b.clone(), Some(c.clone()), &descent);
+        let mut results: Vec<Vec<u32>> = adapted.into_iter().map(bits).collect();
+        results.extend([value, velocity.unwrap()].map(bits));
+        results.push(bits(perturb(&a, &b, 0.3)));
+        results.push(bits(blend(a.clone(), b.clone(), 0.3)));
+        results.push(bits(embed_add(&a, &coordinates, &basis, 0.3)));
+        results.push(energies);
+        results
     });
 }
 

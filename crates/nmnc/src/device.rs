@@ -86,10 +86,10 @@ pub fn values<E: burn::tensor::Element>(matrix: &Tensor<2>) -> Vec<E> {
     matrix.try_to_vec_as::<E>().expect("a float matrix converts to any float type")
 }
 
-/// Sum of squares. Rows are summed on the device and their sums here, in order, so that the bits do not depend on the number of
-/// threads (a whole-tensor sum of the CPU backend does).
+/// Sum of squares. The sums of rows are added here, in order, so that the bits do not depend on the number of threads (a
+/// whole-tensor sum of the CPU backend does).
 pub fn energy(matrix: &Tensor<2>) -> f64 {
-    values::<f64>(&matrix.clone().powi_scalar(2).sum_dim(1)).iter().sum()
+    nmnc_kernels::row_energies(matrix).iter().sum()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl Probe {
     /// Every distribution.
     pub const ALL: [Self; 3] = [Self::Gaussian, Self::Rademacher, Self::Orthogonal];
 
-    /// Draws `rows` probes of the given `dimension`: `[rows, dimension]`.
+    /// Draws `rows` probes of the given `dimension`: `[rows, dimension]`, in the buffer that becomes the tensor.
     pub fn draw(self, [rows, dimension]: [usize; 2], stream: &mut Stream, device: &Device) -> Tensor<2> {
         let mut values = vec![0.0; rows * dimension];
         match self {

@@ -3,7 +3,9 @@
 
 mod backward;
 mod columns;
+mod descent;
 mod direct;
+mod elementwise;
 mod forward;
 mod maps;
 mod moments;
@@ -23,10 +25,12 @@ use burn::tensor::{DType, Tensor, TensorData};
 use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
+pub(crate) use descent::{adam, descend, descend_with_momentum};
+pub(crate) use elementwise::{blend, perturb, row_energies};
 pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
-pub(crate) use product::matmul;
+pub(crate) use product::{add_product, matmul};
 pub(crate) use vectors::arch;
 
 /// A single-precision tensor in the processor's memory.
@@ -47,6 +51,14 @@ pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Opti
         found.push(tensor.clone().try_into_primitive::<Flex>().ok()?);
     }
     found.try_into().ok()
+}
+
+/// As [`operands`], giving up the tensors, so that an operand nothing else owns can be changed in place; the
+/// tensors come back if one is elsewhere or of another float type.
+pub(crate) fn owned_operands<const N: usize>(
+    tensors: [Tensor<2>; N],
+) -> Result<[Operand; N], [Tensor<2>; N]> {
+    operands(tensors.each_ref()).ok_or(tensors)
 }
 
 /// Whether the fused forward pass covers the spec: winners are stored as bytes.

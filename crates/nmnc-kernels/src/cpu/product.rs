@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::{Operand, tensor};
+use super::{Operand, tensor, values};
 
 /// A matrix read in place: entry `(i, j)` is `values[i * row + j * column]`.
 #[derive(Clone, Copy)]
@@ -55,14 +55,16 @@ pub(super) fn multiply(out: &mut [f32], pitch: usize, a: View<'_>, b: View<'_>, 
     assert!(n <= pitch && (m - 1) * pitch + n <= out.len(), "product exceeds its output");
     // SAFETY: `View::strided` and `slice_rows` keep every entry of `a` and `b` inside their slices, the
     // assertion above does so for `out`, and `out` is borrowed mutably so nothing aliases it.
-    unsafe { raw_multiply(out.as_mut_ptr(), pitch, a, b, accumulate) }
+    unsafe { raw_multiply(out.as_mut_ptr(), pitch, a, b, accumulate, 1.0) }
 }
 
+/// `out = scale a b`, or `out += scale a b`.
+///
 /// # Safety
 /// `out` must be valid for writing `a.rows` rows of `b.columns` values each, `pitch` apart, and no other
 /// reference to those values may be live; with `accumulate` they must be initialized. The inner sizes must
 /// agree.
-unsafe fn raw_multiply(out: *mut f32, pitch: usize, a: View<'_>, b: View<'_>, accumulate: bool) {
+unsafe fn raw_multiply(out: *mut f32, pitch: usize, a: View<'_>, b: View<'_>, accumulate: bool, scale: f32) {
     // SAFETY: the caller vouches for `out`; views hold only entries inside their slices.
     unsafe {
         gemm::gemm(
@@ -80,7 +82,7 @@ unsafe fn raw_multiply(out: *mut f32, pitch: usize, a: View<'_>, b: View<'_>, ac
             b.column,
             b.row,
             1.0,
-            1.0,
+            scale,
             false,
             false,
             false,
@@ -120,8 +122,39 @@ pub(crate) fn matmul(a: &Operand, b: &Operand) -> Tensor<2> {
         let b = b.slice_columns(left, columns.min(n - left));
         // SAFETY: tiles are disjoint parts of the `[m, n]` buffer that `out` keeps alive until the loop is
         // over, and the inner sizes were checked by the caller.
-        unsafe { raw_multiply(shared.at(top * n + left), n, a, b, false) }
+        unsafe { raw_multiply(shared.at(top * n + left), n, a, b, false, 1.0) }
     });
+    tensor(out, m, n)
+}
+
+/// `start + scale a b` for a contiguous `start`, in the blocks of [`matmul`].
+pub(crate) fn add_product(start: &Operand, a: &Operand, b: &Operand, scale: f32) -> Tensor<2> {
+    let (a, b) = (contiguous_unless_forward(a), contiguous_unless_forward(b));
+    let (a, b) = (view(&a), view(&b));
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    let start = values(start);
+    assert_eq!(start.len(), m * n, "size of what a product is added to");
+    let mut out = Vec::<f32>::with_capacity(m * n);
+    let shared = Shared(out.as_mut_ptr());
+    let [rows, columns] = tile(m, n, k);
+    let across = n.div_ceil(columns);
+    (0..m.div_ceil(rows) * across).into_par_iter().for_each(|index| {
+        let (top, left) = (index / across * rows, index % across * columns);
+        let (height, width) = (rows.min(m - top), columns.min(n - left));
+        let (a, b) = (a.slice_rows(top, height), b.slice_columns(left, width));
+        // SAFETY: tiles are disjoint parts of the `[m, n]` buffer that `out` keeps alive until the loop is
+        // over; each is initialized from `start` before the product is added to it, and the caller checked
+        // the inner sizes.
+        unsafe {
+            for row in top..top + height {
+                let from = start[row * n + left..][..width].as_ptr();
+                shared.at(row * n + left).copy_from_nonoverlapping(from, width);
+            }
+            raw_multiply(shared.at(top * n + left), n, a, b, true, scale);
+        }
+    });
+    // SAFETY: the tiles cover the buffer, and each has been initialized.
+    unsafe { out.set_len(m * n) };
     tensor(out, m, n)
 }
 

@@ -1,6 +1,7 @@
 //! Estimators: from probes and responses to a Jacobian, each with the law of its error.
 
 use burn::tensor::Tensor;
+use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,7 @@ impl Estimator {
         match self {
             Self::Average => {
                 let count = responses.probes.dims()[0] as f64;
-                responses.changes.clone().transpose().matmul(responses.probes.clone()) / count
+                matmul(responses.changes.clone().transpose(), responses.probes.clone()) / count
             }
         }
     }

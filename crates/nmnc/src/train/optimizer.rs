@@ -1,6 +1,7 @@
 //! Optimizers: SGD, Adam, AdamW, with the formulas and defaults of PyTorch.
 
 use burn::tensor::Tensor;
+use nmnc_kernels::{AdamStep, SgdStep};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +120,36 @@ impl OptimizerConfig {
     }
 }
 
+impl OptimizerConfig {
+    /// The new `value` after step `steps` (from 1) with `factor` times the learning rate; changes `moments`.
+    fn apply(
+        &self,
+        value: Tensor<2>,
+        gradient: Tensor<2>,
+        moments: &mut Vec<Tensor<2>>,
+        steps: u64,
+        factor: f64,
+    ) -> Tensor<2> {
+        let rate = self.learning_rate() * factor;
+        let (betas, epsilon, penalty, decay) = match *self {
+            Self::Sgd { momentum, nesterov, weight_decay, .. } => {
+                let step = SgdStep { rate, momentum, nesterov, penalty: weight_decay };
+                let (value, velocity) = nmnc_kernels::sgd(value, gradient, moments.pop(), &step);
+                moments.extend(velocity);
+                return value;
+            }
+            Self::Adam { betas, epsilon, weight_decay, .. } => (betas, epsilon, weight_decay, 0.0),
+            Self::Adamw { betas, epsilon, weight_decay, .. } => (betas, epsilon, 0.0, weight_decay),
+        };
+        let step = AdamStep { rate, betas, epsilon, penalty, decay, steps };
+        let second = moments.pop().unwrap_or_else(|| gradient.zeros_like());
+        let first = moments.pop().unwrap_or_else(|| gradient.zeros_like());
+        let [value, first, second] = nmnc_kernels::adam(value, gradient, first, second, &step);
+        moments.extend([first, second]);
+        value
+    }
+}
+
 /// An optimizer with its state: for each parameter, up to two tensors of its shape.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
@@ -143,20 +174,9 @@ impl Optimizer {
         self.moments.resize(values.len(), Vec::new());
         self.steps += 1;
         for ((value, gradient), moments) in values.into_iter().zip(gradients).zip(&mut self.moments) {
-            let rate = self.config.learning_rate() * factor;
-            *value = match self.config {
-                OptimizerConfig::Sgd { momentum, nesterov, weight_decay, .. } => {
-                    sgd(value.clone(), gradient, moments, rate, (momentum, nesterov, weight_decay))
-                }
-                OptimizerConfig::Adam { betas, epsilon, weight_decay, .. } => {
-                    let gradient = penalized(gradient, value, weight_decay);
-                    value.clone() - adam(gradient, moments, self.steps, betas, epsilon) * rate
-                }
-                OptimizerConfig::Adamw { betas, epsilon, weight_decay, .. } => {
-                    let change = adam(gradient, moments, self.steps, betas, epsilon) * rate;
-                    value.clone() * (1.0 - rate * weight_decay) - change
-                }
-            };
+            // The gradient stands in while the value is away: the only owner of its memory can change it in place.
+            let owned = std::mem::replace(value, gradient.clone());
+            *value = self.config.apply(owned, gradient, moments, self.steps, factor);
         }
     }
 
@@ -189,50 +209,4 @@ impl Optimizer {
         self.moments = shapes.iter().enumerate().map(moments).collect::<Result<_>>()?;
         Ok(())
     }
-}
-
-/// Adds the gradient of an L2 penalty.
-fn penalized(gradient: Tensor<2>, value: &Tensor<2>, decay: f64) -> Tensor<2> {
-    if decay == 0.0 { gradient } else { gradient + value.clone() * decay }
-}
-
-fn sgd(
-    value: Tensor<2>,
-    gradient: Tensor<2>,
-    moments: &mut Vec<Tensor<2>>,
-    rate: f64,
-    (momentum, nesterov, decay): (f64, bool, f64),
-) -> Tensor<2> {
-    let gradient = penalized(gradient, &value, decay);
-    if momentum == 0.0 {
-        return value - gradient * rate;
-    }
-    // The first velocity is the gradient itself: no dampening, as in PyTorch.
-    let velocity = match moments.pop() {
-        Some(velocity) => velocity * momentum + gradient.clone(),
-        None => gradient.clone(),
-    };
-    moments.push(velocity.clone());
-    let direction = if nesterov { gradient + velocity * momentum } else { velocity };
-    value - direction * rate
-}
-
-/// The direction of Adam: bias-corrected first moment over the root of the bias-corrected second.
-fn adam(
-    gradient: Tensor<2>,
-    moments: &mut Vec<Tensor<2>>,
-    steps: u64,
-    betas: [f64; 2],
-    epsilon: f64,
-) -> Tensor<2> {
-    if moments.is_empty() {
-        *moments = vec![gradient.zeros_like(), gradient.zeros_like()];
-    }
-    let square = gradient.clone() * gradient.clone();
-    for ((moment, sample), beta) in moments.iter_mut().zip([gradient, square]).zip(betas) {
-        *moment = moment.clone() * beta + sample * (1.0 - beta);
-    }
-    let correction = betas.map(|beta| 1.0 - beta.powf(steps as f64));
-    let denominator = moments[1].clone().sqrt() / correction[1].sqrt() + epsilon;
-    moments[0].clone() / denominator / correction[0]
 }

@@ -1,6 +1,7 @@
 //! The rule itself.
 
 use burn::tensor::Tensor;
+use nmnc_kernels::{blend, embed_add, matmul, row_energies};
 
 use super::config::{ManifoldConfig, Memory, NoiseCorrelationConfig, Normalize};
 use crate::credit::estimator::Responses;
@@ -9,7 +10,7 @@ use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
 use crate::device::energy;
 use crate::error::{Error, Result};
 use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
-use crate::seed::{Role, Stream};
+use crate::seed::Role;
 use crate::state::State;
 
 /// Noise correlation with the settings of [`NoiseCorrelationConfig`].
@@ -36,12 +37,12 @@ pub fn leaky_average_law(eta: f64, updates: u32, variance: f64) -> f64 {
     forgotten + variance * eta / (2.0 - eta) * (1.0 - forgotten)
 }
 
-/// Perturbations of one stage's activity for one repetition over the batch.
-struct Perturbation {
-    /// Coordinates with identity covariance, `[batch, m]`.
+/// Perturbations of one stage's activity, repetition after repetition over the batch.
+struct Perturbations {
+    /// Coordinates with identity covariance, `[probes * batch, m]`.
     coordinates: Tensor<2>,
-    /// Change of the output per unit of the coordinates, `[batch, outputs]`.
-    change: Tensor<2>,
+    /// Change of the output per unit of the coordinates, `[probes * batch, outputs]`.
+    changes: Tensor<2>,
 }
 
 impl NoiseCorrelation {
@@ -95,21 +96,21 @@ impl NoiseCorrelation {
         Ok(())
     }
 
-    /// Perturbs every example of the batch `probes` times at one stage. Empty for a stage without a manifold.
+    /// Perturbs every example of the batch `probes` times at one stage. Nothing for a stage without a manifold.
     fn perturb(
         &mut self,
         index: usize,
         activity: &Tensor<2>,
         context: &LocalContext,
-    ) -> Result<Vec<Perturbation>> {
+    ) -> Result<Option<Perturbations>> {
         let [batch, units] = activity.dims();
         let manifold = self.stages[index].manifold.as_ref();
         let dimension = match (&self.config.manifold, manifold) {
             (None, _) => units,
             (Some(_), Some(manifold)) => manifold.dimension(),
-            (Some(_), None) => return Ok(Vec::new()),
+            (Some(_), None) => return Ok(None),
         };
-        let norm: f64 = activity.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
+        let norm = row_energies(activity).into_iter().map(f64::sqrt).sum::<f64>() / batch as f64;
         let deviation = self.config.sigma * norm / (dimension as f64).sqrt();
         if !deviation.is_finite() {
             let place = format!("stage {}", index + 1);
@@ -118,31 +119,22 @@ impl NoiseCorrelation {
         if deviation == 0.0 {
             // A silent stage has no scale for its noise, and a derivative of zero behind a rectifier.
             self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", index + 1));
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let mut stream = context.seed.stream(Role::Probe, index, context.step);
-        let coordinates = self.draw([batch, dimension], &mut stream, activity);
-        let perturbations = coordinates
-            .into_iter()
-            .map(|coordinates| {
-                let noise = match manifold {
-                    Some(manifold) => manifold.embed(coordinates.clone() * deviation),
-                    None => coordinates.clone() * deviation,
-                };
-                let change = change_of_output(index, activity, context, noise, self.config.antithetic);
-                Perturbation { coordinates, change: change / deviation }
-            })
-            .collect();
+        // All repetitions are drawn together, so that orthogonal blocks run across examples and repetitions.
+        let rows = [batch * self.config.probes, dimension];
+        let coordinates =
+            self.config.probe.draw(rows, &mut stream, &activity.device()).cast(activity.dtype());
+        let noise = Noise { activity, basis: manifold.map(Subspace::basis), deviation };
+        let change = |repetition| {
+            let coordinates = repeated(&coordinates, repetition, batch);
+            noise.change_of_output(context, index, &coordinates, self.config.antithetic)
+        };
+        let changes = Tensor::cat((0..self.config.probes).map(change).collect(), 0);
         let passes = if self.config.antithetic { 2 } else { 1 };
         self.probes += (batch * self.config.probes * passes) as u64;
-        Ok(perturbations)
-    }
-
-    /// Coordinates of all repetitions, drawn together so that orthogonal blocks run across examples and repetitions.
-    fn draw(&self, [batch, dimension]: [usize; 2], stream: &mut Stream, like: &Tensor<2>) -> Vec<Tensor<2>> {
-        let rows = [batch * self.config.probes, dimension];
-        let all = self.config.probe.draw(rows, stream, &like.device()).cast(like.dtype());
-        (0..self.config.probes).map(|k| all.clone().narrow(0, k * batch, batch)).collect()
+        Ok(Some(Perturbations { coordinates, changes }))
     }
 
     /// B <- (1 - eta) B + eta Jhat.
@@ -153,20 +145,17 @@ impl NoiseCorrelation {
         activity: &Tensor<2>,
         context: &LocalContext,
     ) -> Result<()> {
-        let perturbations = self.perturb(index, activity, context)?;
-        if perturbations.is_empty() {
+        let Some(Perturbations { coordinates, changes }) = self.perturb(index, activity, context)? else {
             return Ok(());
-        }
-        let (probes, changes): (Vec<_>, Vec<_>) =
-            perturbations.into_iter().map(|p| (p.coordinates, p.change)).unzip();
-        let responses = Responses { probes: Tensor::cat(probes, 0), changes: Tensor::cat(changes, 0) };
+        };
+        let responses = Responses { probes: coordinates, changes };
         let estimate = self.config.estimator.estimate(&responses);
         let state = &mut self.stages[index];
         let jacobian = match &state.manifold {
-            Some(manifold) => manifold.embed(estimate),
+            Some(manifold) => embedded(estimate, manifold),
             None => estimate,
         };
-        state.feedback = state.feedback.take().map(|feedback| feedback * (1.0 - eta) + jacobian * eta);
+        state.feedback = state.feedback.take().map(|feedback| blend(feedback, jacobian, eta));
         Ok(())
     }
 
@@ -177,34 +166,70 @@ impl NoiseCorrelation {
         activity: &Tensor<2>,
         context: &LocalContext,
     ) -> Result<Tensor<2>> {
-        let perturbations = self.perturb(index, activity, context)?;
-        let count = perturbations.len() as f64;
-        let sum = perturbations
-            .into_iter()
-            .map(|p| (context.error.clone() * p.change).sum_dim(1) * p.coordinates)
-            .reduce(|a, b| a + b);
-        Ok(match (sum, &self.stages[index].manifold) {
-            (None, _) => activity.zeros_like(),
-            (Some(sum), Some(manifold)) => manifold.embed(sum / count),
-            (Some(sum), None) => sum / count,
+        let Some(Perturbations { coordinates, changes }) = self.perturb(index, activity, context)? else {
+            return Ok(activity.zeros_like());
+        };
+        let (batch, count) = (activity.dims()[0], self.config.probes);
+        let signal = (0..count)
+            .map(|repetition| {
+                let change = repeated(&changes, repetition, batch);
+                (context.error.clone() * change).sum_dim(1) * repeated(&coordinates, repetition, batch)
+            })
+            .reduce(|sum, next| sum + next)
+            .expect("there is at least one probe")
+            / count as f64;
+        Ok(match &self.stages[index].manifold {
+            Some(manifold) => embedded(signal, manifold),
+            None => signal,
         })
     }
 }
 
-/// The change of the output when stage `index` is perturbed by `noise` `[batch, n_l]`.
-fn change_of_output(
-    index: usize,
-    activity: &Tensor<2>,
-    context: &LocalContext,
-    noise: Tensor<2>,
-    antithetic: bool,
-) -> Tensor<2> {
-    let network = context.network;
-    let forward = network.output_after(index, activity.clone() + noise.clone());
-    if antithetic {
-        (forward - network.output_after(index, activity.clone() - noise)) / 2.0
-    } else {
-        forward - context.output.clone()
+/// The rows of one repetition.
+fn repeated(rows: &Tensor<2>, repetition: usize, batch: usize) -> Tensor<2> {
+    rows.clone().narrow(0, repetition * batch, batch)
+}
+
+/// The vectors z U^T `[rows, n_l]` with the given coordinates `[rows, d]`.
+fn embedded(coordinates: Tensor<2>, manifold: &Subspace) -> Tensor<2> {
+    matmul(coordinates, manifold.basis().clone().transpose())
+}
+
+/// Noise on one stage's activity.
+struct Noise<'a> {
+    /// Activity `[batch, n_l]`.
+    activity: &'a Tensor<2>,
+    /// Where the noise lives `[n_l, d]`; everywhere if there is none.
+    basis: Option<&'a Tensor<2>>,
+    /// Standard deviation along each coordinate.
+    deviation: f64,
+}
+
+impl Noise<'_> {
+    /// The activity moved by `factor` deviations along `coordinates` `[batch, m]`.
+    fn moved(&self, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
+        let scale = factor * self.deviation;
+        match self.basis {
+            Some(basis) => embed_add(self.activity, coordinates, basis, scale),
+            None => nmnc_kernels::perturb(self.activity, coordinates, scale),
+        }
+    }
+
+    /// The change of the output per unit of the coordinates, `[batch, outputs]`.
+    fn change_of_output(
+        &self,
+        context: &LocalContext,
+        index: usize,
+        coordinates: &Tensor<2>,
+        antithetic: bool,
+    ) -> Tensor<2> {
+        let output = |factor| context.network.output_after(index, self.moved(coordinates, factor));
+        let forward = output(1.0);
+        if antithetic {
+            (forward - output(-1.0)) / (2.0 * self.deviation)
+        } else {
+            (forward - context.output.clone()) / self.deviation
+        }
     }
 }
 
@@ -226,7 +251,7 @@ impl LocalRule for NoiseCorrelation {
                     self.update_feedback(index, eta, activity, context)?;
                 }
                 let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
-                context.error.clone().matmul(feedback)
+                matmul(context.error.clone(), feedback)
             }
             _ => self.memoryless_signal(index, activity, context)?,
         };

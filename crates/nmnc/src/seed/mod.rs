@@ -1,8 +1,14 @@
 //! One seed fixes everything: every random number of a run comes from a named, independent stream.
 //!
 //! A stream is Philox4x32-10 (Salmon et al., SC 2011), a counter-based generator: the n-th number of a stream is a
-//! pure function of (seed, role, index, step, n). Nothing has to be saved to resume a run, no order of calls or number of
-//! threads can change a number, and no two streams overlap, since their counters differ.
+//! pure function of (seed, role, index, step, n). Nothing has to be saved to resume a run, no order of calls, number of
+//! threads or instruction set can change a number, and no two streams overlap, since their counters differ.
+
+mod fill;
+mod laws;
+mod philox;
+
+use laws::{Law, Normal, Sign};
 
 /// The seed of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -60,7 +66,7 @@ impl Stream {
     /// The next 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
-            self.block = philox4x32_10(self.counter, self.key);
+            self.block = philox::block(self.counter, self.key);
             self.counter[0] = self.counter[0].checked_add(1).expect("a stream holds at most 2^34 words");
             self.used = 0;
         }
@@ -92,29 +98,27 @@ impl Stream {
         }
     }
 
-    /// Fills `out` with independent standard normal numbers (Box-Muller).
+    /// Fills `out` with independent standard normal numbers (Box-Muller), none above 6.67 in magnitude.
+    ///
+    /// A fill starts with a fresh block of four words and uses up whole groups of sixteen, 64 numbers each: number n
+    /// comes from group n / 64, where word pairs (0, 1) and (2, 3) of its sixteen blocks give sixteen cosines and sixteen
+    /// sines. So a shorter fill is the beginning of a longer one, and what follows depends only on the number of groups.
     pub fn fill_normal(&mut self, out: &mut [f32]) {
-        for pair in out.chunks_mut(2) {
-            // 24 bits and a half keep the logarithm's argument inside (0, 1).
-            let uniform = ((self.next_u32() >> 8) as f32 + 0.5) / 16_777_216.0;
-            let radius = (-2.0 * uniform.ln()).sqrt();
-            let angle = std::f32::consts::TAU * ((self.next_u32() >> 8) as f32 / 16_777_216.0);
-            let (sine, cosine) = angle.sin_cos();
-            pair[0] = radius * cosine;
-            if let Some(second) = pair.get_mut(1) {
-                *second = radius * sine;
-            }
-        }
+        self.fill::<Normal>(out);
     }
 
     /// Fills `out` with independent signs, +1 or -1 with equal probability.
+    ///
+    /// As [`Stream::fill_normal`], with 2048 signs from a group: bit n / 64 mod 32 of its 64 words, word by word.
     pub fn fill_rademacher(&mut self, out: &mut [f32]) {
-        for chunk in out.chunks_mut(32) {
-            let bits = self.next_u32();
-            for (i, value) in chunk.iter_mut().enumerate() {
-                *value = if bits >> i & 1 == 1 { 1.0 } else { -1.0 };
-            }
-        }
+        self.fill::<Sign>(out);
+    }
+
+    fn fill<L: Law>(&mut self, out: &mut [f32]) {
+        let next = u64::from(self.counter[0]) + fill::blocks::<L>(out.len());
+        let next = u32::try_from(next).expect("a stream holds at most 2^34 words");
+        fill::fill::<L>(self.counter, self.key, out);
+        (self.counter[0], self.used) = (next, 4);
     }
 
     /// A uniformly random permutation of 0..len (Fisher-Yates).
@@ -134,44 +138,9 @@ impl Stream {
     }
 }
 
-/// One block of Philox4x32 with ten rounds.
-fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-    for round in 0..10 {
-        if round > 0 {
-            key[0] = key[0].wrapping_add(WEYL[0]);
-            key[1] = key[1].wrapping_add(WEYL[1]);
-        }
-        let first = MULTIPLIER[0] * u64::from(counter[0]);
-        let second = MULTIPLIER[1] * u64::from(counter[2]);
-        counter = [
-            (second >> 32) as u32 ^ counter[1] ^ key[0],
-            second as u32,
-            (first >> 32) as u32 ^ counter[3] ^ key[1],
-            first as u32,
-        ];
-    }
-    counter
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Known answers published with the Random123 library.
-    #[test]
-    fn philox_gives_the_published_answers() {
-        assert_eq!(philox4x32_10([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(
-            philox4x32_10([u32::MAX; 4], [u32::MAX; 2]),
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        );
-        assert_eq!(
-            philox4x32_10([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
-            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
-        );
-    }
 
     #[test]
     fn streams_differ_by_seed_role_index_and_step_and_repeat_exactly() {
@@ -198,6 +167,90 @@ mod tests {
             let tolerance = 4.0 * f64::sqrt(variance / values.len() as f64);
             assert!((moment(power) - expected).abs() < tolerance, "moment {power}: {}", moment(power));
         }
+    }
+
+    /// Kolmogorov-Smirnov, and the number of values far out.
+    #[test]
+    fn normals_follow_the_normal_law_into_its_tails() {
+        let mut values = vec![0.0; 1 << 20];
+        Seed(8).stream(Role::Probe, 1, 0).fill_normal(&mut values);
+        values.sort_unstable_by(f32::total_cmp);
+        let count = values.len() as f64;
+        let mut distance = 0.0_f64;
+        for (rank, &value) in values.iter().enumerate() {
+            let law = normal_distribution(f64::from(value));
+            distance =
+                distance.max((law - rank as f64 / count).abs()).max((law - (rank + 1) as f64 / count).abs());
+        }
+        // Exceeded by chance once in a thousand.
+        assert!(distance * count.sqrt() < 1.95, "{}", distance * count.sqrt());
+        for (bound, tolerance) in [(3.0, 4.0), (4.0, 4.0), (4.5, 3.0)] {
+            let expected = 2.0 * normal_distribution(-bound) * count;
+            let found = values.iter().filter(|v| f64::from(v.abs()) > bound).count() as f64;
+            assert!(
+                (found - expected).abs() < tolerance * expected.sqrt(),
+                "{bound}: {found}, not {expected}"
+            );
+        }
+    }
+
+    /// Distribution function of the normal law: its power series near zero, else the continued fraction of Mills' ratio.
+    fn normal_distribution(z: f64) -> f64 {
+        let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        if z.abs() < 3.0 {
+            let (mut term, mut sum, mut odd) = (z, z, 1.0);
+            while term.abs() > 1e-18 {
+                odd += 2.0;
+                term *= z * z / odd;
+                sum += term;
+            }
+            0.5 + density * sum
+        } else {
+            let tail = density / (1..200).rev().fold(z.abs(), |rest, k| z.abs() + f64::from(k) / rest);
+            if z < 0.0 { tail } else { 1.0 - tail }
+        }
+    }
+
+    #[test]
+    fn signs_are_balanced_and_unrelated() {
+        let mut values = vec![0.0; 100_000];
+        Seed(3).stream(Role::Probe, 0, 0).fill_rademacher(&mut values);
+        assert!(values.iter().all(|v| v.abs() == 1.0));
+        for lag in [1, 16, 32, 64, 2048] {
+            let products: f32 = values.iter().zip(&values[lag..]).map(|(a, b)| a * b).sum();
+            assert!(products.abs() < 4.0 * (values.len() as f32).sqrt(), "lag {lag}: {products}");
+        }
+        assert!(values.iter().sum::<f32>().abs() < 4.0 * (values.len() as f32).sqrt());
+    }
+
+    #[test]
+    fn fills_start_afresh_and_what_follows_depends_on_their_groups_alone() {
+        let filled = |before: usize, len: usize| {
+            let mut stream = Seed(4).stream(Role::Analysis, 0, 0);
+            for _ in 0..before {
+                stream.next_u32();
+            }
+            let mut values = vec![0.0; len];
+            stream.fill_normal(&mut values);
+            (values, stream.next_u32())
+        };
+        let (long, after) = filled(0, 128);
+        for len in [65, 77, 127] {
+            let (short, next) = filled(0, len);
+            assert_eq!((&short[..], next), (&long[..len], after));
+        }
+        assert_ne!(filled(0, 64).1, after);
+        // One to four words use up one block.
+        assert_eq!(filled(1, 70), filled(4, 70));
+        assert_ne!(filled(4, 70), filled(5, 70));
+        assert_ne!(filled(4, 70), filled(0, 70));
+        // What follows is the first block that no group used.
+        let mut words = Seed(4).stream(Role::Analysis, 0, 0);
+        for _ in 0..4 * 32 {
+            words.next_u32();
+        }
+        assert_eq!(words.next_u32(), after);
+        assert_eq!(filled(0, 0).1, Seed(4).stream(Role::Analysis, 0, 0).next_u32());
     }
 
     #[test]

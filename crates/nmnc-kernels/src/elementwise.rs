@@ -1,0 +1,59 @@
+//! The elementwise work around a stage, each in one pass over memory: energies, perturbed activities, leaky
+//! averages. On the processor in single precision they are hand-written, elsewhere composed of tensor
+//! operations; bits do not depend on the number of threads.
+
+use burn::tensor::Tensor;
+
+use crate::cpu;
+
+/// The sum of squares of each row of `x` `[rows, columns]`.
+///
+/// On the processor single-precision numbers are squared and added in double precision, so that no finite
+/// row overflows.
+pub fn row_energies(x: &Tensor<2>) -> Vec<f64> {
+    match cpu::operands([x]) {
+        Some([x]) => cpu::row_energies(&x),
+        None => x.clone().powi_scalar(2).sum_dim(1).into_data().iter::<f64>().collect(),
+    }
+}
+
+/// `activity + scale · coordinates`, all `[batch, units]`: isotropic noise.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn perturb(activity: &Tensor<2>, coordinates: &Tensor<2>, scale: f64) -> Tensor<2> {
+    assert_eq!(activity.dims(), coordinates.dims(), "shapes of activity and coordinates");
+    match cpu::operands([activity, coordinates]) {
+        Some([activity, coordinates]) => cpu::perturb(&activity, &coordinates, scale as f32),
+        None => activity.clone() + coordinates.clone() * scale,
+    }
+}
+
+/// `activity + scale · coordinates basisᵀ` for `[batch, units]`, `[batch, d]` and `[units, d]`: noise in the
+/// span of a basis.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn embed_add(activity: &Tensor<2>, coordinates: &Tensor<2>, basis: &Tensor<2>, scale: f64) -> Tensor<2> {
+    let ([batch, units], [rows, dimension]) = (activity.dims(), coordinates.dims());
+    assert_eq!([batch, units, dimension], [rows, basis.dims()[0], basis.dims()[1]], "shapes of an embedding");
+    let transposed = basis.clone().transpose();
+    match cpu::strided_operands([activity, coordinates, &transposed]) {
+        Some([activity, coordinates, transposed]) => {
+            cpu::add_product(&activity.to_contiguous(), &coordinates, &transposed, scale as f32)
+        }
+        None => activity.clone() + (coordinates.clone() * scale).matmul(transposed),
+    }
+}
+
+/// `(1 − eta) old + eta new`, in place where nothing else owns `old`.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn blend(old: Tensor<2>, new: Tensor<2>, eta: f64) -> Tensor<2> {
+    assert_eq!(old.dims(), new.dims(), "shapes of a leaky average");
+    match cpu::owned_operands([old, new]) {
+        Ok([old, new]) => cpu::blend(old, &new, eta),
+        Err([old, new]) => old * (1.0 - eta) + new * eta,
+    }
+}
