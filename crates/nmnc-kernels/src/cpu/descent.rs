@@ -16,7 +16,7 @@ pub(crate) fn descend(mut value: Operand, gradient: &Operand, step: &SgdStep) ->
     blocks.for_each(|(value, gradient)| {
         wide(
             #[inline(always)]
-            || {
+            move || {
                 for (value, gradient) in value.iter_mut().zip(gradient) {
                     *value -= rate * (gradient + penalty * *value);
                 }
@@ -41,7 +41,7 @@ pub(crate) fn descend_with_momentum(
     blocks.zip(values(gradient).par_chunks(BLOCK)).for_each(|((value, velocity), gradient)| {
         wide(
             #[inline(always)]
-            || {
+            move || {
                 for ((value, velocity), gradient) in value.iter_mut().zip(velocity).zip(gradient) {
                     let gradient = gradient + penalty * *value;
                     *velocity = momentum * *velocity + gradient;
@@ -73,7 +73,7 @@ pub(crate) fn adam(
     blocks.zip(values(gradient).par_chunks(BLOCK)).for_each(|(((value, first), second), gradient)| {
         wide(
             #[inline(always)]
-            || {
+            move || {
                 let moments = first.iter_mut().zip(second);
                 for ((value, (first, second)), gradient) in value.iter_mut().zip(moments).zip(gradient) {
                     let gradient = gradient + penalty * *value;

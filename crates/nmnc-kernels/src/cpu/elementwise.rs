@@ -1,4 +1,7 @@
 //! Energies, perturbations and leaky averages: one pass over memory each, in blocks of fixed size.
+//!
+//! Loops own the scalars they use (`move`): read through a reference, a scalar might alias the output, and the
+//! loop would not compile to vectors.
 
 use burn::backend::Flex;
 use burn::tensor::Tensor;
@@ -48,7 +51,7 @@ pub(crate) fn perturb(activity: &Operand, coordinates: &Operand, scale: f32) -> 
         values(activity),
         values(coordinates),
         #[inline(always)]
-        |activity, coordinate| activity + scale * coordinate,
+        move |activity, coordinate| activity + scale * coordinate,
     );
     tensor(out, rows(activity), columns)
 }
@@ -60,7 +63,7 @@ pub(crate) fn blend(mut old: Operand, new: &Operand, eta: f64) -> Tensor<2> {
     blocks.for_each(|(old, new)| {
         wide(
             #[inline(always)]
-            || {
+            move || {
                 for (old, new) in old.iter_mut().zip(new) {
                     *old = keep * *old + take * new;
                 }
@@ -71,7 +74,7 @@ pub(crate) fn blend(mut old: Operand, new: &Operand, eta: f64) -> Tensor<2> {
 }
 
 /// `function` of the entries of two slices of the same length, in a buffer that nothing writes before.
-fn combined(first: &[f32], second: &[f32], function: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
+fn combined(first: &[f32], second: &[f32], function: impl Fn(f32, f32) -> f32 + Copy + Sync) -> Vec<f32> {
     let length = first.len();
     assert_eq!(length, second.len(), "lengths of operands");
     let mut out = Vec::with_capacity(length);
@@ -79,7 +82,7 @@ fn combined(first: &[f32], second: &[f32], function: impl Fn(f32, f32) -> f32 + 
     blocks.zip(first.par_chunks(BLOCK)).zip(second.par_chunks(BLOCK)).for_each(|((out, first), second)| {
         wide(
             #[inline(always)]
-            || {
+            move || {
                 for ((out, first), second) in out.iter_mut().zip(first).zip(second) {
                     out.write(function(*first, *second));
                 }
