@@ -89,9 +89,9 @@ fn learned_feedback_converges_to_the_jacobian_as_the_laws_say() {
     for (text, dimension) in
         [("rule = 'vnc'\neta = 0.3", UNITS), ("rule = 'nmnc'\neta = 0.3\nmanifold = { dimension = 5 }", 5)]
     {
-        let trials = 150;
+        let trials = 600;
         for updates in [1, 4, 12] {
-            let mut mean = 0.0;
+            let mut errors = Vec::new();
             for seed in 0..trials {
                 let mut rule = rule(text, &world);
                 for step in 0..updates {
@@ -103,13 +103,19 @@ fn learned_feedback_converges_to_the_jacobian_as_the_laws_say() {
                     Some(manifold) => manifold.embed(manifold.coordinates(world.jacobian.clone())),
                     None => world.jacobian.clone(),
                 };
-                mean += energy(&(rule.feedback(0).unwrap().clone() - target.clone()))
-                    / energy(&target)
-                    / trials as f64;
+                let error = energy(&(rule.feedback(0).unwrap().clone() - target.clone()));
+                errors.push(error / energy(&target));
                 assert_eq!(rule.probes(), updates * BATCH as u64);
             }
             let variance = (Estimator::Average.law(Probe::Gaussian).variance)(dimension, BATCH);
             let declared = leaky_average_law(0.3, updates as u32, variance);
+            let mean = errors.iter().sum::<f64>() / trials as f64;
+            let spread = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (trials - 1) as f64;
+            let deviation = (mean - declared).abs() / (spread / trials as f64).sqrt();
+            assert!(
+                deviation < 4.0,
+                "{text} after {updates}: {mean}, declared {declared}, {deviation} s.e.m. apart"
+            );
             assert!(
                 (mean / declared - 1.0).abs() < 0.12,
                 "{text} after {updates}: {mean}, declared {declared}"

@@ -105,7 +105,9 @@ fn measured_manifolds(
         .map(|(index, activity)| {
             let mut stream = seed.stream(Role::Analysis, index, moment.step);
             let dimension = Dimension::Count(metrics.dimension);
-            Ok(manifold::fit(activity, dimension, PcaMethod::Randomized, &mut stream)?.subspace)
+            manifold::fit(activity, dimension, PcaMethod::Randomized, &mut stream)
+                .map(|fit| fit.subspace)
+                .map_err(|error| error.within(format!("step {}, stage {}", moment.step, index + 1)))
         })
         .collect()
 }
