@@ -9,6 +9,7 @@ pub mod config_text;
 pub mod credit;
 pub mod data;
 pub mod device;
+pub mod dimension;
 pub mod error;
 pub mod files;
 pub mod linalg;
