@@ -5,6 +5,7 @@
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
 pub mod alignment;
+pub mod analysis;
 pub mod config_text;
 pub mod credit;
 pub mod data;

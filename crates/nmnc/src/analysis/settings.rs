@@ -76,12 +76,18 @@ impl Settings {
             return Err(Error::config(key, format!("{value} is too few")).mend(format!("use at least {least}")));
         }
         if let Some(d) = self.dimensions.iter().find(|d| **d == 0 || **d > self.curve) {
-            return Err(Error::config("dimensions", format!("{d} is not from 1 to the curve's {}", self.curve)));
+            let problem = format!("{d} is not from 1 to the curve's {}", self.curve);
+            return Err(Error::config("dimensions", problem).mend("raise the curve or leave it out"));
         }
         if !(self.sigma > 0.0 && self.sigma.is_finite()) {
             return Err(Error::config("sigma", format!("{} is not a positive number", self.sigma)));
         }
         Ok(())
+    }
+
+    /// The same, without centering where a single output would leave nothing.
+    pub(super) fn for_outputs(&self, outputs: usize) -> Self {
+        Self { centered: self.centered && outputs > 1, ..self.clone() }
     }
 
     pub(super) fn dimension(&self) -> DimensionSettings {
@@ -92,5 +98,11 @@ impl Settings {
             seed: self.seed,
             ..DimensionSettings::default()
         }
+    }
+
+    /// The dimension that probes are measured at: the one asked for nearest to 64, or as many as there are.
+    pub(super) fn headline(&self, most: usize) -> usize {
+        let nearest = self.dimensions.iter().copied().min_by_key(|d| d.abs_diff(64)).unwrap_or(64);
+        nearest.min(most)
     }
 }
