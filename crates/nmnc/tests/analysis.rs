@@ -60,12 +60,15 @@ fn the_exact_jacobian_is_that_of_finite_differences() {
             let moved: Tensor<2> =
                 Tensor::from_data(TensorData::new(moved, [3, units]), (&Device::flex(), DType::F64));
             let activity = pass.activities[l].clone();
-            let change = net.output_after(l, activity.clone() + moved.clone())
-                - net.output_after(l, activity - moved);
+            let change =
+                net.output_after(l, activity.clone() + moved.clone()) - net.output_after(l, activity - moved);
             for (at, numeric) in values(&(change / (2.0 * step))).into_iter().enumerate() {
                 let (example, output) = (at / 3, at % 3);
                 let analytic = exact[l][(example * 3 + output) * units + unit];
-                assert!((numeric - analytic).abs() < 1e-8 * scale.max(1.0), "stage {l}: {numeric} {analytic}");
+                assert!(
+                    (numeric - analytic).abs() < 1e-8 * scale.max(1.0),
+                    "stage {l}: {numeric} {analytic}"
+                );
             }
         }
     }
@@ -79,8 +82,11 @@ fn energies_and_angles_are_those_of_pytorch_and_scipy() {
     let stages = cases.iter().enumerate().map(|(l, case)| {
         stage(case, parameter(format!("stage.{l}.weight")), parameter(format!("stage.{l}.bias")))
     });
-    let readout =
-        Dense::new(parameter("readout.weight".into()), parameter("readout.bias".into()), Activation::Identity);
+    let readout = Dense::new(
+        parameter("readout.weight".into()),
+        parameter("readout.bias".into()),
+        Activation::Identity,
+    );
     let net = Network::new(stages.collect(), readout);
     let x = parts.matrix("x", DType::F32);
     let settings = Settings { curve: 3, dimensions: vec![3], centered: false, ..small() };
@@ -218,9 +224,13 @@ fn estimates_by_noise_follow_the_law() {
         assert_eq!(stage.probes.len(), 4);
         for curve in &stage.probes {
             for point in &curve.points {
-                let what = format!("stage {} {:?} {:?} {point:?}", stage.stage, curve.target, curve.dimension);
+                let what =
+                    format!("stage {} {:?} {:?} {point:?}", stage.stage, curve.target, curve.dimension);
                 let error = point.error_sd / 40f64.sqrt();
-                assert!((point.error - point.error_law).abs() < 5.0 * error + 1e-3 * point.error_law, "{what}");
+                assert!(
+                    (point.error - point.error_law).abs() < 5.0 * error + 1e-3 * point.error_law,
+                    "{what}"
+                );
                 // The law of the cosine is that of the ratio of means.
                 assert!((point.cosine - point.cosine_law).abs() < 0.08, "{what}");
             }
@@ -236,7 +246,10 @@ fn estimates_by_noise_follow_the_law() {
                 let error = point.error_sd / 40f64.sqrt();
                 let what = format!("stage {} {:?} {point:?}", stage.stage, curve.dimension);
                 // Noise of one percent of the activity leaves a little curvature.
-                assert!((point.error - point.error_law).abs() < 5.0 * error + 0.02 * point.error_law, "{what}");
+                assert!(
+                    (point.error - point.error_law).abs() < 5.0 * error + 0.02 * point.error_law,
+                    "{what}"
+                );
             }
         }
     }
@@ -270,8 +283,5 @@ fn a_dead_stage_and_wrong_settings_are_named() {
         message(&Settings { dimensions: vec![13], ..small() }),
         "dimensions: 13 is not from 1 to the curve's 12; raise the curve or leave it out"
     );
-    assert_eq!(
-        message(&Settings { random: 1, ..small() }),
-        "random: 1 is too few; use at least 2"
-    );
+    assert_eq!(message(&Settings { random: 1, ..small() }), "random: 1 is too few; use at least 2");
 }

@@ -139,7 +139,10 @@ fn wrong_files_are_one_line() {
         message(&path("none.npy"), activity),
         "tmp/none.npy: no such file; give a .npy file, as numpy.save writes it"
     );
-    assert_eq!(message(&folder.path().to_owned(), activity), "tmp: is a folder; give a .npy file, as numpy.save writes it");
+    assert_eq!(
+        message(&folder.path().to_owned(), activity),
+        "tmp: is a folder; give a .npy file, as numpy.save writes it"
+    );
     fs::write(path("text.npy"), "not an array at all").unwrap();
     assert_eq!(message(&path("text.npy"), activity), format!("tmp/text.npy: is no NumPy array; {numpy}"));
     save(&path("f.npy"), "<f8", true, &[2, 3], &[0.0; 6]);
@@ -217,6 +220,9 @@ fn the_folder_is_whole_replaces_an_older_one_and_spares_anything_else() {
     assert_eq!(fs::read_dir(out.parent().unwrap()).unwrap().count(), 1);
     fs::write(out.join("notes.txt"), "mine").unwrap();
     let error = write(&out, &found, &Format::ALL, "").unwrap_err().to_string();
-    assert!(error.ends_with("holds `notes.txt`, which is no part of an analysis; name another folder with --out"), "{error}");
+    assert!(
+        error.ends_with("holds `notes.txt`, which is no part of an analysis; name another folder with --out"),
+        "{error}"
+    );
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
 }

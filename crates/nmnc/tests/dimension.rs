@@ -149,9 +149,8 @@ fn the_corrected_participation_ratio_is_right_on_few_samples_where_the_plain_one
 #[test]
 fn the_standard_error_is_the_spread_over_fresh_samples() {
     const POINTS: usize = 400;
-    let estimates: Vec<Dimensions> = (0..40)
-        .map(|seed| estimate(&Matrix::new(formulas::uniform(1000 + seed, 3 * POINTS), 3)))
-        .collect();
+    let estimates: Vec<Dimensions> =
+        (0..40).map(|seed| estimate(&Matrix::new(formulas::uniform(1000 + seed, 3 * POINTS), 3))).collect();
     for (name, of) in [
         ("TwoNN", (|d: &Dimensions| d.two_nn.unwrap()) as fn(&Dimensions) -> nmnc::dimension::Estimate),
         ("MLE", |d: &Dimensions| d.mle.unwrap()),
@@ -178,7 +177,8 @@ fn components_by_blocks_are_those_of_scikit_learn() {
         assert_close(case, &found.variances, &expected[..known], 1e-9);
         let axes = golden.numbers(&format!("{case}.components"));
         for (k, axis) in axes.chunks_exact(units).enumerate() {
-            let overlap: f64 = axis.iter().enumerate().map(|(i, a)| a * f64::from(found.basis[i * 10 + k])).sum();
+            let overlap: f64 =
+                axis.iter().enumerate().map(|(i, a)| a * f64::from(found.basis[i * 10 + k])).sum();
             assert!((overlap.abs() - 1.0).abs() < 1e-5, "{case} axis {k}: {overlap}");
         }
     }
@@ -231,9 +231,7 @@ fn shuffling_keeps_every_unit_and_destroys_correlations() {
 
 #[test]
 fn degenerate_activity_is_named_or_left_without_an_estimate() {
-    let message = |rows: &dyn Rows| {
-        measure(rows, &DimensionSettings::default()).unwrap_err().to_string()
-    };
+    let message = |rows: &dyn Rows| measure(rows, &DimensionSettings::default()).unwrap_err().to_string();
     assert_eq!(
         message(&Matrix::new(vec![0.0, 1.0, f64::NAN, 2.0], 2)),
         "activity: sample 1, unit 0 is not finite; leave out such samples or units"

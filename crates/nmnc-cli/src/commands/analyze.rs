@@ -68,8 +68,7 @@ fn arrays(path: &Path, arguments: &Analyze) -> Result<(Analysis, PathBuf)> {
     };
     let settings = Settings { centered: arguments.center_outputs, probes: 0, ..settings(arguments) };
     let given = jacobian.as_ref().map(|jacobian| jacobian as &dyn Jacobians);
-    let mut analysis =
-        analysis::arrays(&activity, given, &settings).map_err(|e| e.within(path.display()))?;
+    let mut analysis = analysis::arrays(&activity, given, &settings).map_err(|e| e.within(path.display()))?;
     analysis.subject = path.display().to_string();
     Ok((analysis, path.with_file_name(format!("{}-analysis", stem(path)))))
 }

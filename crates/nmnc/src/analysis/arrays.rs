@@ -62,7 +62,8 @@ pub fn arrays(
         let gathered = gather(jacobian, &[&axes, &control], settings)?;
         alignment_found = alignment(&gathered, &axes, None, kept.samples(), 0, settings);
         if alignment_found.is_none() {
-            warnings.push("activity does not vary or the mean Jacobian is zero, so there is no alignment".into());
+            warnings
+                .push("activity does not vary or the mean Jacobian is zero, so there is no alignment".into());
         }
     }
     let stage = StageAnalysis {

@@ -175,8 +175,16 @@ fn captured(a: &Alignment) -> Vec<Curve> {
             ),
         },
     ];
-    curves.extend(a.untrained.as_ref().map(|c| Curve { style: UNTRAINED, label: "Untrained".into(), points: mean(c) }));
-    curves.extend(a.shuffled.as_ref().map(|c| Curve { style: SHUFFLED, label: "Shuffled".into(), points: mean(c) }));
+    curves.extend(a.untrained.as_ref().map(|c| Curve {
+        style: UNTRAINED,
+        label: "Untrained".into(),
+        points: mean(c),
+    }));
+    curves.extend(a.shuffled.as_ref().map(|c| Curve {
+        style: SHUFFLED,
+        label: "Shuffled".into(),
+        points: mean(c),
+    }));
     let random = at_counts(&a.random.mean, Some(&a.random.sd));
     curves.push(Curve { style: RANDOM, label: "Random".into(), points: random });
     curves
@@ -219,8 +227,16 @@ fn probes(stage: &StageAnalysis, target: Target) -> Vec<Curve> {
             };
             curve.points.iter().map(point).collect()
         };
-        curves.push(Curve { style, label: label.into(), points: points(|p| (p.cosine, Some(p.cosine_sd)), curve) });
-        curves.push(Curve { style: LAW, label: "Law".into(), points: points(|p| (p.cosine_law, None), curve) });
+        curves.push(Curve {
+            style,
+            label: label.into(),
+            points: points(|p| (p.cosine, Some(p.cosine_sd)), curve),
+        });
+        curves.push(Curve {
+            style: LAW,
+            label: "Law".into(),
+            points: points(|p| (p.cosine_law, None), curve),
+        });
     }
     curves
 }

@@ -10,8 +10,7 @@ use crate::net::{ForwardPass, Network};
 pub fn jacobians<E: Element>(network: &Network, pass: &ForwardPass) -> Vec<Vec<E>> {
     let [batch, outputs] = pass.output.dims();
     let units = network.stage_units();
-    let mut out: Vec<Vec<E>> =
-        units.iter().map(|n| vec![E::from_elem(0.0); batch * outputs * n]).collect();
+    let mut out: Vec<Vec<E>> = units.iter().map(|n| vec![E::from_elem(0.0); batch * outputs * n]).collect();
     for output in 0..outputs {
         let one_hot: Vec<f32> =
             (0..batch * outputs).map(|i| if i % outputs == output { 1.0 } else { 0.0 }).collect();

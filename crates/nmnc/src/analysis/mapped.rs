@@ -38,8 +38,9 @@ impl MappedArray {
         if path.is_dir() {
             return Err(Error::data(&place, "is a folder").mend("give a .npy file, as numpy.save writes it"));
         }
-        let (header, start) = Header::read(&mut BufReader::new(&file), &place)
-            .map_err(|e| e.mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))"))?;
+        let (header, start) = Header::read(&mut BufReader::new(&file), &place).map_err(|e| {
+            e.mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))")
+        })?;
         if !(header.kind == 'f' && matches!(header.size, 4 | 8)) {
             return Err(Error::data(&place, format!("elements of type {}{}", header.kind, header.size))
                 .mend("use float32 or float64"));
@@ -88,7 +89,9 @@ impl MappedArray {
                 "a Jacobian of shape {:?} instead of [outputs, units] or [samples, outputs, units]",
                 self.shape
             );
-            return Err(Error::data(path.display(), problem).mend("one row for each output, one column a unit"));
+            return Err(
+                Error::data(path.display(), problem).mend("one row for each output, one column a unit")
+            );
         }
         Ok(MappedJacobians { array: self, shape })
     }

@@ -14,7 +14,12 @@ pub fn page(analysis: &Analysis, command: &str) -> String {
     let mut out = document::open(&title);
     let settings = &analysis.settings;
     let samples = analysis.stages.first().map_or(0, |s| s.dimensions.samples);
-    let _ = write!(out, "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n", escape(&title), escape(&lead(analysis)));
+    let _ = write!(
+        out,
+        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+        escape(&title),
+        escape(&lead(analysis))
+    );
     out.push_str("<dl class=\"setup\">\n");
     let probes = settings.headline(settings.curve);
     let mut setup = vec![("Samples", samples.to_string())];
@@ -70,7 +75,15 @@ pub fn page(analysis: &Analysis, command: &str) -> String {
         let mut id = 0;
         for (number, figure) in figures.iter().enumerate() {
             let title = figure.title;
-            document::figure(&mut out, number + 1, title, &figure.legend, &figure.panels, &figure.caption, &mut id);
+            document::figure(
+                &mut out,
+                number + 1,
+                title,
+                &figure.legend,
+                &figure.panels,
+                &figure.caption,
+                &mut id,
+            );
         }
         out.push_str("</section>\n");
     }

@@ -60,7 +60,11 @@ struct Aim {
 ///
 /// # Errors
 /// If activity is not finite.
-pub(super) fn probe_curves(probed: &Probed, dimension: usize, settings: &Settings) -> Result<Vec<ProbeCurve>> {
+pub(super) fn probe_curves(
+    probed: &Probed,
+    dimension: usize,
+    settings: &Settings,
+) -> Result<Vec<ProbeCurve>> {
     let Probed { network, stage, axes, inputs, .. } = *probed;
     let outputs = network.outputs();
     let pass = network.forward(inputs.clone());
@@ -165,8 +169,7 @@ fn respond(
     let dimension = manifold.unwrap_or(units);
     let index = 4 * stage + 2 * usize::from(manifold.is_some()) + usize::from(aim.target == Target::Mean);
     let mut stream = settings.seed.stream(Role::Probe, index, step);
-    let rows: Vec<usize> =
-        (0..settings.probes).map(|_| aim.rows[stream.below(aim.rows.len())]).collect();
+    let rows: Vec<usize> = (0..settings.probes).map(|_| aim.rows[stream.below(aim.rows.len())]).collect();
     let probes = PROBE.draw([settings.probes, dimension], &mut stream, device).cast(activity.dtype());
     let axes = manifold.map(|d| leading(probed.axes, d, activity));
     let gather = |from: &Tensor<2>, rows: &[usize]| {
@@ -179,8 +182,12 @@ fn respond(
         let deviation = settings.sigma * norm / (dimension as f64).sqrt();
         if !(deviation > 0.0 && deviation.is_finite()) {
             let place = format!("stage {}", stage + 1);
-            return Err(Error::new(ErrorKind::Diverged, place, "activity is zero or not finite, so it cannot be probed")
-                .mend("measure no probes with --probes 0"));
+            return Err(Error::new(
+                ErrorKind::Diverged,
+                place,
+                "activity is zero or not finite, so it cannot be probed",
+            )
+            .mend("measure no probes with --probes 0"));
         }
         let z = probes.clone().narrow(0, chunk * BATCH, rows.len()) * deviation;
         let noise = match &axes {

@@ -65,7 +65,10 @@ mod tests {
             let control = random_control(&singular, 12, 11, DRAWS, 0, Seed(3));
             for d in 0..11 {
                 let error = control.sd[d] / (DRAWS as f64).sqrt();
-                assert!((control.simulated_mean[d] - control.mean[d]).abs() < 5.0 * error, "{singular:?} {d}");
+                assert!(
+                    (control.simulated_mean[d] - control.mean[d]).abs() < 5.0 * error,
+                    "{singular:?} {d}"
+                );
                 // Standard error of a standard deviation, with room for the distribution's kurtosis.
                 let ratio = control.simulated_sd[d] / control.sd[d];
                 assert!((ratio - 1.0).abs() < 0.06, "{singular:?} {d} {ratio}");

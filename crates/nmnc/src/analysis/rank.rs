@@ -51,8 +51,9 @@ pub(super) fn principal_angles(
     let width = axes.dimension;
     let along = coordinates(jacobian, outputs, axes);
     // Coordinates of the orthonormal rows v^T J / s.
-    let turn: Vec<f64> =
-        (0..rank).flat_map(|k| vectors[k].iter().map(|v| v / squares[k].sqrt()).collect::<Vec<_>>()).collect();
+    let turn: Vec<f64> = (0..rank)
+        .flat_map(|k| vectors[k].iter().map(|v| v / squares[k].sqrt()).collect::<Vec<_>>())
+        .collect();
     let mut rows = vec![0.0; rank * width];
     add_product(&mut rows, view(&turn, rank, outputs), view(&along, outputs, width));
     let angles = |&dimension: &usize| {

@@ -73,7 +73,9 @@ impl Settings {
             ("repetitions", self.repetitions, 2),
         ];
         if let Some((key, value, least)) = least.into_iter().find(|(_, value, least)| value < least) {
-            return Err(Error::config(key, format!("{value} is too few")).mend(format!("use at least {least}")));
+            return Err(
+                Error::config(key, format!("{value} is too few")).mend(format!("use at least {least}"))
+            );
         }
         if let Some(d) = self.dimensions.iter().find(|d| **d == 0 || **d > self.curve) {
             let problem = format!("{d} is not from 1 to the curve's {}", self.curve);

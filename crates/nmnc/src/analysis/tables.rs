@@ -74,7 +74,11 @@ fn spectrum(analysis: &Analysis) -> String {
         let mut sum = 0.0;
         for (k, variance) in stage.variances.iter().enumerate() {
             sum += variance;
-            let fraction = if stage.dimensions.total_variance > 0.0 { sum / stage.dimensions.total_variance } else { 0.0 };
+            let fraction = if stage.dimensions.total_variance > 0.0 {
+                sum / stage.dimensions.total_variance
+            } else {
+                0.0
+            };
             let _ = writeln!(out, "{},{},{variance},{fraction}", stage.stage, k + 1);
         }
     }
@@ -158,8 +162,19 @@ fn probes(analysis: &Analysis) -> String {
 
 /// Headings and rows of the summary, for the terminal and the page.
 pub(super) fn summary(analysis: &Analysis) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let mut headings =
-        vec!["Stage", "n", "90 %", "95 %", "99 %", "PR", "PR corrected", "TwoNN", "MLE", "Rank J", "per example"];
+    let mut headings = vec![
+        "Stage",
+        "n",
+        "90 %",
+        "95 %",
+        "99 %",
+        "PR",
+        "PR corrected",
+        "TwoNN",
+        "MLE",
+        "Rank J",
+        "per example",
+    ];
     if analysis.stages.iter().all(|s| s.alignment.is_none()) {
         headings.truncate(9);
     }
@@ -188,10 +203,12 @@ fn dimension_cells(stage: &StageAnalysis) -> Vec<String> {
     cells.push(short(d.participation.map(|p| p.plain)));
     cells.push(short(d.participation.and_then(|p| p.corrected)));
     for estimate in [d.two_nn, d.mle] {
-        cells.push(estimate.map_or_else(
-            || "–".to_owned(),
-            |e| format!("{:.1} ± {:.1}", e.value, 1.96 * e.standard_error),
-        ));
+        cells.push(
+            estimate.map_or_else(
+                || "–".to_owned(),
+                |e| format!("{:.1} ± {:.1}", e.value, 1.96 * e.standard_error),
+            ),
+        );
     }
     cells
 }

@@ -8,7 +8,7 @@ use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
 
 use super::page::page;
-use super::result::{Analysis, Captured, StageAnalysis};
+use super::result::{Analysis, StageAnalysis};
 use super::tables::csv;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{PARTIAL, sync_folder};
@@ -98,8 +98,9 @@ fn check(folder: &Path) -> Result<()> {
         let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
         if !FILES.iter().any(|file| name == **file) {
             let problem = format!("holds `{}`, which is no part of an analysis", name.to_string_lossy());
-            return Err(Error::new(ErrorKind::Io, folder.display(), problem)
-                .mend("name another folder with --out"));
+            return Err(
+                Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out")
+            );
         }
     }
     Ok(())

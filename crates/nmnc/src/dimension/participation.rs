@@ -78,10 +78,9 @@ mod tests {
         let difference =
             |i: usize, j: usize| -> Vec<f64> { (0..N).map(|u| x[i * N + u] - x[j * N + u]).collect() };
         let (mut trace, mut square, mut count) = (0.0, 0.0, 0.0);
-        for (i, j, k, l) in
-            (0..M.pow(4)).map(|c| (c % M, c / M % M, c / M / M % M, c / M / M / M)).filter(|&(i, j, k, l)| {
-                i != j && i != k && i != l && j != k && j != l && k != l
-            })
+        for (i, j, k, l) in (0..M.pow(4))
+            .map(|c| (c % M, c / M % M, c / M / M % M, c / M / M / M))
+            .filter(|&(i, j, k, l)| i != j && i != k && i != l && j != k && j != l && k != l)
         {
             let (u, v) = (difference(i, j), difference(k, l));
             trace += dot(&u, &u) * dot(&v, &v) / 4.0;

@@ -104,13 +104,19 @@ fn by_gram(x: &Centered, count: usize) -> (Vec<f64>, Vec<f32>) {
         true => 1.0 / eigenvalues[k].sqrt(),
         false => 0.0,
     };
-    let weights: Vec<f64> =
-        (0..samples).flat_map(|i| (0..count).map(move |k| (i, k))).map(|(i, k)| vectors[k][i] * scale(k)).collect();
+    let weights: Vec<f64> = (0..samples)
+        .flat_map(|i| (0..count).map(move |k| (i, k)))
+        .map(|(i, k)| vectors[k][i] * scale(k))
+        .collect();
     let mut basis = Vec::with_capacity(units * count);
     for block in x.column_blocks() {
         let values = x.read(0..samples, block.clone());
         let mut part = vec![0.0; block.len() * count];
-        add_product(&mut part, view(&values, samples, block.len()).transpose(), view(&weights, samples, count));
+        add_product(
+            &mut part,
+            view(&values, samples, block.len()).transpose(),
+            view(&weights, samples, count),
+        );
         basis.extend(part.into_iter().map(|v| v as f32));
     }
     (eigenvalues, basis)
@@ -143,8 +149,7 @@ fn by_range(x: &Centered, count: usize, stream: &mut Stream) -> (Vec<f64>, Vec<f
     }
     let (mut eigenvalues, vectors) = symmetric_eigen(&mirrored(scatter, width), width);
     eigenvalues.truncate(count);
-    let turn: Vec<f32> =
-        (0..width).flat_map(|i| vectors[..count].iter().map(move |v| v[i] as f32)).collect();
+    let turn: Vec<f32> = (0..width).flat_map(|i| vectors[..count].iter().map(move |v| v[i] as f32)).collect();
     let mut basis = vec![0.0; units * count];
     add_product(&mut basis, view(&range, units, width), view(&turn, width, count));
     (eigenvalues, basis)
