@@ -640,3 +640,79 @@ fn in_places_to_write_and_servers() {
         ),
     ]);
 }
+
+#[test]
+fn in_analyses() {
+    fn arrays(folder: &Folder) {
+        for (name, shape, numbers) in
+            [("x.npy", "(5, 3)", 15), ("j.npy", "(2, 4)", 8), ("flat.npy", "(6,)", 6)]
+        {
+            let values: Vec<u8> = (0..numbers).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+            fs::write(folder.path(name), [&common::npy_header("<f8", shape)[..], &values].concat()).unwrap();
+        }
+    }
+    fn empty_run(folder: &Folder) {
+        folder.write("run/config.toml", TINY);
+    }
+    fn lone_checkpoint(folder: &Folder) {
+        folder.write("step/state.json", "{}");
+    }
+    check(&[
+        case(
+            "analyze",
+            2,
+            "the following required arguments were not provided: <RUN>; see `nmnc analyze --help`",
+        ),
+        case("analyze none", 5, "none: no such folder; give a run folder, or a folder in its checkpoints/"),
+        prepared(
+            lone_checkpoint,
+            "analyze step",
+            5,
+            "step: is not in the checkpoints/ of a run; leave checkpoints in their run folder, whose config.toml \
+             describes the network",
+        ),
+        prepared(empty_run, "analyze run", 5, "run: holds no checkpoint yet; let it train for longer"),
+        prepared(
+            empty_run,
+            "analyze run --stage 0",
+            2,
+            "invalid value '0' for '--stage <NUMBERS>': not a whole number from 1 to 100000000; see `nmnc analyze --help`",
+        ),
+        prepared(
+            trained,
+            "analyze run --stage 2,9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            arrays,
+            "analyze run --activity x.npy",
+            2,
+            "the argument '[RUN]' cannot be used with '--activity <FILE>'; see `nmnc analyze --help`",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --dimensions 300",
+            3,
+            "x.npy: dimensions: 300 is not from 1 to the curve's 256; raise the curve or leave it out",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity flat.npy",
+            4,
+            "flat.npy: activity of shape [6] instead of [samples, units]; reshape it to two dimensions",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --jacobian j.npy",
+            4,
+            "x.npy: jacobian: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity tiny.toml",
+            4,
+            "tiny.toml: is no NumPy array; give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))",
+        ),
+    ]);
+}

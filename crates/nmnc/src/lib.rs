@@ -6,10 +6,12 @@
 
 pub mod alignment;
 pub mod bench;
+pub mod analysis;
 pub mod config_text;
 pub mod credit;
 pub mod data;
 pub mod device;
+pub mod dimension;
 pub mod error;
 pub mod files;
 pub mod linalg;
