@@ -676,7 +676,7 @@ fn in_analyses() {
             empty_run,
             "analyze run --stage 0",
             2,
-            "invalid value '0' for '--stage <NUMBERS>': not a whole number from 1 to 100000000; see `nmnc analyze --help`",
+            "invalid value '0' for '--stage <NUMBERS>': not a whole number from 1 to 1000000; see `nmnc analyze --help`",
         ),
         prepared(
             trained,
