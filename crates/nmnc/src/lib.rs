@@ -5,8 +5,8 @@
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
 pub mod alignment;
-pub mod bench;
 pub mod analysis;
+pub mod bench;
 pub mod config_text;
 pub mod credit;
 pub mod data;

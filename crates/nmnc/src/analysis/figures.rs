@@ -2,26 +2,8 @@
 
 use super::result::{Alignment, Analysis, Captured, ProbeCurve, StageAnalysis, Target};
 use crate::report::aggregate::Point;
-use crate::report::axis::{Axis, Writing};
-use crate::report::document::Entry;
-use crate::report::figures::panel;
+use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
 use crate::report::look::Style;
-use crate::report::plot::{End, Line, Panel, Size};
-
-/// A figure: one panel a stage.
-pub(super) struct Figure {
-    pub title: &'static str,
-    pub caption: String,
-    pub legend: Vec<Entry>,
-    pub panels: Vec<Panel>,
-}
-
-/// One curve of a stage: its look, its name, and its points.
-struct Curve {
-    style: Style,
-    label: String,
-    points: Vec<Point>,
-}
 
 const MEAN: Style = Style(3);
 const EXAMPLE: Style = Style(1);
@@ -92,68 +74,19 @@ fn probe_caption(what: &str) -> String {
     )
 }
 
-/// How axes are scaled.
-#[derive(Clone, Copy, PartialEq)]
-enum Scale {
-    /// From 0, at most 1, against a logarithmic axis.
-    UnitLog,
-    LogLog,
-    Degrees,
-}
-
 fn draw(
     analysis: &Analysis,
-    title: &'static str,
+    title: &str,
     caption: String,
-    (x_label, y_label, scale): (&str, &str, Scale),
+    axes: (&str, &str, Scale),
     curves: &dyn Fn(&StageAnalysis) -> Vec<Curve>,
 ) -> Option<Figure> {
-    let drawn: Vec<(&StageAnalysis, Vec<Curve>)> = analysis
-        .stages
-        .iter()
-        .map(|stage| (stage, curves(stage)))
-        .filter(|(_, curves)| !curves.is_empty())
-        .collect();
-    let points = || drawn.iter().flat_map(|d| &d.1).flat_map(|c| &c.points);
-    points().next()?;
-    let (low_x, high_x) = span(points().map(|p| p.x));
-    let (low_y, high_y) = span(points().map(|p| p.y));
-    let x = match scale {
-        Scale::Degrees => Axis::linear(x_label, Writing::Count, low_x, high_x.max(low_x + 1.0), 6),
-        _ => Axis::logarithmic(x_label, Writing::Count, low_x, high_x.max(2.0 * low_x)),
+    let cell = |stage: &StageAnalysis| Cell {
+        heading: format!("Stage {}", stage.stage),
+        note: format!("n = {}", stage.units),
+        curves: curves(stage),
     };
-    let y = match scale {
-        Scale::UnitLog => Axis::linear(y_label, Writing::Decimal, 0.0, high_y, 6),
-        // Components of rounding error would stretch the axis over many empty decades.
-        Scale::LogLog => Axis::logarithmic(y_label, Writing::Decimal, low_y.max(1e-7 * high_y), high_y),
-        Scale::Degrees => Axis::linear(y_label, Writing::Decimal, 0.0, 90.0, 6),
-    };
-    let mut legend: Vec<Entry> = Vec::new();
-    for curve in drawn.iter().flat_map(|d| &d.1) {
-        if !legend.iter().any(|e| e.label == curve.label) {
-            let label = curve.label.clone();
-            legend.push(Entry { style: curve.style, mean: true, label, note: String::new() });
-        }
-    }
-    let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
-    let panels = drawn.into_iter().map(|(stage, curves)| {
-        let lines = curves.into_iter().map(|curve| Line {
-            style: curve.style,
-            // The legend names the curves: there are too many for labels at their ends.
-            label: String::new(),
-            points: curve.points.into_iter().filter(|p| scale != Scale::LogLog || p.y >= y.low()).collect(),
-            end: End::Mean,
-        });
-        let name = format!("{title}, stage {}", stage.stage);
-        let mut panel = panel(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
-        panel.heading = Some((format!("Stage {}", stage.stage), format!("n = {}", stage.units)));
-        panel
-    });
-    Some(Figure { title, caption, legend, panels: panels.collect() })
-}
-
-fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    figure(title, caption, axes, analysis.stages.iter().map(cell).collect())
 }
 
 /// Points at d = 1, 2, ...
@@ -165,28 +98,20 @@ fn at_counts(values: &[f64], sd: Option<&[f64]>) -> Vec<Point> {
 fn captured(a: &Alignment) -> Vec<Curve> {
     let mean = |c: &Captured| at_counts(&c.mean_jacobian, None);
     let mut curves = vec![
-        Curve { style: MEAN, label: "Mean J".into(), points: mean(&a.captured) },
-        Curve {
-            style: EXAMPLE,
-            label: "Per example".into(),
-            points: at_counts(
+        Curve::new(MEAN, "Mean J", mean(&a.captured)),
+        Curve::new(
+            EXAMPLE,
+            "Per example",
+            at_counts(
                 &a.captured.per_example,
                 (a.examples > 1).then_some(a.captured.per_example_sd.as_slice()),
             ),
-        },
+        ),
     ];
-    curves.extend(a.untrained.as_ref().map(|c| Curve {
-        style: UNTRAINED,
-        label: "Untrained".into(),
-        points: mean(c),
-    }));
-    curves.extend(a.shuffled.as_ref().map(|c| Curve {
-        style: SHUFFLED,
-        label: "Shuffled".into(),
-        points: mean(c),
-    }));
+    curves.extend(a.untrained.as_ref().map(|c| Curve::new(UNTRAINED, "Untrained", mean(c))));
+    curves.extend(a.shuffled.as_ref().map(|c| Curve::new(SHUFFLED, "Shuffled", mean(c))));
     let random = at_counts(&a.random.mean, Some(&a.random.sd));
-    curves.push(Curve { style: RANDOM, label: "Random".into(), points: random });
+    curves.push(Curve::new(RANDOM, "Random", random));
     curves
 }
 
@@ -197,7 +122,7 @@ fn spectrum(stage: &StageAnalysis) -> Vec<Curve> {
     }
     let fractions: Vec<f64> =
         stage.variances.iter().map(|v| v / total).take_while(|fraction| *fraction > 0.0).collect();
-    vec![Curve { style: MEAN, label: "Activity".into(), points: at_counts(&fractions, None) }]
+    vec![Curve::new(MEAN, "Activity", at_counts(&fractions, None))]
 }
 
 fn angles(a: &Alignment) -> Vec<Curve> {
@@ -205,10 +130,8 @@ fn angles(a: &Alignment) -> Vec<Curve> {
     a.angles
         .iter()
         .zip(STYLES)
-        .map(|(angles, style)| Curve {
-            style,
-            label: format!("d = {}", angles.dimension),
-            points: at_counts(&angles.degrees, None),
+        .map(|(angles, style)| {
+            Curve::new(style, format!("d = {}", angles.dimension), at_counts(&angles.degrees, None))
         })
         .collect()
 }
@@ -227,16 +150,8 @@ fn probes(stage: &StageAnalysis, target: Target) -> Vec<Curve> {
             };
             curve.points.iter().map(point).collect()
         };
-        curves.push(Curve {
-            style,
-            label: label.into(),
-            points: points(|p| (p.cosine, Some(p.cosine_sd)), curve),
-        });
-        curves.push(Curve {
-            style: LAW,
-            label: "Law".into(),
-            points: points(|p| (p.cosine_law, None), curve),
-        });
+        curves.push(Curve::new(style, label, points(|p| (p.cosine, Some(p.cosine_sd)), curve)));
+        curves.push(Curve::new(LAW, "Law", points(|p| (p.cosine_law, None), curve)));
     }
     curves
 }

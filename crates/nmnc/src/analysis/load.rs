@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::seed::{Role, Seed};
 use crate::train::checkpoint::{self, Checkpoint};
-use crate::train::{Config, Loss};
+use crate::train::{Config, Loss, Schedule};
 
 /// Which examples to show a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +48,11 @@ pub struct Loaded {
     pub untrained: Network,
     /// Where examples are drawn from.
     pub data: Dataset,
+    /// The training split.
+    pub training: Dataset,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
-    device: Device,
+    pub(super) device: Device,
 }
 
 impl Loaded {
@@ -80,6 +82,7 @@ impl Loaded {
         };
         let splits = data.open(config.seed)?;
         warnings.extend(splits.warnings);
+        let training = splits.train.clone();
         let data = match source.split {
             Split::Train => splits.train,
             Split::Test => splits.evaluation,
@@ -91,7 +94,7 @@ impl Loaded {
         let (mut network, untrained) = (build()?, build()?);
         checkpoint.restore_weights(&mut network, &device)?;
         let (step, checkpoint) = (checkpoint.step, checkpoint.path);
-        Ok(Self { config, run, checkpoint, step, network, untrained, data, warnings, device })
+        Ok(Self { config, run, checkpoint, step, network, untrained, data, training, warnings, device })
     }
 
     /// `count` examples drawn by `seed` without replacement (all when there are no more), `[count, inputs]`.
@@ -102,6 +105,24 @@ impl Loaded {
         let chosen = seed.stream(Role::Analysis, 0, 0).sample(self.data.len(), count);
         let batch = self.data.batch(&chosen)?;
         Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], &self.device))
+    }
+
+    /// Training steps an epoch.
+    pub(super) fn steps_per_epoch(&self) -> u64 {
+        self.training.len().div_ceil(self.config.train.batch) as u64
+    }
+
+    /// The run's learning-rate schedule.
+    pub(super) fn schedule(&self) -> Schedule {
+        let steps = self.steps_per_epoch();
+        self.config.train.schedule.in_steps(steps, self.config.train.epochs * steps)
+    }
+
+    /// The network before the first step once more, to be given other weights.
+    pub(super) fn fresh(&self) -> Result<Network> {
+        let shape = self.data.shape();
+        let input = [shape.channels, shape.height, shape.width];
+        self.config.network.build(input, self.network.outputs(), self.config.seed, &self.device)
     }
 
     /// Whether the loss does not see a shift common to all outputs.

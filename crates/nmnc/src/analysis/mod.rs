@@ -19,13 +19,14 @@ mod rank;
 mod result;
 mod settings;
 mod tables;
+pub(crate) mod training;
 mod write;
 
 pub use arrays::{Jacobians, arrays};
 pub use jacobian::jacobians;
 pub use load::{Loaded, Source, Split};
 pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
-pub use network::{Subject, network};
+pub use network::{Subject, activity, network};
 pub use page::page;
 pub use result::{
     Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
@@ -33,4 +34,8 @@ pub use result::{
 };
 pub use settings::Settings;
 pub use tables::terminal_table;
+pub use training::{
+    Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
+    over_training_table, write_over_training,
+};
 pub use write::{Format, write};

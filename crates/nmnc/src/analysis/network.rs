@@ -36,7 +36,7 @@ struct Measured {
     stage: usize,
     dimensions: Dimensions,
     axes: Components,
-    shuffled: Components,
+    shuffled: Option<Components>,
     untrained: Option<Components>,
 }
 
@@ -62,7 +62,8 @@ pub fn network(subject: &Subject, settings: &Settings) -> Result<Analysis> {
         stages.iter().map(|&stage| measure(subject, stage, settings)).collect::<Result<_>>()?;
     let examples = settings.jacobians.min(subject.inputs.dims()[0]);
     let inputs = subject.inputs.clone().narrow(0, 0, examples);
-    let trained: Vec<Vec<&Components>> = measured.iter().map(|m| vec![&m.axes, &m.shuffled]).collect();
+    let trained: Vec<Vec<&Components>> =
+        measured.iter().map(|m| std::iter::once(&m.axes).chain(&m.shuffled).collect()).collect();
     let trained = gather(subject.network, &inputs, &stages, &trained, settings);
     let control = subject.untrained.map(|network| {
         let axes: Vec<Vec<&Components>> = measured.iter().map(|m| m.untrained.iter().collect()).collect();
@@ -121,19 +122,25 @@ fn measure(subject: &Subject, stage: usize, settings: &Settings) -> Result<Measu
     let place = |e: Error| e.within(format!("stage {}", stage + 1));
     let activity = activity(subject.network, subject.inputs, stage);
     let (dimensions, axes) = dimension::measure(&activity, &settings.dimension()).map_err(place)?;
-    let mixed = shuffled(&activity, settings.seed);
+    let mixed = settings.shuffled.then(|| shuffled(&activity, settings.seed));
     drop(activity);
-    let shuffled = dimension::components(&mixed, settings.curve, settings.seed).map_err(place)?;
-    drop(mixed);
+    let shuffled =
+        mixed.map(|mixed| dimension::components(&mixed, settings.curve, settings.seed).map_err(place));
     let untrained = subject.untrained.map(|network| {
         let activity = self::activity(network, subject.inputs, stage);
         dimension::components(&activity, settings.curve, settings.seed).map_err(place)
     });
-    Ok(Measured { stage, dimensions, axes, shuffled, untrained: untrained.transpose()? })
+    Ok(Measured {
+        stage,
+        dimensions,
+        axes,
+        shuffled: shuffled.transpose()?,
+        untrained: untrained.transpose()?,
+    })
 }
 
-/// Activity `[examples, n]` of one stage.
-fn activity(network: &Network, inputs: &Tensor<2>, stage: usize) -> Matrix<f32> {
+/// Activity `[examples, n]` of one stage (from 0) for `inputs` `[examples, inputs]`.
+pub fn activity(network: &Network, inputs: &Tensor<2>, stage: usize) -> Matrix<f32> {
     let units = network.stage_units()[stage];
     let examples = inputs.dims()[0];
     let mut all = Vec::with_capacity(examples * units);

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::figures::figures;
 use super::result::Analysis;
 use super::tables::{energies, summary};
-use crate::report::document;
 use crate::report::text::{escape, plural};
+use crate::report::{document, grid};
 
 /// One self-contained page. `command` is the command line that made the analysis.
 pub fn page(analysis: &Analysis, command: &str) -> String {
@@ -41,13 +41,7 @@ pub fn page(analysis: &Analysis, command: &str) -> String {
         let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&text));
     }
     out.push_str("</dl>\n</header>\n");
-    if !analysis.warnings.is_empty() {
-        out.push_str("<aside class=\"notice\">\n<h2>To note</h2>\n<ul>\n");
-        for warning in &analysis.warnings {
-            let _ = writeln!(out, "<li>{}</li>", escape(warning));
-        }
-        out.push_str("</ul>\n</aside>\n");
-    }
+    document::notice(&mut out, &analysis.warnings);
     let (headings, rows) = summary(analysis);
     out.push_str("<section>\n<h2>Dimension</h2>\n");
     document::table(&mut out, "Dimension", &headings, &rows);
@@ -69,24 +63,7 @@ pub fn page(analysis: &Analysis, command: &str) -> String {
              estimates an example’s Jacobian better than isotropic noise, where α = (K + d + 1) / (K + n + 1).</p>\n</section>\n",
         );
     }
-    let figures = figures(analysis);
-    if !figures.is_empty() {
-        out.push_str("<section>\n<h2>Figures</h2>\n");
-        let mut id = 0;
-        for (number, figure) in figures.iter().enumerate() {
-            let title = figure.title;
-            document::figure(
-                &mut out,
-                number + 1,
-                title,
-                &figure.legend,
-                &figure.panels,
-                &figure.caption,
-                &mut id,
-            );
-        }
-        out.push_str("</section>\n");
-    }
+    grid::write(&mut out, &figures(analysis));
     let _ = write!(
         out,
         "<section>\n<h2>How to reproduce</h2>\n<pre tabindex=\"0\">{}</pre>\n</section>\n",

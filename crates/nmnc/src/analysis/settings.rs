@@ -23,6 +23,8 @@ pub struct Settings {
     pub points: usize,
     /// Neighbors k of the maximum-likelihood estimate.
     pub neighbors: usize,
+    /// Whether a network's shuffled activity is measured as a control (recordings always have it).
+    pub shuffled: bool,
     /// Random subspaces drawn for the control.
     pub random: usize,
     /// The most probes of an estimate by noise; 0 measures none.
@@ -47,6 +49,7 @@ impl Default for Settings {
             centered: true,
             points: 10_000,
             neighbors: 20,
+            shuffled: true,
             random: 20,
             probes: 512,
             repetitions: 5,

@@ -18,11 +18,11 @@ pub(super) fn csv(analysis: &Analysis) -> Vec<Csv> {
     ]
 }
 
-fn cell(value: Option<f64>) -> String {
+pub(super) fn cell(value: Option<f64>) -> String {
     value.map_or_else(String::new, |v| v.to_string())
 }
 
-fn count(value: Option<usize>) -> String {
+pub(super) fn count(value: Option<usize>) -> String {
     value.map_or_else(String::new, |v| v.to_string())
 }
 
@@ -190,7 +190,7 @@ pub(super) fn summary(analysis: &Analysis) -> (Vec<&'static str>, Vec<Vec<String
     (headings, rows)
 }
 
-fn short(value: Option<f64>) -> String {
+pub(super) fn short(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |v| format!("{v:.1}"))
 }
 
@@ -258,7 +258,7 @@ pub fn terminal_table(analysis: &Analysis) -> String {
     out
 }
 
-fn text((headings, rows): &(Vec<&str>, Vec<Vec<String>>)) -> String {
+pub(super) fn text((headings, rows): &(Vec<&str>, Vec<Vec<String>>)) -> String {
     let heading: Vec<String> = headings.iter().map(|h| (*h).to_owned()).collect();
     let lines: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();
     let width = |c: usize| lines.iter().map(|l| l[c].chars().count()).max().unwrap_or(0);

@@ -37,27 +37,62 @@ impl Format {
 /// # Errors
 /// If the file system refuses, or `folder` holds something else.
 pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &str) -> Result<()> {
-    let io = |e: std::io::Error| Error::io(folder, "write", e);
-    check(folder)?;
-    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(|e| Error::io(parent, "create folder", e))?;
-    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
+    let mut files = Vec::new();
     for format in formats {
         match format {
             Format::Json => {
                 let text = serde_json::to_string_pretty(analysis).expect("numbers are representable in JSON");
-                put(&partial.path().join("analysis.json"), (text + "\n").as_bytes())?;
+                files.push(("analysis.json".to_owned(), (text + "\n").into_bytes()));
             }
             Format::Csv => {
-                for (name, text) in csv(analysis) {
-                    put(&partial.path().join(name), text.as_bytes())?;
-                }
+                files.extend(
+                    csv(analysis).into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())),
+                );
             }
-            Format::Npz => put(&partial.path().join("arrays.npz"), &npz(analysis).map_err(io)?)?,
-            Format::Html => {
-                put(&partial.path().join("report.html"), page(analysis, command).as_bytes())?;
+            Format::Npz => {
+                let bytes = npz(analysis).map_err(|e| Error::io(folder, "write", e))?;
+                files.push(("arrays.npz".to_owned(), bytes));
             }
+            Format::Html => files.push(("report.html".to_owned(), page(analysis, command).into_bytes())),
         }
+    }
+    replace(folder, &files, FolderKind::Analysis)
+}
+
+/// What a folder is for: nothing else may be in one that is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FolderKind {
+    Analysis,
+    OverTraining,
+}
+
+impl FolderKind {
+    fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Analysis => &[
+                "analysis.json",
+                "stages.csv",
+                "spectrum.csv",
+                "captured.csv",
+                "angles.csv",
+                "probes.csv",
+                "arrays.npz",
+                "report.html",
+            ],
+            Self::OverTraining => &["training.json", "training.csv", "weights.csv", "report.html"],
+        }
+    }
+}
+
+/// Replaces `folder` by one with the given files, when they are all written.
+pub(super) fn replace(folder: &Path, files: &[(String, Vec<u8>)], kind: FolderKind) -> Result<()> {
+    let io = |e: std::io::Error| Error::io(folder, "write", e);
+    check(folder, kind)?;
+    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| Error::io(parent, "create folder", e))?;
+    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
+    for (name, bytes) in files {
+        put(&partial.path().join(name), bytes)?;
     }
     // Temporary folders are private by default; results are meant to be shared.
     #[cfg(unix)]
@@ -74,21 +109,11 @@ pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &s
     sync_folder(parent)
 }
 
-/// Whether `folder` is free or holds an analysis.
+/// Whether `folder` is free or holds what is to be replaced.
 ///
 /// # Errors
 /// If it holds something else.
-fn check(folder: &Path) -> Result<()> {
-    const FILES: [&str; 8] = [
-        "analysis.json",
-        "stages.csv",
-        "spectrum.csv",
-        "captured.csv",
-        "angles.csv",
-        "probes.csv",
-        "arrays.npz",
-        "report.html",
-    ];
+fn check(folder: &Path, kind: FolderKind) -> Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -96,7 +121,7 @@ fn check(folder: &Path) -> Result<()> {
     };
     for entry in entries {
         let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
-        if !FILES.iter().any(|file| name == **file) {
+        if !kind.files().iter().any(|file| name == **file) {
             let problem = format!("holds `{}`, which is no part of an analysis", name.to_string_lossy());
             return Err(
                 Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out")

@@ -86,6 +86,18 @@ pub(crate) fn figure(
     let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(caption));
 }
 
+/// What a reader should note, if there is anything.
+pub(crate) fn notice(out: &mut String, notes: &[String]) {
+    if notes.is_empty() {
+        return;
+    }
+    out.push_str("<aside class=\"notice\">\n<h2>To note</h2>\n<ul>\n");
+    for note in notes {
+        let _ = writeln!(out, "<li>{}</li>", escape(note));
+    }
+    out.push_str("</ul>\n</aside>\n");
+}
+
 /// A table of numbers whose first column names the rows.
 pub(crate) fn table(out: &mut String, name: &str, headings: &[&str], rows: &[Vec<String>]) {
     let _ = write!(

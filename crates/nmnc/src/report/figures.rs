@@ -296,7 +296,7 @@ pub(crate) fn panel(
     for line in &lines {
         let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
         let status = match line.end {
-            End::Mean => "",
+            End::Mean | End::Fit => "",
             End::Diverged => " (diverged)",
             End::Unfinished => " (unfinished)",
         };

@@ -8,6 +8,7 @@ pub(crate) mod aggregate;
 pub(crate) mod axis;
 pub(crate) mod document;
 pub(crate) mod figures;
+pub(crate) mod grid;
 mod labels;
 pub(crate) mod look;
 mod page;
