@@ -20,6 +20,7 @@ pub mod net;
 pub mod noise;
 pub mod records;
 pub mod report;
+pub mod reproduce;
 pub mod seed;
 pub mod state;
 pub mod tensor_file;

@@ -17,6 +17,11 @@ use crate::progress::duration;
 /// Analyzes, writes the folder, and prints the tables.
 pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     let started = Instant::now();
+    if arguments.over_training
+        && let Some(run) = &arguments.run
+    {
+        return over_training(run, arguments, started, out);
+    }
     let (analysis, default) = match (&arguments.run, &arguments.activity) {
         (Some(run), _) => network(run, arguments, out)?,
         (None, Some(activity)) => arrays(activity, arguments)?,
@@ -35,12 +40,34 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     Ok(())
 }
 
-fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, PathBuf)> {
-    let split = match arguments.split {
+/// Analyzes every kept checkpoint of a run.
+fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Result<()> {
+    let source = Source { path: run.to_owned(), data: None, split: split(arguments) };
+    let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
+    let settings = Settings { probes: 0, ..settings(arguments) };
+    let (found, _) = analysis::over_training(&source, &settings, &stages)?;
+    let folder = arguments.out.clone().unwrap_or_else(|| run.join("analysis").join("training"));
+    analysis::write_over_training(&folder, &found, &command_line())?;
+    for warning in &found.warnings {
+        out.warning(&found.subject, warning);
+    }
+    out.line(analysis::over_training_table(&found));
+    out.event("over_training", json!({ "path": folder, "found": found }));
+    out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
+    out.result(folder.display());
+    Ok(())
+}
+
+fn split(arguments: &Analyze) -> Split {
+    match arguments.split {
         SplitName::Train => Split::Train,
         SplitName::Test => Split::Test,
-    };
-    let loaded = Loaded::open(&Source { path: run.to_owned(), data: arguments.data.clone(), split })?;
+    }
+}
+
+fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, PathBuf)> {
+    let source = Source { path: run.to_owned(), data: arguments.data.clone(), split: split(arguments) };
+    let loaded = Loaded::open(&source)?;
     out.line(format_args!("analyzing {}", loaded.describe()));
     let settings = Settings { centered: loaded.centered(), ..settings(arguments) };
     settings.check()?;

@@ -36,6 +36,6 @@ pub use settings::Settings;
 pub use tables::terminal_table;
 pub use training::{
     Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
-    over_training_table, write_over_training,
+    over_training_table, training_csv, weights_csv, write_over_training,
 };
 pub use write::{Format, write};

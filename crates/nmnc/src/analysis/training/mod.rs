@@ -2,7 +2,7 @@
 
 mod agreement;
 mod decay;
-mod figures;
+pub(crate) mod figures;
 mod page;
 mod tables;
 mod weights;
@@ -46,6 +46,13 @@ pub struct OverTraining {
     pub moments: Vec<Moment>,
     /// What a reader should know, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Moment {
+    /// The stage with the given number, from 1.
+    pub fn stage(&self, number: usize) -> Option<&StageMoment> {
+        self.stages.iter().find(|s| s.stage == number)
+    }
 }
 
 /// One training step.
@@ -189,6 +196,16 @@ pub fn write_over_training(folder: &Path, found: &OverTraining, command: &str) -
         ("report.html".to_owned(), page::page(found, command).into_bytes()),
     ];
     replace(folder, &files, FolderKind::OverTraining)
+}
+
+/// `training.csv`: a row for each step, stage and dimension.
+pub fn training_csv(found: &OverTraining) -> String {
+    tables::training(found)
+}
+
+/// `weights.csv`: a row for each step and weight.
+pub fn weights_csv(found: &OverTraining) -> String {
+    tables::weights(found)
 }
 
 /// Captured energy, dimension and agreement against step as text.
