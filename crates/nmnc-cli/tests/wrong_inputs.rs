@@ -642,6 +642,67 @@ fn in_places_to_write_and_servers() {
 }
 
 #[test]
+fn in_experiments() {
+    check(&[
+        case(
+            "reproduce",
+            2,
+            "'nmnc reproduce' requires a subcommand but one was not provided [subcommands: alignment, dimension, help]; \
+             see `nmnc reproduce --help`",
+        ),
+        case(
+            "reproduce alignement",
+            2,
+            "unrecognized subcommand 'alignement'; a similar subcommand exists: 'alignment'; see `nmnc reproduce --help`",
+        ),
+        case(
+            "reproduce alignment --seeds 0",
+            2,
+            "invalid value '0' for '--seeds <N>': not a whole number from 1 to 1000000; see `nmnc reproduce alignment --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,-2",
+            2,
+            "invalid value '-2' for '--scales <NUMBERS>': not a number from 0.001 to 1000; see `nmnc reproduce dimension --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,1",
+            3,
+            "scales: an exponent needs at least two different widths; for example --scales 0.5,1,2",
+        ),
+        case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
+        case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case(
+            "reproduce alignment --set train.epohcs=5",
+            3,
+            "sgd-decay: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
+        case(
+            "reproduce alignment --quick --data nowhere",
+            4,
+            "sgd-decay-seed0: nowhere: no such file, folder or data set",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --stage 9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --data x",
+            2,
+            "the argument '--over-training' cannot be used with '--data <SOURCE>'; see `nmnc analyze --help`",
+        ),
+        case(
+            "train tiny.toml --set checkpoint.history=2000",
+            3,
+            "tiny.toml: checkpoint.history: 2000 checkpoints are too many; use at most 1000",
+        ),
+    ]);
+}
+
+#[test]
 fn in_analyses() {
     fn arrays(folder: &Folder) {
         for (name, shape, numbers) in

@@ -61,7 +61,10 @@ pub(crate) fn figure(
     let (low_y, high_y) = span(points().map(|p| p.y));
     let x = match scale {
         Scale::Degrees => Axis::linear(x_label, Writing::Count, low_x, high_x.max(low_x + 1.0), 6),
-        _ => Axis::logarithmic(x_label, Writing::Count, low_x, high_x.max(2.0 * low_x)),
+        _ => {
+            let high_x = high_x.max(2.0 * low_x);
+            Axis::logarithmic(x_label, Writing::Count, low_x, high_x).tight(low_x, high_x)
+        }
     };
     let y = match scale {
         Scale::UnitLog => Axis::linear(y_label, Writing::Decimal, low_y.min(0.0), high_y, 6),

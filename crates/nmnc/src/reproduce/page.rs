@@ -24,8 +24,13 @@ impl Page<'_> {
     pub fn html(&self) -> String {
         let mut out = document::open(self.title);
         let _ = writeln!(out, "<header>\n<h1>{}</h1>", escape(self.title));
-        for sentence in self.verdict {
-            let _ = writeln!(out, "<p class=\"lead\">{}</p>", escape(sentence));
+        let (first, rest) = self.verdict.split_first().map_or((None, &[][..]), |(f, rest)| (Some(f), rest));
+        if let Some(first) = first {
+            let _ = writeln!(out, "<p class=\"lead\">{}</p>", escape(first));
+        }
+        if !rest.is_empty() {
+            let items: String = rest.iter().map(|text| format!("<li>{}</li>\n", escape(text))).collect();
+            let _ = writeln!(out, "<ul>\n{items}</ul>");
         }
         out.push_str("<dl class=\"setup\">\n");
         for (name, text) in &self.setup {

@@ -47,7 +47,7 @@ fn paired(one: &[Seeded], other: &[Seeded], stage: usize, d: usize) -> Option<In
     }))
 }
 
-/// "X is above Y by a at stage 1; no difference shown at stage 2 (b); below at stage 3 by c."
+/// "X against Y: above: a at stage 1; below: b at stage 3; no difference shown: c at stage 2."
 fn compared(name: &str, with: &str, differences: &[(usize, Interval)]) -> String {
     let pick = |keep: &dyn Fn(&Interval) -> bool| -> Vec<String> {
         let kept = differences.iter().filter(|(_, value)| keep(value));
@@ -60,8 +60,8 @@ fn compared(name: &str, with: &str, differences: &[(usize, Interval)]) -> String
         return format!("{name} less {with}: {}.", list(&pick(&|_| true)));
     }
     let groups = [
-        ("above by", pick(&|v| v.above(0.0))),
-        ("below by", pick(&|v| v.below(0.0))),
+        ("above:", pick(&|v| v.above(0.0))),
+        ("below:", pick(&|v| v.below(0.0))),
         ("no difference shown:", pick(&|v| !v.above(0.0) && !v.below(0.0))),
     ];
     let parts: Vec<String> = groups
@@ -86,7 +86,7 @@ mod tests {
         ];
         assert_eq!(
             compared("SGD", "the untrained network", &differences),
-            "SGD against the untrained network: above by 0.310 ± 0.025 at stage 1; below by −0.110 ± 0.025 at stage 3; no \
+            "SGD against the untrained network: above: 0.310 ± 0.025 at stage 1; below: −0.110 ± 0.025 at stage 3; no \
              difference shown: 0.103 ± 0.889 at stage 2."
         );
         let one = [(1, interval([0.5]).unwrap())];
