@@ -391,7 +391,7 @@ pub struct Analyze {
 /// `nmnc reproduce`.
 #[derive(Debug, Subcommand)]
 pub enum Reproduce {
-    /// Does training draw the rows of the Jacobian onto the manifold? (embedded data: about ten minutes)
+    /// Does training draw the rows of the Jacobian onto the manifold? (embedded data: about four minutes)
     #[command(after_help = ALIGNMENT_EXAMPLES)]
     Alignment(ReproduceOptions),
     /// Does the manifold's dimension grow with width? (embedded data: about fifteen minutes)

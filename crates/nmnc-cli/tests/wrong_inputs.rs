@@ -645,12 +645,6 @@ fn in_places_to_write_and_servers() {
 fn in_experiments() {
     check(&[
         case(
-            "reproduce",
-            2,
-            "'nmnc reproduce' requires a subcommand but one was not provided [subcommands: alignment, dimension, help]; \
-             see `nmnc reproduce --help`",
-        ),
-        case(
             "reproduce alignement",
             2,
             "unrecognized subcommand 'alignement'; a similar subcommand exists: 'alignment'; see `nmnc reproduce --help`",
@@ -680,7 +674,8 @@ fn in_experiments() {
         case(
             "reproduce alignment --quick --data nowhere",
             4,
-            "sgd-decay-seed0: nowhere: no such file, folder or data set",
+            "sgd-decay-seed0: data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, \
+             cifar10, cifar100, mnist, fashion-mnist",
         ),
         prepared(
             trained,

@@ -68,7 +68,6 @@ fn split(arguments: &Analyze) -> Split {
 fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, PathBuf)> {
     let source = Source { path: run.to_owned(), data: arguments.data.clone(), split: split(arguments) };
     let loaded = Loaded::open(&source)?;
-    out.line(format_args!("analyzing {}", loaded.describe()));
     let settings = Settings { centered: loaded.centered(), ..settings(arguments) };
     settings.check()?;
     let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
@@ -79,6 +78,9 @@ fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, Pa
         inputs: &inputs,
         stages: &stages,
     };
+    // What is wrong is said before any work.
+    subject.chosen()?;
+    out.line(format_args!("analyzing {}", loaded.describe()));
     let mut analysis = analysis::network(&subject, &settings)?;
     analysis.subject = loaded.describe();
     analysis.step = Some(loaded.step);

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(
             compared("SGD", "the untrained network", &differences),
             "SGD against the untrained network: above: 0.310 ± 0.025 at stage 1; below: −0.110 ± 0.025 at stage 3; no \
-             difference shown: 0.103 ± 0.889 at stage 2."
+             difference shown: 0.103 ± 0.890 at stage 2."
         );
         let one = [(1, interval([0.5]).unwrap())];
         assert_eq!(compared("SGD", "chance", &one), "SGD less chance: 0.500 at stage 1.");
