@@ -221,3 +221,67 @@ fn a_reader_that_goes_away_is_no_error() {
     // What could not be printed is in the folder.
     assert!(folder.path("run/summary.json").exists());
 }
+
+#[test]
+fn an_analysis_takes_runs_checkpoints_and_arrays() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run"]).success();
+    let small =
+        ["--examples", "60", "--jacobians", "20", "--curve", "8", "--dimensions", "8,2", "--probes", "16"];
+    let ran = folder.run(&[&["analyze", "run"], &small[..]].concat()).success();
+    assert!(ran.stdout.ends_with("run/analysis/step-0000000008\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("analyzing run after 8 training steps (nmnc, seed 0)\n"),
+        "{}",
+        ran.stdout
+    );
+    let out = folder.path("run/analysis/step-0000000008");
+    let read =
+        |path: &std::path::Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let first = read(&out.join("analysis.json"));
+    assert_eq!(first["stages"].as_array().unwrap().len(), 3);
+    assert_eq!(first["settings"]["dimensions"], serde_json::json!([2, 8]));
+    assert_eq!(first["settings"]["centered"], true);
+    assert!(first["stages"][2]["alignment"]["untrained"].is_object());
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+
+    // The same again, and the same from the checkpoint's own folder, whatever the number of threads.
+    let again = [&["analyze", "run/checkpoints/step-0000000008", "--threads", "1", "--out", "b"], &small[..]]
+        .concat();
+    folder.run(&again).success();
+    assert_eq!(read(&folder.path("b/analysis.json"))["stages"], first["stages"]);
+
+    let one =
+        [&["analyze", "run", "--stage", "2", "--split", "test", "--format", "json", "--json"], &small[..]]
+            .concat();
+    let ran = folder.run(&one).success();
+    let event: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((&event["event"], &event["analysis"]["stages"][0]["stage"]), (&"analysis".into(), &2.into()));
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1);
+
+    let values: Vec<u8> = (0..40 * 6).flat_map(|i| f64::from(i * i % 31).to_le_bytes()).collect();
+    fs::write(folder.path("x.npy"), [&common::npy_header("<f8", "(40, 6)")[..], &values].concat()).unwrap();
+    fs::write(folder.path("j.npy"), [&common::npy_header("<f8", "(2, 6)")[..], &values[..96]].concat())
+        .unwrap();
+    let arrays = [
+        "analyze",
+        "--activity",
+        "x.npy",
+        "--jacobian",
+        "j.npy",
+        "--curve",
+        "4",
+        "--dimensions",
+        "2",
+        "--quiet",
+    ];
+    let ran = folder.run(&arrays).success();
+    assert_eq!(ran.stdout, "x-analysis\n");
+    let found = read(&folder.path("x-analysis/analysis.json"));
+    assert_eq!(found["stages"][0]["alignment"]["outputs"], 2);
+    assert_eq!(found["settings"]["centered"], false);
+}

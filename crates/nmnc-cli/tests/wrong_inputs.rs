@@ -640,3 +640,135 @@ fn in_places_to_write_and_servers() {
         ),
     ]);
 }
+
+#[test]
+fn in_experiments() {
+    check(&[
+        case(
+            "reproduce alignement",
+            2,
+            "unrecognized subcommand 'alignement'; a similar subcommand exists: 'alignment'; see `nmnc reproduce --help`",
+        ),
+        case(
+            "reproduce alignment --seeds 0",
+            2,
+            "invalid value '0' for '--seeds <N>': not a whole number from 1 to 1000000; see `nmnc reproduce alignment --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,-2",
+            2,
+            "invalid value '-2' for '--scales <NUMBERS>': not a number from 0.001 to 1000; see `nmnc reproduce dimension --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,1",
+            3,
+            "scales: an exponent needs at least two different widths; for example --scales 0.5,1,2",
+        ),
+        case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
+        case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case(
+            "reproduce alignment --set train.epohcs=5",
+            3,
+            "sgd-decay: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
+        case(
+            "reproduce alignment --quick --data nowhere",
+            4,
+            "sgd-decay-seed0: data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, \
+             cifar10, cifar100, mnist, fashion-mnist",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --stage 9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --data x",
+            2,
+            "the argument '--over-training' cannot be used with '--data <SOURCE>'; see `nmnc analyze --help`",
+        ),
+        case(
+            "train tiny.toml --set checkpoint.history=2000",
+            3,
+            "tiny.toml: checkpoint.history: 2000 checkpoints are too many; use at most 1000",
+        ),
+    ]);
+}
+
+#[test]
+fn in_analyses() {
+    fn arrays(folder: &Folder) {
+        for (name, shape, numbers) in
+            [("x.npy", "(5, 3)", 15), ("j.npy", "(2, 4)", 8), ("flat.npy", "(6,)", 6)]
+        {
+            let values: Vec<u8> = (0..numbers).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+            fs::write(folder.path(name), [&common::npy_header("<f8", shape)[..], &values].concat()).unwrap();
+        }
+    }
+    fn empty_run(folder: &Folder) {
+        folder.write("run/config.toml", TINY);
+    }
+    fn lone_checkpoint(folder: &Folder) {
+        folder.write("step/state.json", "{}");
+    }
+    check(&[
+        case(
+            "analyze",
+            2,
+            "the following required arguments were not provided: <RUN>; see `nmnc analyze --help`",
+        ),
+        case("analyze none", 5, "none: no such folder; give a run folder, or a folder in its checkpoints/"),
+        prepared(
+            lone_checkpoint,
+            "analyze step",
+            5,
+            "step: is not in the checkpoints/ of a run; leave checkpoints in their run folder, whose config.toml \
+             describes the network",
+        ),
+        prepared(empty_run, "analyze run", 5, "run: holds no checkpoint yet; let it train for longer"),
+        prepared(
+            empty_run,
+            "analyze run --stage 0",
+            2,
+            "invalid value '0' for '--stage <NUMBERS>': not a whole number from 1 to 1000000; see `nmnc analyze --help`",
+        ),
+        prepared(
+            trained,
+            "analyze run --stage 2,9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            arrays,
+            "analyze run --activity x.npy",
+            2,
+            "the argument '[RUN]' cannot be used with '--activity <FILE>'; see `nmnc analyze --help`",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --dimensions 300",
+            3,
+            "x.npy: dimensions: 300 is not from 1 to the curve's 256; raise the curve or leave it out",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity flat.npy",
+            4,
+            "flat.npy: activity of shape [6] instead of [samples, units]; reshape it to two dimensions",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --jacobian j.npy",
+            4,
+            "x.npy: jacobian: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity tiny.toml",
+            4,
+            "tiny.toml: is no NumPy array; give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))",
+        ),
+    ]);
+}

@@ -5,11 +5,13 @@
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
 pub mod alignment;
+pub mod analysis;
 pub mod bench;
 pub mod config_text;
 pub mod credit;
 pub mod data;
 pub mod device;
+pub mod dimension;
 pub mod error;
 pub mod files;
 pub mod linalg;
@@ -18,6 +20,7 @@ pub mod net;
 pub mod noise;
 pub mod records;
 pub mod report;
+pub mod reproduce;
 pub mod seed;
 pub mod state;
 pub mod tensor_file;

@@ -160,3 +160,74 @@ fn the_leaky_average_obeys_its_law() {
         }
     }
 }
+
+/// A Jacobian `[OUTPUTS, n]` with a given fraction alpha of its energy on the first d units, which stand for the manifold.
+fn jacobian_with(alpha: f64, d: usize, n: usize) -> Tensor<2> {
+    let mut stream = Seed(7).stream(Role::Analysis, 1, 0);
+    let (on, off) = (normal([OUTPUTS, d], &mut stream), normal([OUTPUTS, n - d], &mut stream));
+    let part = |t: Tensor<2>, share: f64| t.clone() * (share / energy(t)).sqrt();
+    Tensor::cat(vec![part(on, alpha), part(off, 1.0 - alpha)], 1)
+}
+
+/// Of estimates of `jacobian` (energy 1) by K probes on its first `m` units: squared error, cosine as a ratio of means, mean cosine.
+fn estimates(jacobian: &Tensor<2>, m: usize, probes: usize, trials: u64) -> [f64; 3] {
+    let n = jacobian.dims()[1];
+    let seen = jacobian.clone().narrow(1, 0, m);
+    let (mut error, mut cross, mut square, mut cosine) = (0.0, 0.0, 0.0, 0.0);
+    for trial in 0..trials {
+        let mut stream = Seed(13).stream(Role::Probe, m * 1000 + probes, trial);
+        let z = normal([probes, m], &mut stream);
+        let changes = z.clone().matmul(seen.clone().transpose());
+        let found = Estimator::Average.estimate(&Responses { probes: z, changes });
+        let missed = 1.0 - energy(seen.clone());
+        let own: f64 = values(&(found.clone() * seen.clone())).iter().sum();
+        let length = energy(found.clone());
+        error += energy(found - seen.clone()) + if m < n { missed } else { 0.0 };
+        cross += own;
+        square += length;
+        cosine += own / length.sqrt();
+    }
+    let count = trials as f64;
+    [error / count, cross / count / (square / count).sqrt(), cosine / count]
+}
+
+#[test]
+fn the_manifold_wins_up_to_the_break_even_number_of_probes_and_no_further() {
+    const TRIALS: u64 = 1500;
+    let (d, n) = (6, 60);
+    for alpha in [0.2, 0.3, 0.6] {
+        let jacobian = jacobian_with(alpha, d, n);
+        let both = |k: usize| (estimates(&jacobian, d, k, TRIALS), estimates(&jacobian, n, k, TRIALS));
+        // alpha = (K + d + 1) / (K + n + 1), where the cosines, and so the errors after the best scaling, are equal.
+        let even = (alpha * (n + 1) as f64 - (d + 1) as f64) / (1.0 - alpha);
+        for factor in [0.5, 0.75, 1.4, 2.5] {
+            let k = (factor * even).round().max(1.0) as usize;
+            let (manifold, isotropic) = both(k);
+            let what = format!("alpha {alpha}, K {k}, break-even {even:.1}: {manifold:?} {isotropic:?}");
+            let wins = alpha > (k + d + 1) as f64 / (k + n + 1) as f64;
+            assert_eq!(wins, factor < 1.0, "{what}");
+            assert_eq!(manifold[1] > isotropic[1], wins, "{what}");
+            let k = k as f64;
+            let law = (alpha * k / (k + (d + 1) as f64)).sqrt();
+            assert!((manifold[1] / law - 1.0).abs() < 0.03, "{what}: law {law}");
+            let law = (k / (k + (n + 1) as f64)).sqrt();
+            assert!((isotropic[1] / law - 1.0).abs() < 0.03, "{what}: law {law}");
+            // Away from the crossing the mean of the cosines says the same.
+            if !(0.6..2.0).contains(&factor) {
+                assert_eq!(manifold[2] > isotropic[2], wins, "{what}");
+            }
+        }
+        // Squared errors without scaling cross where (1 - alpha) + alpha (d + 1) / K = (n + 1) / K.
+        let even = ((n + 1) as f64 - alpha * (d + 1) as f64) / (1.0 - alpha);
+        for (factor, wins) in [(0.7, true), (1.4, false)] {
+            let (manifold, isotropic) = both((factor * even).round() as usize);
+            assert_eq!(manifold[0] < isotropic[0], wins, "alpha {alpha}: {manifold:?} {isotropic:?}");
+        }
+    }
+    // Below the margin, alpha < (d + 2) / (n + 2), isotropic noise is the better one from the first probe on.
+    let jacobian = jacobian_with(0.05, d, n);
+    for k in [1, 4, 16] {
+        let (manifold, isotropic) = (estimates(&jacobian, d, k, TRIALS), estimates(&jacobian, n, k, TRIALS));
+        assert!(manifold[1] < isotropic[1], "K {k}: {manifold:?} {isotropic:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod analyze;
 mod bench;
 mod compare;
 mod completions;
@@ -7,6 +8,7 @@ mod config;
 mod data;
 mod demo;
 mod report;
+mod reproduce;
 mod train;
 
 use nmnc::Result;
@@ -22,6 +24,8 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Compare(arguments) => compare::run(arguments, out),
         Command::Report(arguments) => report::run(arguments, out),
         Command::Bench(arguments) => bench::run(arguments, out),
+        Command::Analyze(arguments) => analyze::run(arguments, out),
+        Command::Reproduce(command) => reproduce::run(command, out),
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),
         Command::Completions { shell } => completions::run(*shell, out),

@@ -142,3 +142,14 @@ pub fn last_checkpoint(run: &Path) -> PathBuf {
     let all = fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
     all.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("step-")).max().unwrap()
 }
+
+/// The header of a `.npy` file for elements `descr` and a shape as Python writes it.
+pub fn npy_header(descr: &str, shape: &str) -> Vec<u8> {
+    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    text += &" ".repeat(63 - (10 + text.len()) % 64);
+    text.push('\n');
+    let mut out = b"\x93NUMPY\x01\x00".to_vec();
+    out.extend((text.len() as u16).to_le_bytes());
+    out.extend(text.as_bytes());
+    out
+}

@@ -37,6 +37,7 @@ mod image_folder;
 mod info;
 mod kind;
 mod known;
+pub(crate) mod npy;
 mod npz;
 mod open;
 mod raw;

@@ -8,11 +8,9 @@ use npyz::npz::NpzArchive;
 
 use super::guard::{self, Bounded};
 use super::kind::{Format, ImageShape};
+use super::npy::Header;
 use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
 use crate::error::{Error, Result};
-
-/// The longest header of an array that is read.
-const MAX_HEADER: usize = 16 << 10;
 
 /// Whether `path` is a zip file, or a folder with `train.npz`.
 pub(crate) fn recognizes(path: &Path) -> bool {
@@ -69,19 +67,6 @@ struct Array {
     bytes: Vec<u8>,
 }
 
-/// What the header of an array says.
-#[derive(Debug, PartialEq)]
-struct Header {
-    big_endian: bool,
-    /// `b`, `i`, `u` or `f`.
-    kind: char,
-    /// Bytes of one element.
-    size: usize,
-    shape: Vec<usize>,
-    /// Bytes of all elements.
-    len: u64,
-}
-
 impl Array {
     fn read(path: &Path, name: &str) -> Result<Option<Self>> {
         let (file, stored) = guard::open(path)?;
@@ -98,20 +83,7 @@ impl Array {
             .by_name(&npyz::npz::file_name_from_array_name(name))
             .map_err(|e| Error::data(&place, format!("cannot be read: {e}")).caused_by(e))?;
         let mut reader = Bounded::expanding(member, stored);
-        let magic: [u8; 8] = guard::read_array(&mut reader).map_err(damaged)?;
-        let [0x93, b'N', b'U', b'M', b'P', b'Y', major, _] = magic else {
-            return Err(Error::data(&place, "is no NumPy array"));
-        };
-        let header_len = if major == 1 {
-            usize::from(u16::from_le_bytes(guard::read_array(&mut reader).map_err(damaged)?))
-        } else {
-            u32::from_le_bytes(guard::read_array(&mut reader).map_err(damaged)?) as usize
-        };
-        if header_len > MAX_HEADER {
-            return Err(Error::data(&place, format!("a header of {header_len} bytes")));
-        }
-        let text = guard::read_len(&mut reader, header_len as u64).map_err(damaged)?;
-        let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|e| e.within(&place))?;
+        let (header, _) = Header::read(&mut reader, &place)?;
         let bytes = guard::read_len(&mut reader, header.len).map_err(damaged)?;
         if !guard::at_end(&mut reader).map_err(damaged)? {
             return Err(Error::data(&place, format!("goes on after the {} bytes it announces", header.len)));
@@ -205,54 +177,4 @@ fn channels_first<T: Copy>(values: &[T], shape: ImageShape) -> Vec<T> {
         }
     }
     out
-}
-
-impl Header {
-    /// Reads the Python literal `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
-    fn parse(text: &str) -> Result<Self> {
-        let bad = |why: String| Error::data("header", why);
-        let value = |key: &str| {
-            let quoted = format!("'{key}'");
-            let after = text.split_once(quoted.as_str()).map(|(_, after)| after.trim_start());
-            after
-                .and_then(|after| after.strip_prefix(':'))
-                .map(str::trim_start)
-                .ok_or_else(|| bad(format!("no `{key}`")))
-        };
-        let descr = value("descr")?;
-        let descr = descr
-            .strip_prefix('\'')
-            .and_then(|rest| rest.split_once('\''))
-            .map(|(descr, _)| descr)
-            .ok_or_else(|| bad("elements are records, not numbers".to_owned()))?;
-        let unsupported = || bad(format!("elements of type `{descr}` instead of numbers"));
-        let mut letters = descr.chars();
-        let (order, kind) = (letters.next(), letters.next());
-        let (Some(order @ ('<' | '>' | '|' | '=')), Some(kind @ ('b' | 'i' | 'u' | 'f'))) = (order, kind)
-        else {
-            return Err(unsupported());
-        };
-        let size: usize = letters.as_str().parse().map_err(|_| unsupported())?;
-        if !matches!(size, 1 | 2 | 4 | 8) {
-            return Err(unsupported());
-        }
-        if !value("fortran_order")?.starts_with("False") {
-            return Err(bad("is in Fortran order".to_owned()).mend("save numpy.ascontiguousarray(array)"));
-        }
-        let shape = value("shape")?;
-        let shape = shape
-            .strip_prefix('(')
-            .and_then(|rest| rest.split_once(')'))
-            .map(|(shape, _)| shape)
-            .ok_or_else(|| bad("no shape".to_owned()))?;
-        let shape: Vec<usize> = (shape.split(',').map(str::trim))
-            .filter(|dimension| !dimension.is_empty())
-            .map(|dimension| dimension.parse().map_err(|_| bad(format!("shape ({shape})"))))
-            .collect::<Result<_>>()?;
-        let len = (shape.iter())
-            .try_fold(size as u64, |product, &dimension| product.checked_mul(dimension as u64))
-            .ok_or_else(|| bad(format!("claims the absurd shape {shape:?}")))?;
-        let big_endian = order == '>' || (order == '=' && cfg!(target_endian = "big"));
-        Ok(Self { big_endian, kind, size, shape, len })
-    }
 }

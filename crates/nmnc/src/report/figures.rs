@@ -283,12 +283,20 @@ impl Context<'_> {
     }
 }
 
-fn panel(size: Size, title: String, x: Axis, y: Axis, lines: Vec<Line>, references: Vec<Reference>) -> Panel {
+/// A panel with its description in words.
+pub(crate) fn panel(
+    size: Size,
+    title: String,
+    x: Axis,
+    y: Axis,
+    lines: Vec<Line>,
+    references: Vec<Reference>,
+) -> Panel {
     let mut parts = vec![format!("{} from {} to {}", x.label, text(&x, true), text(&x, false))];
     for line in &lines {
         let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
         let status = match line.end {
-            End::Mean => "",
+            End::Mean | End::Fit => "",
             End::Diverged => " (diverged)",
             End::Unfinished => " (unfinished)",
         };

@@ -4,17 +4,19 @@
 //! that completed enter a mean; diverged and unfinished runs are shown singly and marked. The page needs no network and
 //! no script.
 
-mod aggregate;
-mod axis;
-mod figures;
+pub(crate) mod aggregate;
+pub(crate) mod axis;
+pub(crate) mod document;
+pub(crate) mod figures;
+pub(crate) mod grid;
 mod labels;
-mod look;
+pub(crate) mod look;
 mod page;
-mod plot;
+pub(crate) mod plot;
 mod setup;
 mod summary;
 mod table;
-mod text;
+pub(crate) mod text;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
+use super::document::{self, Entry, key};
 use super::figures::{Figure, figures, reading, styles};
-use super::look::Style;
 use super::plot::End;
 use super::table::{COLUMNS, rows, seconds, state};
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
@@ -15,17 +15,9 @@ use crate::records::{RunRecords, Status};
 /// The whole page.
 pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
     let groups = groups(runs);
-    let mut out = String::new();
-    let title = escape(title);
-    let _ = write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}</style>\n</head>\n\
-         <body>\n<main>\n<header>\n<h1>{title}</h1>\n",
-        include_str!("style.css")
-    );
+    let mut out = document::open(title);
+    out.push_str("<header>\n");
+    let _ = writeln!(out, "<h1>{}</h1>", escape(title));
     let _ = writeln!(out, "<p class=\"lead\">{}</p>", units(&escape(&summary::paragraph(&groups, runs))));
     let setup = setup::setup(runs);
     if !setup.is_empty() {
@@ -54,7 +46,7 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
     run_list(&mut out, runs);
     warnings(&mut out, runs);
     reproduce(&mut out, &groups, runs, commands);
-    out.push_str("</main>\n</body>\n</html>\n");
+    out.push_str(document::CLOSE);
     out
 }
 
@@ -136,26 +128,8 @@ fn results(out: &mut String, groups: &[Group<'_>]) {
     );
 }
 
-/// The line and marker of a rule, as in the figures.
-fn key(style: Style, mean: bool) -> String {
-    let (line, marker) = if mean {
-        (format!("stroke-dasharray=\"{}\"", style.dash()), style.marker(17.0, 6.0))
-    } else {
-        ("stroke-width=\"1.2\"".to_owned(), String::new())
-    };
-    format!(
-        "<svg class=\"key {}\" viewBox=\"0 0 34 12\" aria-hidden=\"true\"><path class=\"line\" {line} d=\"M1 6H33\"/>\
-         {marker}</svg>",
-        style.class()
-    )
-}
-
 fn draw(out: &mut String, figure: &Figure, number: usize, groups: &[Group<'_>], id: &mut usize) {
-    let _ = writeln!(
-        out,
-        "<figure>\n<h3><span class=\"ordinal\">Figure {number}</span> {}</h3>\n<ul class=\"legend\">",
-        escape(figure.title)
-    );
+    let mut legend = Vec::new();
     for (group, style) in groups.iter().zip(styles(groups)) {
         let mut lines = figure.panels.iter().flat_map(|p| &p.lines).filter(|l| l.style == style).peekable();
         if lines.peek().is_none() {
@@ -163,25 +137,9 @@ fn draw(out: &mut String, figure: &Figure, number: usize, groups: &[Group<'_>], 
         }
         let mean = lines.any(|l| l.end == End::Mean);
         let n = if mean { format!("n = {}", group.complete.len()) } else { "no complete run".to_owned() };
-        let _ = writeln!(
-            out,
-            "<li>{} {} <span class=\"note\">({n})</span></li>",
-            key(style, mean),
-            escape(&group.label)
-        );
+        legend.push(Entry { style, mean, label: group.label.clone(), note: format!("({n})") });
     }
-    let columns = match figure.panels.len() {
-        1 => "one",
-        2 | 4 => "two",
-        _ => "three",
-    };
-    let _ = writeln!(out, "</ul>\n<div class=\"panels {columns}\">");
-    for panel in &figure.panels {
-        *id += 1;
-        out.push_str(&panel.svg(*id));
-        out.push('\n');
-    }
-    let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(&figure.caption));
+    document::figure(out, number, figure.title, &legend, &figure.panels, &figure.caption, id);
 }
 
 fn run_list(out: &mut String, runs: &[RunRecords]) {

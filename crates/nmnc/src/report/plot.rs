@@ -29,6 +29,8 @@ pub enum End {
     Diverged,
     /// A single run that has not ended.
     Unfinished,
+    /// No run: a line through the points of another, or a law.
+    Fit,
 }
 
 /// A curve.
@@ -305,6 +307,7 @@ impl Panel {
         if line.end != End::Mean {
             let _ = write!(out, "<g class=\"single {class}\"><path class=\"line\" d=\"{}\"/>", path(&trace));
             let _ = match line.end {
+                End::Fit => Ok(()),
                 End::Diverged => write!(
                     out,
                     "<path class=\"line cross\" d=\"M{:.1} {:.1}l9 9m0 -9l-9 9\"/>",

@@ -52,7 +52,12 @@ fn folder_name(step: u64) -> String {
     format!("step-{step:010}")
 }
 
-/// Writes the checkpoint of `step` into `folder` and removes all but the latest `keep`.
+/// The step that a checkpoint's folder is named after.
+fn step_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
+}
+
+/// Writes the checkpoint of `step` into `folder` and removes all but the latest `keep` and those of the steps in `kept_for_good`.
 ///
 /// # Errors
 /// If the file system refuses; earlier checkpoints are then untouched.
@@ -63,6 +68,7 @@ pub fn save(
     state: &State,
     config_sha256: &str,
     keep: usize,
+    kept_for_good: &[u64],
 ) -> Result<PathBuf> {
     let target = folder.join(folder_name(step));
     let partial = folder.join(format!("{PARTIAL}{}", folder_name(step)));
@@ -100,9 +106,10 @@ pub fn save(
     }
     fs::rename(&partial, &target).map_err(|e| Error::io(&target, "rename", e))?;
     sync_folder(folder)?;
-    let mut kept = list(folder)?;
-    kept.truncate(kept.len().saturating_sub(keep));
-    for old in kept {
+    let mut old = list(folder)?;
+    old.truncate(old.len().saturating_sub(keep));
+    old.retain(|path| !step_of(path).is_some_and(|step| kept_for_good.contains(&step)));
+    for old in old {
         discard(&old)?;
     }
     Ok(target)

@@ -19,7 +19,7 @@ pub use loss::{Judgement, Loss};
 pub use measure::{Moment, align, evaluate};
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Optimizer, OptimizerConfig};
-pub use run::{RunOptions, run};
+pub use run::{RunOptions, TrainingInputs, run};
 pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
 pub use trainer::{Kept, StepOutcome, Trainer};

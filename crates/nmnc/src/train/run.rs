@@ -67,10 +67,13 @@ pub fn run(
 }
 
 /// Training inputs for rules and measurements.
-struct TrainingInputs<'a> {
-    data: &'a Dataset,
-    seed: Seed,
-    device: &'a Device,
+pub struct TrainingInputs<'a> {
+    /// The training split.
+    pub data: &'a Dataset,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Device of the tensors.
+    pub device: &'a Device,
 }
 
 impl InputSampler for TrainingInputs<'_> {
@@ -90,6 +93,8 @@ struct RunInProgress<'a> {
     trainer: Trainer,
     tally: Tally,
     steps_per_epoch: u64,
+    /// Steps whose checkpoints are kept for good.
+    milestones: Vec<u64>,
     evaluation_name: String,
 }
 
@@ -130,8 +135,18 @@ impl<'a> RunInProgress<'a> {
             RunFolder::create(path, config, stages)?
         };
         let evaluation_name = splits.evaluation_name.to_string();
-        let mut current =
-            Self { config, config_sha256, device, folder, trainer, tally, steps_per_epoch, evaluation_name };
+        let milestones = config.checkpoint.milestones(config.train.epochs * steps_per_epoch);
+        let mut current = Self {
+            config,
+            config_sha256,
+            device,
+            folder,
+            trainer,
+            tally,
+            steps_per_epoch,
+            milestones,
+            evaluation_name,
+        };
         observer.started(&current.describe(splits), current.progress(f64::NAN));
         for warning in &splits.warnings {
             current.warn(warning.clone(), observer);
@@ -231,7 +246,8 @@ impl<'a> RunInProgress<'a> {
             self.record(test, stages, learning_rate, observer)?;
         }
         let interval = self.config.checkpoint.interval;
-        if last || (interval == 0 && epoch_ends) || (interval > 0 && step.is_multiple_of(interval)) {
+        let regular = if interval == 0 { epoch_ends } else { step.is_multiple_of(interval) };
+        if last || regular || self.milestones.contains(&step) {
             let path = self.checkpoint()?;
             observer.checkpoint(&path);
         }
@@ -285,6 +301,7 @@ impl<'a> RunInProgress<'a> {
             &state,
             &self.config_sha256,
             keep,
+            &self.milestones,
         )
     }
 

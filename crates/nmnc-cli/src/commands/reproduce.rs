@@ -1,0 +1,93 @@
+//! `nmnc reproduce`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nmnc::records::Summary;
+use nmnc::reproduce::{self, Alignment, Dimension, Experiment, Options, Watch};
+use nmnc::train::{Observer, PlannedRun};
+use nmnc::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use crate::cli::{Reproduce, ReproduceOptions};
+use crate::naming::command_line;
+use crate::output::Output;
+use crate::progress::{Watcher, duration, outcome};
+
+/// Makes the experiment that `command` names.
+pub fn run(command: &Reproduce, out: Output) -> Result<()> {
+    match command {
+        Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, given, out),
+        Reproduce::Dimension { options: given, scales } => {
+            make(&Dimension::new(&options(given), scales)?, given, out)
+        }
+    }
+}
+
+fn options(given: &ReproduceOptions) -> Options {
+    let mut set = given.overrides.set.clone();
+    set.extend(given.overrides.device.iter().map(|device| format!("device={device:?}")));
+    Options {
+        data: given.data.clone(),
+        seeds: given.seeds,
+        quick: given.quick,
+        examples: given.examples,
+        set,
+    }
+}
+
+fn make<E: Experiment>(experiment: &E, given: &ReproduceOptions, out: Output) -> Result<()> {
+    let started = Instant::now();
+    let default = || Path::new("runs").join(format!("reproduce-{}", experiment.name()));
+    let folder: PathBuf = given.out.clone().unwrap_or_else(default);
+    let mut watch = Shown { out, folder: folder.clone() };
+    let found = reproduce::reproduce(experiment, &folder, &command_line(), &mut watch).map_err(|e| {
+        if e.kind() == ErrorKind::Checkpoint { e.mend("name another folder with --out") } else { e }
+    })?;
+    out.line(format_args!("\n{}", found.table.text()));
+    for sentence in &found.verdict {
+        out.line(sentence);
+    }
+    let path = folder.join("report.html");
+    out.event("reproduced", json!({ "path": path, "verdict": found.verdict, "diverged": found.diverged }));
+    let runs = experiment.runs().len();
+    out.line(format_args!("\n{runs} runs in {}; the report:", duration(started.elapsed().as_secs_f64())));
+    out.result(path.display());
+    if found.diverged.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("{} of {runs} runs diverged ({})", found.diverged.len(), found.diverged.join(", "));
+    Err(Error::new(ErrorKind::Diverged, folder.display(), problem)
+        .mend("the results leave them out; try a lower learning rate or train.clip_norm with --set"))
+}
+
+/// Shows an experiment under way.
+struct Shown {
+    out: Output,
+    folder: PathBuf,
+}
+
+impl Watch for Shown {
+    fn run(&mut self, number: usize, total: usize, run: &PlannedRun, folder: &Path) -> Box<dyn Observer> {
+        let label = format!("[{number}/{total}] {}: ", run.name);
+        Box::new(Watcher::new(self.out, folder, &run.config, &label))
+    }
+
+    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun, summary: &Summary) {
+        self.out.event("skipped", json!({ "run": self.folder.join(&run.name), "summary": summary }));
+        self.out.line(format_args!(
+            "[{number}/{total}] {}: made before, kept: {}",
+            run.name,
+            outcome(summary)
+        ));
+    }
+
+    fn diverged(&mut self, run: &PlannedRun, error: &Error) {
+        self.out.warning(&self.folder.join(&run.name).display().to_string(), &format!("diverged: {error}"));
+    }
+
+    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun) {
+        self.out.event("measuring", json!({ "run": self.folder.join(&run.name) }));
+        self.out.line(format_args!("[{number}/{total}] {}: analyzing", run.name));
+    }
+}

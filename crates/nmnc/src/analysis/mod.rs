@@ -1,0 +1,41 @@
+//! Shows the theory on a network or on recordings: how the rows of the Jacobian lie to the neural manifold, and the dimension of it.
+//!
+//! [`network`] analyzes a [`Network`](crate::net::Network) and the inputs it is given, such as a checkpoint read by [`Loaded`];
+//! [`arrays`] analyzes activity and Jacobians from elsewhere, such as a file opened by [`MappedArray`]. Both give an [`Analysis`]
+//! of plain numbers, which [`write`] lays down as JSON, CSV, `.npz` and an HTML page.
+
+mod alignment;
+mod arrays;
+mod captured;
+mod figures;
+mod jacobian;
+mod load;
+mod mapped;
+mod network;
+mod page;
+mod probes;
+mod random;
+mod rank;
+mod result;
+mod settings;
+mod tables;
+pub(crate) mod training;
+mod write;
+
+pub use arrays::{Jacobians, arrays};
+pub use jacobian::jacobians;
+pub use load::{Loaded, Source, Split};
+pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
+pub use network::{Subject, activity, network};
+pub use page::page;
+pub use result::{
+    Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
+    StageAnalysis, Target,
+};
+pub use settings::Settings;
+pub use tables::terminal_table;
+pub use training::{
+    Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
+    over_training_table, training_csv, weights_csv, write_over_training,
+};
+pub use write::{Format, write};

@@ -1,0 +1,207 @@
+//! Does the manifold's dimension grow with the number of units? Networks of several widths, every estimator, an exponent each.
+
+mod figures;
+mod fits;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::base::{Options, Size};
+use super::page::Page;
+use super::{Experiment, Outcome};
+use crate::analysis::{Loaded, Source, Split, activity};
+use crate::dimension::{self, DimensionSettings, Dimensions};
+use crate::error::{Error, Result};
+use crate::train::PlannedRun;
+
+const BASE: &str = include_str!("base.toml");
+
+/// The multiples of every width.
+pub const SCALES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
+
+/// A family of networks that differ in width.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family {
+    name: &'static str,
+    label: &'static str,
+    changes: &'static [&'static str],
+}
+
+const FAMILIES: [Family; 2] = [
+    Family {
+        name: "conv",
+        label: "Convolutional",
+        changes: &["network.preset=conv3", "network.widths=[16, 32, 64]"],
+    },
+    Family { name: "dense", label: "Dense", changes: &["network.preset=mlp", "network.widths=[256, 256]"] },
+];
+
+/// The experiment.
+#[derive(Clone, Debug)]
+pub struct Dimension {
+    /// Index of its family, and the run.
+    runs: Vec<(usize, PlannedRun)>,
+    settings: DimensionSettings,
+    examples: usize,
+}
+
+/// What is measured of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DimensionRun {
+    /// Each stage after training.
+    pub stages: Vec<StageDimension>,
+    /// Each stage before training.
+    pub untrained: Vec<StageDimension>,
+}
+
+/// The dimension of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageDimension {
+    /// Number of the stage, from 1.
+    pub stage: usize,
+    /// Number n of units.
+    pub units: usize,
+    /// Every estimate.
+    pub dimensions: Dimensions,
+}
+
+impl Dimension {
+    /// The experiment as `options` ask for it, with widths multiplied by `scales`.
+    ///
+    /// # Errors
+    /// Settings that no run can have; fewer than two different scales.
+    pub fn new(options: &Options, scales: &[f64]) -> Result<Self> {
+        let mut sorted = scales.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        sorted.dedup();
+        if sorted.len() < 2 {
+            return Err(Error::config("scales", "an exponent needs at least two different widths")
+                .mend("for example --scales 0.5,1,2"));
+        }
+        let size = options.size();
+        let own: &[&str] = match size {
+            Size::Quick => &["data.train_limit=2000", "train.epochs=3"],
+            Size::Sample => &[],
+            Size::Full => &["data.train_limit=20000", "train.epochs=4", "train.batch=128"],
+        };
+        let mut runs = Vec::new();
+        for (index, family) in FAMILIES.iter().enumerate() {
+            for scale in &sorted {
+                let mut changes: Vec<String> =
+                    own.iter().chain(family.changes).map(|c| (*c).to_owned()).collect();
+                if size == Size::Quick {
+                    let widths = if family.name == "conv" { "[8, 16, 32]" } else { "[128, 128]" };
+                    changes.push(format!("network.widths={widths}"));
+                }
+                changes.push(format!("network.scale={scale:?}"));
+                let name = format!("{}-x{scale}", family.name);
+                runs.extend(options.runs(&name, BASE, &changes)?.into_iter().map(|run| (index, run)));
+            }
+        }
+        let examples = options.examples.unwrap_or(if size == Size::Quick { 400 } else { 1000 });
+        if examples < 40 {
+            return Err(Error::config("examples", format!("{examples} are too few")).mend("use at least 40"));
+        }
+        Ok(Self { runs, settings: DimensionSettings::default(), examples })
+    }
+
+    fn data(&self, measured: &[Option<DimensionRun>]) -> Vec<(usize, u64, DimensionRun)> {
+        let pairs = self.runs.iter().zip(measured);
+        pairs.filter_map(|((family, run), m)| Some((*family, run.config.seed.0, m.clone()?))).collect()
+    }
+}
+
+/// Every stage's dimension.
+fn stages(
+    loaded: &Loaded,
+    network: &crate::net::Network,
+    examples: usize,
+    settings: &DimensionSettings,
+) -> Result<Vec<StageDimension>> {
+    let inputs = loaded.inputs(examples, settings.seed)?;
+    let stage = |(index, &units): (usize, &usize)| {
+        let place = |e: Error| e.within(format!("stage {}", index + 1));
+        let samples = activity(network, &inputs, index);
+        // Only the spectrum is wanted of the components, not the axes.
+        let settings = DimensionSettings { components: examples.min(units), ..*settings };
+        let (dimensions, _) = dimension::measure(&samples, &settings).map_err(place)?;
+        Ok(StageDimension { stage: index + 1, units, dimensions })
+    };
+    network.stage_units().iter().enumerate().map(stage).collect()
+}
+
+impl Experiment for Dimension {
+    type Measured = DimensionRun;
+
+    fn name(&self) -> &'static str {
+        "dimension"
+    }
+
+    fn runs(&self) -> Vec<&PlannedRun> {
+        self.runs.iter().map(|(_, run)| run).collect()
+    }
+
+    fn measurement(&self) -> Value {
+        json!({ "examples": self.examples, "settings": self.settings })
+    }
+
+    fn measure(&self, folder: &Path) -> Result<DimensionRun> {
+        let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
+        let loaded = Loaded::open(&source)?;
+        Ok(DimensionRun {
+            stages: stages(&loaded, &loaded.network, self.examples, &self.settings)?,
+            untrained: stages(&loaded, &loaded.untrained, self.examples, &self.settings)?,
+        })
+    }
+
+    fn outcome(&self, measured: &[Option<DimensionRun>], command: &str) -> Result<Outcome> {
+        let data = self.data(measured);
+        let fits = fits::fits(&FAMILIES, &data);
+        if fits.is_empty() {
+            return Err(Error::data("activity", "too few widths gave a dimension to fit an exponent to"));
+        }
+        let (verdict, table) = (fits::verdict(&fits), fits::table(&fits));
+        let config = &self.runs[0].1.config;
+        let seeds: std::collections::BTreeSet<u64> =
+            self.runs.iter().map(|(_, run)| run.config.seed.0).collect();
+        let note = "Exponent b of dimension ~ n^b: for each seed the slope of a least-squares line through ln dimension against ln n \
+                    over the widths; then mean over seeds with the 95 % interval by Student’s t. n itself has exponent 1.";
+        let html = Page {
+            title: "Dimension of the manifold against width",
+            verdict: &verdict,
+            setup: vec![
+                ("Data", config.data.source.clone()),
+                (
+                    "Training",
+                    format!("backprop, {} epochs, batches of {}", config.train.epochs, config.train.batch),
+                ),
+                ("Seeds", seeds.len().to_string()),
+                ("Samples", format!("{} a network; no count of components can exceed them", self.examples)),
+                ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
+            ],
+            notes: Vec::new(),
+            figures: figures::figures(&FAMILIES, &data),
+            tables: vec![("Exponents", &table, note.to_owned())],
+            command,
+        }
+        .html();
+        let json = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "command": command,
+            "examples": self.examples,
+            "settings": self.settings,
+            "verdict": verdict,
+            "exponents": fits,
+        });
+        let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
+        let files = vec![
+            ("report.html".to_owned(), html),
+            ("dimension.json".to_owned(), json),
+            ("dimension.csv".to_owned(), fits::estimates_csv(&FAMILIES, &data)),
+            ("exponents.csv".to_owned(), fits::exponents_csv(&fits)),
+        ];
+        Ok(Outcome { verdict, table, files, diverged: Vec::new() })
+    }
+}

@@ -1,0 +1,174 @@
+//! Experiments of the paper, each from runs to figures in one call.
+//!
+//! An [`Experiment`] is data: runs to train, what to measure of each, and what to make of the measurements. [`reproduce`] trains the
+//! runs that are missing, measures those not yet measured, and gives the outcome, so that a call that was stopped goes on where it
+//! was. A new experiment is one file here and one subcommand.
+
+mod alignment;
+mod base;
+mod dimension;
+mod page;
+mod statistics;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use alignment::{Alignment, AlignmentRun};
+pub use base::{Options, Size};
+pub use dimension::{Dimension, DimensionRun, SCALES, StageDimension};
+pub use statistics::{Interval, exponent, interval, t95};
+pub use table::Table;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::write_atomically;
+use crate::records::{Status, Summary};
+use crate::train::{self, Found, Observer, PlannedRun, RunFolder, RunOptions};
+
+/// An experiment.
+pub trait Experiment {
+    /// What is measured of one run.
+    type Measured: Serialize + DeserializeOwned;
+
+    /// Its name, which files are called by.
+    fn name(&self) -> &'static str;
+
+    /// The runs, in order.
+    fn runs(&self) -> Vec<&PlannedRun>;
+
+    /// Everything beside the run that a measurement depends on: one made with something else is made again.
+    fn measurement(&self) -> Value;
+
+    /// Measures the finished run in `folder`.
+    ///
+    /// # Errors
+    /// If the run cannot be read or analyzed.
+    fn measure(&self, folder: &Path) -> Result<Self::Measured>;
+
+    /// What comes out; `measured` has an entry for each run, none for those that diverged. `command` is the command line.
+    ///
+    /// # Errors
+    /// If nothing is left to make anything of.
+    fn outcome(&self, measured: &[Option<Self::Measured>], command: &str) -> Result<Outcome>;
+}
+
+/// What comes out of an experiment.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What it shows, and where it does not, in sentences made from the numbers.
+    pub verdict: Vec<String>,
+    /// The table for the terminal.
+    pub table: Table,
+    /// Files to write: name and content.
+    pub files: Vec<(String, String)>,
+    /// Names of the runs that diverged.
+    pub diverged: Vec<String>,
+}
+
+/// Watches an experiment.
+pub trait Watch {
+    /// A run starts or goes on; gives who watches it. `number` counts from 1 to `total`.
+    fn run(&mut self, number: usize, total: usize, run: &PlannedRun, folder: &Path) -> Box<dyn Observer>;
+
+    /// A run that had ended before is kept.
+    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun, summary: &Summary);
+
+    /// A run diverged; the others go on.
+    fn diverged(&mut self, run: &PlannedRun, error: &Error);
+
+    /// A run is about to be measured.
+    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun);
+}
+
+/// A measurement as it is kept in a run folder.
+#[derive(Serialize, Deserialize)]
+struct Kept<M> {
+    version: String,
+    config_sha256: String,
+    measurement: Value,
+    measured: M,
+}
+
+/// Trains and measures what is missing in `folder`, and writes the outcome there.
+///
+/// # Errors
+/// A run of another configuration in the way; anything that goes wrong in training but divergence; no run left.
+pub fn reproduce<E: Experiment>(
+    experiment: &E,
+    folder: &Path,
+    command: &str,
+    watch: &mut dyn Watch,
+) -> Result<Outcome> {
+    let runs = experiment.runs();
+    // Every folder is looked at before any work is done, so that no run is made for nothing.
+    let find = |run: &&PlannedRun| RunFolder::find(&folder.join(&run.name), &run.config);
+    let found: Vec<Found> = runs.iter().map(find).collect::<Result<_>>()?;
+    let (total, mut diverged, mut measured) = (runs.len(), Vec::new(), Vec::new());
+    for (index, (run, found)) in runs.iter().zip(found).enumerate() {
+        let own = folder.join(&run.name);
+        let status = match found {
+            Found::Ended(summary) => {
+                watch.kept(index + 1, total, run, &summary);
+                summary.status
+            }
+            Found::Nothing | Found::Partial => {
+                let mut observer = watch.run(index + 1, total, run, &own);
+                let options = RunOptions { resume: true, command: command.to_owned() };
+                match train::run(&run.config, &own, &options, observer.as_mut()) {
+                    Ok(summary) => summary.status,
+                    Err(error) if error.kind() == ErrorKind::Diverged => {
+                        drop(observer);
+                        watch.diverged(run, &error);
+                        Status::Diverged
+                    }
+                    Err(error) => return Err(error.within(&run.name)),
+                }
+            }
+        };
+        if status == Status::Diverged {
+            diverged.push(run.name.clone());
+            measured.push(None);
+            continue;
+        }
+        let (file, settings) = (own.join(format!("{}.json", experiment.name())), experiment.measurement());
+        let found = match kept(&file, &run.config.sha256(), &settings) {
+            Some(found) => found,
+            None => {
+                watch.measuring(index + 1, total, run);
+                let found = Kept {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    config_sha256: run.config.sha256(),
+                    measurement: settings,
+                    measured: experiment.measure(&own).map_err(|e| e.within(&run.name))?,
+                };
+                let text = serde_json::to_string(&found).expect("numbers are representable in JSON") + "\n";
+                write_atomically(&file, text.as_bytes())?;
+                found.measured
+            }
+        };
+        measured.push(Some(found));
+    }
+    if measured.iter().all(Option::is_none) {
+        return Err(Error::new(ErrorKind::Diverged, folder.display(), "every run diverged")
+            .mend("try a lower learning rate with --set"));
+    }
+    let mut outcome = experiment.outcome(&measured, command)?;
+    outcome.diverged = diverged;
+    for (name, text) in &outcome.files {
+        write_atomically(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(outcome)
+}
+
+/// A measurement made before of the same run in the same way; one that cannot be read is made again.
+fn kept<M: DeserializeOwned>(file: &Path, config_sha256: &str, measurement: &Value) -> Option<M> {
+    let kept: Kept<M> = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let same = kept.version == env!("CARGO_PKG_VERSION")
+        && kept.config_sha256 == config_sha256
+        && kept.measurement == *measurement;
+    same.then_some(kept.measured)
+}
