@@ -120,7 +120,10 @@ fn draw(
     let (low_y, high_y) = span(points().map(|p| p.y));
     let x = match scale {
         Scale::Degrees => Axis::linear(x_label, Writing::Count, low_x, high_x.max(low_x + 1.0), 6),
-        _ => Axis::logarithmic(x_label, Writing::Count, low_x, high_x.max(2.0 * low_x)),
+        _ => {
+            let high = high_x.max(2.0 * low_x);
+            Axis::logarithmic(x_label, Writing::Count, low_x, high).tight(low_x, high)
+        }
     };
     let y = match scale {
         Scale::UnitLog => Axis::linear(y_label, Writing::Decimal, 0.0, high_y, 6),
@@ -227,15 +230,16 @@ fn probes(stage: &StageAnalysis, target: Target) -> Vec<Curve> {
             };
             curve.points.iter().map(point).collect()
         };
-        curves.push(Curve {
-            style,
-            label: label.into(),
-            points: points(|p| (p.cosine, Some(p.cosine_sd)), curve),
-        });
+        // The measurement is drawn over the law.
         curves.push(Curve {
             style: LAW,
             label: "Law".into(),
             points: points(|p| (p.cosine_law, None), curve),
+        });
+        curves.push(Curve {
+            style,
+            label: label.into(),
+            points: points(|p| (p.cosine, Some(p.cosine_sd)), curve),
         });
     }
     curves
