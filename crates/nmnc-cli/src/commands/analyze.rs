@@ -41,7 +41,6 @@ fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, Pa
         SplitName::Test => Split::Test,
     };
     let loaded = Loaded::open(&Source { path: run.to_owned(), data: arguments.data.clone(), split })?;
-    out.line(format_args!("analyzing {}", loaded.describe()));
     let settings = Settings { centered: loaded.centered(), ..settings(arguments) };
     settings.check()?;
     let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
@@ -52,6 +51,8 @@ fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, Pa
         inputs: &inputs,
         stages: &stages,
     };
+    subject.chosen()?;
+    out.line(format_args!("analyzing {}", loaded.describe()));
     let mut analysis = analysis::network(&subject, &settings)?;
     analysis.subject = loaded.describe();
     analysis.step = Some(loaded.step);

@@ -31,6 +31,21 @@ pub struct Subject<'a> {
     pub stages: &'a [usize],
 }
 
+impl Subject<'_> {
+    /// The stages to analyze, from 0.
+    ///
+    /// # Errors
+    /// If one is not there.
+    pub fn chosen(&self) -> Result<Vec<usize>> {
+        let count = self.network.stages().len();
+        if let Some(stage) = self.stages.iter().find(|stage| **stage >= count) {
+            return Err(Error::config("stage", format!("there is no stage {}", stage + 1))
+                .mend(format!("the network has stages 1 to {count}")));
+        }
+        Ok(if self.stages.is_empty() { (0..count).collect() } else { self.stages.to_vec() })
+    }
+}
+
 /// Dimension and principal axes of one stage, of its shuffled activity, and of the untrained network's.
 struct Measured {
     stage: usize,
@@ -50,13 +65,7 @@ struct Measured {
 pub fn network(subject: &Subject, settings: &Settings) -> Result<Analysis> {
     settings.check()?;
     let settings = &settings.for_outputs(subject.network.outputs());
-    let count = subject.network.stages().len();
-    let stages: Vec<usize> =
-        if subject.stages.is_empty() { (0..count).collect() } else { subject.stages.to_vec() };
-    if let Some(stage) = stages.iter().find(|stage| **stage >= count) {
-        return Err(Error::config("stage", format!("there is no stage {}", stage + 1))
-            .mend(format!("the network has stages 1 to {count}")));
-    }
+    let stages = subject.chosen()?;
     let mut warnings = Vec::new();
     let measured: Vec<Measured> =
         stages.iter().map(|&stage| measure(subject, stage, settings)).collect::<Result<_>>()?;
