@@ -150,8 +150,9 @@ fn probes(stage: &StageAnalysis, target: Target) -> Vec<Curve> {
             };
             curve.points.iter().map(point).collect()
         };
-        curves.push(Curve::new(style, label, points(|p| (p.cosine, Some(p.cosine_sd)), curve)));
+        // The measurement is drawn over the law.
         curves.push(Curve::new(LAW, "Law", points(|p| (p.cosine_law, None), curve)));
+        curves.push(Curve::new(style, label, points(|p| (p.cosine, Some(p.cosine_sd)), curve)));
     }
     curves
 }

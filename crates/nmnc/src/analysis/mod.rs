@@ -2,7 +2,7 @@
 //!
 //! [`network`] analyzes a [`Network`](crate::net::Network) and the inputs it is given, such as a checkpoint read by [`Loaded`];
 //! [`arrays`] analyzes activity and Jacobians from elsewhere, such as a file opened by [`MappedArray`]. Both give an [`Analysis`]
-//! of plain numbers, which [`write`] lays down as JSON, CSV, `.npz` and an HTML page.
+//! of plain numbers, which [`write()`] lays down as JSON, CSV, `.npz` and an HTML page.
 
 mod alignment;
 mod arrays;
