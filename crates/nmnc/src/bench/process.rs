@@ -32,7 +32,7 @@ mod tests {
     fn touching_fresh_memory_shows_in_both_numbers() {
         const BYTES: usize = 256 << 20;
         let (faults_before, peak_before) = (faults().unwrap(), peak_memory().unwrap());
-        // Kept from the optimizer, which would see that the memory is not needed.
+        // Kept from the optimizer, which would not allocate at all.
         let block = std::hint::black_box(vec![1u8; BYTES]);
         assert_eq!(block[BYTES / 2], 1);
         // Pages may be huge (2 MiB), and other tests run in this process beside this one.
