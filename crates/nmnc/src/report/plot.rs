@@ -185,6 +185,8 @@ impl Panel {
         let most = if self.size == Size::Wide { 140.0 } else { 75.0 };
         let narrow = self.lines.iter().all(|l| l.end != End::Mean || text_width(&l.label) <= most);
         let lines = self.lines.iter().filter(|l| narrow && l.end == End::Mean && self.reaches_edge(l));
+        // Curves that only the legend names have no label to lead to.
+        let lines = lines.filter(|l| !l.label.is_empty());
         let lines = lines.filter_map(|l| {
             let end = l.points.last()?;
             let x = self.x.fraction(end.x);
@@ -196,7 +198,8 @@ impl Panel {
     }
 
     fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
-        let short = self.lines.iter().filter(|l| l.end == End::Mean && !self.reaches_edge(l));
+        let short =
+            self.lines.iter().filter(|l| l.end == End::Mean && !self.reaches_edge(l) && !l.label.is_empty());
         short
             .filter_map(|l| {
                 let end = l.points.last()?;
