@@ -11,12 +11,15 @@ use crate::report::look::Style;
 
 type Data = [(usize, u64, DimensionRun)];
 
+/// The stages of a run, before or after training.
+type Stages = fn(&DimensionRun) -> &Vec<StageDimension>;
+
 pub(super) fn figures(families: &[Family], data: &Data) -> Vec<Figure> {
     let caption = "Both axes logarithmic. Mean over seeds, band ± s.e.m.; thin, in the same color: the least-squares line through all \
                    seeds. Circles: n itself, whose slope is 1.";
     let mut out = Vec::new();
     for (index, family) in families.iter().enumerate() {
-        let kinds: [(&str, &[Estimator], fn(&DimensionRun) -> &Vec<StageDimension>); 3] = [
+        let kinds: [(&str, &[Estimator], Stages); 3] = [
             ("by variance", &ESTIMATORS[..5], |run| &run.stages),
             ("by nearest neighbors", &ESTIMATORS[5..], |run| &run.stages),
             ("before training, by variance", &ESTIMATORS[..5], |run| &run.untrained),
