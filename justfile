@@ -20,11 +20,12 @@ check:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
-# Builds and runs the library's examples.
+# Builds and runs the library's examples. Built with the whole workspace, they share the tests' dependencies.
 examples:
-    cargo run --release -p nmnc --example train
-    cargo run --release -p nmnc --example custom_rule
-    cargo run --release -p nmnc --example report_preview -- target/report_preview.html full
+    cargo build --release --workspace --examples
+    target/release/examples/train
+    target/release/examples/custom_rule
+    target/release/examples/report_preview target/report_preview.html full
 
 # Time of a manifold refresh by method and number of units.
 bench-manifold:
