@@ -35,7 +35,7 @@ use burn::tensor::Tensor;
 pub use descent::{AdamStep, SgdStep, adam, sgd};
 pub use elementwise::{blend, embed_add, perturb, row_energies};
 pub use gate::ConvGate;
-pub use machine::vector_instructions;
+pub use machine::{check_vector_instructions, vector_instructions};
 pub use spec::{Activation, ConvSpec, Pool};
 
 use gate::Route;

@@ -2,7 +2,16 @@
 
 use pulp::Arch;
 
-use crate::cpu::arch;
+use crate::cpu::{VARIABLE, arch, choose};
+
+/// Checks the environment variable that [`vector_instructions`] describes, so that a program can refuse a wrong value
+/// before the kernels panic over it.
+///
+/// # Errors
+/// The variable's name, and what is wrong with its value and how to mend it.
+pub fn check_vector_instructions() -> Result<(), (&'static str, String)> {
+    choose().map(drop).map_err(|problem| (VARIABLE, problem))
+}
 
 /// The vector instructions that the hand-written kernels use here: the best the processor has, unless the environment
 /// variable `NMNC_VECTORS` names others (`avx2` or `portable`). Results on machines of different width differ in

@@ -28,7 +28,10 @@ pub fn explain(message: &str, place: &str) -> Error {
     let message = message.lines().next().unwrap_or_default();
     if let Some((given, known)) = expected_names(message, "unknown field ") {
         let error = Error::config(place, format!("unknown setting `{given}`"));
-        return error.suggest(&given, known);
+        return match known.is_empty() {
+            true => error.mend("remove it: nothing can be set here"),
+            false => error.suggest(&given, known),
+        };
     }
     if let Some((given, known)) = expected_names(message, "unknown variant ") {
         let error = Error::config(place, format!("unknown value `{given}`"));
@@ -68,6 +71,10 @@ mod tests {
         assert_eq!(
             line("unknown field `epohcs`, expected one of `epochs`, `batch`"),
             "train: unknown setting `epohcs`; did you mean `epochs`?"
+        );
+        assert_eq!(
+            line("unknown field `epohcs`, there are no fields"),
+            "train: unknown setting `epohcs`; remove it: nothing can be set here"
         );
         assert_eq!(
             line("unknown variant `q`, expected `relu` or `tanh`"),

@@ -10,7 +10,7 @@ pub const NAMES: [&str; 4] = ["flex", "vulkan", "wgpu", "cuda"];
 /// Opens the device called `name`, such as `flex`, `vulkan` or `vulkan:1`.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] for an unknown name, [`ErrorKind::Device`] for a device that was not compiled in or that this
+/// [`ErrorKind::Config`] for an unknown name or a wrong `NMNC_VECTORS`, [`ErrorKind::Device`] for a device that was not compiled in or that this
 /// machine does not have. A device is tried with a small computation before it is returned.
 pub fn open(name: &str) -> Result<Device> {
     let (kind, index) = match name.split_once(':') {
@@ -23,6 +23,8 @@ pub fn open(name: &str) -> Result<Device> {
             (kind, Some(parsed))
         }
     };
+    nmnc_kernels::check_vector_instructions()
+        .map_err(|(variable, problem)| Error::config(variable, problem))?;
     match kind {
         "flex" if index.is_some() => {
             Err(Error::config("device", "the CPU device `flex` takes no number").mend("write `flex`"))

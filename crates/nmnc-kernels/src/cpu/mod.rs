@@ -31,7 +31,7 @@ pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::{add_product, matmul};
-pub(crate) use vectors::arch;
+pub(crate) use vectors::{VARIABLE, arch, choose};
 
 /// A single-precision tensor in the processor's memory.
 pub(crate) type Operand = <Flex as BackendTypes>::FloatTensorPrimitive;

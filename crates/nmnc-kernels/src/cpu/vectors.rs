@@ -5,26 +5,31 @@ use std::sync::OnceLock;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Names the instructions to use instead of the best the processor has.
-const VARIABLE: &str = "NMNC_VECTORS";
+pub(crate) const VARIABLE: &str = "NMNC_VECTORS";
 
-/// The instructions in use: the best the processor has, or those that [`VARIABLE`] names.
+/// The instructions in use.
 ///
 /// # Panics
-/// If the variable names instructions that are unknown or that the processor does not have.
+/// If [`choose`] fails.
 pub(crate) fn arch() -> Arch {
     static CHOSEN: OnceLock<Arch> = OnceLock::new();
-    *CHOSEN.get_or_init(|| match std::env::var(VARIABLE).as_deref() {
-        Err(_) => Arch::new(),
-        Ok("portable") => Arch::Scalar,
+    *CHOSEN.get_or_init(|| choose().unwrap_or_else(|problem| panic!("{VARIABLE}: {problem}")))
+}
+
+/// The best instructions the processor has, or those that [`VARIABLE`] names.
+///
+/// # Errors
+/// What is wrong with the variable's value, and how to mend it.
+pub(crate) fn choose() -> Result<Arch, String> {
+    let Some(name) = std::env::var_os(VARIABLE) else { return Ok(Arch::new()) };
+    match name.to_string_lossy().as_ref() {
+        "portable" => Ok(Arch::Scalar),
         #[cfg(target_arch = "x86_64")]
-        Ok("avx2") => match pulp::x86::V3::try_new() {
-            Some(simd) => Arch::V3(simd),
-            None => panic!("{VARIABLE}: this processor has no AVX2; unset it, or use `portable`"),
-        },
-        Ok(name) => {
-            panic!("{VARIABLE}: unknown instructions `{name}`; unset it, or use `avx2` or `portable`")
-        }
-    })
+        "avx2" => pulp::x86::V3::try_new()
+            .map(Arch::V3)
+            .ok_or_else(|| "this processor has no AVX2; unset it, or use `portable`".to_owned()),
+        name => Err(format!("unknown instructions `{name}`; unset it, or use `avx2` or `portable`")),
+    }
 }
 
 /// Widest vector of any processor, in floats.
