@@ -139,7 +139,7 @@ fn correlation_with_isotropic_noise_is_unbiased_in_the_weights() {
 #[test]
 fn a_change_of_the_weights_is_found_by_few_probes_where_it_lies_on_the_manifold() {
     let mut network = network("[[stages]]\nkind = 'dense'\nunits = 60");
-    let text = "rule = 'manifold-mirror'\ninitial = 60\nprobes = 16\nmanifold = { dimension = 8, samples = 200 }";
+    let text = "rule = 'manifold-mirror'\ninitial = 60\nprobes = 16\nobserve = false\nmanifold = { dimension = 8, samples = 200 }";
     let mut first = rule(text, &network);
     signals(&mut first, &network, 0, 0);
     let basis = first.manifold(0).unwrap().basis().clone();
@@ -150,6 +150,32 @@ fn a_change_of_the_weights_is_found_by_few_probes_where_it_lies_on_the_manifold(
     signals(&mut first, &network, 0, 1);
     let missed = apart(first.mirrored_weight(0).unwrap(), &network.readout().parameters()[0].value);
     assert!(missed < 1e-5, "{missed}");
+}
+
+#[test]
+fn the_batch_itself_tells_of_changes_on_the_manifold() {
+    let mut network = network("[[stages]]\nkind = 'dense'\nunits = 60");
+    let pass = network.forward(normal([BATCH, INPUT.iter().product()], 4));
+    let activity = pass.activities[0].clone();
+    let mean = activity.clone().mean_dim(0);
+    // A change in the span of the batch's differences, after which no probe falls on a step.
+    let change = normal([OUTPUTS, BATCH], 9).matmul(activity - mean) / 10.0;
+    let readout = network.values_mut().into_iter().nth(2).unwrap();
+    let before = readout.clone();
+    for (observe, found) in [(true, true), (false, false)] {
+        let text = format!("rule = 'manifold-mirror'\ninterval = 1000\nobserve = {observe}");
+        let readout = network.values_mut().into_iter().nth(2).unwrap();
+        *readout = before.clone();
+        let mut rule = rule(&text, &network);
+        signals(&mut rule, &network, 0, 0);
+        let probes = rule.probes();
+        let readout = network.values_mut().into_iter().nth(2).unwrap();
+        *readout = before.clone() + change.clone();
+        signals(&mut rule, &network, 0, 1);
+        assert_eq!(rule.probes(), probes);
+        let missed = apart(rule.mirrored_weight(0).unwrap(), &network.readout().parameters()[0].value);
+        assert_eq!(missed < 1e-3, found, "{observe}: {missed}");
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
         noise: MirrorNoise::Isotropic,
         estimator: Estimator::Average,
         probe: Probe::Gaussian,
+        initial: 0,
+        probes: Some(4),
         ..MirrorConfig::manifold()
     },
 };
@@ -83,11 +85,13 @@ pub struct MirrorConfig {
     /// automatic budget.
     pub initial: usize,
     /// Take the batch's own differences from its mean for probes too. The next stage's pre-activation depends on the activity alone, so
-    /// that they tell of its weight what noise would, on the manifold and without perturbing anything.
-    pub observe: bool,
+    /// that they tell of its weight what noise would, on the manifold and without perturbing anything
+    /// (feedback = "weights", estimator = "least-squares"; true when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<bool>,
     /// Whether the number of probes is fixed or follows the measured error.
     pub budget: Budget,
-    /// Perturbed examples K of an update, each serving all stages (budget = "fixed"; 4 when left out).
+    /// Perturbed examples K of an update, each serving all stages (budget = "fixed"; 1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<usize>,
     /// Training steps between updates (budget = "fixed"; 1 when left out).
@@ -113,8 +117,8 @@ impl MirrorConfig {
             estimator: Estimator::LeastSquares,
             eta: None,
             drift: None,
-            initial: 0,
-            observe: false,
+            initial: 4096,
+            observe: None,
             budget: Budget::Fixed,
             probes: None,
             interval: None,
@@ -140,6 +144,12 @@ impl MirrorConfig {
         only("interval", self.interval.is_some(), !auto, "budget = \"fixed\"")?;
         only("cap", self.cap.is_some(), auto, "budget = \"auto\"")?;
         only("tolerance", self.tolerance.is_some(), auto, "budget = \"auto\"")?;
+        let weights = self.feedback == Feedback::Weights && self.estimator == Estimator::LeastSquares;
+        let needed = "feedback = \"weights\" and estimator = \"least-squares\"";
+        only("observe", self.observe == Some(true), weights, needed)?;
+        if weights {
+            self.observe.get_or_insert(true);
+        }
         let isotropic = self.noise == MirrorNoise::Isotropic;
         only("manifold", self.manifold.is_some(), !isotropic, "noise = \"manifold\"")?;
         if average {
@@ -155,7 +165,7 @@ impl MirrorConfig {
             positive("cap", *self.cap.get_or_insert(0.1))?;
             positive("tolerance", *self.tolerance.get_or_insert(0.02))?;
         } else {
-            at_least_one("probes", *self.probes.get_or_insert(4) as u64)?;
+            at_least_one("probes", *self.probes.get_or_insert(1) as u64)?;
             at_least_one("interval", *self.interval.get_or_insert(1))?;
         }
         if !isotropic {
@@ -177,13 +187,6 @@ impl RuleConfig for MirrorConfig {
             (Feedback::Weights, _, Estimator::RecursiveLeastSquares) => {
                 Err(Error::config("estimator", "recursive least squares needs a covariance of coordinates")
                     .mend("set feedback = \"coordinates\", or estimator = \"least-squares\""))
-            }
-            (Feedback::Coordinates, ..) if self.observe => {
-                Err(Error::config("observe", "is there for weights only").mend("remove it"))
-            }
-            (_, _, Estimator::Average) if self.observe => {
-                Err(Error::config("observe", "correlating what is not white gives no weights")
-                    .mend("set estimator = \"least-squares\", or remove it"))
             }
             _ => Ok(self),
         }

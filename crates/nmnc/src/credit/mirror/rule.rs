@@ -276,7 +276,7 @@ impl CreditRule for Mirror {
         if count > 0 {
             self.probe(count, context)?;
         }
-        if self.config.observe {
+        if self.config.observe == Some(true) {
             self.observe(context);
         }
         let mut signals: Vec<Tensor<2>> = Vec::new();

@@ -8,8 +8,8 @@ use crate::net::Stage;
 
 /// Steps of conjugate gradients for one update at the most.
 const ITERATIONS: usize = 12;
-/// The squared gradient is to fall by this factor.
-const REDUCTION: f64 = 1e-6;
+/// Squared error over squared response that is good enough: no cosine can tell the difference.
+const PRECISION: f64 = 1e-6;
 /// Equations per unknown beyond which more probes of one update tell little more.
 const ENOUGH: usize = 4;
 
@@ -82,13 +82,14 @@ impl WeightMirror {
     /// Stiefel 1952). Directions that were not probed stay as they were.
     pub fn least_squares(&mut self, next: &dyn Stage, noise: Tensor<2>) -> Innovation {
         let (_, mut residual, innovation) = self.observe(next, &noise);
+        let enough = PRECISION * innovation.response.iter().sum::<f64>();
+        if innovation.error.iter().sum::<f64>() <= enough {
+            return innovation;
+        }
         let mut gradient = next.correlate(noise.clone(), residual.clone());
         let mut square = energy(&gradient);
-        let (start, mut direction) = (square, gradient.clone());
+        let mut direction = gradient.clone();
         for _ in 0..ITERATIONS {
-            if square <= start * REDUCTION || square == 0.0 {
-                break;
-            }
             let change = next.respond(noise.clone(), direction.clone());
             let step = square / energy(&change);
             if !step.is_finite() {
@@ -96,6 +97,9 @@ impl WeightMirror {
             }
             self.weight = self.weight.clone() + direction.clone() * step;
             residual = residual - change * step;
+            if energy(&residual) <= enough {
+                break;
+            }
             gradient = next.correlate(noise.clone(), residual.clone());
             let previous = std::mem::replace(&mut square, energy(&gradient));
             direction = gradient.clone() + direction * (square / previous);
