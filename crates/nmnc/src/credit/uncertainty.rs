@@ -168,7 +168,8 @@ mod tests {
         let inverse = pseudo_inverse(&gram, M, 1e-15);
         for i in 0..M {
             let solved: f64 = (0..M).map(|j| inverse[i * M + j] * right[j]).sum();
-            assert!((estimate[i] - solved).abs() < 1e-8, "{} {solved}", estimate[i]);
+            // The prior of a million and responses of one leave half of the digits.
+            assert!((estimate[i] - solved).abs() < 1e-6, "{} {solved}", estimate[i]);
         }
     }
 

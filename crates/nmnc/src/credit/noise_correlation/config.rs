@@ -142,7 +142,10 @@ impl NoiseCorrelationConfig {
         only("eta", self.eta.is_some(), feedback, "memory = \"feedback\"")?;
         only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
-        only("eta", self.eta.is_some(), !recursive, "an estimator that averages or solves batch by batch")?;
+        if recursive && self.eta.is_some() {
+            return Err(Error::config("eta", "recursive least squares has no learning rate")
+                .mend("remove it, and set forgetting instead"));
+        }
         let needed = "estimator = \"recursive-least-squares\"";
         only("forgetting", self.forgetting.is_some(), recursive, needed)?;
         only("ridge", self.ridge.is_some(), recursive, needed)?;

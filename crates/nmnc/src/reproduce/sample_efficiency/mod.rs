@@ -101,6 +101,7 @@ impl SampleEfficiency {
         let training = Training {
             stages: config.network.stages.len(),
             steps: examples.map(|n| n.div_ceil(config.train.batch as u64) * config.train.epochs),
+            batch: config.train.batch as u64,
         };
         let mut experiment = Self {
             conditions: conditions(&choices.rules)?,
