@@ -25,7 +25,8 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
 /// largest count as zero.
 pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Vec<f64> {
     let (eigenvalues, vectors) = symmetric_eigen(values, size);
-    let kept = eigenvalues.iter().take_while(|&&value| value > 0.0 && value > eigenvalues[0] * rounding).count();
+    let kept =
+        eigenvalues.iter().take_while(|&&value| value > 0.0 && value > eigenvalues[0] * rounding).count();
     let scaled = Mat::from_fn(size, kept, |i, k| vectors[k][i] / eigenvalues[k].sqrt());
     let mut inverse = Mat::zeros(size, size);
     faer::linalg::matmul::matmul(

@@ -109,7 +109,8 @@ fn errors_of_the_responses_add_what_is_declared() {
                 let (mean, error) = measured(estimator, probe, probes, 1500, NOISE);
                 let added = added * NOISE * NOISE * OUTPUTS as f64 / scale;
                 let declared = (law.variance)(DIMENSION, probes) + added;
-                let what = format!("{estimator:?} {probe:?} K {probes}: {mean} +- {error}, declared {declared}");
+                let what =
+                    format!("{estimator:?} {probe:?} K {probes}: {mean} +- {error}, declared {declared}");
                 assert!((mean - declared).abs() < 5.0 * error, "{what}");
                 // Where the test can tell the declared addition from none.
                 checked += usize::from(added > 5.0 * error);

@@ -4,11 +4,11 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::values;
+use nmnc::credit::estimator::Estimator;
 use nmnc::credit::{
     CreditConfig, CreditRule, InputSampler, NoiseCorrelation, NoiseCorrelationConfig, RuleConfig, RuleSetup,
     StepContext,
 };
-use nmnc::credit::estimator::Estimator;
 use nmnc::device::matrix;
 use nmnc::net::{Activation, Dense, Network, Stage};
 use nmnc::noise::Probe;

@@ -55,7 +55,8 @@ fn rule(text: &str, network: &Network) -> Mirror {
 fn signals(rule: &mut Mirror, network: &Network, seed: u64, step: u64) -> (Vec<Tensor<2>>, Vec<Tensor<2>>) {
     let pass = network.forward(normal([BATCH, INPUT.iter().product()], 4));
     let error = normal([BATCH, OUTPUTS], 5);
-    let context = StepContext { network, pass: &pass, error: &error, step, seed: Seed(seed), inputs: &Inputs };
+    let context =
+        StepContext { network, pass: &pass, error: &error, step, seed: Seed(seed), inputs: &Inputs };
     (rule.signals(&context).unwrap(), backpropagate(network, &pass, &error))
 }
 

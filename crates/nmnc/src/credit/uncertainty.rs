@@ -131,7 +131,13 @@ mod tests {
     }
 
     /// Moves an estimate `[M]` by the gain times the innovation.
-    fn update(uncertainty: &mut Uncertainty, estimate: &mut [f64], probes: &[f64], responses: &[f64], noise: f64) {
+    fn update(
+        uncertainty: &mut Uncertainty,
+        estimate: &mut [f64],
+        probes: &[f64],
+        responses: &[f64],
+        noise: f64,
+    ) {
         let gain = uncertainty.observe(probes, noise);
         let count = responses.len();
         let predicted = |k: usize| (0..M).map(|i| probes[k * M + i] * estimate[i]).sum::<f64>();
@@ -147,8 +153,7 @@ mod tests {
         let truth = normal(M, 0);
         let (mut recursive, mut estimate) = (Uncertainty::new(M, 1e6), vec![0.0; M]);
         // Normal equations of sum over updates of weight * (response - z . j)^2 + |j|^2 / prior.
-        let mut gram: Vec<f64> =
-            (0..M * M).map(|ij| if ij / M == ij % M { 1e-6 } else { 0.0 }).collect();
+        let mut gram: Vec<f64> = (0..M * M).map(|ij| if ij / M == ij % M { 1e-6 } else { 0.0 }).collect();
         let mut right = vec![0.0; M];
         for step in 0..12 {
             let (probes, error) = (normal(3 * M, 10 + step), normal(3, 100 + step));

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    Activation, ConvGate, ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
-    conv_parameter_gradient, Pool,
+    Activation, ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
+    conv_parameter_gradient,
 };
 
 use super::stage::{Gate, Parameter, Stage, Trace};

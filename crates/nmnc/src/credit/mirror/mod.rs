@@ -26,6 +26,6 @@ mod probes;
 mod rule;
 mod weights;
 
-pub(super) use config::{MANIFOLD_MIRROR, WEIGHT_MIRROR};
 pub use config::{Budget, Feedback, MirrorConfig, MirrorNoise};
+pub(super) use config::{MANIFOLD_MIRROR, WEIGHT_MIRROR};
 pub use rule::Mirror;

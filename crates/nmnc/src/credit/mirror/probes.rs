@@ -32,7 +32,13 @@ impl Source<'_> {
 
     /// Noise `[split.manifold + split.isotropic, units]` of equal mean energy n in every row, those on the manifold first, in the
     /// span of its first `dimension` axes.
-    pub fn noise(&self, probe: Probe, split: Split, units: usize, manifold: Option<(&Subspace, usize)>) -> Tensor<2> {
+    pub fn noise(
+        &self,
+        probe: Probe,
+        split: Split,
+        units: usize,
+        manifold: Option<(&Subspace, usize)>,
+    ) -> Tensor<2> {
         let on = manifold.filter(|_| split.manifold > 0).map(|(manifold, dimension)| {
             let axes = manifold.basis().clone().narrow(1, 0, dimension);
             let coordinates = self.draw(probe, [split.manifold, dimension], 0);

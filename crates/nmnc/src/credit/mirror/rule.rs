@@ -172,7 +172,12 @@ impl Mirror {
         }
     }
 
-    fn source<'a>(&self, index: usize, context: &'a StepContext, device: &'a burn::tensor::Device) -> Source<'a> {
+    fn source<'a>(
+        &self,
+        index: usize,
+        context: &'a StepContext,
+        device: &'a burn::tensor::Device,
+    ) -> Source<'a> {
         Source { seed: context.seed, stage: index, step: context.step, device }
     }
 
@@ -218,7 +223,8 @@ impl Mirror {
         let device = next.parameters()[0].value.device();
         let source = self.source(index, context, &device);
         let state = &mut self.stages[index];
-        let (Some(manifold), Learned::Coordinates(Some(mirror))) = (&state.manifold, &mut state.learned) else {
+        let (Some(manifold), Learned::Coordinates(Some(mirror))) = (&state.manifold, &mut state.learned)
+        else {
             return 0;
         };
         let d = manifold.dimension();
@@ -230,8 +236,7 @@ impl Mirror {
             None => source.draw(self.config.probe, [rows, d], 0),
         };
         let probes = probes.cast(manifold.basis().dtype());
-        let innovation: Innovation =
-            mirror.update(next, manifold, probes, self.config.eta);
+        let innovation: Innovation = mirror.update(next, manifold, probes, self.config.eta);
         self.controller.learn(index, &innovation, rows);
         rows
     }
@@ -240,7 +245,9 @@ impl Mirror {
     fn age(&mut self) {
         let Some(drift) = self.config.drift else { return };
         for state in &mut self.stages {
-            if let (Some(manifold), Learned::Coordinates(Some(mirror))) = (&state.manifold, &mut state.learned) {
+            if let (Some(manifold), Learned::Coordinates(Some(mirror))) =
+                (&state.manifold, &mut state.learned)
+            {
                 mirror.drift(drift, manifold.variances());
             }
         }
@@ -329,7 +336,9 @@ impl CreditRule for Mirror {
             own.counters.insert("axes".into(), stage.axes as u64);
             own.numbers.insert("gain".into(), vec![stage.gain]);
             match &stage.learned {
-                Learned::Weights(mirror) => drop(own.tensors.insert("weight".into(), mirror.weight().clone())),
+                Learned::Weights(mirror) => {
+                    drop(own.tensors.insert("weight".into(), mirror.weight().clone()))
+                }
                 Learned::Coordinates(mirror) => {
                     own.nest("mirror", mirror.as_ref().map(CoordinateMirror::state).unwrap_or_default());
                 }

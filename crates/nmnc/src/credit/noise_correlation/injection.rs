@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn every_stage_is_in_exactly_one_pass() {
         for text in ["'separate'", "'joint'", "[[1, 3]]", "[[3, 2]]", "[]"] {
-            let parse = |text: &str| format!("i = {text}").parse::<toml::Table>().unwrap().remove("i").unwrap();
+            let parse =
+                |text: &str| format!("i = {text}").parse::<toml::Table>().unwrap().remove("i").unwrap();
             let injection: Injection = parse(text).try_into().unwrap();
             injection.check().unwrap();
             injection.fits(3).unwrap();

@@ -116,9 +116,7 @@ impl PerturbedPass<'_> {
             if deviation > 0.0 {
                 let coordinates = repeated(&noise.coordinates, repetition, batch);
                 activity = match &noise.manifold {
-                    Some(manifold) => {
-                        embed_add(&activity, &coordinates, manifold.basis(), sign * deviation)
-                    }
+                    Some(manifold) => embed_add(&activity, &coordinates, manifold.basis(), sign * deviation),
                     None => perturb(&activity, &coordinates, sign * deviation),
                 };
             }

@@ -148,8 +148,7 @@ mod tests {
 
     #[test]
     fn the_nearest_budget_is_possible() {
-        for spending in
-            [Spending::Updates, Spending::Examples, Spending::Passes, Spending::PassesAfterStart]
+        for spending in [Spending::Updates, Spending::Examples, Spending::Passes, Spending::PassesAfterStart]
         {
             for budget in [1e-3, 0.1, 10.0] {
                 let nearest = spending.nearest(budget, TRAINING).unwrap();
