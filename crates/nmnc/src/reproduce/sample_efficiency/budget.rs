@@ -13,6 +13,8 @@ pub(super) enum Spending {
     Updates,
     /// It perturbs every example of every step, each stage in a pass of its own: the budget decides the probes of each.
     Examples,
+    /// It perturbs some examples of some batches, each in one pass that serves all stages: the budget decides how many of how many.
+    Shared,
 }
 
 /// What a budget depends on beside the rule.
@@ -20,6 +22,8 @@ pub(super) enum Spending {
 pub(super) struct Training {
     /// Number of stages.
     pub stages: usize,
+    /// Examples a batch.
+    pub batch: usize,
     /// Training steps in all; none where they are not known before the data are read.
     pub steps: Option<u64>,
 }
@@ -49,6 +53,16 @@ impl Spending {
             Self::Examples if budget < stages => {
                 Err(format!("needs {stages} at least, one a stage and example"))
             }
+            Self::Shared => {
+                let step = budget * training.batch as f64;
+                let interval = whole(1.0 / step);
+                match training.steps {
+                    Some(steps) if interval > steps => {
+                        Err(format!("an update every {interval} steps, of which there are {steps}"))
+                    }
+                    _ => Ok(vec![set("interval", interval), set("probes", whole(step))]),
+                }
+            }
             Self::Examples => Ok(vec![set("probes", whole(budget / stages))]),
         }
     }
@@ -62,6 +76,10 @@ impl Spending {
                 None => budget,
             }),
             Self::Examples => Some(budget.max(training.stages as f64)),
+            Self::Shared => Some(match training.steps {
+                Some(steps) => budget.max(1.0 / (steps as f64 * training.batch as f64)),
+                None => budget,
+            }),
         }
     }
 }
@@ -74,7 +92,7 @@ fn set(key: &str, value: u64) -> String {
 mod tests {
     use super::*;
 
-    const TRAINING: Training = Training { stages: 3, steps: Some(1000) };
+    const TRAINING: Training = Training { stages: 3, batch: 100, steps: Some(1000) };
 
     #[test]
     fn a_budget_becomes_an_interval_or_probes() {
@@ -97,9 +115,17 @@ mod tests {
     }
 
     #[test]
+    fn one_pass_for_all_stages_makes_smaller_budgets_possible() {
+        let of = |budget| Spending::Shared.settings(budget, TRAINING);
+        assert_eq!(of(0.1).unwrap(), ["credit.interval=1", "credit.probes=10"]);
+        assert_eq!(of(1e-4).unwrap(), ["credit.interval=100", "credit.probes=1"]);
+        assert_eq!(of(1e-6).unwrap_err(), "an update every 10000 steps, of which there are 1000");
+    }
+
+    #[test]
     fn the_nearest_budget_is_possible() {
-        for spending in [Spending::Updates, Spending::Examples] {
-            for budget in [1e-3, 0.1, 10.0] {
+        for spending in [Spending::Updates, Spending::Examples, Spending::Shared] {
+            for budget in [1e-6, 1e-3, 0.1, 10.0] {
                 let nearest = spending.nearest(budget, TRAINING).unwrap();
                 assert!(spending.settings(nearest, TRAINING).is_ok(), "{spending:?} {budget}");
             }

@@ -100,6 +100,7 @@ impl SampleEfficiency {
         let examples = config.data.train_limit.map(|examples| examples as u64);
         let training = Training {
             stages: config.network.stages.len(),
+            batch: config.train.batch,
             steps: examples.map(|n| n.div_ceil(config.train.batch as u64) * config.train.epochs),
         };
         let mut experiment = Self {
@@ -271,7 +272,7 @@ impl Experiment for SampleEfficiency {
             ("cifar10.csv".to_owned(), tables::csv(&results)),
             ("runs.csv".to_owned(), tables::runs_csv(&results)),
         ];
-        let table = tables::terminal(budgets, widths);
+        let table = tables::joined(budgets, widths);
         Ok(Outcome { verdict, table, files, diverged: Vec::new() })
     }
 }
