@@ -8,10 +8,15 @@
 //! | `nmnc` | on the manifold | learned feedback |
 //! | `node-perturbation` | isotropic | none |
 //! | `manifold-node-perturbation` | on the manifold | none |
+//!
+//! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]).
 
 mod config;
+mod injection;
+mod perturb;
 mod rule;
 
 pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
-pub use config::{ManifoldConfig, Memory, Noise, NoiseCorrelationConfig, Normalize};
+pub use config::{Memory, Noise, NoiseCorrelationConfig, Normalize};
+pub use injection::Injection;
 pub use rule::{NoiseCorrelation, leaky_average_law};

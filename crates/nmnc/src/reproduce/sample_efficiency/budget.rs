@@ -13,19 +13,25 @@ pub(super) enum Spending {
     Updates,
     /// It perturbs every example of every step, each stage in a pass of its own: the budget decides the probes of each.
     Examples,
-    /// It perturbs some examples of some batches, each in one pass that serves all stages: the budget decides how many of how many.
-    Shared,
+    /// It perturbs examples beside the batches, all stages in one pass: the budget decides how many at an update, or below one a step
+    /// the steps between updates.
+    Passes,
+    /// As that, after spending up to half of its budget, and no more than 4096 probes, before the first step.
+    PassesAfterStart,
 }
+
+/// Most probes before the first step.
+const START: u64 = 4096;
 
 /// What a budget depends on beside the rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Training {
     /// Number of stages.
     pub stages: usize,
-    /// Examples a batch.
-    pub batch: usize,
     /// Training steps in all; none where they are not known before the data are read.
     pub steps: Option<u64>,
+    /// Examples of a step.
+    pub batch: u64,
 }
 
 impl Spending {
@@ -53,17 +59,17 @@ impl Spending {
             Self::Examples if budget < stages => {
                 Err(format!("needs {stages} at least, one a stage and example"))
             }
-            Self::Shared => {
-                let step = budget * training.batch as f64;
-                let interval = whole(1.0 / step);
-                match training.steps {
-                    Some(steps) if interval > steps => {
-                        Err(format!("an update every {interval} steps, of which there are {steps}"))
-                    }
-                    _ => Ok(vec![set("interval", interval), set("probes", whole(step))]),
-                }
-            }
             Self::Examples => Ok(vec![set("probes", whole(budget / stages))]),
+            Self::Passes => passes(budget * training.batch as f64, training.steps),
+            Self::PassesAfterStart => {
+                let batch = training.batch as f64;
+                let examples = training.steps.map(|steps| steps as f64 * batch);
+                let start = examples.map_or(0.0, |n| (0.5 * budget * n).min(START as f64).floor());
+                let rest = budget * batch - start / training.steps.unwrap_or(1) as f64;
+                let mut settings = passes(rest, training.steps)?;
+                settings.push(set("initial", start as u64));
+                Ok(settings)
+            }
         }
     }
 
@@ -76,11 +82,25 @@ impl Spending {
                 None => budget,
             }),
             Self::Examples => Some(budget.max(training.stages as f64)),
-            Self::Shared => Some(match training.steps {
-                Some(steps) => budget.max(1.0 / (steps as f64 * training.batch as f64)),
+            Self::Passes | Self::PassesAfterStart => Some(match training.steps {
+                Some(steps) => budget.max(2.0 / (steps * training.batch) as f64),
                 None => budget,
             }),
         }
+    }
+}
+
+/// Settings that spend `rate` probes a step.
+fn passes(rate: f64, steps: Option<u64>) -> Result<Vec<String>, String> {
+    let (interval, probes) = match rate >= 1.0 {
+        true => (1, rate.round() as u64),
+        false => ((1.0 / rate).round() as u64, 1),
+    };
+    match steps {
+        Some(steps) if interval > steps => {
+            Err(format!("a probe every {interval} steps, of which there are {steps}"))
+        }
+        _ => Ok(vec![set("interval", interval), set("probes", probes)]),
     }
 }
 
@@ -92,7 +112,7 @@ fn set(key: &str, value: u64) -> String {
 mod tests {
     use super::*;
 
-    const TRAINING: Training = Training { stages: 3, batch: 100, steps: Some(1000) };
+    const TRAINING: Training = Training { stages: 3, steps: Some(1000), batch: 100 };
 
     #[test]
     fn a_budget_becomes_an_interval_or_probes() {
@@ -115,17 +135,22 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_for_all_stages_makes_smaller_budgets_possible() {
-        let of = |budget| Spending::Shared.settings(budget, TRAINING);
+    fn passes_beside_the_batch_serve_all_stages() {
+        let of = |budget| Spending::Passes.settings(budget, TRAINING);
         assert_eq!(of(0.1).unwrap(), ["credit.interval=1", "credit.probes=10"]);
-        assert_eq!(of(1e-4).unwrap(), ["credit.interval=100", "credit.probes=1"]);
-        assert_eq!(of(1e-6).unwrap_err(), "an update every 10000 steps, of which there are 1000");
+        assert_eq!(of(0.001).unwrap(), ["credit.interval=10", "credit.probes=1"]);
+        assert!(of(1e-6).is_err());
+        let of = |budget| Spending::PassesAfterStart.settings(budget, TRAINING);
+        // Of 10,000 probes 4096 at the start, the rest in 1000 steps; of 100, half.
+        assert_eq!(of(0.1).unwrap(), ["credit.interval=1", "credit.probes=6", "credit.initial=4096"]);
+        assert_eq!(of(0.001).unwrap(), ["credit.interval=20", "credit.probes=1", "credit.initial=50"]);
     }
 
     #[test]
     fn the_nearest_budget_is_possible() {
-        for spending in [Spending::Updates, Spending::Examples, Spending::Shared] {
-            for budget in [1e-6, 1e-3, 0.1, 10.0] {
+        for spending in [Spending::Updates, Spending::Examples, Spending::Passes, Spending::PassesAfterStart]
+        {
+            for budget in [1e-3, 0.1, 10.0] {
                 let nearest = spending.nearest(budget, TRAINING).unwrap();
                 assert!(spending.settings(nearest, TRAINING).is_ok(), "{spending:?} {budget}");
             }
