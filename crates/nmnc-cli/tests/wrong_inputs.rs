@@ -716,6 +716,23 @@ fn in_experiments() {
         ),
         case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
         case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case("reproduce scaling --probes 5", 3, "probes: 5 is too few; use at least 8"),
+        case("reproduce scaling --quick --examples 10", 3, "examples: 10 is too few; use at least 17"),
+        case(
+            "reproduce cifar10 --rules bp,nmcn",
+            3,
+            "rules: no condition is called `nmcn`; did you mean `nmnc`?",
+        ),
+        case(
+            "reproduce cifar10 --budgets 0.1,0",
+            2,
+            "invalid value '0' for '--budgets <NUMBERS>': not a number of probes from 1e-6 to 1e6; see `nmnc reproduce cifar10 --help`",
+        ),
+        case(
+            "reproduce cifar10 --quick --rules node-perturbation --budgets 0.1 --set train.epohcs=5",
+            3,
+            "base: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
         case(
             "reproduce alignment --set train.epohcs=5",
             3,

@@ -23,7 +23,7 @@ const FIRST_STREAM: usize = 1 << 16;
 /// Coordinates that the repetitions of one estimate have together, if that takes no more than [`MOST_REPETITIONS`]: the more
 /// coordinates a cosine has, the less it varies.
 const COORDINATES: usize = 4096;
-const MOST_REPETITIONS: usize = 8;
+const MOST_REPETITIONS: usize = 32;
 
 /// How to measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

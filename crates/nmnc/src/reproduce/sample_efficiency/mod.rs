@@ -90,7 +90,8 @@ impl SampleEfficiency {
                 &[0.5, 1.0, 2.0],
             ),
             Size::Sample => (&["network.widths=[16, 32, 64]", "train.batch=16"], &[0.5, 1.0, 2.0]),
-            Size::Full => (&[], &[0.5, 1.0, 2.0, 4.0]),
+            // All of CIFAR-10. Budgets need the number of steps before the data are read.
+            Size::Full => (&["data.train_limit=50000"], &[0.5, 1.0, 2.0, 4.0]),
         };
         let budgets = rising("budgets", &choices.budgets)?;
         let scales = rising("scales", if choices.scales.is_empty() { scales } else { &choices.scales })?;
@@ -272,7 +273,50 @@ impl Experiment for SampleEfficiency {
             ("cifar10.csv".to_owned(), tables::csv(&results)),
             ("runs.csv".to_owned(), tables::runs_csv(&results)),
         ];
-        let table = tables::terminal(budgets, widths);
+        let table = tables::joined(budgets, widths);
         Ok(Outcome { verdict, table, files, diverged: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(quick: bool) -> SampleEfficiency {
+        let options =
+            Options { data: Some("cifar10".to_owned()), seeds: 2, quick, examples: None, set: Vec::new() };
+        SampleEfficiency::new(&options, &Choices::default()).unwrap()
+    }
+
+    #[test]
+    fn every_budget_is_possible_for_learned_feedback_and_no_run_is_planned_twice() {
+        for quick in [true, false] {
+            let experiment = planned(quick);
+            let learned = |c: &Condition| {
+                let settings =
+                    c.spends.settings(1e-3, Training { stages: 3, steps: Some(10_000), batch: 128 });
+                settings.is_ok()
+            };
+            for missing in &experiment.impossible {
+                let condition = &experiment.conditions[missing.condition];
+                assert!(!learned(condition), "{} {}: {}", condition.name, missing.budget, missing.reason);
+            }
+            let names: std::collections::BTreeSet<&str> =
+                experiment.runs.iter().map(|(_, run)| run.name.as_str()).collect();
+            let configs: std::collections::BTreeSet<String> =
+                experiment.runs.iter().map(|(_, run)| run.config.sha256()).collect();
+            assert_eq!((names.len(), configs.len()), (experiment.runs.len(), experiment.runs.len()));
+        }
+    }
+
+    #[test]
+    fn the_number_of_steps_is_known_before_the_data_are_read() {
+        let experiment = planned(false);
+        let run =
+            experiment.runs.iter().find(|(_, run)| run.name == "manifold-mirror-p0.1-x1-seed0").unwrap();
+        // Of 50,000 probes in 3910 steps, 4096 before the first: 12 a step.
+        let settings = &run.1.config.credit.settings;
+        assert_eq!(settings["initial"].as_integer(), Some(4096));
+        assert_eq!(settings["probes"].as_integer(), Some(12));
     }
 }

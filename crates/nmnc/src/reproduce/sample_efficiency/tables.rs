@@ -28,7 +28,8 @@ pub(super) fn budgets(results: &Results) -> Table {
         let mut cells: Vec<(f64, Vec<String>)> =
             own.iter().map(|row| (row.budget.unwrap_or(0.0), cells(row))).collect();
         for missing in results.impossible.iter().filter(|missing| missing.condition == index) {
-            let words = format!("not possible: {}", missing.reason);
+            // The reasons are in the sentences beside the table.
+            let words = "not possible".to_owned();
             let mut row = vec![condition.label.clone(), "×1".to_owned(), count_tick(missing.budget), words];
             row.resize(HEADINGS.len(), String::new());
             cells.push((missing.budget, row));
@@ -45,14 +46,11 @@ pub(super) fn widths(results: &Results) -> Table {
     Table { headings: HEADINGS.to_vec(), rows: rows.collect() }
 }
 
-/// Both, less the rows that both have. Reasons, too long for a column, are left to the sentences that follow the table.
-pub(super) fn terminal(budgets: Table, widths: Table) -> Table {
+/// Both, less the rows that both have.
+pub(super) fn joined(budgets: Table, widths: Table) -> Table {
     let mut rows = budgets.rows;
     let others: Vec<Vec<String>> = widths.rows.into_iter().filter(|row| !rows.contains(row)).collect();
     rows.extend(others);
-    for cell in rows.iter_mut().flat_map(|row| row.get_mut(3)).filter(|c| c.starts_with("not possible")) {
-        *cell = "not possible".to_owned();
-    }
     Table { headings: budgets.headings, rows }
 }
 

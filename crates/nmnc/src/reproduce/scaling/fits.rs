@@ -198,8 +198,8 @@ mod tests {
         let said = super::super::verdict::verdict(&fits, &data, 1000);
         assert_eq!(
             said[0],
-            "Convolutional, one example Jacobian: exponents of the probes needed against n, by stage: Isotropic 1.00 [−0.27, 2.27] \
-             (theory 1); Manifold, d = 32 0.00 [0.00, 0.00] (theory 0); Manifold, 90 % of variance 0.00 [0.00, 0.00]."
+            "Convolutional networks, Jacobian of one example: exponents of the probes needed against n, by stage: isotropic: 1.00 [−0.27, \
+             2.27] (theory 1); manifold, d = 32: 0.00 [0.00, 0.00] (theory 0); manifold, 90 % of variance: 0.00 [0.00, 0.00]."
         );
         assert!(
             said[3].starts_with("Not reached with 1000 probes, and left out of the exponents: 1 of 18"),

@@ -199,7 +199,15 @@ impl Experiment for Scaling {
                 ("Probes", format!("normal, averaged, at most {} an estimate", self.settings.most)),
                 ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
             ],
-            notes: Vec::new(),
+            notes: vec![
+                "The law takes the output as linear in the noise and coordinates as many. Where equal activities compete under max \
+                 pooling, as on a uniform background, no noise is small enough for the first and more probes are needed; with fewer \
+                 than about twenty coordinates, fewer are."
+                    .to_owned(),
+                "With the dimension of the manifold given, theory’s exponent of 0 says no more than that n does not matter; what the \
+                 manifold costs as n grows is in the attainable cosine."
+                    .to_owned(),
+            ],
             figures: figures::figures(&FAMILIES, &data, self.dimension),
             tables: vec![("Exponents", &table, note.to_owned())],
             command,

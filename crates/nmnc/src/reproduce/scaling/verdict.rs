@@ -2,7 +2,7 @@
 
 use super::super::table::with_range;
 use super::fits::{Data, Fit, NOISES, Noise, TARGETS};
-use crate::analysis::ProbesNeeded;
+use crate::analysis::{ProbesNeeded, Target};
 use crate::report::text::{count, fixed, list};
 
 pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
@@ -12,20 +12,20 @@ pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
     }
     let mut families: Vec<&str> = fits.iter().map(|fit| fit.family_label).collect();
     families.dedup();
-    for (family, (target, _, target_label)) in families.iter().flat_map(|f| TARGETS.map(|t| (f, t))) {
+    for (family, (target, ..)) in families.iter().flat_map(|f| TARGETS.map(|t| (f, t))) {
         let of_noise = |noise: &Noise| {
             let own = fits.iter().filter(|f| f.family_label == *family && f.target == target);
             let own: Vec<&Fit> = own.filter(|f| f.noise == noise.name).collect();
             let exponents: Vec<String> = own.iter().map(|f| with_range(&f.exponent, 2)).collect();
             let theory = own.first()?.theory;
             let theory = theory.map_or_else(String::new, |t| format!(" (theory {})", fixed(t, 0)));
-            Some(format!("{} {}{theory}", own[0].noise_label, list(&exponents)))
+            Some(format!("{}: {}{theory}", own[0].noise_label.to_lowercase(), list(&exponents)))
         };
         let parts: Vec<String> = NOISES.iter().filter_map(of_noise).collect();
         if !parts.is_empty() {
             out.push(format!(
-                "{family}, {} Jacobian: exponents of the probes needed against n, by stage: {}.",
-                target_label.to_lowercase(),
+                "{family} networks, {}: exponents of the probes needed against n, by stage: {}.",
+                jacobian(target),
                 parts.join("; ")
             ));
         }
@@ -34,6 +34,13 @@ pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
     out.extend(attainable(data));
     out.extend(unreached(data, most));
     out
+}
+
+fn jacobian(target: Target) -> &'static str {
+    match target {
+        Target::Example => "Jacobian of one example",
+        Target::Mean => "mean Jacobian",
+    }
 }
 
 fn all<'a>(data: &'a Data, noise: &'a Noise) -> impl Iterator<Item = &'a ProbesNeeded> {
