@@ -7,7 +7,7 @@ use super::budget::Controller;
 use super::config::{Feedback, MirrorConfig};
 use super::coordinates::CoordinateMirror;
 use super::probes::{Source, Split};
-use super::weights::{Innovation, WeightMirror};
+use super::weights::{Innovation, SETTLED, WeightMirror};
 use crate::credit::rule::{Choices, CreditRule, RuleSetup, StepContext};
 use crate::device::{energy, matrix};
 use crate::error::{Error, Result};
@@ -156,9 +156,13 @@ impl Mirror {
         Ok(())
     }
 
-    /// Learns from the batch as it is.
+    /// Learns from the batch as it is, where the last probes found something to learn. A convolution, which few probes determine, is
+    /// soon spared the work.
     fn observe(&mut self, context: &StepContext) {
         for (index, state) in self.stages.iter_mut().enumerate() {
+            if self.controller.error(index) <= SETTLED {
+                continue;
+            }
             let next = reader(context.network, index);
             let activity = &context.pass.activities[index];
             let rows = activity.dims()[0].min(WeightMirror::useful(next));

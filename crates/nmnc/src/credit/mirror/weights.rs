@@ -8,8 +8,10 @@ use crate::net::Stage;
 
 /// Steps of conjugate gradients for one update at the most.
 const ITERATIONS: usize = 12;
-/// Squared error over squared response that is good enough: no cosine can tell the difference.
-const PRECISION: f64 = 1e-6;
+/// Squared error over squared response at which an update is good enough.
+const PRECISION: f64 = 1e-5;
+/// Squared error over squared response up to which a mirror needs no more than probes to stay right: a cosine of 0.99995.
+pub(super) const SETTLED: f64 = 1e-4;
 /// Equations per unknown beyond which more probes of one update tell little more.
 const ENOUGH: usize = 4;
 
