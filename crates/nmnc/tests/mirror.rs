@@ -150,7 +150,8 @@ fn a_change_of_the_weights_is_found_by_few_probes_where_it_lies_on_the_manifold(
     *readout = readout.clone() + change;
     signals(&mut first, &network, 0, 1);
     let missed = apart(first.mirrored_weight(0).unwrap(), &network.readout().parameters()[0].value);
-    assert!(missed < 1e-5, "{missed}");
+    // As exact as an update is made; without the probes it would be about one.
+    assert!(missed < 1e-4, "{missed}");
 }
 
 #[test]
