@@ -9,6 +9,11 @@ use super::super::widths::Family;
 use super::{ScalingRun, StageScaling};
 use crate::analysis::{ProbesNeeded, Target};
 
+/// Probes needed, measured and by the law.
+type Needed = (Option<f64>, f64);
+/// The same by seed.
+type BySeed = BTreeMap<u64, Needed>;
+
 /// Index of the family, seed, what was measured.
 pub(super) type Data = [(usize, u64, ScalingRun)];
 
@@ -85,7 +90,7 @@ pub(super) fn fits(families: &[Family], data: &Data, dimension: usize) -> Vec<Fi
         for (stage, (target, ..)) in (1..=stages).flat_map(|s| TARGETS.map(|t| (s, t))) {
             for noise in &NOISES {
                 // By units, then seed: K measured and by the law.
-                let mut found: BTreeMap<usize, BTreeMap<u64, (Option<f64>, f64)>> = BTreeMap::new();
+                let mut found: BTreeMap<usize, BySeed> = BTreeMap::new();
                 for (_, seed, run) in own() {
                     let stage = run.stages.iter().find(|s| s.stage == stage);
                     if let Some((stage, needed)) = stage.and_then(|s| Some((s, at(s, noise, target)?))) {
@@ -106,16 +111,16 @@ fn fit(
     target: Target,
     noise: &Noise,
     dimension: usize,
-    found: &BTreeMap<usize, BTreeMap<u64, (Option<f64>, f64)>>,
+    found: &BTreeMap<usize, BySeed>,
 ) -> Option<Fit> {
     // Only widths that every seed reached: dropping the hardest seeds of a width would bend the line.
-    let reached: Vec<(f64, &BTreeMap<u64, (Option<f64>, f64)>)> = found
+    let reached: Vec<(f64, &BySeed)> = found
         .iter()
         .filter(|(_, seeds)| seeds.values().all(|(needed, _)| needed.is_some()))
         .map(|(units, seeds)| (*units as f64, seeds))
         .collect();
     let seeds: Vec<u64> = found.values().next()?.keys().copied().collect();
-    let slopes = |value: &dyn Fn(&(Option<f64>, f64)) -> Option<f64>| -> Vec<f64> {
+    let slopes = |value: &dyn Fn(&Needed) -> Option<f64>| -> Vec<f64> {
         let slope = |seed: &u64| {
             let points: Vec<(f64, f64)> =
                 reached.iter().filter_map(|(n, seeds)| Some((*n, value(seeds.get(seed)?)?))).collect();
@@ -125,7 +130,7 @@ fn fit(
     };
     let measured = slopes(&|(needed, _)| *needed);
     let law = slopes(&|(_, law)| Some(*law));
-    let probes = |(_, seeds): &(f64, &BTreeMap<u64, (Option<f64>, f64)>)| {
+    let probes = |(_, seeds): &(f64, &BySeed)| {
         interval(seeds.values().filter_map(|(needed, _)| *needed)).map(|i| i.mean)
     };
     Some(Fit {
