@@ -34,8 +34,9 @@ const CIFAR10_EXAMPLES: &str = "Examples:
   nmnc reproduce cifar10 --data path/to/images --seeds 5
   nmnc reproduce cifar10 --rules bp,vnc,nmnc --budgets 0.01,0.1,1 --set train.epochs=20
 
-Backprop (bp), fa and dfa, which use no probes; vnc and nmnc, whose feedback is updated as often as the budget allows; and \
-node-perturbation and manifold-node-perturbation, which perturb every example and so cannot have less than one probe a stage. \
+Backprop (bp), fa and dfa, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
+often as the budget allows; and node-perturbation and manifold-node-perturbation, which perturb every example and so cannot have \
+less than one probe a stage. \
 Each at every budget, and at one budget in networks of every width. Accuracy is drawn against the probes that a rule spent, not \
 against those it was granted; passes that only find the manifold perturb nothing and are not counted.
 
@@ -70,10 +71,10 @@ pub enum Reproduce {
         #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale, default_value = "0.25,0.5,1,2,4")]
         scales: Vec<f64>,
     },
-    /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: HOURS)
+    /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: within an hour)
     #[command(after_help = CIFAR10_EXAMPLES)]
     Cifar10(Cifar10),
-    /// How many probes does a Jacobian take as the network grows? (--quick: MINUTES)
+    /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]
     Scaling {
         /// What every experiment has.
@@ -100,7 +101,7 @@ pub struct Cifar10 {
     /// Number of seeds of each condition
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub seeds: u64,
-    /// 10,000 images, small networks, five epochs in batches of 16
+    /// 10,000 images, small networks, five epochs in batches of 32, no variants of rules
     #[arg(long)]
     pub quick: bool,
     /// Probes per training example, separated by commas
@@ -112,7 +113,7 @@ pub struct Cifar10 {
     /// Probes per training example at every width, or the nearest that a rule can have
     #[arg(long, value_name = "NUMBER", value_parser = budget, default_value = "0.1")]
     pub width_budget: f64,
-    /// Conditions, separated by commas [default: all]
+    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub rules: Vec<String>,
     /// Folder for the runs and the results [default: runs/reproduce-cifar10]

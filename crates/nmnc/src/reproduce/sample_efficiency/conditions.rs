@@ -23,6 +23,9 @@ pub(super) struct Condition {
     /// What differs from the rule's own settings.
     #[serde(default)]
     pub settings: toml::Table,
+    /// Whether it is a variant of another condition, which the quick form leaves out unless it is named.
+    #[serde(default)]
+    pub variant: bool,
     /// Number of its look in figures, whichever conditions are chosen.
     #[serde(skip)]
     pub look: usize,
@@ -42,11 +45,11 @@ impl Condition {
     }
 }
 
-/// The conditions called `names`, in the order of the list; all when there are no names.
+/// The conditions called `names`, in the order of the list; all when there are no names, without variants if `quick`.
 ///
 /// # Errors
 /// A name that is not in the list.
-pub(super) fn conditions(names: &[String]) -> Result<Vec<Condition>> {
+pub(super) fn conditions(names: &[String], quick: bool) -> Result<Vec<Condition>> {
     #[derive(Deserialize)]
     struct List {
         condition: Vec<Condition>,
@@ -62,7 +65,7 @@ pub(super) fn conditions(names: &[String]) -> Result<Vec<Condition>> {
         return Err(Error::config("rules", format!("no condition is called `{unknown}`"))
             .suggest(unknown, all.iter().map(|c| c.name.as_str())));
     }
-    all.retain(|c| names.is_empty() || names.contains(&c.name));
+    all.retain(|c| if names.is_empty() { !(quick && c.variant) } else { names.contains(&c.name) });
     Ok(all)
 }
 
@@ -73,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_condition_is_a_rule_with_settings_that_it_has() {
-        let all = conditions(&[]).unwrap();
+        let all = conditions(&[], false).unwrap();
         for condition in &all {
             let credit = CreditConfig { rule: condition.rule.clone(), settings: condition.settings.clone() };
             credit.resolve().unwrap_or_else(|e| panic!("{}: {e}", condition.name));
@@ -87,13 +90,16 @@ mod tests {
 
     #[test]
     fn conditions_are_chosen_by_name() {
-        let chosen = conditions(&["vnc".to_owned(), "bp".to_owned()]).unwrap();
+        assert!(conditions(&[], true).unwrap().iter().all(|c| !c.variant));
+        let variant = conditions(&["manifold-mirror-perturbed".to_owned()], true).unwrap();
+        assert!(variant.len() == 1 && variant[0].variant);
+        let chosen = conditions(&["vnc".to_owned(), "bp".to_owned()], true).unwrap();
         assert_eq!(
             chosen.iter().map(|c| (c.name.as_str(), c.look)).collect::<Vec<_>>(),
             [("bp", 0), ("vnc", 2)]
         );
         assert_eq!(
-            conditions(&["vcn".to_owned()]).unwrap_err().to_string(),
+            conditions(&["vcn".to_owned()], false).unwrap_err().to_string(),
             "rules: no condition is called `vcn`; did you mean `vnc`?"
         );
     }

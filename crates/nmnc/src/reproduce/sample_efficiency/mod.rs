@@ -85,7 +85,7 @@ impl SampleEfficiency {
                     "data.train_limit=10000",
                     "network.widths=[16, 32, 64]",
                     "train.epochs=5",
-                    "train.batch=16",
+                    "train.batch=32",
                 ],
                 &[0.5, 1.0, 2.0],
             ),
@@ -105,7 +105,7 @@ impl SampleEfficiency {
             batch: config.train.batch as u64,
         };
         let mut experiment = Self {
-            conditions: conditions(&choices.rules)?,
+            conditions: conditions(&choices.rules, options.size() == Size::Quick)?,
             cells: Vec::new(),
             impossible: Vec::new(),
             runs: Vec::new(),
@@ -280,6 +280,8 @@ impl Experiment for SampleEfficiency {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn planned(quick: bool) -> SampleEfficiency {
@@ -289,21 +291,22 @@ mod tests {
     }
 
     #[test]
-    fn every_budget_is_possible_for_learned_feedback_and_no_run_is_planned_twice() {
+    fn in_the_full_form_only_rules_without_memory_cannot_have_every_budget() {
+        let experiment = planned(false);
+        assert!(!experiment.impossible.is_empty());
+        for missing in &experiment.impossible {
+            let condition = &experiment.conditions[missing.condition];
+            assert!(condition.name.ends_with("node-perturbation"), "{} {}", condition.name, missing.budget);
+            assert!(missing.budget < 3.0, "{}", missing.reason);
+        }
+    }
+
+    #[test]
+    fn no_run_is_planned_twice() {
         for quick in [true, false] {
             let experiment = planned(quick);
-            let learned = |c: &Condition| {
-                let settings =
-                    c.spends.settings(1e-3, Training { stages: 3, steps: Some(10_000), batch: 128 });
-                settings.is_ok()
-            };
-            for missing in &experiment.impossible {
-                let condition = &experiment.conditions[missing.condition];
-                assert!(!learned(condition), "{} {}: {}", condition.name, missing.budget, missing.reason);
-            }
-            let names: std::collections::BTreeSet<&str> =
-                experiment.runs.iter().map(|(_, run)| run.name.as_str()).collect();
-            let configs: std::collections::BTreeSet<String> =
+            let names: BTreeSet<&str> = experiment.runs.iter().map(|(_, run)| run.name.as_str()).collect();
+            let configs: BTreeSet<String> =
                 experiment.runs.iter().map(|(_, run)| run.config.sha256()).collect();
             assert_eq!((names.len(), configs.len()), (experiment.runs.len(), experiment.runs.len()));
         }

@@ -165,7 +165,7 @@ pub(super) mod tests {
 
     #[test]
     fn differences_are_between_runs_of_one_seed() {
-        let conditions = conditions(&["bp", "vnc", "nmnc"].map(str::to_owned)).unwrap();
+        let conditions = conditions(&["bp", "vnc", "nmnc"].map(str::to_owned), false).unwrap();
         let cells =
             [cell(0, None, 1.0), cell(1, Some(0.1), 1.0), cell(2, Some(0.1), 1.0), cell(2, Some(1.0), 1.0)];
         // Seed 2 of backprop diverged.
@@ -189,7 +189,7 @@ pub(super) mod tests {
 
     #[test]
     fn accuracies_at_different_probes_are_not_compared() {
-        let conditions = conditions(&["vnc", "nmnc"].map(str::to_owned)).unwrap();
+        let conditions = conditions(&["vnc", "nmnc"].map(str::to_owned), false).unwrap();
         let cells = [cell(0, Some(0.1), 1.0), cell(1, Some(0.1), 1.0)];
         let measured = [runs(0.1, &[0.3]), runs(0.2, &[0.5])];
         let results = Results::new(&conditions, &[], cells.iter().zip(measured).collect());

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn the_sentences_say_what_the_numbers_say() {
-        let conditions = conditions(&["bp", "vnc", "nmnc", "node-perturbation"].map(str::to_owned)).unwrap();
+        let conditions =
+            conditions(&["bp", "vnc", "nmnc", "node-perturbation"].map(str::to_owned), false).unwrap();
         let cells = [
             cell(0, None, 1.0),
             cell(0, None, 2.0),

@@ -9,6 +9,11 @@ use super::super::widths::Family;
 use super::{ScalingRun, StageScaling};
 use crate::analysis::{ProbesNeeded, Target};
 
+/// Probes needed, measured and by the law.
+type Needed = (Option<f64>, f64);
+/// The same by seed.
+type BySeed = BTreeMap<u64, Needed>;
+
 /// Index of the family, seed, what was measured.
 pub(super) type Data = [(usize, u64, ScalingRun)];
 
