@@ -105,12 +105,6 @@ pub(super) fn fits(families: &[Family], data: &Data, dimension: usize) -> Vec<Fi
     out
 }
 
-/// Probes needed as measured, if they were reached, and as the law says.
-type Needed = (Option<f64>, f64);
-
-/// By seed.
-type BySeed = BTreeMap<u64, Needed>;
-
 fn fit(
     family: &Family,
     stage: usize,
