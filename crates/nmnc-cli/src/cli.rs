@@ -277,10 +277,10 @@ pub struct Bench {
     /// Images a batch
     #[arg(long, value_name = "N", default_value = "128", value_parser = count)]
     pub batch: usize,
-    /// Dimension of the manifold
+    /// Dimension of the manifold of nmnc and manifold-node-perturbation (of others with --set)
     #[arg(long, value_name = "N", default_value = "64", value_parser = count)]
     pub dimension: usize,
-    /// Steps between feedback updates; a measurement then takes so many steps, and shows their mean
+    /// Steps between feedback updates of nmnc and vnc; a measurement then takes so many steps, and shows their mean
     #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
     pub interval: u64,
     /// Images that the manifold is found from

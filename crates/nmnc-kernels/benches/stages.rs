@@ -10,8 +10,8 @@ use std::hint::black_box;
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
-    conv_parameter_gradient, matmul,
+    Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_gated_product,
+    conv_input_gradient, conv_parameter_gradient, matmul,
 };
 
 const BATCH: usize = 128;
@@ -66,6 +66,14 @@ fn stages(criterion: &mut Criterion) {
         });
         group.bench_function("input gradient", |b| {
             b.iter(|| black_box(conv_input_gradient(&spec, weight.clone(), &gate, delta.clone())));
+        });
+        // What takes the place of the input gradient on a manifold of 64 dimensions: the product with the responses, and back to units.
+        let responses = random([spec.convolved_units(), 64]);
+        group.bench_function("gated product, 64 columns", |b| {
+            b.iter(|| black_box(conv_gated_product(&spec, &gate, delta.clone(), responses.clone())));
+        });
+        group.bench_function("the same by a dense product", |b| {
+            b.iter(|| black_box(matmul(conv_gated_error(&spec, &gate, delta.clone()), responses.clone())));
         });
         // Nothing is multiplied here but one slope an error.
         group.throughput(Throughput::Elements((spec.convolved_units() * BATCH) as u64));

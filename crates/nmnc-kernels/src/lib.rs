@@ -89,6 +89,27 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
     }
 }
 
+/// The error at the pre-activation ([`conv_gated_error`]) times a `[c_out·h_c·w_c, d]` matrix: `[batch, d]`. Where the stage takes the
+/// largest of each window, the zeros elsewhere are left out.
+///
+/// # Panics
+/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+pub fn conv_gated_product(
+    spec: &ConvSpec,
+    gate: &ConvGate,
+    delta: Tensor<2>,
+    matrix: Tensor<2>,
+) -> Tensor<2> {
+    check_columns("error", &delta, spec.output_units());
+    assert_eq!(matrix.dims()[0], spec.convolved_units(), "rows of the matrix");
+    match (&gate.0, cpu::operands([&delta, &matrix])) {
+        (Route::Cpu(gate), Some([delta, matrix])) if spec.pool == Pool::Max => {
+            cpu::gated_product(spec, gate, &delta, &matrix)
+        }
+        _ => matmul(conv_gated_error(spec, gate, delta), matrix),
+    }
+}
+
 /// The gradients of weight `[c_out, c_in·k·k]` and bias `[1, c_out]`, summed over the batch, for input `x` and an
 /// error `delta` at the stage's output, `[batch, c_out·h_o·w_o]`, that passes the `gate` of the same forward pass.
 ///

@@ -5,7 +5,7 @@ mod common;
 use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, numbers, shapes};
 use nmnc_kernels::{
     Activation, ConvSpec, Pool, activate, column_moments, composed, conv_activity, conv_forward,
-    conv_gated_error, conv_input_gradient, conv_parameter_gradient, matmul, slope,
+    conv_gated_error, conv_gated_product, conv_input_gradient, conv_parameter_gradient, matmul, slope,
 };
 use proptest::prelude::*;
 
@@ -60,6 +60,11 @@ fn compare(spec: &ConvSpec, batch: usize, seed: u64) {
         gated.clone(),
         composed::conv_gated_error(spec, &expected_gate, delta.clone()),
     );
+
+    // Whole vectors of columns, single ones, and less than one.
+    let matrix = values.uniform([spec.convolved_units(), 87]);
+    let product = conv_gated_product(spec, &gate, delta.clone(), matrix.clone());
+    assert_close("gated product", product, gated.clone().matmul(matrix));
 
     let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x.clone(), &gate, delta.clone());
     let (expected_weight, expected_bias) = composed::conv_parameter_gradient(spec, x, gated.clone());

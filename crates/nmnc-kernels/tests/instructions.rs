@@ -41,8 +41,8 @@ mod common;
 
 use common::{Values, assert_close, shapes};
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, composed, conv_forward, conv_input_gradient, conv_parameter_gradient,
-    vector_instructions,
+    Activation, ConvSpec, Pool, composed, conv_forward, conv_gated_product, conv_input_gradient,
+    conv_parameter_gradient, vector_instructions,
 };
 
 #[test]
@@ -76,6 +76,9 @@ fn kernels_agree_with_the_composed_path() {
         let (expected, expected_gate) = composed::conv_forward(&spec, x.clone(), weight.clone(), bias);
         assert_close("output", output, expected);
         let gated = composed::conv_gated_error(&spec, &expected_gate, delta.clone());
+        let matrix = values.uniform([spec.convolved_units(), 87]);
+        let product = conv_gated_product(&spec, &gate, delta.clone(), matrix.clone());
+        assert_close("gated product", product, gated.clone().matmul(matrix));
         let (dw, db) = conv_parameter_gradient(&spec, x.clone(), &gate, delta.clone());
         let (expected_dw, expected_db) = composed::conv_parameter_gradient(&spec, x, gated.clone());
         assert_close("weight gradient", dw, expected_dw);

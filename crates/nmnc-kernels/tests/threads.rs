@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use common::{ACTIVATIONS, POOLS, Values, bits, shapes};
 use nmnc_kernels::{
     Activation, AdamStep, ConvSpec, Pool, SgdStep, activate, adam, blend, column_moments, composed,
-    conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient, embed_add,
-    matmul, perturb, row_energies, sgd, slope,
+    conv_activity, conv_forward, conv_gated_error, conv_gated_product, conv_input_gradient,
+    conv_parameter_gradient, embed_add, matmul, perturb, row_energies, sgd, slope,
 };
 
 /// What `run` returns inside pools of one, two and three threads, three times each.
@@ -39,9 +39,11 @@ fn pipeline(spec: &ConvSpec, batch: usize) -> Vec<Vec<u32>> {
     let (output, gate) = conv_forward(spec, x.clone(), weight.clone(), bias.clone());
     let activity = conv_activity(spec, x.clone(), weight.clone(), bias);
     let gated = conv_gated_error(spec, &gate, delta.clone());
+    let matrix = values.uniform([spec.convolved_units(), 70]);
+    let product = conv_gated_product(spec, &gate, delta.clone(), matrix);
     let (weight_gradient, bias_gradient) = conv_parameter_gradient(spec, x, &gate, delta.clone());
     let input_gradient = conv_input_gradient(spec, weight, &gate, delta);
-    let results = [output, activity, gated, weight_gradient, bias_gradient, input_gradient];
+    let results = [output, activity, gated, product, weight_gradient, bias_gradient, input_gradient];
     results.into_iter().map(bits).collect()
 }
 

@@ -12,6 +12,7 @@ mod moments;
 mod panels;
 mod pointwise;
 mod product;
+mod projection;
 mod scratch;
 mod sinks;
 mod special;
@@ -31,6 +32,7 @@ pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::{add_product, matmul};
+pub(crate) use projection::gated_product;
 pub(crate) use vectors::{VARIABLE, arch, choose};
 
 /// A single-precision tensor in the processor's memory.

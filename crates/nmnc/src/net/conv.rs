@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    Activation, ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
-    conv_parameter_gradient,
+    Activation, ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_gated_product,
+    conv_input_gradient, conv_parameter_gradient,
 };
 
 use super::stage::{Gate, Parameter, Stage, Trace};
@@ -79,6 +79,10 @@ impl Stage for Conv {
 
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
         conv_gated_error(&self.spec, gate(trace), signal)
+    }
+
+    fn gated_product(&self, trace: &Trace, signal: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+        conv_gated_product(&self.spec, gate(trace), signal, matrix)
     }
 
     fn pre_activations(&self) -> usize {

@@ -1,7 +1,7 @@
 //! What every stage of a network can do.
 
 use burn::tensor::{Device, Tensor};
-use nmnc_kernels::ConvGate;
+use nmnc_kernels::{ConvGate, matmul};
 
 /// A trainable matrix and the shape it has for other tools.
 ///
@@ -61,6 +61,11 @@ pub trait Stage: Send + Sync + std::fmt::Debug {
 
     /// Carries an error signal `[batch, units]` through the stage's own pooling and nonlinearity to its pre-activation.
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2>;
+
+    /// The [gated error](Stage::gated_error) times a `[pre-activations, d]` matrix: `[batch, d]`.
+    fn gated_product(&self, trace: &Trace, signal: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+        matmul(self.gated_error(trace, signal), matrix)
+    }
 
     /// Number of pre-activations of one example: more than the units where the stage pools.
     fn pre_activations(&self) -> usize;

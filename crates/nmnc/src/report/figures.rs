@@ -24,11 +24,20 @@ pub struct Figure {
 type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
 
 /// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
-const AT_HOME: [&str; HOMES] =
-    ["bp", "dfa", "vnc", "nmnc", "fa", "node-perturbation", "manifold-node-perturbation"];
+const AT_HOME: [&str; HOMES] = [
+    "bp",
+    "dfa",
+    "vnc",
+    "nmnc",
+    "fa",
+    "node-perturbation",
+    "manifold-node-perturbation",
+    "weight-mirror",
+    "manifold-mirror",
+];
 
 /// How many looks belong to a rule.
-pub(crate) const HOMES: usize = 7;
+pub(crate) const HOMES: usize = 9;
 
 /// The number of a rule's own look.
 pub(crate) fn home(rule: &str) -> Option<usize> {

@@ -4,15 +4,19 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style(pub usize);
 
-const DASHES: [&str; 7] = ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2"];
+/// How many looks there are beside backprop's before colors repeat.
+const OTHERS: usize = 8;
+
+const DASHES: [&str; 1 + OTHERS] =
+    ["7 4", "", "9 3 2 3", "2.5 3", "13 4", "5 2 1.5 2 1.5 2", "4 2", "1.5 2", "16 3 4 3"];
 
 impl Style {
-    /// The style numbers of color, dashes and marker: 0 is backprop's alone, and where the six others repeat, dashes and
+    /// The style numbers of color, dashes and marker: 0 is backprop's alone, and where the others repeat, dashes and
     /// markers shift against the colors.
     fn parts(self) -> [usize; 3] {
         let Some(other) = self.0.checked_sub(1) else { return [0; 3] };
-        let (round, place) = (other / 6, other % 6);
-        [1 + place, 1 + (place + 2 * round) % 6, 1 + (place + 3 * round) % 6]
+        let (round, place) = (other / OTHERS, other % OTHERS);
+        [1 + place, 1 + (place + 2 * round) % OTHERS, 1 + (place + 3 * round) % OTHERS]
     }
 
     /// Class that sets the color.
@@ -39,7 +43,9 @@ impl Style {
             3 => polygon(&[(0.0, -4.2), (4.0, 3.0), (-4.0, 3.0)]),
             4 => polygon(&[(0.0, -4.4), (4.4, 0.0), (0.0, 4.4), (-4.4, 0.0)]),
             5 => polygon(&[(0.0, 4.2), (4.0, -3.0), (-4.0, -3.0)]),
-            _ => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
+            6 => polygon(&[(-1.8, -4.2), (1.8, -4.2), (1.8, 4.2), (-1.8, 4.2)]),
+            7 => polygon(&[(-4.2, -1.8), (4.2, -1.8), (4.2, 1.8), (-4.2, 1.8)]),
+            _ => polygon(&[(-3.8, -3.4), (0.0, -1.4), (3.8, -3.4), (3.8, 3.4), (0.0, 1.4), (-3.8, 3.4)]),
         }
     }
 }
@@ -50,7 +56,7 @@ mod tests {
 
     #[test]
     fn report_styles_repeat_late() {
-        let looks: std::collections::BTreeSet<_> = (0..13).map(|i| Style(i).parts()).collect();
-        assert_eq!(looks.len(), 13);
+        let looks: std::collections::BTreeSet<_> = (0..17).map(|i| Style(i).parts()).collect();
+        assert_eq!(looks.len(), 17);
     }
 }

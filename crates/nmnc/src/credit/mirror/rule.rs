@@ -1,7 +1,6 @@
 //! The rule itself.
 
 use burn::tensor::Tensor;
-use nmnc_kernels::matmul;
 
 use super::budget::Controller;
 use super::config::{Feedback, MirrorConfig};
@@ -301,7 +300,7 @@ impl CreditRule for Mirror {
             signals.push(match (learned, manifold) {
                 (Learned::Weights(mirror), _) => next.carry_back(trace, above, mirror.weight().clone()),
                 (Learned::Coordinates(Some(mirror)), Some(manifold)) => {
-                    manifold.embed(matmul(next.gated_error(trace, above), mirror.responses().clone()))
+                    manifold.embed(next.gated_product(trace, above, mirror.responses().clone()))
                 }
                 _ => context.pass.activities[index].zeros_like(),
             });
