@@ -23,6 +23,7 @@ pub mod report;
 pub mod reproduce;
 pub mod seed;
 pub mod state;
+pub mod tasks;
 pub mod tensor_file;
 pub mod train;
 
