@@ -19,6 +19,7 @@ pub mod manifold;
 pub mod net;
 pub mod noise;
 pub mod records;
+pub mod recurrent;
 pub mod report;
 pub mod reproduce;
 pub mod seed;

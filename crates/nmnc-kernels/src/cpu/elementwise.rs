@@ -56,6 +56,18 @@ pub(crate) fn perturb(activity: &Operand, coordinates: &Operand, scale: f32) -> 
     tensor(out, rows(activity), columns)
 }
 
+/// `a b`, entry by entry.
+pub(crate) fn product(a: &Operand, b: &Operand) -> Tensor<2> {
+    let columns = a.layout().shape()[1];
+    let out = combined(
+        values(a),
+        values(b),
+        #[inline(always)]
+        |a, b| a * b,
+    );
+    tensor(out, rows(a), columns)
+}
+
 /// `(1 − eta) old + eta new`, in the buffer of `old` if nothing else owns it.
 pub(crate) fn blend(mut old: Operand, new: &Operand, eta: f64) -> Tensor<2> {
     let (keep, take) = ((1.0 - eta) as f32, eta as f32);

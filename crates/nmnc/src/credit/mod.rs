@@ -13,8 +13,10 @@ pub use backprop::{Backprop, backpropagate};
 pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
 pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
 pub use local::{LocalContext, LocalRule, local_signals};
+pub(crate) use noise_correlation::rescale;
 pub use noise_correlation::{
     ManifoldConfig, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
 };
 pub use registry::{CreditConfig, REGISTRY, rule_names};
+pub(crate) use rule::{merge, positive};
 pub use rule::{CreditRule, InputSampler, Preset, RuleConfig, RuleEntry, RuleSetup, StepContext};

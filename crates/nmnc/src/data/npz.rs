@@ -150,14 +150,14 @@ impl Array {
     ///
     /// # Errors
     /// If they are of another kind, or one is not finite.
-    pub(crate) fn floats(&self) -> Result<Vec<f32>> {
+    pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
         let values = match (self.header.kind, self.header.size) {
-            ('f', size @ (4 | 8)) => self.elements(|bytes| match size {
-                4 => f32::from_le_bytes(bytes.try_into().expect("four bytes")),
-                _ => f64::from_le_bytes(bytes.try_into().expect("eight bytes")) as f32,
-            }),
-            ('b', 1) => self.elements(|bytes| f32::from(u8::from(bytes[0] != 0))),
-            ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f32).collect(),
+            ('f', 4) => {
+                self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes"))))
+            }
+            ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
+            ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
+            ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f64).collect(),
             (kind, size) => {
                 return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
                     .mend("use float32 or float64"));
@@ -167,6 +167,14 @@ impl Array {
             Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
             None => Ok(values),
         }
+    }
+
+    /// [`Array::numbers`] in single precision.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn floats(&self) -> Result<Vec<f32>> {
+        Ok(self.numbers()?.into_iter().map(|value| value as f32).collect())
     }
 
     fn images(self) -> Result<RawPixels> {

@@ -31,7 +31,13 @@ const AT_HOME: [&str; 7] =
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
     let mut styles: Vec<Option<usize>> = Vec::new();
     for group in groups {
-        let home = AT_HOME.iter().position(|rule| *rule == group.rule);
+        // Backprop through time is backprop, random feedback online is direct feedback.
+        let rule = match group.rule {
+            "bptt" => "bp",
+            "rflo" => "dfa",
+            other => other,
+        };
+        let home = AT_HOME.iter().position(|known| *known == rule);
         styles.push(home.filter(|home| !styles.contains(&Some(*home))));
     }
     for index in 0..styles.len() {

@@ -140,7 +140,7 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
     };
     let kind = integers("kind", &[1])?.map(|kind| kind[0]);
     let tolerance = match optional("tolerance", &[1])? {
-        Some(tolerance) => f64::from(tolerance.floats()?[0]),
+        Some(tolerance) => tolerance.numbers()?[0],
         None => 0.1,
     };
     let given = [integers("response", &[size, 2])?, integers("window", &[size, 2])?];

@@ -168,7 +168,7 @@ impl ManifoldConfig {
     }
 
     /// A tracker of one stage's manifold, from resolved settings.
-    pub(super) fn tracker(&self) -> Tracker {
+    pub(crate) fn tracker(&self) -> Tracker {
         Tracker::new(self.tracking()).expect("the settings have been checked")
     }
 }

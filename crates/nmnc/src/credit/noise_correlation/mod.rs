@@ -14,4 +14,5 @@ mod rule;
 
 pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
 pub use config::{ManifoldConfig, Memory, Noise, NoiseCorrelationConfig, Normalize};
+pub(crate) use rule::rescale;
 pub use rule::{NoiseCorrelation, leaky_average_law};

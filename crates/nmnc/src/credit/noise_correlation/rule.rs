@@ -318,7 +318,7 @@ impl CreditRule for NoiseCorrelation {
 }
 
 /// Gives `signal` the Frobenius norm of `reference`; a zero signal stays zero.
-fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
+pub(crate) fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
     let own = energy(&signal);
     if own == 0.0 { signal } else { signal * (energy(reference) / own).sqrt() }
 }
