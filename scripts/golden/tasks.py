@@ -111,7 +111,7 @@ def main():
             failed |= errors > 6
             print(f"{name:28} {ours['trials']} and {theirs['trials']} trials: "
                   f"at most {errors:.1f} standard errors apart ({where})")
-        sys.exit(failed)
+        sys.exit(int(failed))
     made_by = {name: version(name) for name in ("neurogym", "gymnasium", "numpy")}
     text = json.dumps({"made_by": {"script": "scripts/golden/tasks.py", **made_by}, "tasks": found})
     (options.out / "tasks.json").write_text(text + "\n")

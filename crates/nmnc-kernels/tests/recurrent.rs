@@ -72,19 +72,19 @@ fn rate_units_agree_with_the_composed_ones() {
             let exact_kicked = rate_states(sequence, rate, &start, &drive, &weight, Some(&wide(&c.kick)));
             assert_close("kicked", kicked, exact_kicked);
             for period in [1, 2, usize::MAX] {
-                let signals = rate_backward(sequence, alpha, &gates, &c.weight, &c.errors, period);
+                let signals = rate_backward(sequence, alpha, &gates, &c.weight, c.errors.clone(), period);
                 let exact =
-                    rate_backward(sequence, alpha, &exact_gates, &weight, &wide(&c.errors), period);
+                    rate_backward(sequence, alpha, &exact_gates, &weight, wide(&c.errors), period);
                 assert_close("signals", signals, exact);
             }
             for (carry, exact) in [
                 (Carry::Uniform(0.7), Carry::Uniform(0.7)),
                 (Carry::Units(&gates), Carry::Units(&exact_gates)),
             ] {
-                let signals = carry_backward(sequence, carry, &c.errors);
-                assert_close("traces", signals, carry_backward(sequence, exact, &wide(&c.errors)));
+                let signals = carry_backward(sequence, carry, c.errors.clone());
+                assert_close("traces", signals, carry_backward(sequence, exact, wide(&c.errors)));
             }
-            assert_close("product", product(&gates, &c.errors), product(&exact_gates, &wide(&c.errors)));
+            assert_close("product", product(gates.clone(), &c.errors), product(exact_gates, &wide(&c.errors)));
         }
     }
 }
@@ -111,9 +111,9 @@ fn gated_units_agree_with_the_composed_ones() {
             assert_close("gated errors", gated, exact);
         }
         for period in [1, 2, usize::MAX] {
-            let signals = gru_backward(sequence, &own, &before, &c.weight, &c.errors, period);
+            let signals = gru_backward(sequence, &own, &before, &c.weight, c.errors.clone(), period);
             let exact =
-                gru_backward(sequence, &exact_own, &exact_before, &weight, &wide(&c.errors), period);
+                gru_backward(sequence, &exact_own, &exact_before, &weight, wide(&c.errors), period);
             assert_close("signals", signals, exact);
         }
     }
@@ -144,14 +144,14 @@ fn signals_are_derivatives() {
         let rate = Rate { activation, alpha: 0.4 };
         let (_, gates) = rate_forward(sequence, rate, &start, &drive, &weight);
         let states = |h: f64| rate_states(sequence, rate, &start, &drive, &weight, Some(&(kick.clone() * h)));
-        let signals = rate_backward(sequence, rate.alpha, &gates, &weight, &errors, usize::MAX);
+        let signals = rate_backward(sequence, rate.alpha, &gates, &weight, errors.clone(), usize::MAX);
         check(&format!("{activation:?}"), &states, signals);
     }
     let c = case(sequence, 3, 11);
     let (start, drive, weight, bias) = (wide(&c.start), wide(&c.drive), wide(&c.weight), wide(&c.bias));
     let (passed, own) = gru_forward(sequence, &start, &drive, &weight, &bias);
     let states = |h: f64| gru_states(sequence, &start, &drive, &weight, &bias, Some(&(kick.clone() * h)));
-    let signals = gru_backward(sequence, &own, &before(sequence, &passed), &weight, &errors, usize::MAX);
+    let signals = gru_backward(sequence, &own, &before(sequence, &passed), &weight, errors.clone(), usize::MAX);
     check("GRU", &states, signals);
 }
 
@@ -163,13 +163,13 @@ fn any_number_of_threads_gives_the_same_bits() {
         let c = case(sequence, 1, 1);
         let rate = Rate { activation: ACTIVATIONS[2], alpha: 0.5 };
         let (states, gates) = rate_forward(sequence, rate, &c.start, &c.drive, &c.weight);
-        all.extend([bits(states), bits(rate_backward(sequence, 0.5, &gates, &c.weight, &c.errors, 3))]);
-        all.push(bits(carry_backward(sequence, Carry::Units(&gates), &c.errors)));
+        all.extend([bits(states), bits(rate_backward(sequence, 0.5, &gates, &c.weight, c.errors.clone(), 3))]);
+        all.push(bits(carry_backward(sequence, Carry::Units(&gates), c.errors.clone())));
         let c = case(sequence, 3, 2);
         let (states, own) = gru_forward(sequence, &c.start, &c.drive, &c.weight, &c.bias);
         let before = before(sequence, &states);
         all.extend(gru_gated(sequence, &own, &before, &c.errors).map(bits));
-        all.push(bits(gru_backward(sequence, &own, &before, &c.weight, &c.errors, 3)));
+        all.push(bits(gru_backward(sequence, &own, &before, &c.weight, c.errors.clone(), 3)));
         all.push(bits(states));
         all
     };

@@ -11,7 +11,9 @@ use nmnc::Seed;
 use nmnc::credit::CreditConfig;
 use nmnc::recurrent::{RecurrentConfig, TimeContext, TimeSetup, build_rule};
 
-const [UNITS, BATCH, STEPS]: [usize; 3] = [256, 64, 100];
+const UNITS: usize = 256;
+const BATCH: usize = 64;
+const STEPS: usize = 100;
 const CHANNELS: usize = 3;
 
 fn steps(criterion: &mut Criterion) {

@@ -57,7 +57,8 @@ fn show(choice: &TaskChoice, trials: u64, out: Output) -> Result<()> {
     );
     let [fewest, most] = found.steps;
     out.result(format_args!("{}: {} inputs, {} outputs", config.name(), channels.inputs.len(), channels.outputs.len()));
-    out.line(format_args!("\n[task]\n{}", toml::to_string(&settings).expect("settings are representable in TOML")));
+    let whole = toml::Table::from_iter([("task".to_owned(), toml::Value::Table(settings))]);
+    out.line(format_args!("\n{}", toml::to_string(&whole).expect("settings are representable in TOML")));
     out.line(format_args!(
         "{} trials: {fewest} to {most} steps of {} ms, mean {:.2}",
         found.trials,

@@ -74,6 +74,11 @@ pub(crate) fn owned_operands<const N: usize>(
     operands(tensors.each_ref()).ok_or(tensors)
 }
 
+/// An operand as the tensor it is.
+pub(crate) fn whole(operand: Operand) -> Tensor<2> {
+    Tensor::from_primitive::<Flex>(operand)
+}
+
 /// Whether the fused forward pass covers the spec: winners are stored as bytes.
 pub(crate) fn takes(spec: &ConvSpec) -> bool {
     spec.pool != Pool::Max || spec.pool_size <= forward::WIDEST_WINDOW

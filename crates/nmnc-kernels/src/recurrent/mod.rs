@@ -130,17 +130,17 @@ pub fn rate_backward(
     alpha: f64,
     gates: &Tensor<2>,
     weight: &Tensor<2>,
-    errors: &Tensor<2>,
+    errors: Tensor<2>,
     period: usize,
 ) -> Tensor<2> {
-    check_rows(sequence, errors, 1);
+    check_rows(sequence, &errors, 1);
     check_rows(sequence, gates, 1);
     assert!(period > 0, "a period of 0 steps");
-    match cpu::contiguous([gates, weight, errors]) {
-        Some([gates, weight, errors]) => {
-            cpu::rate_backward(sequence, alpha, &gates, &weight, &errors, period)
+    match (cpu::contiguous([gates, weight]), cpu::owned_operands([errors])) {
+        (Some([gates, weight]), Ok([errors])) => {
+            cpu::rate_backward(sequence, alpha, &gates, &weight, errors, period)
         }
-        None => composed::rate_backward(sequence, alpha, gates, weight, errors, period),
+        (_, errors) => composed::rate_backward(sequence, alpha, gates, weight, &given_back(errors), period),
     }
 }
 
@@ -149,19 +149,28 @@ pub fn rate_backward(
 ///
 /// # Panics
 /// If a shape does not fit the sequence.
-pub fn carry_backward(sequence: Sequence, carry: Carry, errors: &Tensor<2>) -> Tensor<2> {
-    check_rows(sequence, errors, 1);
-    let units = match carry {
-        Carry::Uniform(_) => errors,
-        Carry::Units(units) => units,
+pub fn carry_backward(sequence: Sequence, carry: Carry, errors: Tensor<2>) -> Tensor<2> {
+    check_rows(sequence, &errors, 1);
+    let (uniform, units) = match carry {
+        Carry::Uniform(value) => (value as f32, None),
+        Carry::Units(units) => {
+            check_rows(sequence, units, 1);
+            (0.0, Some(units))
+        }
     };
-    check_rows(sequence, units, 1);
-    match cpu::contiguous([units, errors]) {
-        Some([units, errors]) => match carry {
-            Carry::Uniform(value) => cpu::carry_backward(sequence, value as f32, None, &errors),
-            Carry::Units(_) => cpu::carry_backward(sequence, 0.0, Some(&units), &errors),
-        },
-        None => composed::carry_backward(sequence, carry, errors),
+    let units = units.map(|units| cpu::contiguous([units]));
+    match (units, cpu::owned_operands([errors])) {
+        (None, Ok([errors])) => cpu::carry_backward(sequence, uniform, None, errors),
+        (Some(Some([units])), Ok([errors])) => cpu::carry_backward(sequence, uniform, Some(&units), errors),
+        (_, errors) => composed::carry_backward(sequence, carry, &given_back(errors)),
+    }
+}
+
+/// The tensor that was to be changed in place.
+fn given_back(errors: Result<[cpu::Operand; 1], [Tensor<2>; 1]>) -> Tensor<2> {
+    match errors {
+        Ok([errors]) => cpu::whole(errors),
+        Err([errors]) => errors,
     }
 }
 
@@ -245,30 +254,31 @@ pub fn gru_backward(
     gates: &GruGates,
     before: &Tensor<2>,
     weight: &Tensor<2>,
-    errors: &Tensor<2>,
+    errors: Tensor<2>,
     period: usize,
 ) -> Tensor<2> {
-    check_rows(sequence, errors, 1);
+    check_rows(sequence, &errors, 1);
     assert!(period > 0, "a period of 0 steps");
     let GruGates { reset, update, candidate, hidden } = gates;
-    match cpu::contiguous([reset, update, candidate, hidden, before, weight, errors]) {
-        Some([reset, update, candidate, hidden, before, weight, errors]) => {
+    let read = cpu::contiguous([reset, update, candidate, hidden, before, weight]);
+    match (read, cpu::owned_operands([errors])) {
+        (Some([reset, update, candidate, hidden, before, weight]), Ok([errors])) => {
             let gates = [&reset, &update, &candidate, &hidden];
-            cpu::gru_backward(sequence, gates, &before, &weight, &errors, period)
+            cpu::gru_backward(sequence, gates, &before, &weight, errors, period)
         }
-        None => composed::gru_backward(sequence, gates, before, weight, errors, period),
+        (_, errors) => composed::gru_backward(sequence, gates, before, weight, &given_back(errors), period),
     }
 }
 
-/// The element-wise product of two matrices.
+/// The element-wise product of two matrices, in place of the first where nothing else owns it.
 ///
 /// # Panics
 /// If the shapes differ.
-pub fn product(a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
+pub fn product(a: Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
     assert_eq!(a.dims(), b.dims(), "shapes of a product");
-    match cpu::contiguous([a, b]) {
-        Some([a, b]) => cpu::product(&a, &b),
-        None => a.clone() * b.clone(),
+    match (cpu::contiguous([b]), cpu::owned_operands([a])) {
+        (Some([b]), Ok([a])) => cpu::product(a, &b),
+        (_, a) => given_back(a) * b.clone(),
     }
 }
 

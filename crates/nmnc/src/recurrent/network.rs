@@ -287,10 +287,10 @@ impl RecurrentNetwork {
         let (errors, period) = (self.error_at_states(error), period.unwrap_or(usize::MAX));
         match (&pass.gates, self.cell) {
             (Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
-                rate_backward(pass.sequence, alpha, gates, &pass.weight, &errors, period)
+                rate_backward(pass.sequence, alpha, gates, &pass.weight, errors, period)
             }
             (Gates::Gru(gates), _) => {
-                gru_backward(pass.sequence, gates, &pass.before(), &pass.weight, &errors, period)
+                gru_backward(pass.sequence, gates, &pass.before(), &pass.weight, errors, period)
             }
             _ => unreachable!("a pass has the gates of its network"),
         }
@@ -299,22 +299,24 @@ impl RecurrentNetwork {
     /// The signals `[T B, N]` as they reach parameters through a trace: with the order of the sums exchanged, sum over t of
     /// signal_t times the trace of step t is sum over s of the within-step gradient for what this gives.
     pub fn traced(&self, pass: &SequencePass, signals: Tensor<2>, trace: Trace) -> Tensor<2> {
-        let carry = |carry: Carry| carry_backward(pass.sequence, carry, &signals);
+        let carried = |carry: Carry, signals: Tensor<2>| carry_backward(pass.sequence, carry, signals);
         match (trace, &pass.gates, self.cell) {
             (Trace::None, ..) => signals,
-            (Trace::Leak, Gates::Rate(_), Cell::Rate { alpha, .. }) => carry(Carry::Uniform(1.0 - alpha)),
+            (Trace::Leak, Gates::Rate(_), Cell::Rate { alpha, .. }) => {
+                carried(Carry::Uniform(1.0 - alpha), signals)
+            }
             (Trace::Diagonal, Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
                 let own = self.own_weights(pass, 0);
-                carry(Carry::Units(&(gates.clone() * own + (1.0 - alpha))))
+                carried(Carry::Units(&(gates.clone() * own + (1.0 - alpha))), signals)
             }
-            (Trace::Leak, Gates::Gru(gates), _) => carry(Carry::Units(&gates.update)),
+            (Trace::Leak, Gates::Gru(gates), _) => carried(Carry::Units(&gates.update), signals),
             (Trace::Diagonal, Gates::Gru(gates), _) => {
                 // The derivative of each unit's step with respect to its own state, from a signal of ones.
                 let ones = signals.ones_like();
                 let [_, gated] = gru_gated(pass.sequence, gates, &pass.before(), &ones);
                 let units = self.units();
                 let through = |gate: usize| gated.clone().narrow(1, gate * units, units) * self.own_weights(pass, gate);
-                carry(Carry::Units(&(gates.update.clone() + through(0) + through(1) + through(2))))
+                carried(Carry::Units(&(gates.update.clone() + through(0) + through(1) + through(2))), signals)
             }
             _ => unreachable!("a pass has the gates of its network"),
         }
@@ -344,7 +346,7 @@ impl RecurrentNetwork {
         let width = self.inputs();
         let mut out = match &pass.gates {
             Gates::Rate(gates) => {
-                let gated = product(gates, &signals).transpose();
+                let gated = product(signals, gates).transpose();
                 let input = matmul(gated.clone(), pass.inputs.clone());
                 let bias = input.clone().narrow(1, width, 1).transpose();
                 vec![input.narrow(1, 0, width), self.constrained(matmul(gated, before)), bias]

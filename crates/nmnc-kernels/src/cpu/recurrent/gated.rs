@@ -7,7 +7,7 @@ use super::panels::Packed;
 use crate::cpu::product::Shared;
 use crate::cpu::special::{sigmoid, tanh};
 use crate::cpu::wide::wide;
-use crate::cpu::{Operand, scratch, tensor, values};
+use crate::cpu::{Operand, scratch, tensor, values, whole};
 use crate::recurrent::{GruGates, Sequence};
 
 /// States `[(T + 1)·B, N]`, and gates if asked for.
@@ -73,15 +73,10 @@ pub(crate) fn gru_pass(
 /// One step of one trial.
 fn advance([sums, bias, drive]: [&[f32]; 3], before: &[f32], after: &mut [f32], gates: [&mut [f32]; 4]) {
     let units = before.len();
-    let thirds = |all: &'_ [f32], gate: usize| -> *const f32 { all[gate * units..][..units].as_ptr() };
-    let [reset, update, candidate, hidden] = gates;
-    // Slices of one length, so that the loop has no bounds to check.
-    let part = |gate| {
-        // SAFETY: a third of each slice, whose lengths were checked.
-        unsafe {
-            [sums, bias, drive].map(|all| std::slice::from_raw_parts(thirds(all, gate), units))
-        }
-    };
+    // Slices of one length, so that the loops have no bounds to check.
+    let [reset, update, candidate, hidden] = gates.map(|gate| &mut gate[..units]);
+    let after = &mut after[..units];
+    let part = |gate: usize| [sums, bias, drive].map(|all| &all[gate * units..][..units]);
     let ([rs, rb, rd], [zs, zb, zd], [ns, nb, nd]) = (part(0), part(1), part(2));
     wide(
         #[inline(always)]
@@ -102,9 +97,12 @@ fn advance([sums, bias, drive]: [&[f32]; 3], before: &[f32], after: &mut [f32], 
 /// Errors at the pre-activations of one trial's step: the input's side, and the state's.
 fn gated(gates: [&[f32]; 4], before: &[f32], signal: &[f32], input: Option<&mut [f32]>, own: &mut [f32]) {
     let units = before.len();
-    let [r, z, n, hidden] = gates;
+    // Slices of one length, so that the loops have no bounds to check.
+    let [r, z, n, hidden] = gates.map(|gate| &gate[..units]);
+    let signal = &signal[..units];
     let (own_reset, rest) = own.split_at_mut(units);
-    let (own_update, own_candidate) = rest.split_at_mut(units);
+    let (own_update, rest) = rest.split_at_mut(units);
+    let own_candidate = &mut rest[..units];
     wide(
         #[inline(always)]
         move || {
@@ -118,7 +116,8 @@ fn gated(gates: [&[f32]; 4], before: &[f32], signal: &[f32], input: Option<&mut 
     );
     if let Some(input) = input {
         let (reset, rest) = input.split_at_mut(units);
-        let (update, candidate) = rest.split_at_mut(units);
+        let (update, rest) = rest.split_at_mut(units);
+        let candidate = &mut rest[..units];
         reset.copy_from_slice(&own[..units]);
         update.copy_from_slice(&own[units..2 * units]);
         wide(
@@ -162,15 +161,14 @@ pub(crate) fn gru_backward(
     gates: [&Operand; 4],
     before: &Operand,
     weight: &Operand,
-    errors: &Operand,
+    mut signals: Operand,
     period: usize,
 ) -> Tensor<2> {
     let Sequence { steps, batch, units } = sequence;
     let gates = gates.map(values);
     let (before, weight) = (values(before), values(weight));
     let packed = Packed::new(3 * units, units, |k, j| weight[k * units + j]);
-    let mut signals = values(errors).to_vec();
-    let shared = Shared(signals.as_mut_ptr());
+    let shared = Shared(signals.storage_mut::<f32>().as_mut_ptr());
     over_trials(sequence, |first, rows| {
         scratch::with(scratch::Use::Group, [rows * packed.whole, 3 * rows * units], |[sums, own]| {
             for step in (0..steps.saturating_sub(1)).rev() {
@@ -209,5 +207,5 @@ pub(crate) fn gru_backward(
             }
         });
     });
-    tensor(signals, steps * batch, units)
+    whole(signals)
 }

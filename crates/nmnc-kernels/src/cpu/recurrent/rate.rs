@@ -7,7 +7,7 @@ use super::panels::Packed;
 use crate::cpu::pointwise::{Pointwise, with_activation};
 use crate::cpu::product::Shared;
 use crate::cpu::wide::wide;
-use crate::cpu::{Operand, scratch, tensor, values};
+use crate::cpu::{Operand, scratch, tensor, values, whole};
 use crate::recurrent::{Rate, Sequence};
 
 /// States `[(T + 1)·B, N]`, and gates `[T·B, N]` if asked for.
@@ -109,15 +109,14 @@ pub(crate) fn rate_backward(
     alpha: f64,
     gates: &Operand,
     weight: &Operand,
-    errors: &Operand,
+    mut signals: Operand,
     period: usize,
 ) -> Tensor<2> {
     let Sequence { steps, batch, units } = sequence;
-    let (weight, gates, errors) = (values(weight), values(gates), values(errors));
+    let (weight, gates) = (values(weight), values(gates));
     let packed = Packed::new(units, units, |k, j| weight[k * units + j]);
     let keep = (1.0 - alpha) as f32;
-    let mut signals = errors.to_vec();
-    let shared = Shared(signals.as_mut_ptr());
+    let shared = Shared(signals.storage_mut::<f32>().as_mut_ptr());
     over_trials(sequence, |first, rows| {
         let len = rows * units;
         scratch::with(scratch::Use::Group, [rows * packed.whole, len], |[sums, gated]| {
@@ -143,7 +142,7 @@ pub(crate) fn rate_backward(
             }
         });
     });
-    tensor(signals, steps * batch, units)
+    whole(signals)
 }
 
 /// `out = a b`, entry by entry.
@@ -167,12 +166,11 @@ pub(crate) fn carry_backward(
     sequence: Sequence,
     uniform: f32,
     carry: Option<&Operand>,
-    errors: &Operand,
+    mut signals: Operand,
 ) -> Tensor<2> {
     let Sequence { steps, batch, units } = sequence;
     let carry = carry.map(values);
-    let mut signals = values(errors).to_vec();
-    let shared = Shared(signals.as_mut_ptr());
+    let shared = Shared(signals.storage_mut::<f32>().as_mut_ptr());
     over_trials(sequence, |first, rows| {
         let len = rows * units;
         for step in (0..steps.saturating_sub(1)).rev() {
@@ -200,5 +198,5 @@ pub(crate) fn carry_backward(
             }
         }
     });
-    tensor(signals, steps * batch, units)
+    whole(signals)
 }

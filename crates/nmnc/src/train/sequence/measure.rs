@@ -27,7 +27,8 @@ pub(super) fn align(
     let (network, step) = (trainer.network(), trainer.step());
     let exact = network.backpropagate(pass, error, None);
     let exact_gradients = network.gradients(pass, exact.clone(), crate::recurrent::Trace::None, error);
-    let own = network.traced(pass, signals.clone(), trainer.rule().trace());
+    let signals = signals.clone().expect("the step was worked out to be measured");
+    let own = network.traced(pass, signals, trainer.rule().trace());
     let live = live_rows(pass, lengths);
     let activity = agreement_of_rows(&selected(&own, &live), &selected(&exact, &live));
     // The recurrent weight is the second parameter.

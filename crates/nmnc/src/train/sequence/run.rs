@@ -131,7 +131,7 @@ impl<'a> SequenceRun<'a> {
         let last = step == self.total_steps();
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || step == 1 || last);
         let aligned = due(self.config.metrics.alignment_interval);
-        let outcome = self.trainer.assess(&batch)?;
+        let outcome = self.trainer.assess(&batch, aligned)?;
         let mut seconds = started.elapsed().as_secs_f64();
         let stages = match aligned {
             true => align(&self.trainer, &outcome, self.config, self.task)?,

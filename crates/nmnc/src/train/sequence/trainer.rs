@@ -37,7 +37,8 @@ pub struct SequenceOutcome {
     pub score: TrialScore,
     pub(super) pass: SequencePass,
     pub(super) error: Tensor<2>,
-    pub(super) signals: Tensor<2>,
+    /// Kept only for steps that are measured.
+    pub(super) signals: Option<Tensor<2>>,
     pub(super) lengths: Vec<usize>,
     pub(super) gradients: Vec<Tensor<2>>,
     norm: f64,
@@ -96,11 +97,11 @@ impl SequenceTrainer {
         generate(task, self.config.seed, Split::Training, self.step * size..(self.step + 1) * size)
     }
 
-    /// Works out the next step on `batch`.
+    /// Works out the next step on `batch`; `measured` keeps what measurements look at.
     ///
     /// # Errors
     /// [`ErrorKind::Diverged`] naming the step when a number is not finite.
-    pub fn assess(&mut self, batch: &TrialBatch) -> Result<SequenceOutcome> {
+    pub fn assess(&mut self, batch: &TrialBatch, measured: bool) -> Result<SequenceOutcome> {
         let (seed, step) = (self.config.seed, self.step);
         let mut noise = seed.stream(Role::StateNoise, 0, step);
         let pass = self.network.forward(&batch.values, [batch.steps, batch.size()], Some(&mut noise));
@@ -117,13 +118,16 @@ impl SequenceTrainer {
             ErrorKind::Diverged => e.within(format!("step {step}")),
             _ => e,
         })?;
-        let gradients = network.gradients(&pass, signals.clone(), self.rule.trace(), &judged.error);
+        // Signals that nothing else owns are worked on in place.
+        let kept = measured.then(|| signals.clone());
+        let gradients = network.gradients(&pass, signals, self.rule.trace(), &judged.error);
         let square: f64 = gradients.iter().map(energy).sum();
         if !square.is_finite() {
             return Err(self.diverged("gradient is not finite"));
         }
         let norm = square.sqrt();
-        Ok(SequenceOutcome { loss: judged.loss, score, pass, error: judged.error, signals, lengths, gradients, norm })
+        let error = judged.error;
+        Ok(SequenceOutcome { loss: judged.loss, score, pass, error, signals: kept, lengths, gradients, norm })
     }
 
     /// Makes the step.
