@@ -7,6 +7,10 @@ use clap_complete::Shell;
 
 use crate::exit;
 
+mod reproduce;
+
+pub use reproduce::{Cifar10, Reproduce, ReproduceOptions};
+
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
 /// A run is described by a TOML file and leaves a folder: the resolved configuration, metrics (JSON lines and CSV),
@@ -143,29 +147,6 @@ NumPy files of 32- or 64-bit floats in C order: activity [samples, n], Jacobian 
 They are read by blocks and may be larger than memory; principal axes take about 8 n (CURVE + 10) bytes.
 
 The folder gets analysis.json (everything), CSV tables, arrays.npz and report.html.";
-
-const ALIGNMENT_EXAMPLES: &str = "Examples:
-  nmnc reproduce alignment
-  nmnc reproduce alignment --quick
-  nmnc reproduce alignment --data cifar10 --seeds 5 --out runs/alignment-cifar10
-
-Backprop by SGD with weight decay, by SGD without and by Adam, and nmnc by SGD with decay, three seeds each. Every kept checkpoint \
-is analyzed: the energy of the Jacobian on the manifold, against the untrained network, shuffled activity and random subspaces; \
-what is left of the initial weights, against the law of decay.
-
-The folder gets report.html, alignment.json, alignment.csv, training.csv and weights.csv. Runs that are there already are kept, \
-interrupted ones go on.";
-
-const DIMENSION_EXAMPLES: &str = "Examples:
-  nmnc reproduce dimension
-  nmnc reproduce dimension --quick
-  nmnc reproduce dimension --data cifar10 --scales 0.5,1,2 --out runs/dimension-cifar10
-
-Convolutional and dense networks of several widths, trained by backprop, three seeds each. For every estimator of the manifold's \
-dimension: the exponent of its growth with the number of units, with a 95 % interval over seeds.
-
-The folder gets report.html, dimension.json, dimension.csv and exponents.csv. Runs that are there already are kept, interrupted \
-ones go on.";
 
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   nmnc completions bash > ~/.local/share/bash-completion/completions/nmnc
@@ -389,54 +370,6 @@ pub struct Analyze {
     /// Files to write, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "json,csv,npz,html")]
     pub format: Vec<FormatName>,
-}
-
-/// `nmnc reproduce`.
-#[derive(Debug, Subcommand)]
-pub enum Reproduce {
-    /// Does training draw the rows of the Jacobian onto the manifold? (embedded data: about four minutes)
-    #[command(after_help = ALIGNMENT_EXAMPLES)]
-    Alignment(ReproduceOptions),
-    /// Does the manifold's dimension grow with width? (embedded data: about fifteen minutes)
-    #[command(after_help = DIMENSION_EXAMPLES)]
-    Dimension {
-        /// What every experiment has.
-        #[command(flatten)]
-        options: ReproduceOptions,
-        /// Multiples of every width, separated by commas
-        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale, default_value = "0.25,0.5,1,2,4")]
-        scales: Vec<f64>,
-    },
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(scale) if (0.001..=1000.0).contains(&scale) => Ok(scale),
-        _ => Err("not a number from 0.001 to 1000".to_owned()),
-    }
-}
-
-/// What every experiment of `nmnc reproduce` takes.
-#[derive(Debug, Args)]
-pub struct ReproduceOptions {
-    /// Data: a name or path; then with larger networks and 20,000 images [default: the embedded sample]
-    #[arg(long, value_name = "SOURCE")]
-    pub data: Option<String>,
-    /// Number of seeds of each condition
-    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
-    pub seeds: u64,
-    /// Small networks and few images: to see that it works, not to conclude from
-    #[arg(long)]
-    pub quick: bool,
-    /// Examples whose activity is measured [default: 1000, with --quick 400]
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub examples: Option<usize>,
-    /// Folder for the runs and the results [default: runs/reproduce-NAME]
-    #[arg(long, short, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// What to change in every run.
-    #[command(flatten)]
-    pub overrides: Overrides,
 }
 
 /// A split by name.

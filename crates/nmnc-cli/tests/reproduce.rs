@@ -179,6 +179,151 @@ fn dimension_fits_an_exponent_to_every_estimator() {
 }
 
 #[test]
+fn scaling_fits_an_exponent_to_the_probes_needed() {
+    let folder = Folder::new();
+    let own = ["reproduce", "scaling", "--scales", "0.5,1", "--probes", "1500", "--out", "out"];
+    folder.run(&[&own, &TINY[..]].concat()).success();
+    let out = folder.path("out");
+    let (measured, exponents) = (csv(&out.join("scaling.csv")), csv(&out.join("exponents.csv")));
+    // 2 widths of 3 and of 2 stages, two targets, three noises.
+    assert_eq!(measured.len(), 2 * (3 + 2) * 2 * 3);
+    for row in &measured {
+        let m = number(row, "dimension");
+        match row["noise"].as_str() {
+            "isotropic" => assert_eq!((m, number(row, "attainable")), (number(row, "units"), 1.0)),
+            "manifold" => assert_eq!(m, 16.0),
+            _ => assert!(m < 60.0, "{row:?}"),
+        }
+        if row["target"] == "example" {
+            let law = (m + 1.0) * 0.81 / 0.19;
+            assert!((number(row, "probes_law") / law - 1.0).abs() < 1e-9, "{row:?}");
+        }
+        // Not reached if the most probes are not enough.
+        assert!(row["probes"].is_empty() || number(row, "probes") <= 1500.0, "{row:?}");
+        assert!(!row["probes"].is_empty() || number(row, "probes_law") > 500.0, "{row:?}");
+    }
+    for row in &exponents {
+        let same = |m: &&BTreeMap<String, String>| {
+            ["network", "stage", "target", "noise"].iter().all(|key| m[*key] == row[*key])
+        };
+        let points: Vec<(f64, f64)> =
+            measured.iter().filter(same).map(|m| (number(m, "units"), number(m, "probes"))).collect();
+        let [(n0, k0), (n1, k1)] = points[..] else { panic!("{points:?}") };
+        assert!((number(row, "exponent") - (k1 / k0).ln() / (n1 / n0).ln()).abs() < 1e-9, "{row:?}");
+    }
+    // Dense networks are small enough for isotropic noise.
+    let dense = |e: &&BTreeMap<String, String>| {
+        e["network"] == "dense" && e["stage"] == "2" && e["noise"] == "isotropic" && e["target"] == "example"
+    };
+    let isotropic = exponents.iter().find(dense).unwrap();
+    assert!((number(isotropic, "exponent") - 1.0).abs() < 0.2, "{isotropic:?}");
+    let curves = csv(&out.join("curves.csv"));
+    assert!(curves.iter().all(|c| number(c, "relative_cosine").abs() <= 1.0));
+    let found = json(&out.join("scaling.json"));
+    assert_eq!(found["exponents"].as_array().unwrap().len(), exponents.len());
+    assert!(page(&out.join("report.html")).contains("nmnc reproduce scaling"));
+}
+
+#[test]
+fn accuracy_is_tabulated_against_the_probes_that_were_spent() {
+    let folder = Folder::new();
+    // 16 steps of 8 examples.
+    let arguments = [
+        "reproduce",
+        "cifar10",
+        "--quick",
+        "--data",
+        "fashion-mnist-sample",
+        "--seeds",
+        "2",
+        "--out",
+        "out",
+        "--rules",
+        "bp,vnc,nmnc,node-perturbation",
+        "--budgets",
+        "0.1,1,6",
+        "--width-budget",
+        "0.5",
+        "--scales",
+        "0.5,1",
+        "--set",
+        "data.train_limit=64",
+        "--set",
+        "data.test_limit=50",
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "train.batch=8",
+        "--set",
+        "network.widths=[4, 4, 4]",
+        "--set",
+        "metrics.alignment_interval=0",
+        "--threads=2",
+    ];
+    let ran = folder.run(&arguments).success();
+    let out = folder.path("out");
+    let (rows, runs) = (csv(&out.join("cifar10.csv")), csv(&out.join("runs.csv")));
+    let spent = |condition: &str, scale: &str, budget: &str| -> Option<f64> {
+        let found = rows
+            .iter()
+            .find(|r| r["condition"] == condition && r["scale"] == scale && r["budget"] == budget)
+            .unwrap_or_else(|| panic!("{condition} {scale} {budget}"));
+        (found["possible"] == "true").then(|| number(found, "probes_per_example"))
+    };
+    // What is spent follows from the steps: an update at every multiple of the interval from the first step on.
+    for rule in ["vnc", "nmnc"] {
+        assert_eq!(spent(rule, "1", "0.1"), None, "every 30 of 16 steps");
+        assert_eq!(spent(rule, "1", "1"), Some(3.0 * 6.0 / 16.0));
+        assert_eq!(spent(rule, "1", "6"), Some(6.0));
+        // Every sixth step: 0, 6 and 12.
+        assert_eq!(spent(rule, "0.5", "0.5"), Some(3.0 * 3.0 / 16.0));
+    }
+    assert_eq!(spent("node-perturbation", "1", "1"), None);
+    assert_eq!(spent("node-perturbation", "1", "6"), Some(6.0));
+    assert_eq!(spent("node-perturbation", "0.5", "3"), Some(3.0), "the nearest to 0.5 that it can have");
+    assert_eq!(spent("bp", "0.5", ""), Some(0.0));
+    assert!(ran.stdout.contains("not possible"), "{}", ran.stdout);
+    // Means and differences are those of the runs.
+    let accuracies = |condition: &str, scale: &str, budget: &str| -> Vec<f64> {
+        let of = |r: &&BTreeMap<String, String>| {
+            r["condition"] == condition && r["scale"] == scale && r["budget"] == budget
+        };
+        runs.iter().filter(of).map(|r| number(r, "accuracy")).collect()
+    };
+    for row in rows.iter().filter(|r| r["possible"] == "true") {
+        let own = accuracies(&row["condition"], &row["scale"], &row["budget"]);
+        let bp = accuracies("bp", &row["scale"], "");
+        let [a, b] = own[..] else { panic!("{own:?}") };
+        assert!((number(row, "accuracy") - (a + b) / 2.0).abs() < 1e-9);
+        assert!((number(row, "accuracy_sem") - (a - b).abs() / 2.0).abs() < 1e-9);
+        if row["condition"] != "bp" {
+            let less = (a - bp[0] + b - bp[1]) / 2.0;
+            assert!((number(row, "less_backprop") - less).abs() < 1e-9, "{row:?}");
+        }
+        let compared = ["nmnc", "node-perturbation"].contains(&row["condition"].as_str());
+        if compared && row["budget"] == "6" {
+            let vnc = accuracies("vnc", "1", "6");
+            assert!((number(row, "less_vanilla") - (a - vnc[0] + b - vnc[1]) / 2.0).abs() < 1e-9);
+        }
+    }
+    // Accuracies are the runs' own.
+    let summary = json(&out.join("nmnc-p1-x1-seed0/summary.json"));
+    let accuracy = 100.0 * summary["test"]["accuracy"].as_f64().unwrap();
+    assert!((accuracies("nmnc", "1", "1")[0] - accuracy).abs() < 1e-9);
+    assert!(page(&out.join("report.html")).contains("not possible"));
+    let found = json(&out.join("cifar10.json"));
+    let impossible = found["impossible"].as_array().unwrap();
+    assert_eq!(impossible.len(), rows.iter().filter(|r| r["possible"] == "false").count());
+    // A second call trains nothing.
+    let again = folder.run(&arguments).success();
+    assert!(!again.stdout.contains("analyzing"), "{}", again.stdout);
+    // Without --data it is about CIFAR-10, not about whatever is at hand.
+    let missing = folder.run(&["reproduce", "cifar10", "--rules", "bp", "--out", "other"]).failure(4);
+    assert!(missing.stderr.ends_with("run `nmnc data fetch cifar10`\n"), "{}", missing.stderr);
+    assert!(!folder.path("other").exists());
+}
+
+#[test]
 fn an_experiment_that_was_killed_goes_on_where_it_was() {
     let folder = Folder::new();
     let arguments = |out: &'static str| -> Vec<&str> {

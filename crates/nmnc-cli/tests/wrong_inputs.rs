@@ -249,12 +249,62 @@ fn in_configurations() {
         case(
             "train tiny.toml --set credit.nmnc.manifold.dimension=many",
             3,
-            "tiny.toml: credit.nmnc.manifold.dimension: expected a whole number of components, or a fraction of variance between 0 and 1",
+            "tiny.toml: credit.nmnc.manifold.dimension: expected a whole number of components, a fraction of variance between 0 and 1, or a list with one of these for each stage",
         ),
         case(
             "train tiny.toml --set credit.nmnc.eta=2.0",
             3,
             "tiny.toml: credit.nmnc.eta: 2 is not in (0, 1]",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.estimator=least-square",
+            3,
+            "tiny.toml: credit.nmnc.estimator: unknown value `least-square`; did you mean `least-squares`?",
+        ),
+        case(
+            "train tiny.toml --set credit.vnc.estimator=recursive-least-squares",
+            3,
+            "tiny.toml: credit.vnc.estimator: a covariance of all units would be n by n; set noise = \"manifold\", or estimator = \"least-squares\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.estimator=recursive-least-squares --set credit.nmnc.eta=0.5",
+            3,
+            "tiny.toml: credit.nmnc.eta: recursive least squares has no learning rate; remove it, and set forgetting instead",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.ridge=10",
+            3,
+            "tiny.toml: credit.nmnc.ridge: has no meaning without estimator = \"recursive-least-squares\"; remove it, or set estimator = \"recursive-least-squares\"",
+        ),
+        case(
+            "train tiny.toml --set credit.node-perturbation.estimator=least-squares",
+            3,
+            "tiny.toml: credit.node-perturbation.estimator: has no meaning without memory = \"feedback\"; remove it, or set memory = \"feedback\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.injection=together",
+            3,
+            "tiny.toml: credit.nmnc.injection: expected \"separate\", \"joint\", or a list of lists of stages such as [[1, 2], [3]]",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.injection=[[2,2]]",
+            3,
+            "tiny.toml: credit.nmnc.injection.groups: stage 2 is named twice",
+        ),
+        case(
+            "train tiny.toml --set credit.manifold-mirror.cap=0.5",
+            3,
+            "tiny.toml: credit.manifold-mirror.cap: has no meaning without budget = \"auto\"; remove it, or set budget = \"auto\"",
+        ),
+        case(
+            "train tiny.toml --set credit.manifold-mirror.feedback=coordinates",
+            3,
+            "tiny.toml: credit.manifold-mirror.noise: coordinates are those of the manifold; set noise = \"manifold\", or feedback = \"weights\"",
+        ),
+        case(
+            "train tiny.toml --set credit.weight-mirror.observe=true",
+            3,
+            "tiny.toml: credit.weight-mirror.observe: has no meaning without feedback = \"weights\" and estimator = \"least-squares\"; remove it, or set feedback = \"weights\" and estimator = \"least-squares\"",
         ),
         case(
             "train tiny.toml --set credit.nmnc.manifold.dimension=0",
@@ -363,7 +413,7 @@ fn in_configurations() {
         case(
             "compare tiny.toml --rules bp,",
             3,
-            "credit.rule: unknown rule ``; known: bp, fa, dfa, vnc, nmnc, node-perturbation, manifold-node-perturbation",
+            "credit.rule: unknown rule ``; known: bp, fa, dfa, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
         ),
         case(
             "compare tiny.toml --rules bp,vnc --set credit.eta=0.5",
@@ -666,6 +716,23 @@ fn in_experiments() {
         ),
         case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
         case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case("reproduce scaling --probes 5", 3, "probes: 5 is too few; use at least 8"),
+        case("reproduce scaling --quick --examples 10", 3, "examples: 10 is too few; use at least 17"),
+        case(
+            "reproduce cifar10 --rules bp,nmcn",
+            3,
+            "rules: no condition is called `nmcn`; did you mean `nmnc`?",
+        ),
+        case(
+            "reproduce cifar10 --budgets 0.1,0",
+            2,
+            "invalid value '0' for '--budgets <NUMBERS>': not a number of probes from 1e-6 to 1e6; see `nmnc reproduce cifar10 --help`",
+        ),
+        case(
+            "reproduce cifar10 --quick --rules node-perturbation --budgets 0.1 --set train.epohcs=5",
+            3,
+            "base: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
         case(
             "reproduce alignment --set train.epohcs=5",
             3,

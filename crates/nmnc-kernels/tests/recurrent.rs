@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::{DType, Tensor};
 use common::{ACTIVATIONS, Values, assert_close, bits, double, numbers};
 use nmnc_kernels::recurrent::{
-    Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states, product,
-    rate_backward, rate_forward, rate_states,
+    Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states,
+    product, rate_backward, rate_forward, rate_states,
 };
 
 const SIZES: [Sequence; 6] = [
@@ -73,8 +73,7 @@ fn rate_units_agree_with_the_composed_ones() {
             assert_close("kicked", kicked, exact_kicked);
             for period in [1, 2, usize::MAX] {
                 let signals = rate_backward(sequence, alpha, &gates, &c.weight, c.errors.clone(), period);
-                let exact =
-                    rate_backward(sequence, alpha, &exact_gates, &weight, wide(&c.errors), period);
+                let exact = rate_backward(sequence, alpha, &exact_gates, &weight, wide(&c.errors), period);
                 assert_close("signals", signals, exact);
             }
             for (carry, exact) in [
@@ -84,7 +83,11 @@ fn rate_units_agree_with_the_composed_ones() {
                 let signals = carry_backward(sequence, carry, c.errors.clone());
                 assert_close("traces", signals, carry_backward(sequence, exact, wide(&c.errors)));
             }
-            assert_close("product", product(gates.clone(), &c.errors), product(exact_gates, &wide(&c.errors)));
+            assert_close(
+                "product",
+                product(gates.clone(), &c.errors),
+                product(exact_gates, &wide(&c.errors)),
+            );
         }
     }
 }
@@ -103,7 +106,11 @@ fn gated_units_agree_with_the_composed_ones() {
         let alone = gru_states(sequence, &c.start, &c.drive, &c.weight, &c.bias, None);
         assert_eq!(bits(alone), bits(states.clone()));
         let kicked = gru_states(sequence, &c.start, &c.drive, &c.weight, &c.bias, Some(&c.kick));
-        assert_close("kicked", kicked, gru_states(sequence, &start, &drive, &weight, &bias, Some(&wide(&c.kick))));
+        assert_close(
+            "kicked",
+            kicked,
+            gru_states(sequence, &start, &drive, &weight, &bias, Some(&wide(&c.kick))),
+        );
         let (before, exact_before) = (before(sequence, &states), before(sequence, &exact));
         let gated = gru_gated(sequence, &own, &before, &c.errors);
         let exact_gated = gru_gated(sequence, &exact_own, &exact_before, &wide(&c.errors));
@@ -112,8 +119,7 @@ fn gated_units_agree_with_the_composed_ones() {
         }
         for period in [1, 2, usize::MAX] {
             let signals = gru_backward(sequence, &own, &before, &c.weight, c.errors.clone(), period);
-            let exact =
-                gru_backward(sequence, &exact_own, &exact_before, &weight, wide(&c.errors), period);
+            let exact = gru_backward(sequence, &exact_own, &exact_before, &weight, wide(&c.errors), period);
             assert_close("signals", signals, exact);
         }
     }
@@ -151,7 +157,8 @@ fn signals_are_derivatives() {
     let (start, drive, weight, bias) = (wide(&c.start), wide(&c.drive), wide(&c.weight), wide(&c.bias));
     let (passed, own) = gru_forward(sequence, &start, &drive, &weight, &bias);
     let states = |h: f64| gru_states(sequence, &start, &drive, &weight, &bias, Some(&(kick.clone() * h)));
-    let signals = gru_backward(sequence, &own, &before(sequence, &passed), &weight, errors.clone(), usize::MAX);
+    let signals =
+        gru_backward(sequence, &own, &before(sequence, &passed), &weight, errors.clone(), usize::MAX);
     check("GRU", &states, signals);
 }
 
@@ -163,7 +170,10 @@ fn any_number_of_threads_gives_the_same_bits() {
         let c = case(sequence, 1, 1);
         let rate = Rate { activation: ACTIVATIONS[2], alpha: 0.5 };
         let (states, gates) = rate_forward(sequence, rate, &c.start, &c.drive, &c.weight);
-        all.extend([bits(states), bits(rate_backward(sequence, 0.5, &gates, &c.weight, c.errors.clone(), 3))]);
+        all.extend([
+            bits(states),
+            bits(rate_backward(sequence, 0.5, &gates, &c.weight, c.errors.clone(), 3)),
+        ]);
         all.push(bits(carry_backward(sequence, Carry::Units(&gates), c.errors.clone())));
         let c = case(sequence, 3, 2);
         let (states, own) = gru_forward(sequence, &c.start, &c.drive, &c.weight, &c.bias);
@@ -173,9 +183,8 @@ fn any_number_of_threads_gives_the_same_bits() {
         all.push(bits(states));
         all
     };
-    let in_pool = |threads: usize| {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
-    };
+    let in_pool =
+        |threads: usize| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work);
     let expected = in_pool(1);
     for threads in [2, 3, 8] {
         assert!(in_pool(threads) == expected, "{threads} threads");

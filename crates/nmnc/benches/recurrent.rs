@@ -21,7 +21,8 @@ fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recurrent");
     group.throughput(Throughput::Elements((BATCH * STEPS) as u64));
     for (kind, settings) in [("rate", "tau = 500"), ("gru", "kind = 'gru'")] {
-        let config: RecurrentConfig = toml::from_str(&format!("units = {UNITS}\n{settings}")).expect("settings");
+        let config: RecurrentConfig =
+            toml::from_str(&format!("units = {UNITS}\n{settings}")).expect("settings");
         let network = config.build([CHANNELS; 2], 100.0, Seed(0), &device).expect("a network");
         let mut inputs = vec![0.0; STEPS * BATCH * CHANNELS];
         Seed(0).stream(nmnc::seed::Role::Analysis, 0, 0).fill_normal(&mut inputs);

@@ -15,7 +15,8 @@ const OUTPUTS: usize = 3;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, default: usize| arguments.get(at).map_or(default, |a| a.parse().expect("a number"));
+    let number =
+        |at: usize, default: usize| arguments.get(at).map_or(default, |a| a.parse().expect("a number"));
     let [units, batch, steps, runs, threads] =
         [number(0, 256), number(1, 64), number(2, 100), number(3, 15), number(4, 2)];
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
@@ -33,8 +34,7 @@ fn main() {
         let mut rule = build_rule(&CreditConfig::preset(rule), &setup).expect("a rule");
         let pass = network.forward(&inputs, [steps, batch], None);
         let (network, error) = (&network, &error);
-        let context =
-            TimeContext { network, pass: &pass, error, lengths: &lengths, step: 0, seed: Seed(0) };
+        let context = TimeContext { network, pass: &pass, error, lengths: &lengths, step: 0, seed: Seed(0) };
         let signals = rule.signals(&context).expect("finite numbers");
         let trace = if gated { Trace::None } else { rule.trace() };
         let _ = network.gradients(&pass, signals, trace, error);

@@ -21,6 +21,25 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
     )
 }
 
+/// Pseudo-inverse of a symmetric positive semidefinite matrix, both row-major with `size` rows. Eigenvalues up to `rounding` times the
+/// largest count as zero.
+pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Vec<f64> {
+    let (eigenvalues, vectors) = symmetric_eigen(values, size);
+    let kept =
+        eigenvalues.iter().take_while(|&&value| value > 0.0 && value > eigenvalues[0] * rounding).count();
+    let scaled = Mat::from_fn(size, kept, |i, k| vectors[k][i] / eigenvalues[k].sqrt());
+    let mut inverse = Mat::zeros(size, size);
+    faer::linalg::matmul::matmul(
+        inverse.as_mut(),
+        faer::Accum::Replace,
+        scaled.as_ref(),
+        scaled.transpose(),
+        1.0,
+        Par::Seq,
+    );
+    (0..size * size).map(|ij| inverse[(ij / size, ij % size)]).collect()
+}
+
 /// Makes the rows of a row-major matrix with `columns` columns orthonormal in place, first row first (modified Gram-Schmidt,
 /// twice, which is enough for orthogonality to working precision).
 ///
@@ -59,6 +78,20 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pseudo_inverse_inverts_on_the_range_and_is_zero_off_it() {
+        // a = 4 u u^T + 9 v v^T with orthonormal u, v in three dimensions.
+        let (u, v) = ([0.6, 0.8, 0.0], [-0.8, 0.6, 0.0]);
+        let weighted = |a: f64, b: f64| -> Vec<f64> {
+            (0..9).map(|ij| a * u[ij / 3] * u[ij % 3] + b * v[ij / 3] * v[ij % 3]).collect()
+        };
+        let inverse = pseudo_inverse(&weighted(4.0, 9.0), 3, 1e-12);
+        for (found, expected) in inverse.iter().zip(weighted(0.25, 1.0 / 9.0)) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).iter().all(|&x| x == 0.0));
+    }
 
     #[test]
     fn eigenvectors_satisfy_their_equation_in_descending_order() {

@@ -18,11 +18,15 @@ pub enum Probe {
     Rademacher,
     /// Blocks of up to `dimension` mutually orthogonal directions of length sqrt(dimension), each block uniformly oriented.
     Orthogonal,
+    /// Blocks of mutually orthogonal directions made of signs: rows of Hadamard matrices, in random order and with random signs of the
+    /// coordinates. A dimension that is no power of two is divided into coordinates that are, largest first, and a direction
+    /// lives in one of the parts.
+    Hadamard,
 }
 
 impl Probe {
     /// Every distribution.
-    pub const ALL: [Self; 3] = [Self::Gaussian, Self::Rademacher, Self::Orthogonal];
+    pub const ALL: [Self; 4] = [Self::Gaussian, Self::Rademacher, Self::Orthogonal, Self::Hadamard];
 
     /// Draws `rows` probes of the given `dimension`: `[rows, dimension]`, in the buffer that becomes the tensor.
     pub fn draw(self, [rows, dimension]: [usize; 2], stream: &mut Stream, device: &Device) -> Tensor<2> {
@@ -38,8 +42,33 @@ impl Probe {
                     block.iter_mut().for_each(|v| *v *= length);
                 }
             }
+            Self::Hadamard => {
+                for block in values.chunks_mut(dimension * dimension) {
+                    hadamard_rows(block, dimension, stream);
+                }
+            }
         }
         matrix(values, [rows, dimension], device)
+    }
+}
+
+/// Fills a block of up to `dimension` rows with orthogonal directions of length sqrt(dimension).
+fn hadamard_rows(block: &mut [f32], dimension: usize, stream: &mut Stream) {
+    let mut signs = vec![0.0; dimension];
+    stream.fill_rademacher(&mut signs);
+    let order = stream.sample(dimension, block.len() / dimension);
+    for (row, chosen) in block.chunks_exact_mut(dimension).zip(order) {
+        let (mut start, mut size) = (0, 1 << dimension.ilog2());
+        while chosen >= start + size {
+            start += size;
+            size = 1 << (dimension - start).ilog2();
+        }
+        let height = (dimension as f32 / size as f32).sqrt();
+        for column in 0..size {
+            // Sylvester's construction: entry (i, j) is the parity of the bits that i and j share.
+            let even = ((chosen - start) & column).count_ones().is_multiple_of(2);
+            row[start + column] = signs[start + column] * if even { height } else { -height };
+        }
     }
 }
 
@@ -69,13 +98,16 @@ mod tests {
 
     #[test]
     fn orthogonal_blocks_are_orthogonal_and_the_last_may_be_short() {
-        let mut stream = Seed(2).stream(Role::Probe, 0, 0);
-        let z = values::<f64>(&Probe::Orthogonal.draw([7, 4], &mut stream, &Device::flex()));
-        for block in [0..4, 4..7] {
-            for i in block.clone() {
-                for j in block.clone() {
-                    let product: f64 = (0..4).map(|k| z[i * 4 + k] * z[j * 4 + k]).sum();
-                    assert!((product - if i == j { 4.0 } else { 0.0 }).abs() < 1e-5, "{i} {j} {product}");
+        for (probe, d) in [(Probe::Orthogonal, 4), (Probe::Hadamard, 4), (Probe::Hadamard, 7)] {
+            let mut stream = Seed(2).stream(Role::Probe, 0, 0);
+            let z = values::<f64>(&probe.draw([2 * d - 1, d], &mut stream, &Device::flex()));
+            for block in [0..d, d..2 * d - 1] {
+                for i in block.clone() {
+                    for j in block.clone() {
+                        let product: f64 = (0..d).map(|k| z[i * d + k] * z[j * d + k]).sum();
+                        let expected = if i == j { d as f64 } else { 0.0 };
+                        assert!((product - expected).abs() < 1e-5, "{probe:?} {i} {j} {product}");
+                    }
                 }
             }
         }

@@ -37,6 +37,15 @@ pub struct StageRecord {
     /// Dimension of the rule's own manifold, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_dimension: Option<usize>,
+    /// Squared error of the responses that the rule's feedback predicted at its last update, over their square, if it measures that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback_error: Option<f64>,
+    /// Perturbed examples a training step that the rule spends, if it chooses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_rate: Option<f64>,
+    /// Share of the rule's probes that lie on the manifold, if it chooses that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifold_share: Option<f64>,
     /// Dimension d of the measured manifold (the same for every rule); none where activity does not vary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimension: Option<usize>,

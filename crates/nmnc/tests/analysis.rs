@@ -6,7 +6,9 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use common::{Golden, assert_close, stage, values};
 use nmnc::Seed;
 use nmnc::alignment::captured_energy;
-use nmnc::analysis::{Analysis, Settings, Subject, Target, jacobians, network};
+use nmnc::analysis::{
+    Analysis, NeededSettings, Needing, Settings, Subject, Target, activity, jacobians, network, probes_needed,
+};
 use nmnc::dimension::{Matrix, components};
 use nmnc::manifold::Subspace;
 use nmnc::net::{Activation, Dense, Network, NetworkConfig, Stage};
@@ -253,6 +255,69 @@ fn estimates_by_noise_follow_the_law() {
             }
         }
     }
+}
+
+fn needed() -> NeededSettings {
+    NeededSettings { fraction: 0.9, single: 3, most: 4000, sigma: 0.01, centered: false, seed: Seed(0) }
+}
+
+#[test]
+fn the_probes_needed_are_those_of_the_law() {
+    // A linear network has the same Jacobian W everywhere: one example and the mean need the same, (m + 1) 0.81 / 0.19.
+    let stage = |shape: [usize; 2], seed: u64| {
+        let weight = random(shape, seed) * (1.0 / (shape[1] as f64).sqrt());
+        Dense::new(weight, Tensor::zeros([1, shape[0]], &Device::flex()), Activation::Identity)
+    };
+    let (first, readout) = (stage([160, 50], 31), stage([4, 160], 32));
+    let weight = values(&readout.parameters()[0].value);
+    let net = Network::new(vec![Box::new(first)], readout);
+    let x = random([90, 50], 33);
+    let axes = components(&activity(&net, &x, 0), 40, Seed(0)).unwrap();
+    let needing = Needing { stage: 0, axes: &axes, noises: &[None, Some(40)] };
+    let found = probes_needed(&net, &x, &needing, &needed()).unwrap();
+    for (measured, m) in found.iter().zip([160usize, 40]) {
+        assert_eq!(measured.iter().map(|n| n.target).collect::<Vec<_>>(), [Target::Example, Target::Mean]);
+        for needed in measured {
+            let law = (m + 1) as f64 * 0.81 / 0.19;
+            assert_eq!(needed.dimension, m);
+            assert!((needed.variation - 1.0).abs() < 1e-3, "{needed:?}");
+            assert!((needed.needed_law / law - 1.0).abs() < 2e-3, "{needed:?}");
+            let probes = needed.needed.unwrap();
+            assert!((probes / law - 1.0).abs() < 0.1, "{probes} {law}");
+            let last = needed.curve.last().unwrap();
+            assert!(last.cosine >= 0.9 && needed.curve.iter().rev().skip(1).all(|p| p.cosine < 0.9));
+        }
+    }
+    // sqrt(alpha) by its definition, row by row.
+    let alpha = |row: &[f64]| {
+        let along = |d: usize| -> f64 {
+            (0..160).map(|unit| row[unit] * f64::from(axes.basis[unit * axes.dimension + d])).sum()
+        };
+        let inside: f64 = (0..40).map(|d| along(d).powi(2)).sum();
+        inside / row.iter().map(|v| v * v).sum::<f64>()
+    };
+    let expected = weight.chunks_exact(160).map(|row| alpha(row).sqrt()).sum::<f64>() / 4.0;
+    assert_close("attainable", &[found[1][0].attainable, found[1][1].attainable], &[expected; 2], 1e-4);
+    assert_close("all of it", &[found[0][0].attainable], &[1.0], 1e-12);
+    // Too few probes: nothing is made up.
+    let few = NeededSettings { most: 100, ..needed() };
+    let found = probes_needed(&net, &x, &needing, &few).unwrap();
+    assert!(found[0].iter().all(|n| n.needed.is_none() && n.curve.last().unwrap().probes == 100));
+}
+
+#[test]
+fn the_probes_needed_do_not_depend_on_the_number_of_threads() {
+    let net = conv(TANH);
+    let inputs = random([30, 64], 5);
+    let axes = components(&activity(&net, &inputs, 1), 6, Seed(0)).unwrap();
+    let needing = Needing { stage: 1, axes: &axes, noises: &[None, Some(6)] };
+    let settings = NeededSettings { most: 300, centered: true, ..needed() };
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| probes_needed(&net, &inputs, &needing, &settings).unwrap());
+        serde_json::to_string(&found).unwrap()
+    };
+    assert_eq!(with(1), with(3));
 }
 
 #[test]

@@ -33,15 +33,17 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     cross / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
 }
 
-/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear output.
-fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64) -> (f64, f64) {
+/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear output, each response
+/// with an error of deviation `noise`.
+fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64, noise: f64) -> (f64, f64) {
     let mut stream = Seed(11).stream(Role::Analysis, 0, 0);
     let jacobian = normal([OUTPUTS, DIMENSION], &mut stream);
     let errors: Vec<f64> = (0..trials)
         .map(|trial| {
             let mut stream = Seed(11).stream(Role::Probe, probes, trial);
             let z = probe.draw([probes, DIMENSION], &mut stream, &Device::flex()).cast(DType::F64);
-            let changes = z.clone().matmul(jacobian.clone().transpose());
+            let errors = normal([probes, OUTPUTS], &mut Seed(12).stream(Role::Probe, probes, trial)) * noise;
+            let changes = z.clone().matmul(jacobian.clone().transpose()) + errors;
             let estimate = estimator.estimate(&Responses { probes: z, changes });
             energy(estimate - jacobian.clone()) / energy(jacobian.clone())
         })
@@ -59,18 +61,21 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
             let mut against_law = Vec::new();
             let mut against_probes = Vec::new();
             for probes in [5, 9, 12, 17, 30, 41, 67, 90] {
-                let (mean, error) = measured(estimator, probe, probes, 1500);
+                let (mean, error) = measured(estimator, probe, probes, 1500, 0.0);
                 let declared = (law.variance)(DIMENSION, probes);
+                let slack = (law.slack)(DIMENSION, probes);
                 let what = format!(
-                    "{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared}"
+                    "{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared} + {slack}"
                 );
                 if declared == 0.0 {
-                    // Exact up to the single precision of the probes.
-                    assert!(mean < 1e-10, "{what}");
+                    // Exact up to the single precision of the probes, and where a solution hardly exists.
+                    assert!(mean < 1e-7 + slack, "{what}");
                     continue;
                 }
                 // The probes are single-precision numbers.
-                assert!((mean - declared).abs() < 5.0 * error + 1e-6 * declared, "{what}");
+                let off = mean - declared;
+                assert!(off > -5.0 * error - 1e-6 * declared, "{what}");
+                assert!(off < 5.0 * error + 1e-6 * declared + slack, "{what}");
                 against_law.push((declared, mean));
                 against_probes.push((probes as f64, mean));
             }
@@ -79,7 +84,8 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
                 (fitted - 1.0).abs() < 0.05,
                 "{estimator:?} {probe:?}: slope {fitted} against its own law"
             );
-            if probe != Probe::Orthogonal {
+            // Averages of independent probes go as 1/K.
+            if estimator == Estimator::Average && matches!(probe, Probe::Gaussian | Probe::Rademacher) {
                 let fitted = slope(&against_probes);
                 assert!(
                     (fitted + 1.0).abs() < 0.05,
@@ -88,6 +94,30 @@ fn variance_laws_hold_for_every_estimator_and_probe() {
             }
         }
     }
+}
+
+#[test]
+fn errors_of_the_responses_add_what_is_declared() {
+    const NOISE: f64 = 0.7;
+    let scale = energy(normal([OUTPUTS, DIMENSION], &mut Seed(11).stream(Role::Analysis, 0, 0)));
+    let mut checked = 0;
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            let law = estimator.law(probe);
+            for probes in [5, 8, 17, 24, 48, 90] {
+                let Some(added) = (law.response_noise)(DIMENSION, probes) else { continue };
+                let (mean, error) = measured(estimator, probe, probes, 1500, NOISE);
+                let added = added * NOISE * NOISE * OUTPUTS as f64 / scale;
+                let declared = (law.variance)(DIMENSION, probes) + added;
+                let what =
+                    format!("{estimator:?} {probe:?} K {probes}: {mean} +- {error}, declared {declared}");
+                assert!((mean - declared).abs() < 5.0 * error, "{what}");
+                // Where the test can tell the declared addition from none.
+                checked += usize::from(added > 5.0 * error);
+            }
+        }
+    }
+    assert!(checked >= 30, "{checked}");
 }
 
 #[test]
@@ -104,6 +134,10 @@ fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
     for estimator in Estimator::ALL {
         for probe in Probe::ALL {
             for antithetic in [false, true] {
+                if estimator == Estimator::RecursiveLeastSquares {
+                    // The same solution as least squares, by a recursion that takes all probes at once: too large here.
+                    continue;
+                }
                 let z =
                     probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
                 let points: Vec<(f64, f64)> = [0.05, 0.1, 0.2]

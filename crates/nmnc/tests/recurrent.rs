@@ -9,8 +9,8 @@ use nmnc::Seed;
 use nmnc::credit::NoiseCorrelationConfig;
 use nmnc::net::Weights;
 use nmnc::recurrent::{
-    RecurrentConfig, RecurrentNetwork, SequencePass, TemporalNoiseCorrelation, TimeContext,
-    TimeRule, TimeSetup, Trace, build_rule, judge_sequence,
+    RecurrentConfig, RecurrentNetwork, SequencePass, TemporalNoiseCorrelation, TimeContext, TimeRule,
+    TimeSetup, Trace, build_rule, judge_sequence,
 };
 use nmnc::tasks::{Answer, Targets, TrialBatch, TrialInfo};
 
@@ -46,7 +46,8 @@ fn trials(lengths: &[usize], [inputs, outputs]: [usize; 2], seed: u64) -> TrialB
     for row in (0..steps * size).filter(|row| !live(*row)) {
         values[row * inputs..][..inputs].fill(0.0);
     }
-    let labels = numbers(steps * size, seed + 1).into_iter().map(|x| ((x + 1.0) / 2.0 * outputs as f32) as u32);
+    let labels =
+        numbers(steps * size, seed + 1).into_iter().map(|x| ((x + 1.0) / 2.0 * outputs as f32) as u32);
     TrialBatch {
         steps,
         inputs,
@@ -56,7 +57,12 @@ fn trials(lengths: &[usize], [inputs, outputs]: [usize; 2], seed: u64) -> TrialB
         mask: (0..steps * size).map(|row| if live(row) { 1.0 } else { 0.0 }).collect(),
         info: lengths
             .iter()
-            .map(|&steps| TrialInfo { steps, response: steps - 1..steps, answer: Answer::Class(0), condition: 0 })
+            .map(|&steps| TrialInfo {
+                steps,
+                response: steps - 1..steps,
+                answer: Answer::Class(0),
+                condition: 0,
+            })
             .collect(),
     }
 }
@@ -68,7 +74,8 @@ fn pass(network: &RecurrentNetwork, batch: &TrialBatch) -> SequencePass {
 #[test]
 fn networks_losses_and_gradients_are_those_of_pytorch() {
     let golden = Golden::read("recurrent.safetensors");
-    let (steps, size, inputs) = (golden.shape("inputs")[0], golden.shape("inputs")[1], golden.shape("inputs")[2]);
+    let (steps, size, inputs) =
+        (golden.shape("inputs")[0], golden.shape("inputs")[1], golden.shape("inputs")[2]);
     let response = golden.case("response").as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize);
     let response: Vec<usize> = response.collect();
     let weight = golden.case("response_weight").as_f64().unwrap();
@@ -111,7 +118,12 @@ fn networks_losses_and_gradients_are_those_of_pytorch() {
             }
             let pass = network.forward(&batch.values, [steps, size], None);
             let what = |part: &str| format!("{name} {dtype:?} {part}");
-            assert_close(&what("output"), &values(&pass.output), golden.numbers(&format!("{name}.output")), tolerance);
+            assert_close(
+                &what("output"),
+                &values(&pass.output),
+                golden.numbers(&format!("{name}.output")),
+                tolerance,
+            );
             let (output, _) = network.evaluate(&batch.values, [steps, size]);
             assert_eq!(values(&output), values(&pass.output));
             let judged = judge_sequence(&batch, &pass.output, weight);
@@ -141,7 +153,8 @@ fn gradients_of_constrained_networks_are_those_of_the_loss() {
     for case in cases {
         let batch = trials(&[5, 4, 5], [2, 3], 8);
         let mut network = network(&config(case), [2, 3], DType::F64);
-        let loss = |network: &RecurrentNetwork| judge_sequence(&batch, &pass(network, &batch).output, 2.0).loss;
+        let loss =
+            |network: &RecurrentNetwork| judge_sequence(&batch, &pass(network, &batch).output, 2.0).loss;
         let passed = pass(&network, &batch);
         let judged = judge_sequence(&batch, &passed.output, 2.0);
         let signals = network.backpropagate(&passed, &judged.error, None);
@@ -160,7 +173,10 @@ fn gradients_of_constrained_networks_are_those_of_the_loss() {
                 let h = 1e-5;
                 let found = (moved(h) - moved(-h)) / (2.0 * h);
                 moved(0.0);
-                assert!((found - told).abs() < 1e-8, "{case}, parameter {index}, entry {entry}: {found}, told {told}");
+                assert!(
+                    (found - told).abs() < 1e-8,
+                    "{case}, parameter {index}, entry {entry}: {found}, told {told}"
+                );
             }
         }
     }
@@ -182,7 +198,12 @@ fn constraints_hold_in_the_weight_in_use() {
 }
 
 /// Eligibility traces as they are run online: one for each weight and trial.
-fn online_gradient(network: &RecurrentNetwork, batch: &TrialBatch, signals: &[f64], diagonal: bool) -> Vec<f64> {
+fn online_gradient(
+    network: &RecurrentNetwork,
+    batch: &TrialBatch,
+    signals: &[f64],
+    diagonal: bool,
+) -> Vec<f64> {
     let (n, size) = (network.units(), batch.size());
     let weight = values(&network.recurrent_weight());
     let input = values(&network.parameters()[0].1.value);
@@ -196,7 +217,8 @@ fn online_gradient(network: &RecurrentNetwork, batch: &TrialBatch, signals: &[f6
             let u = &batch.values[row * batch.inputs..][..batch.inputs];
             let before = h.clone();
             for i in 0..n {
-                let drive: f64 = (0..batch.inputs).map(|j| input[i * batch.inputs + j] * f64::from(u[j])).sum();
+                let drive: f64 =
+                    (0..batch.inputs).map(|j| input[i * batch.inputs + j] * f64::from(u[j])).sum();
                 let z = drive + bias[i] + (0..n).map(|j| weight[i * n + j] * before[j]).sum::<f64>();
                 let slope = 1.0 - z.tanh().powi(2);
                 h[i] = (1.0 - alpha) * before[i] + alpha * z.tanh();
@@ -324,8 +346,12 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
         assert!(error < 1.6 * expected && error > 0.4 * expected, "lag {lag}: {error}, expected {expected}");
     }
     // On the manifold: its part there.
-    let mut rule =
-        TemporalNoiseCorrelation::new(settings("manifold = { dimension = 4 }\nantithetic = true"), 3, Trace::None, &setup);
+    let mut rule = TemporalNoiseCorrelation::new(
+        settings("manifold = { dimension = 4 }\nantithetic = true"),
+        3,
+        Trace::None,
+        &setup,
+    );
     rule.signals(&context(0)).unwrap();
     assert_eq!(rule.probes(), 1600);
     let basis = rule.manifold().unwrap().basis().clone();
@@ -388,7 +414,8 @@ fn memoryless_signals_average_to_those_of_backpropagation() {
 
 #[test]
 fn settings_without_meaning_are_told() {
-    let build = |text: &str| toml::from_str::<RecurrentConfig>(text).unwrap().resolve().unwrap_err().to_string();
+    let build =
+        |text: &str| toml::from_str::<RecurrentConfig>(text).unwrap().resolve().unwrap_err().to_string();
     assert_eq!(
         build("kind = 'gru'\ntau = 100"),
         "tau: has no meaning with kind = \"gru\"; remove it, or set kind = \"rate\""
@@ -412,6 +439,9 @@ fn settings_without_meaning_are_told() {
         "credit.rule: unknown rule `bp` for recurrent networks; known: bptt, rflo, e-prop, vnc, nmnc, node-perturbation, \
          manifold-node-perturbation"
     );
-    assert_eq!(rule("rule = 'rflo'\nscales = 1.0"), "credit: unknown setting `scales`; did you mean `scale`?");
+    assert_eq!(
+        rule("rule = 'rflo'\nscales = 1.0"),
+        "credit: unknown setting `scales`; did you mean `scale`?"
+    );
     assert_eq!(rule("rule = 'vnc'\nsigm = 1.0"), "credit: unknown setting `sigm`; did you mean `sigma`?");
 }

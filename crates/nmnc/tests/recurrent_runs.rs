@@ -58,7 +58,12 @@ fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
-fn finish(config: &SequenceConfig, folder: &Path, resume: bool, observer: &mut dyn Observer) -> nmnc::Result<Summary> {
+fn finish(
+    config: &SequenceConfig,
+    folder: &Path,
+    resume: bool,
+    observer: &mut dyn Observer,
+) -> nmnc::Result<Summary> {
     config.run(folder, &RunOptions { resume, command: "test".into() }, observer)
 }
 
@@ -108,7 +113,11 @@ fn backpropagation_learns_tasks_of_every_kind_and_agrees_with_itself() {
         ("PerceptualDecisionMaking", 0.75, &["train.optimizer.learning_rate=0.003"]),
         ("DelayComparison", 0.8, &["train.optimizer.learning_rate=0.003"]),
         ("AntiReach", 0.9, &["train.optimizer.learning_rate=0.01"]),
-        ("SequentialImages", 0.35, &["recurrent={ kind = 'gru', units = 24 }", "train.optimizer.learning_rate=0.01"]),
+        (
+            "SequentialImages",
+            0.35,
+            &["recurrent={ kind = 'gru', units = 24 }", "train.optimizer.learning_rate=0.01"],
+        ),
     ];
     for (task, least, settings) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -122,7 +131,8 @@ fn backpropagation_learns_tasks_of_every_kind_and_agrees_with_itself() {
         let record = RunRecords::read(folder.path()).unwrap().records.pop().unwrap();
         let stage = &record.stages[0];
         assert!((stage.cosine - 1.0).abs() < 1e-6 && (stage.weight_cosine - 1.0).abs() < 1e-6, "{stage:?}");
-        let (alpha, chance) = (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
+        let (alpha, chance) =
+            (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
         assert!(alpha > 0.0 && alpha <= 1.0 + 1e-9 && stage.margin == Some(alpha - chance), "{stage:?}");
     }
 }

@@ -120,6 +120,14 @@ fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads()
         "nmnc",
         vec!["credit.manifold={ method = 'incremental', refresh = 3 }", "credit.normalize=signal"],
     ));
+    cases.push((
+        "nmnc",
+        vec![
+            "credit.manifold={ method = 'incremental', refresh = 3 }",
+            "credit.injection=joint",
+            "credit.estimator=recursive-least-squares",
+        ],
+    ));
     for (rule, settings) in cases {
         let done = |threads: usize, streamed: bool| {
             let folder = tempfile::tempdir().unwrap();

@@ -100,14 +100,16 @@ fn the_documented_graph_has_no_circle() {
     }
 }
 
-/// A local rule sends nothing through other stages' weights: only these files may carry an error back.
+/// A local rule sends nothing through other stages' weights: only these files may carry an error back, mirrors through weights of
+/// their own.
 #[test]
-fn only_backprop_and_feedback_alignment_carry_errors_back() {
+fn only_backprop_feedback_alignment_and_mirrors_carry_errors_back() {
+    let root = crate_folder().join("src");
     let callers: BTreeSet<String> = modules()
         .into_iter()
         .filter(|(module, _, code)| module != "net" && code.contains("carry_back("))
-        .map(|(_, path, _)| path.file_name().unwrap().to_string_lossy().into_owned())
+        .map(|(_, path, _)| path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"))
         .collect();
-    let expected = ["backprop.rs", "feedback_alignment.rs"].map(str::to_owned);
-    assert_eq!(callers, BTreeSet::from(expected));
+    let expected = ["credit/backprop.rs", "credit/feedback_alignment.rs", "credit/mirror/rule.rs"];
+    assert_eq!(callers, BTreeSet::from(expected.map(str::to_owned)));
 }

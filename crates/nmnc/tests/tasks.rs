@@ -47,13 +47,14 @@ impl Moments {
         let (mean, sd) = (flat(&golden[0]), flat(&golden[1]));
         assert_eq!((mean.len(), sd.len()), (self.sums.len(), self.sums.len()));
         let (n, m) = (self.count, trials);
-        let differences = self.sums.iter().zip(mean.iter().zip(&sd)).flat_map(|([sum, square], (mean, sd))| {
-            let own = sum / n;
-            let own_sd = (square / n - own * own).max(0.0).sqrt();
-            let error = (own_sd * own_sd / n + sd * sd / m).sqrt().max(1e-5);
-            let error_of_sd = sd.max(1e-5) * (1.0 / n + 1.0 / m).sqrt();
-            [(own - mean).abs() / error, (own_sd - sd).abs() / error_of_sd]
-        });
+        let differences =
+            self.sums.iter().zip(mean.iter().zip(&sd)).flat_map(|([sum, square], (mean, sd))| {
+                let own = sum / n;
+                let own_sd = (square / n - own * own).max(0.0).sqrt();
+                let error = (own_sd * own_sd / n + sd * sd / m).sqrt().max(1e-5);
+                let error_of_sd = sd.max(1e-5) * (1.0 / n + 1.0 / m).sqrt();
+                [(own - mean).abs() / error, (own_sd - sd).abs() / error_of_sd]
+            });
         differences.fold(0.0, f64::max)
     }
 }
@@ -109,8 +110,12 @@ fn trials_have_the_distributions_of_neurogym() {
         for (what, ours, golden) in
             [("lengths", lengths, &golden["lengths"]), ("answers", answers, &golden["answers"])]
         {
-            let golden: BTreeMap<usize, f64> =
-                golden.as_object().unwrap().iter().map(|(k, n)| (k.parse().unwrap(), n.as_f64().unwrap())).collect();
+            let golden: BTreeMap<usize, f64> = golden
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(k, n)| (k.parse().unwrap(), n.as_f64().unwrap()))
+                .collect();
             for value in ours.keys().chain(golden.keys()) {
                 let own = |map: &BTreeMap<usize, f64>, n: f64| map.get(value).copied().unwrap_or(0.0) / n;
                 let (a, b) = (own(&ours, TRIALS as f64), own(&golden, theirs));
@@ -263,7 +268,11 @@ fn archives_give_every_kind_of_trial_back() {
 fn plain_arrays_are_trials_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plain.npz");
-    write(&path, &[("inputs", &[3, 2, 1], &[0.0; 6]), ("targets", &[3, 2], &[0.0, 0.0, 0.0, 2.0, 1.0, 2.0])], true);
+    write(
+        &path,
+        &[("inputs", &[3, 2, 1], &[0.0; 6]), ("targets", &[3, 2], &[0.0, 0.0, 0.0, 2.0, 1.0, 2.0])],
+        true,
+    );
     let batch = import(&path).unwrap();
     assert_eq!((batch.outputs, batch.mask.clone()), (3, vec![1.0; 6]));
     assert_eq!(batch.info[0].answer, Answer::Choice { label: 1, window: 2..3 });
@@ -302,8 +311,14 @@ fn wrong_archives_and_settings_are_told_in_one_line() {
         "FILE: inputs: element 1 is not a finite number"
     );
     let setting = |name: &str, text: &str| config(name, text).unwrap_err().to_string();
-    assert_eq!(setting("ReadySetGoo", ""), "task.name: there is no task `ReadySetGoo`; did you mean `ReadySetGo`?");
-    assert_eq!(setting("AntiReach", "dim_rng = 4"), "task: unknown setting `dim_rng`; did you mean `dim_ring`?");
+    assert_eq!(
+        setting("ReadySetGoo", ""),
+        "task.name: there is no task `ReadySetGoo`; did you mean `ReadySetGo`?"
+    );
+    assert_eq!(
+        setting("AntiReach", "dim_rng = 4"),
+        "task: unknown setting `dim_rng`; did you mean `dim_ring`?"
+    );
     assert_eq!(
         setting("DelayComparison", "timing = { delai = 3 }"),
         "task.timing.delai: the task has no period `delai`; did you mean `delay`?"
@@ -328,11 +343,13 @@ fn write(path: &Path, arrays: &[(&str, &[u64], &[f64])], integers: bool) {
     for (name, shape, values) in arrays {
         let options = npyz::zip::write::FileOptions::default();
         if integers && *name != "inputs" {
-            let mut array = writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
+            let mut array =
+                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
             array.extend(values.iter().map(|v| *v as i64)).unwrap();
             array.finish().unwrap();
         } else {
-            let mut array = writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
+            let mut array =
+                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
             array.extend(values.iter().copied()).unwrap();
             array.finish().unwrap();
         }

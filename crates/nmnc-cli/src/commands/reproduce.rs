@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::records::Summary;
-use nmnc::reproduce::{self, Alignment, Dimension, Experiment, Options, Watch};
+use nmnc::reproduce::{
+    self, Alignment, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling, ScalingChoices,
+    Watch,
+};
 use nmnc::train::{Observer, PlannedRun};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Reproduce, ReproduceOptions};
+use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceOptions};
 use crate::naming::command_line;
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
@@ -17,29 +20,54 @@ use crate::progress::{Watcher, duration, outcome};
 /// Makes the experiment that `command` names.
 pub fn run(command: &Reproduce, out: Output) -> Result<()> {
     match command {
-        Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, given, out),
+        Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, given.out.as_deref(), out),
         Reproduce::Dimension { options: given, scales } => {
-            make(&Dimension::new(&options(given), scales)?, given, out)
+            make(&Dimension::new(&options(given), scales)?, given.out.as_deref(), out)
         }
+        Reproduce::Scaling { options: given, scales, probes, dimension } => {
+            let choices = ScalingChoices { scales: scales.clone(), probes: *probes, dimension: *dimension };
+            make(&Scaling::new(&options(given), &choices)?, given.out.as_deref(), out)
+        }
+        Reproduce::Cifar10(given) => make(&sample_efficiency(given)?, given.out.as_deref(), out),
     }
 }
 
 fn options(given: &ReproduceOptions) -> Options {
-    let mut set = given.overrides.set.clone();
-    set.extend(given.overrides.device.iter().map(|device| format!("device={device:?}")));
     Options {
         data: given.data.clone(),
         seeds: given.seeds,
         quick: given.quick,
         examples: given.examples,
-        set,
+        set: changes(&given.overrides),
     }
 }
 
-fn make<E: Experiment>(experiment: &E, given: &ReproduceOptions, out: Output) -> Result<()> {
+fn changes(overrides: &Overrides) -> Vec<String> {
+    let device = overrides.device.iter().map(|device| format!("device={device:?}"));
+    overrides.set.iter().cloned().chain(device).collect()
+}
+
+fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
+    let options = Options {
+        data: Some(given.data.clone()),
+        seeds: given.seeds,
+        quick: given.quick,
+        examples: None,
+        set: changes(&given.overrides),
+    };
+    let choices = Choices {
+        budgets: given.budgets.clone(),
+        scales: given.scales.clone(),
+        width_budget: given.width_budget,
+        rules: given.rules.clone(),
+    };
+    SampleEfficiency::new(&options, &choices)
+}
+
+fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Result<()> {
     let started = Instant::now();
     let default = || Path::new("runs").join(format!("reproduce-{}", experiment.name()));
-    let folder: PathBuf = given.out.clone().unwrap_or_else(default);
+    let folder: PathBuf = folder.map_or_else(default, Path::to_owned);
     let mut watch = Shown { out, folder: folder.clone() };
     let found = reproduce::reproduce(experiment, &folder, &command_line(), &mut watch).map_err(|e| {
         if e.kind() == ErrorKind::Checkpoint { e.mend("name another folder with --out") } else { e }

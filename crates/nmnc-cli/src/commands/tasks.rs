@@ -14,7 +14,9 @@ pub fn run(command: &Tasks, out: Output) -> Result<()> {
     match command {
         Tasks::List => list(out),
         Tasks::Show { task, trials } => show(task, *trials, out),
-        Tasks::Export { task, out: path, trials, evaluation } => export(task, path, *trials, *evaluation, out),
+        Tasks::Export { task, out: path, trials, evaluation } => {
+            export(task, path, *trials, *evaluation, out)
+        }
     }
 }
 
@@ -56,7 +58,12 @@ fn show(choice: &TaskChoice, trials: u64, out: Output) -> Result<()> {
         }),
     );
     let [fewest, most] = found.steps;
-    out.result(format_args!("{}: {} inputs, {} outputs", config.name(), channels.inputs.len(), channels.outputs.len()));
+    out.result(format_args!(
+        "{}: {} inputs, {} outputs",
+        config.name(),
+        channels.inputs.len(),
+        channels.outputs.len()
+    ));
     let whole = toml::Table::from_iter([("task".to_owned(), toml::Value::Table(settings))]);
     out.line(format_args!("\n{}", toml::to_string(&whole).expect("settings are representable in TOML")));
     out.line(format_args!(

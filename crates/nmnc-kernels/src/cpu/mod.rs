@@ -32,9 +32,7 @@ pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::{add_product, matmul};
-pub(crate) use recurrent::{
-    carry_backward, gru_backward, gru_gated, gru_pass, rate_backward, rate_pass,
-};
+pub(crate) use recurrent::{carry_backward, gru_backward, gru_gated, gru_pass, rate_backward, rate_pass};
 pub(crate) use vectors::{VARIABLE, arch, choose};
 
 /// A single-precision tensor in the processor's memory.

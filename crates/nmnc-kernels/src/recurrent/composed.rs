@@ -118,10 +118,7 @@ pub fn gru_gated(gates: &GruGates, before: &Tensor<2>, signals: &Tensor<2>) -> [
     let update = signals.clone() * (before.clone() - n) * z.clone() * one_minus(z);
     let reset = candidate.clone() * hidden * r.clone() * one_minus(r.clone());
     let own = candidate.clone() * r;
-    [
-        Tensor::cat(vec![reset.clone(), update.clone(), candidate], 1),
-        Tensor::cat(vec![reset, update, own], 1),
-    ]
+    [Tensor::cat(vec![reset.clone(), update.clone(), candidate], 1), Tensor::cat(vec![reset, update, own], 1)]
 }
 
 /// See [`gru_backward`](super::gru_backward).

@@ -14,6 +14,7 @@ mod mapped;
 mod network;
 mod page;
 mod probes;
+mod probes_needed;
 mod random;
 mod rank;
 mod result;
@@ -28,6 +29,7 @@ pub use load::{Loaded, Source, Split};
 pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
 pub use network::{Subject, activity, network};
 pub use page::page;
+pub use probes_needed::{CosinePoint, NeededSettings, Needing, ProbesNeeded, probes_needed};
 pub use result::{
     Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
     StageAnalysis, Target,

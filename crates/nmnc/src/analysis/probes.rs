@@ -17,9 +17,9 @@ use crate::seed::Role;
 /// Examples whose own Jacobian is estimated, each by all probes.
 const EXAMPLES: usize = 4;
 /// Perturbed examples of one forward pass.
-const BATCH: usize = 128;
-const PROBE: Probe = Probe::Gaussian;
-const ESTIMATOR: Estimator = Estimator::Average;
+pub(super) const BATCH: usize = 128;
+pub(super) const PROBE: Probe = Probe::Gaussian;
+pub(super) const ESTIMATOR: Estimator = Estimator::Average;
 
 /// What is known of a stage before probing.
 pub(super) struct Probed<'a> {
@@ -172,16 +172,48 @@ fn respond(
     let rows: Vec<usize> = (0..settings.probes).map(|_| aim.rows[stream.below(aim.rows.len())]).collect();
     let probes = PROBE.draw([settings.probes, dimension], &mut stream, device).cast(activity.dtype());
     let axes = manifold.map(|d| leading(probed.axes, d, activity));
-    let gather = |from: &Tensor<2>, rows: &[usize]| {
-        Tensor::cat(rows.iter().map(|&row| from.clone().narrow(0, row, 1)).collect(), 0)
+    let perturbed = Perturbed {
+        network,
+        stage,
+        pass,
+        axes: axes.as_ref(),
+        sigma: settings.sigma,
+        centered: settings.centered,
     };
-    let mut changes = Vec::new();
-    for (chunk, rows) in rows.chunks(BATCH).enumerate() {
-        let here = gather(activity, rows);
+    let chunk = |(chunk, rows): (usize, &[usize])| {
+        perturbed.changes(&probes.clone().narrow(0, chunk * BATCH, rows.len()), rows)
+    };
+    let changes: Vec<Tensor<2>> = rows.chunks(BATCH).enumerate().map(chunk).collect::<Result<_>>()?;
+    Ok(Responses { probes, changes: Tensor::cat(changes, 0) })
+}
+
+/// A stage whose activity is perturbed.
+pub(super) struct Perturbed<'a> {
+    pub network: &'a Network,
+    /// Stage, from 0.
+    pub stage: usize,
+    /// The pass without noise.
+    pub pass: &'a ForwardPass,
+    /// Where the noise lives `[n, d]`; everywhere if there is none.
+    pub axes: Option<&'a Tensor<2>>,
+    /// Norm of the noise over norm of the activity.
+    pub sigma: f64,
+    /// Whether the mean over outputs is removed.
+    pub centered: bool,
+}
+
+impl Perturbed<'_> {
+    /// Changes of the output per unit of the coordinates `[probes, outputs]` by probes of coordinates `[probes, m]` at these rows of
+    /// the pass, one forward pass for all.
+    pub fn changes(&self, coordinates: &Tensor<2>, rows: &[usize]) -> Result<Tensor<2>> {
+        let gather = |from: &Tensor<2>| {
+            Tensor::cat(rows.iter().map(|&row| from.clone().narrow(0, row, 1)).collect(), 0)
+        };
+        let here = gather(&self.pass.activities[self.stage]);
         let norm: f64 = here.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
-        let deviation = settings.sigma * norm / (dimension as f64).sqrt();
+        let deviation = self.sigma * norm / (coordinates.dims()[1] as f64).sqrt();
         if !(deviation > 0.0 && deviation.is_finite()) {
-            let place = format!("stage {}", stage + 1);
+            let place = format!("stage {}", self.stage + 1);
             return Err(Error::new(
                 ErrorKind::Diverged,
                 place,
@@ -189,19 +221,15 @@ fn respond(
             )
             .mend("measure no probes with --probes 0"));
         }
-        let z = probes.clone().narrow(0, chunk * BATCH, rows.len()) * deviation;
-        let noise = match &axes {
+        let z = coordinates.clone() * deviation;
+        let noise = match self.axes {
             Some(axes) => z.matmul(axes.clone().transpose()),
             None => z,
         };
-        let change = network.output_after(stage, here + noise) - gather(&pass.output, rows);
-        changes.push(change / deviation);
+        let change = self.network.output_after(self.stage, here + noise) - gather(&self.pass.output);
+        let change = change / deviation;
+        Ok(if self.centered { change.clone() - change.mean_dim(1) } else { change })
     }
-    let mut changes = Tensor::cat(changes, 0);
-    if settings.centered {
-        changes = changes.clone() - changes.mean_dim(1);
-    }
-    Ok(Responses { probes, changes })
 }
 
 /// Relative squared error and cosine of the estimate from the first `count` probes.
@@ -230,7 +258,7 @@ fn judge(
 }
 
 /// The first `dimension` axes as a matrix `[units, dimension]` like `like`.
-fn leading(axes: &Components, dimension: usize, like: &Tensor<2>) -> Tensor<2> {
+pub(super) fn leading(axes: &Components, dimension: usize, like: &Tensor<2>) -> Tensor<2> {
     let rows = axes.basis.chunks_exact(axes.dimension);
     let basis: Vec<f32> = rows.clone().flat_map(|row| row[..dimension].iter().copied()).collect();
     matrix(basis, [rows.len(), dimension], &like.device()).cast(like.dtype())

@@ -67,18 +67,18 @@ impl Operations {
     }
 
     fn noise_correlation(&self, settings: &NoiseCorrelationConfig, batch: f64) -> Option<f64> {
-        let dimension = match settings.manifold.as_ref().map(|manifold| manifold.dimension) {
-            Some(Dimension::Variance(_)) => return None,
-            Some(Dimension::Count(count)) => Some(count as f64),
-            None => None,
-        };
+        let dimensions = settings.manifold.as_ref().map(|manifold| &manifold.dimension);
         let probes = settings.probes as f64;
         let passes = if settings.antithetic { 2.0 } else { 1.0 };
         let mut sum = 0.0;
         for (index, units) in self.units.iter().enumerate() {
-            let coordinates = dimension.map_or(*units, |d| d.min(*units));
+            let coordinates = match dimensions.map(|dimensions| dimensions.of(index)) {
+                Some(Dimension::Variance(_)) => return None,
+                Some(Dimension::Count(count)) => units.min(count as f64),
+                None => *units,
+            };
             // From coordinates to units.
-            let embedding = dimension.map_or(0.0, |_| 2.0 * coordinates * units);
+            let embedding = dimensions.map_or(0.0, |_| 2.0 * coordinates * units);
             sum += probes * (passes * self.after(index + 1) + embedding);
             sum += match settings.memory {
                 Memory::Feedback => {

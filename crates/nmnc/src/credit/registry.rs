@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::rule::{CreditRule, RuleEntry, RuleSetup, merge};
-use super::{backprop, direct_feedback, feedback_alignment, noise_correlation};
+use super::{backprop, direct_feedback, feedback_alignment, mirror, noise_correlation};
 use crate::error::{Error, Result};
 
 /// Every rule. To add one: write its file and add its line.
@@ -16,6 +16,8 @@ pub const REGISTRY: &[&dyn RuleEntry] = &[
     &noise_correlation::NMNC,
     &noise_correlation::NODE_PERTURBATION,
     &noise_correlation::MANIFOLD_NODE_PERTURBATION,
+    &mirror::WEIGHT_MIRROR,
+    &mirror::MANIFOLD_MIRROR,
 ];
 
 /// The names in the registry.

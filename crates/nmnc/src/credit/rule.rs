@@ -38,6 +38,19 @@ pub struct StepContext<'a> {
     pub inputs: &'a dyn InputSampler,
 }
 
+/// What a rule has chosen or measured of a stage by itself, for the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Choices {
+    /// Dimension of the noise, where it is not that of the whole manifold.
+    pub dimension: Option<usize>,
+    /// Squared error of the responses that the feedback predicted at its last update, over their square.
+    pub feedback_error: Option<f64>,
+    /// Perturbed examples a training step.
+    pub probe_rate: Option<f64>,
+    /// Share of the probes that lie on the manifold.
+    pub manifold_share: Option<f64>,
+}
+
 /// A rule of credit assignment.
 ///
 /// State changes only in [`CreditRule::signals`]; everything that the next call depends on is in [`CreditRule::state`], so
@@ -63,6 +76,11 @@ pub trait CreditRule: Send {
     /// The manifold in use at a stage (from 0), if the rule has one.
     fn manifold(&self, _stage: usize) -> Option<&Subspace> {
         None
+    }
+
+    /// What the rule has chosen or measured of a stage (from 0) by itself.
+    fn choices(&self, _stage: usize) -> Choices {
+        Choices::default()
     }
 
     /// Takes the warnings given since the last call.
@@ -105,7 +123,15 @@ pub trait RuleConfig: Serialize + DeserializeOwned + JsonSchema {
     /// The first setting that is out of range or has no meaning in its combination.
     fn resolve(self) -> Result<Self>;
 
-    /// Builds the rule from resolved settings.
+    /// Checks resolved settings against the network they are for.
+    ///
+    /// # Errors
+    /// The first setting that does not fit.
+    fn fits(&self, _network: &Network) -> Result<()> {
+        Ok(())
+    }
+
+    /// Builds the rule from resolved settings that fit the network.
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule>;
 }
 
@@ -129,7 +155,7 @@ pub trait RuleEntry: Sync {
     /// Builds the rule from the preset's settings overridden by `overrides`.
     ///
     /// # Errors
-    /// As [`RuleEntry::resolve`].
+    /// As [`RuleEntry::resolve`]; settings that do not fit the network.
     fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>>;
 
     /// JSON schema of the settings.
@@ -172,7 +198,9 @@ impl<C: RuleConfig> RuleEntry for Preset<C> {
     }
 
     fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>> {
-        Ok(self.parse(overrides)?.build(setup))
+        let settings = self.parse(overrides)?;
+        settings.fits(setup.network)?;
+        Ok(settings.build(setup))
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

@@ -152,9 +152,7 @@ impl Array {
     /// If they are of another kind, or one is not finite.
     pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
         let values = match (self.header.kind, self.header.size) {
-            ('f', 4) => {
-                self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes"))))
-            }
+            ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
             ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
             ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
             ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f64).collect(),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    ConvGate, ConvSpec, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
+    Activation, ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
     conv_parameter_gradient,
 };
 
@@ -31,6 +31,11 @@ impl Conv {
             bias: Parameter { name: "bias", value: bias, shape: vec![spec.channels] },
             spec,
         }
+    }
+
+    /// The convolution alone.
+    fn linear(&self) -> ConvSpec {
+        ConvSpec { activation: Activation::Identity, pool: Pool::None, ..self.spec }
     }
 }
 
@@ -74,6 +79,22 @@ impl Stage for Conv {
 
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
         conv_gated_error(&self.spec, gate(trace), signal)
+    }
+
+    fn pre_activations(&self) -> usize {
+        self.spec.convolved_units()
+    }
+
+    fn respond(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        let silent = self.bias.value.zeros_like();
+        conv_activity(&self.linear(), change, weight, silent)
+    }
+
+    fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2> {
+        let linear = self.linear();
+        let (weight, silent) = (self.weight.value.zeros_like(), self.bias.value.zeros_like());
+        let (_, open) = conv_forward(&linear, change.clone(), weight, silent);
+        conv_parameter_gradient(&linear, change, &open, response).0
     }
 
     fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {

@@ -69,6 +69,18 @@ impl Stage for Dense {
         signal * (**slope).clone()
     }
 
+    fn pre_activations(&self) -> usize {
+        self.units()
+    }
+
+    fn respond(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        matmul(change, weight.transpose())
+    }
+
+    fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2> {
+        matmul(response.transpose(), change)
+    }
+
     fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {
         let gated = self.gated_error(trace, signal);
         [matmul(gated.clone().transpose(), trace.input.clone()), gated.sum_dim(0)]

@@ -62,6 +62,22 @@ pub trait Stage: Send + Sync + std::fmt::Debug {
     /// Carries an error signal `[batch, units]` through the stage's own pooling and nonlinearity to its pre-activation.
     fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2>;
 
+    /// Number of pre-activations of one example: more than the units where the stage pools.
+    fn pre_activations(&self) -> usize;
+
+    /// Change of the pre-activation, `[rows, pre-activations]`, that a `change` of the input, `[rows, inputs]`, causes through
+    /// `weight`, a matrix of the shape of the stage's own. Linear, so that no size of the change is too large.
+    fn respond(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2>;
+
+    /// What a perturbed pass shows of the stage's pre-activation: [`Stage::respond`] through the stage's own weight.
+    fn response(&self, change: Tensor<2>) -> Tensor<2> {
+        self.respond(change, self.parameters()[0].value.clone())
+    }
+
+    /// Products of `response` `[rows, pre-activations]` and `change` `[rows, inputs]`, summed over rows, and over positions where the
+    /// stage shares its weight: the adjoint of [`Stage::respond`] in `weight`, and of its shape.
+    fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2>;
+
     /// Gradient of each parameter for an error signal `[batch, units]`, which passes the stage's own gate, summed over the
     /// batch, in the order of [`Stage::parameters`].
     fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2];

@@ -20,7 +20,7 @@ const COLUMNS: [Column; 12] = [
     ("misses", |r| Some(r.trials?.misses)),
 ];
 
-const STAGE_COLUMNS: [StageColumn; 10] = [
+const STAGE_COLUMNS: [StageColumn; 13] = [
     ("cosine", |s| Some(s.cosine)),
     ("angle_degrees", |s| Some(s.angle_degrees)),
     ("norm_ratio", |s| Some(s.norm_ratio)),
@@ -28,6 +28,9 @@ const STAGE_COLUMNS: [StageColumn; 10] = [
     ("weight_angle_degrees", |s| Some(s.weight_angle_degrees)),
     ("weight_norm_ratio", |s| Some(s.weight_norm_ratio)),
     ("rule_dimension", |s| Some(s.rule_dimension? as f64)),
+    ("feedback_error", |s| s.feedback_error),
+    ("probe_rate", |s| s.probe_rate),
+    ("manifold_share", |s| s.manifold_share),
     ("dimension", |s| Some(s.dimension? as f64)),
     ("captured_energy", |s| s.captured_energy),
     ("margin", |s| s.margin),

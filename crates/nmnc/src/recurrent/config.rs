@@ -112,7 +112,10 @@ impl RecurrentConfig {
             return Err(Error::config("gain", format!("{} is not a positive number", self.gain)));
         }
         if !(self.state_noise >= 0.0 && self.state_noise.is_finite()) {
-            return Err(Error::config("state_noise", format!("{} is not a number of at least 0", self.state_noise)));
+            return Err(Error::config(
+                "state_noise",
+                format!("{} is not a number of at least 0", self.state_noise),
+            ));
         }
         for (key, fraction) in [("density", self.density), ("excitatory", self.excitatory)] {
             if fraction.is_some_and(|f| !(f > 0.0 && f <= 1.0)) {
@@ -124,12 +127,20 @@ impl RecurrentConfig {
             UnitKind::Rate => {
                 let tau = *self.tau.get_or_insert(100.0);
                 if !(tau > 0.0 && tau.is_finite()) {
-                    return Err(Error::config("tau", format!("{tau} is not a positive number of milliseconds")));
+                    return Err(Error::config(
+                        "tau",
+                        format!("{tau} is not a positive number of milliseconds"),
+                    ));
                 }
                 self.activation.get_or_insert(RateActivation::Tanh);
-                if self.init == RecurrentInit::Orthogonal && (self.density.is_some() || self.excitatory.is_some()) {
-                    return Err(Error::config("init", "orthogonal weights are neither sparse nor of one sign")
-                        .mend("use \"normal\", or remove density and excitatory"));
+                if self.init == RecurrentInit::Orthogonal
+                    && (self.density.is_some() || self.excitatory.is_some())
+                {
+                    return Err(Error::config(
+                        "init",
+                        "orthogonal weights are neither sparse nor of one sign",
+                    )
+                    .mend("use \"normal\", or remove density and excitatory"));
                 }
             }
             UnitKind::Gru => {
@@ -165,7 +176,9 @@ impl RecurrentConfig {
                 let (tau, activation) = (config.tau.unwrap_or(dt), config.activation);
                 if tau < dt {
                     let problem = format!("{tau} ms is less than a step of the task, {dt} ms");
-                    return Err(Error::config("recurrent.tau", problem).mend("use a larger tau or a smaller task.dt"));
+                    return Err(
+                        Error::config("recurrent.tau", problem).mend("use a larger tau or a smaller task.dt")
+                    );
                 }
                 let activation = activation.unwrap_or(RateActivation::Tanh).into();
                 (config.units, Cell::Rate { activation, alpha: dt / tau }, 1)
@@ -176,8 +189,12 @@ impl RecurrentConfig {
         let normal = |index: usize, shape: [usize; 2], deviation: f64| {
             matrix(normals(shape, deviation, &mut draw(index)), shape, device)
         };
-        let connectivity =
-            Connectivity::new(units, config.density, config.excitatory, &mut seed.stream(Role::Connectivity, 0, 0));
+        let connectivity = Connectivity::new(
+            units,
+            config.density,
+            config.excitatory,
+            &mut seed.stream(Role::Connectivity, 0, 0),
+        );
         let blocks = (0..gates).map(|gate| match config.init {
             RecurrentInit::Orthogonal => {
                 let mut values = normals([units; 2], 1.0, &mut draw(16 + gate));

@@ -19,6 +19,6 @@ pub use network::{Cell, RecurrentNetwork, SequencePass, Trace};
 pub use nmnc_kernels::recurrent::Sequence;
 pub(crate) use rows::{live_rows, selected};
 pub use rules::{
-    TIME_RULES, TemporalNoiseCorrelation, TimeContext, TimeRule, TimeRuleEntry, TimeSetup, build_rule, for_rule,
-    resolve_rule, time_rule_names,
+    TIME_RULES, TemporalNoiseCorrelation, TimeContext, TimeRule, TimeRuleEntry, TimeSetup, build_rule,
+    for_rule, resolve_rule, time_rule_names,
 };

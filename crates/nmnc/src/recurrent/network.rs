@@ -2,8 +2,8 @@
 
 use burn::tensor::{DType, Device, Tensor};
 use nmnc_kernels::recurrent::{
-    Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states, product,
-    rate_backward, rate_forward, rate_states,
+    Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states,
+    product, rate_backward, rate_forward, rate_states,
 };
 use nmnc_kernels::{Activation, matmul, perturb};
 use schemars::JsonSchema;
@@ -105,8 +105,11 @@ impl RecurrentNetwork {
         let zeros = |columns: usize| Tensor::zeros([1, columns], &input.device());
         let weight = |name, value: Tensor<2>| Parameter { name, shape: value.dims().to_vec(), value };
         let bias = |name, columns: usize| Parameter { name, shape: vec![columns], value: zeros(columns) };
-        let mut parameters =
-            vec![weight("input.weight", input.clone()), weight("recurrent.weight", recurrent), bias("input.bias", rows)];
+        let mut parameters = vec![
+            weight("input.weight", input.clone()),
+            weight("recurrent.weight", recurrent),
+            bias("input.bias", rows),
+        ];
         if cell == Cell::Gru {
             parameters.push(bias("recurrent.bias", rows));
         }
@@ -167,7 +170,12 @@ impl RecurrentNetwork {
     ///
     /// # Panics
     /// If there are not `T B inputs` values.
-    pub fn forward(&self, inputs: &[f32], [steps, batch]: [usize; 2], noise: Option<&mut Stream>) -> SequencePass {
+    pub fn forward(
+        &self,
+        inputs: &[f32],
+        [steps, batch]: [usize; 2],
+        noise: Option<&mut Stream>,
+    ) -> SequencePass {
         let (sequence, inputs, drive) = self.driven(inputs, [steps, batch], noise);
         let start = Tensor::zeros([batch, self.units()], (&self.device(), self.dtype()));
         let weight = self.recurrent_weight();
@@ -315,7 +323,8 @@ impl RecurrentNetwork {
                 let ones = signals.ones_like();
                 let [_, gated] = gru_gated(pass.sequence, gates, &pass.before(), &ones);
                 let units = self.units();
-                let through = |gate: usize| gated.clone().narrow(1, gate * units, units) * self.own_weights(pass, gate);
+                let through =
+                    |gate: usize| gated.clone().narrow(1, gate * units, units) * self.own_weights(pass, gate);
                 carried(Carry::Units(&(gates.update.clone() + through(0) + through(1) + through(2))), signals)
             }
             _ => unreachable!("a pass has the gates of its network"),

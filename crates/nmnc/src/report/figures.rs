@@ -24,8 +24,16 @@ pub struct Figure {
 type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
 
 /// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
-const AT_HOME: [&str; 7] =
+const AT_HOME: [&str; HOMES] =
     ["bp", "dfa", "vnc", "nmnc", "fa", "node-perturbation", "manifold-node-perturbation"];
+
+/// How many looks belong to a rule.
+pub(crate) const HOMES: usize = 7;
+
+/// The number of a rule's own look.
+pub(crate) fn home(rule: &str) -> Option<usize> {
+    AT_HOME.iter().position(|name| *name == rule)
+}
 
 /// The look of each group: a rule's own, or for other rules and further settings of one rule the next that is free.
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
@@ -37,8 +45,7 @@ pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
             "rflo" => "dfa",
             other => other,
         };
-        let home = AT_HOME.iter().position(|known| *known == rule);
-        styles.push(home.filter(|home| !styles.contains(&Some(*home))));
+        styles.push(home(rule).filter(|home| !styles.contains(&Some(*home))));
     }
     for index in 0..styles.len() {
         if styles[index].is_none() {

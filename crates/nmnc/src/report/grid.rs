@@ -69,7 +69,10 @@ pub(crate) fn figure(
     let y = match scale {
         Scale::UnitLog => Axis::linear(y_label, Writing::Decimal, low_y.min(0.0), high_y, 6),
         // Components of rounding error would stretch the axis over many empty decades.
-        Scale::LogLog => Axis::logarithmic(y_label, Writing::Decimal, low_y.max(1e-7 * high_y), high_y),
+        Scale::LogLog => {
+            let writing = if high_y >= 1e4 { Writing::Count } else { Writing::Decimal };
+            Axis::logarithmic(y_label, writing, low_y.max(1e-7 * high_y), high_y)
+        }
         Scale::Degrees => Axis::linear(y_label, Writing::Decimal, 0.0, 90.0, 6),
     };
     let mut legend: Vec<Entry> = Vec::new();

@@ -328,6 +328,13 @@ impl Panel {
             "<g class=\"{class}\"><path class=\"line\" stroke-dasharray=\"{dash}\" d=\"{}\"/>",
             path(&trace)
         );
+        if let ([point], [(x, _)]) = (&points[..], &trace[..])
+            && let Some(sem) = point.sem.filter(|sem| *sem > 0.0)
+        {
+            // A single point has no band.
+            let [(_, upper), (_, lower)] = [sem, -sem].map(|by| self.at(frame, point.x, point.y + by));
+            let _ = write!(out, "<path class=\"line\" d=\"M{x:.1} {upper:.1}V{lower:.1}\"/>");
+        }
         // A few markers a line, at places that differ from line to line so that they do not hide each other.
         let gap = (trace.len() / 5).max(1);
         let first = (index * gap / self.lines.len().max(1)).min(trace.len() - 1);

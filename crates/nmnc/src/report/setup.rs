@@ -74,7 +74,8 @@ fn recurrent(config: &toml::Table) -> Option<String> {
     };
     text += &number("tau").map_or(String::new(), |tau| format!(", time constant {tau} ms"));
     text += &number("density").map_or(String::new(), |density| format!(", density {density}"));
-    text += &number("excitatory").map_or(String::new(), |fraction| format!(", {fraction} of them excitatory"));
+    text +=
+        &number("excitatory").map_or(String::new(), |fraction| format!(", {fraction} of them excitatory"));
     let noise = number("state_noise").filter(|noise| *noise > 0.0);
     text += &noise.map_or(String::new(), |noise| format!(", state noise {noise}"));
     Some(text + "; linear readout")

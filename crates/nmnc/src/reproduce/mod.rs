@@ -6,10 +6,14 @@
 
 mod alignment;
 mod base;
+mod contrast;
 mod dimension;
 mod page;
+mod sample_efficiency;
+mod scaling;
 mod statistics;
 mod table;
+mod widths;
 
 use std::fs;
 use std::path::Path;
@@ -20,9 +24,12 @@ use serde_json::Value;
 
 pub use alignment::{Alignment, AlignmentRun};
 pub use base::{Options, Size};
-pub use dimension::{Dimension, DimensionRun, SCALES, StageDimension};
+pub use dimension::{Dimension, DimensionRun, StageDimension};
+pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency};
+pub use scaling::{Scaling, ScalingChoices, ScalingRun, StageScaling};
 pub use statistics::{Interval, exponent, interval, t95};
 pub use table::Table;
+pub use widths::SCALES;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::write_atomically;

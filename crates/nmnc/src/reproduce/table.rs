@@ -49,6 +49,18 @@ pub(super) fn with_half(value: &Interval, decimals: usize) -> String {
     }
 }
 
+/// `mean [low, high]`, with the ends of the interval.
+pub(super) fn with_range(value: &Interval, decimals: usize) -> String {
+    let mean = fixed(value.mean, decimals);
+    match value.half {
+        Some(half) => {
+            let end = |value| fixed(value, decimals);
+            format!("{mean} [{}, {}]", end(value.mean - half), end(value.mean + half))
+        }
+        None => mean,
+    }
+}
+
 /// A cell of a CSV file.
 pub(super) fn cell(value: Option<f64>) -> String {
     value.map_or_else(String::new, |v| v.to_string())

@@ -50,8 +50,7 @@ impl Task for Adding {
     }
 
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
-        let mut inputs: Vec<f32> =
-            (0..self.length).flat_map(|_| [stream.uniform() as f32, 0.0]).collect();
+        let mut inputs: Vec<f32> = (0..self.length).flat_map(|_| [stream.uniform() as f32, 0.0]).collect();
         // One marker in each half.
         let half = self.length / 2;
         let marked = [stream.below(half), half + stream.below(self.length - half)];

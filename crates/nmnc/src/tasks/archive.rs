@@ -97,8 +97,9 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
     let inputs = Array::read(path, "inputs")?.ok_or_else(missing)?;
     let targets = Array::read(path, "targets")?.ok_or_else(missing)?;
     let [steps, size, width] = inputs.shape()[..] else {
-        return Err(Error::data(place("inputs"), format!("has shape {:?}", inputs.shape()))
-            .mend("use [T, B, n_in]"));
+        return Err(
+            Error::data(place("inputs"), format!("has shape {:?}", inputs.shape())).mend("use [T, B, n_in]")
+        );
     };
     if steps == 0 || size == 0 || width == 0 {
         return Err(Error::data(place("inputs"), format!("has shape {:?}", inputs.shape())));
@@ -135,7 +136,9 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
         array.integers()?.into_iter().map(small).collect::<Result<_>>().map(Some)
     };
     let outputs = match integers("outputs", &[1])? {
-        Some(told) if matches!(targets, Targets::Labels(_)) && (outputs..=1 << 20).contains(&told[0]) => told[0],
+        Some(told) if matches!(targets, Targets::Labels(_)) && (outputs..=1 << 20).contains(&told[0]) => {
+            told[0]
+        }
         _ => outputs,
     };
     let kind = integers("kind", &[1])?.map(|kind| kind[0]);
@@ -149,7 +152,10 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
         .map(|trial| {
             let end = (0..steps).rfind(|step| mask[step * size + trial] > 0.0).map_or(0, |last| last + 1);
             if end == 0 {
-                return Err(Error::data(place("mask"), format!("trial {trial} has no step of weight above 0")));
+                return Err(Error::data(
+                    place("mask"),
+                    format!("trial {trial} has no step of weight above 0"),
+                ));
             }
             let label = |step: usize| match &targets {
                 Targets::Labels(labels) => labels[step * size + trial],
@@ -159,7 +165,8 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
                 let Some(pairs) = pairs else { return Ok(None) };
                 let (start, stop) = (pairs[2 * trial], pairs[2 * trial + 1]);
                 if start >= stop || stop > steps {
-                    let problem = format!("trial {trial}: {start} to {stop} is no range of its {steps} steps");
+                    let problem =
+                        format!("trial {trial}: {start} to {stop} is no range of its {steps} steps");
                     return Err(Error::data(place(name), problem));
                 }
                 Ok(Some(start..stop))
@@ -175,8 +182,13 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
                 (_, Some(1)) => Answer::Class(label(response.end - 1)),
                 (_, Some(2)) => Answer::Sequence,
                 _ if right == 0 => {
-                    return Err(Error::data(place("targets"), format!("trial {trial} has no class other than 0"))
-                        .mend("class 0 is to withhold an answer; for classes at the last step store kind = [1]"));
+                    return Err(Error::data(
+                        place("targets"),
+                        format!("trial {trial} has no class other than 0"),
+                    )
+                    .mend(
+                        "class 0 is to withhold an answer; for classes at the last step store kind = [1]",
+                    ));
                 }
                 _ => {
                     let window = range(&given[1], "window")?.unwrap_or(response.clone());

@@ -70,8 +70,9 @@ impl TrialBatch {
                 batch.mask[row] = trial.mask[step];
                 match (&mut batch.targets, &trial.targets) {
                     (Targets::Labels(to), Targets::Labels(from)) => to[row] = from[step],
-                    (Targets::Values(to), Targets::Values(from)) => to[row * outputs..][..outputs]
-                        .copy_from_slice(&from[step * outputs..][..outputs]),
+                    (Targets::Values(to), Targets::Values(from)) => {
+                        to[row * outputs..][..outputs].copy_from_slice(&from[step * outputs..][..outputs])
+                    }
                     _ => unreachable!("a task has one kind of target"),
                 }
             }

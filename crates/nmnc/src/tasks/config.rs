@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Task;
 use super::adding::Adding;
 use super::anti_reach::AntiReach;
 use super::context_decision::ContextDecisionMaking;
@@ -13,7 +14,6 @@ use super::perceptual_decision::PerceptualDecisionMaking;
 use super::ready_set_go::ReadySetGo;
 use super::recorded::Recorded;
 use super::sequential_images::SequentialImages;
-use super::Task;
 use crate::config_text::deserialize;
 use crate::error::{Error, Result};
 use crate::seed::Seed;

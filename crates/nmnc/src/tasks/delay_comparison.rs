@@ -96,7 +96,8 @@ impl Task for DelayComparison {
 
     /// By the difference of the means of both stimuli, when they last equally long.
     fn ideal_accuracy(&self) -> Option<f64> {
-        let (Span::Fixed(first), Span::Fixed(second)) = (&self.timing["stimulus1"], &self.timing["stimulus2"])
+        let (Span::Fixed(first), Span::Fixed(second)) =
+            (&self.timing["stimulus1"], &self.timing["stimulus2"])
         else {
             return None;
         };

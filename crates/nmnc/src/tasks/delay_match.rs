@@ -45,7 +45,10 @@ impl DelayMatchSample {
 
 impl Task for DelayMatchSample {
     fn channels(&self) -> Channels {
-        Channels { outputs: names(["fixation", "match", "non-match"]), ..Channels::fixation_and("stimulus", self.dim_ring) }
+        Channels {
+            outputs: names(["fixation", "match", "non-match"]),
+            ..Channels::fixation_and("stimulus", self.dim_ring)
+        }
     }
 
     fn dt(&self) -> f64 {

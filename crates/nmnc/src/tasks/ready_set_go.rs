@@ -51,7 +51,10 @@ impl ReadySetGo {
         self.timing = resolve(&self.timing, &own)?;
         let shortest = |name: &str| (self.timing[name].range()[0] / self.dt).floor();
         if shortest("measure") * self.gain < 1.0 || shortest("measure") < shortest("ready").max(1.0) {
-            return Err(Error::config("timing.measure", "can be too short to be produced or to hold `ready`"));
+            return Err(Error::config(
+                "timing.measure",
+                "can be too short to be produced or to hold `ready`",
+            ));
         }
         Ok(self)
     }
@@ -59,7 +62,11 @@ impl ReadySetGo {
 
 impl Task for ReadySetGo {
     fn channels(&self) -> Channels {
-        Channels { inputs: names(["fixation", "ready", "set"]), outputs: names(["fixation", "go"]), fixation: true }
+        Channels {
+            inputs: names(["fixation", "ready", "set"]),
+            outputs: names(["fixation", "go"]),
+            fixation: true,
+        }
     }
 
     fn dt(&self) -> f64 {
@@ -74,11 +81,13 @@ impl Task for ReadySetGo {
 
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let mut steps = |name: &str| self.timing[name].steps(self.dt, stream);
-        let (fixation, ready, measure, set) = (steps("fixation"), steps("ready"), steps("measure"), steps("set"));
+        let (fixation, ready, measure, set) =
+            (steps("fixation"), steps("ready"), steps("measure"), steps("set"));
         let produced = measure as f64 * self.gain;
         // As int(2 * production / dt) and int(production / dt) of neurogym.
         let (production, go) = ((2.0 * produced).floor() as usize, produced.floor() as usize);
-        let periods = [("fixation", fixation), ("measure", measure), ("set", set), ("production", production)];
+        let periods =
+            [("fixation", fixation), ("measure", measure), ("set", set), ("production", production)];
         let mut sketch = Sketch::new(3, &periods);
         let response = sketch.period("production");
         sketch.add(0..response.start, 0, &[1.0]);

@@ -46,7 +46,10 @@ impl Recorded {
         let trials = import(&self.path)?;
         let size = trials.size();
         if size < 2 {
-            return Err(Error::data(self.path.display(), "holds a single trial, none of which can be held out"));
+            return Err(Error::data(
+                self.path.display(),
+                "holds a single trial, none of which can be held out",
+            ));
         }
         let mut order = seed.stream(Role::Subset, 1, 0).permutation(size);
         let held = ((size as f64 * self.held_out).round() as usize).clamp(1, size - 1);

@@ -86,7 +86,8 @@ pub fn judge(batch: &TrialBatch, outputs: &[f64]) -> Vec<Outcome> {
             Answer::Value { tolerance } => {
                 let Targets::Values(values) = &batch.targets else { return outcome };
                 let target = &values[(last * size + trial) * width..][..width];
-                let near = row(trial, last).iter().zip(target).all(|(y, t)| (y - f64::from(*t)).abs() <= *tolerance);
+                let near =
+                    row(trial, last).iter().zip(target).all(|(y, t)| (y - f64::from(*t)).abs() <= *tolerance);
                 outcome.correct = f64::from(near);
             }
         }
@@ -111,7 +112,8 @@ mod tests {
             mask: vec![1.0; 5],
             info: vec![TrialInfo { steps: 5, response: 3..5, answer, condition: 0 }],
         };
-        let outputs: Vec<f64> = classes.into_iter().flat_map(|c| (0..3).map(move |i| f64::from(i == c))).collect();
+        let outputs: Vec<f64> =
+            classes.into_iter().flat_map(|c| (0..3).map(move |i| f64::from(i == c))).collect();
         judge(&batch, &outputs)[0]
     }
 

@@ -47,7 +47,8 @@ impl ImageRows {
 impl Task for ImageRows {
     fn channels(&self) -> Channels {
         let shape = self.splits.train.shape();
-        let column = |channel: usize| (1..=shape.width).map(move |column| format!("channel{channel}_column{column}"));
+        let column =
+            |channel: usize| (1..=shape.width).map(move |column| format!("channel{channel}_column{column}"));
         Channels {
             inputs: (1..=shape.channels).flat_map(column).collect(),
             outputs: self.splits.train.classes().to_vec(),
@@ -83,9 +84,8 @@ impl Task for ImageRows {
         let plane = shape.height * shape.width;
         let row = |row: usize| {
             let image = &batch.images;
-            (0..shape.channels).flat_map(move |c| {
-                image[c * plane + row * shape.width..][..shape.width].iter().copied()
-            })
+            (0..shape.channels)
+                .flat_map(move |c| image[c * plane + row * shape.width..][..shape.width].iter().copied())
         };
         let steps = shape.height;
         let mut mask = vec![0.0; steps];

@@ -75,6 +75,7 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
             let weight = agreement(&gradients[2 * index], &exact_gradients[2 * index]);
             let units = signal.dims()[1];
             let measured = subspaces[index].as_ref().map(Subspace::dimension);
+            let choices = moment.rule.choices(index);
             StageRecord {
                 stage: index + 1,
                 units,
@@ -84,7 +85,10 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
                 weight_cosine: weight.cosine,
                 weight_angle_degrees: weight.angle_degrees,
                 weight_norm_ratio: weight.norm_ratio,
-                rule_dimension: moment.rule.manifold(index).map(Subspace::dimension),
+                rule_dimension: choices.dimension.or(moment.rule.manifold(index).map(Subspace::dimension)),
+                feedback_error: choices.feedback_error,
+                probe_rate: choices.probe_rate,
+                manifold_share: choices.manifold_share,
                 dimension: measured,
                 captured_energy: energies[index],
                 margin: energies[index].zip(measured).map(|(alpha, d)| alpha - d as f64 / units as f64),

@@ -63,14 +63,16 @@ pub(super) fn conclude(
     let summary = summary(status);
     folder.finish(&summary)?;
     observer.finished(&summary);
-    let advice = |error: Error| match checkpoint::list(&folder.checkpoints()).ok().and_then(|mut all| all.pop()) {
-        Some(last) => error.mend(format!(
-            "the last good checkpoint is {}; try a lower learning rate, weight decay or train.clip_norm",
-            last.display()
-        )),
-        None => error
-            .mend("no checkpoint was kept yet; try a lower learning rate, weight decay or train.clip_norm"),
-    };
+    let advice =
+        |error: Error| match checkpoint::list(&folder.checkpoints()).ok().and_then(|mut all| all.pop()) {
+            Some(last) => error.mend(format!(
+                "the last good checkpoint is {}; try a lower learning rate, weight decay or train.clip_norm",
+                last.display()
+            )),
+            None => error.mend(
+                "no checkpoint was kept yet; try a lower learning rate, weight decay or train.clip_norm",
+            ),
+        };
     outcome.map(|()| summary).map_err(advice)
 }
 

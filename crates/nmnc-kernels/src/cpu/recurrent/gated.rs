@@ -194,7 +194,8 @@ pub(crate) fn gru_backward(
                 for row in 0..rows {
                     let update = &gates[1][next + row * units..][..units];
                     let after = &after[row * units..][..units];
-                    let (own, sums) = (&mut signal[row * units..][..units], &sums[row * packed.whole..][..units]);
+                    let (own, sums) =
+                        (&mut signal[row * units..][..units], &sums[row * packed.whole..][..units]);
                     wide(
                         #[inline(always)]
                         move || {

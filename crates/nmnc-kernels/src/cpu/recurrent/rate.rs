@@ -51,7 +51,10 @@ fn pass<A: Pointwise>(
                     (
                         std::slice::from_raw_parts(shared.at(at).cast_const(), len),
                         std::slice::from_raw_parts_mut(shared.at(at + batch * units), len),
-                        std::slice::from_raw_parts_mut(shared_gates.at(if gated { at } else { 0 }), if gated { len } else { 0 }),
+                        std::slice::from_raw_parts_mut(
+                            shared_gates.at(if gated { at } else { 0 }),
+                            if gated { len } else { 0 },
+                        ),
                     )
                 };
                 packed.multiply(before, sums);
@@ -59,7 +62,8 @@ fn pass<A: Pointwise>(
                 for row in 0..rows {
                     let own = row * units..(row + 1) * units;
                     let sums = &sums[row * packed.whole..][..units];
-                    let (before, drive, after) = (&before[own.clone()], &drive[own.clone()], &mut after[own.clone()]);
+                    let (before, drive, after) =
+                        (&before[own.clone()], &drive[own.clone()], &mut after[own.clone()]);
                     if gated {
                         both::<A>(alpha, sums, drive, before, after, &mut gate[own]);
                     } else {
@@ -77,7 +81,14 @@ fn pass<A: Pointwise>(
     (tensor(states, (steps + 1) * batch, units), gates)
 }
 
-fn both<A: Pointwise>(alpha: f32, sums: &[f32], drive: &[f32], before: &[f32], after: &mut [f32], gate: &mut [f32]) {
+fn both<A: Pointwise>(
+    alpha: f32,
+    sums: &[f32],
+    drive: &[f32],
+    before: &[f32],
+    after: &mut [f32],
+    gate: &mut [f32],
+) {
     wide(
         #[inline(always)]
         move || {
@@ -157,7 +168,9 @@ pub(super) fn gate(out: &mut [f32], a: &[f32], b: &[f32]) {
 fn add(own: &mut [f32], keep: f32, after: &[f32], sums: &[f32]) {
     wide(
         #[inline(always)]
-        move || own.iter_mut().zip(after).zip(sums).for_each(|((own, after), sum)| *own += keep * after + sum),
+        move || {
+            own.iter_mut().zip(after).zip(sums).for_each(|((own, after), sum)| *own += keep * after + sum)
+        },
     );
 }
 
@@ -188,7 +201,12 @@ pub(crate) fn carry_backward(
                     let carry = &carry[next..][..len];
                     wide(
                         #[inline(always)]
-                        move || own.iter_mut().zip(after).zip(carry).for_each(|((own, after), c)| *own += c * after),
+                        move || {
+                            own.iter_mut()
+                                .zip(after)
+                                .zip(carry)
+                                .for_each(|((own, after), c)| *own += c * after)
+                        },
                     );
                 }
                 None => wide(

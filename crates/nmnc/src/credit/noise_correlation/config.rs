@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::injection::Injection;
 use super::rule::NoiseCorrelation;
 use crate::credit::estimator::Estimator;
+use crate::credit::manifold_settings::ManifoldConfig;
 use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
 use crate::error::{Error, Result};
-use crate::manifold::{Dimension, PcaMethod, Tracker, Tracking};
+use crate::net::Network;
 use crate::noise::Probe;
 
 pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
@@ -78,14 +80,24 @@ pub struct NoiseCorrelationConfig {
     pub memory: Memory,
     /// How responses become an estimate.
     pub estimator: Estimator,
+    /// Which stages share a perturbed pass.
+    pub injection: Injection,
     /// Perturbations K of each example.
     pub probes: usize,
     /// Noise norm over activity norm: each coordinate has the deviation sigma * mean ||x_l|| / sqrt(m), so that isotropic
     /// (m = n) and manifold noise (m = d) carry the same energy.
     pub sigma: f64,
-    /// Learning rate of the feedback, B <- (1 - eta) B + eta Jhat (memory = "feedback"; 0.2 when left out).
+    /// Learning rate of the feedback, B <- (1 - eta) B + eta Jhat, where what least squares did not probe stays as it was
+    /// (memory = "feedback", estimator = "average" or "least-squares"; 0.2 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta: Option<f64>,
+    /// Weight that earlier responses keep at each update, in (0, 1] (estimator = "recursive-least-squares"; 0.95 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<f64>,
+    /// Variance of a response that no single Jacobian explains, over that of one coordinate of the Jacobian: how many probes a
+    /// direction needs before it is believed (estimator = "recursive-least-squares"; 100 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<f64>,
     /// Training steps between feedback updates (memory = "feedback"; 1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<u64>,
@@ -96,83 +108,6 @@ pub struct NoiseCorrelationConfig {
     pub manifold: Option<ManifoldConfig>,
 }
 
-/// The manifold of a rule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ManifoldConfig {
-    /// Dimension d, or a fraction of variance to explain.
-    pub dimension: Dimension,
-    /// How the principal components are found.
-    pub method: PcaMethod,
-    /// Training examples whose activity is analyzed (method = "exact" or "randomized"; 1024 when left out).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub samples: Option<usize>,
-    /// Training steps between refreshes of the basis.
-    pub refresh: u64,
-    /// Start from the previous basis: two passes over the activity instead of five (method = "randomized"; true when left out).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warm_start: Option<bool>,
-    /// Weight that earlier batches keep at each refresh, in (0, 1] (method = "incremental"; 0.9 when left out). The memory is
-    /// 1 / (1 - forgetting) batches, and 1 never forgets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub forgetting: Option<f64>,
-}
-
-impl Default for ManifoldConfig {
-    fn default() -> Self {
-        Self {
-            dimension: Dimension::Count(64),
-            method: PcaMethod::Randomized,
-            samples: None,
-            refresh: 100,
-            warm_start: None,
-            forgetting: None,
-        }
-    }
-}
-
-impl ManifoldConfig {
-    /// Checks values and their combinations, and spells out what was left out.
-    fn resolve(&mut self) -> Result<()> {
-        at_least_one("refresh", self.refresh)?;
-        let only = |key: &str, given: bool, methods: &str| match given {
-            true => {
-                Err(Error::config(key, format!("has no meaning with method = \"{}\"", self.method.name()))
-                    .mend(format!("remove it, or set method = {methods}")))
-            }
-            false => Ok(()),
-        };
-        let (incremental, randomized) =
-            (self.method == PcaMethod::Incremental, self.method == PcaMethod::Randomized);
-        only("samples", incremental && self.samples.is_some(), "\"exact\" or \"randomized\"")?;
-        only("warm_start", !randomized && self.warm_start.is_some(), "\"randomized\"")?;
-        only("forgetting", !incremental && self.forgetting.is_some(), "\"incremental\"")?;
-        if incremental {
-            self.forgetting.get_or_insert(0.9);
-        } else if *self.samples.get_or_insert(1024) < 2 {
-            return Err(Error::config("samples", "needs at least 2 examples"));
-        }
-        if randomized {
-            self.warm_start.get_or_insert(true);
-        }
-        Tracker::new(self.tracking()).map(drop)
-    }
-
-    fn tracking(&self) -> Tracking {
-        Tracking {
-            dimension: self.dimension,
-            method: self.method,
-            warm_start: self.warm_start.unwrap_or(false),
-            forgetting: self.forgetting.unwrap_or(1.0),
-        }
-    }
-
-    /// A tracker of one stage's manifold, from resolved settings.
-    pub(crate) fn tracker(&self) -> Tracker {
-        Tracker::new(self.tracking()).expect("the settings have been checked")
-    }
-}
-
 impl NoiseCorrelationConfig {
     fn new(noise: Noise, memory: Memory) -> Self {
         Self {
@@ -181,13 +116,59 @@ impl NoiseCorrelationConfig {
             antithetic: false,
             memory,
             estimator: Estimator::Average,
+            injection: Injection::default(),
             probes: 1,
             sigma: 0.1,
             eta: None,
+            forgetting: None,
+            ridge: None,
             interval: None,
             normalize: Normalize::None,
             manifold: None,
         }
+    }
+}
+
+impl NoiseCorrelationConfig {
+    /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
+    fn resolve_memory(&mut self) -> Result<()> {
+        let recursive = self.estimator == Estimator::RecursiveLeastSquares;
+        let feedback = self.memory == Memory::Feedback;
+        let only = |key: &str, given: bool, wanted: bool, setting: &str| match given && !wanted {
+            true => Err(Error::config(key, format!("has no meaning without {setting}"))
+                .mend(format!("remove it, or set {setting}"))),
+            false => Ok(()),
+        };
+        only("eta", self.eta.is_some(), feedback, "memory = \"feedback\"")?;
+        only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
+        only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
+        if recursive && self.eta.is_some() {
+            return Err(Error::config("eta", "recursive least squares has no learning rate")
+                .mend("remove it, and set forgetting instead"));
+        }
+        let needed = "estimator = \"recursive-least-squares\"";
+        only("forgetting", self.forgetting.is_some(), recursive, needed)?;
+        only("ridge", self.ridge.is_some(), recursive, needed)?;
+        if recursive {
+            if self.noise == Noise::Isotropic {
+                return Err(Error::config("estimator", "a covariance of all units would be n by n")
+                    .mend("set noise = \"manifold\", or estimator = \"least-squares\""));
+            }
+            let forgetting = *self.forgetting.get_or_insert(0.95);
+            if !(forgetting > 0.0 && forgetting <= 1.0) {
+                return Err(Error::config("forgetting", format!("{forgetting} is not in (0, 1]")));
+            }
+            positive("ridge", *self.ridge.get_or_insert(100.0))?;
+        } else if feedback {
+            let eta = *self.eta.get_or_insert(0.2);
+            if !(eta > 0.0 && eta <= 1.0) {
+                return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
+            }
+        }
+        if feedback {
+            at_least_one("interval", *self.interval.get_or_insert(1))?;
+        }
+        Ok(())
     }
 }
 
@@ -197,23 +178,8 @@ impl RuleConfig for NoiseCorrelationConfig {
     fn resolve(mut self) -> Result<Self> {
         positive("sigma", self.sigma)?;
         at_least_one("probes", self.probes as u64)?;
-        match self.memory {
-            Memory::Feedback => {
-                let eta = *self.eta.get_or_insert(0.2);
-                if !(eta > 0.0 && eta <= 1.0) {
-                    return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
-                }
-                at_least_one("interval", *self.interval.get_or_insert(1))?;
-            }
-            Memory::None => {
-                for (key, given) in [("eta", self.eta.is_some()), ("interval", self.interval.is_some())] {
-                    if given {
-                        return Err(Error::config(key, "has no meaning without memory")
-                            .mend("remove it, or set memory = \"feedback\""));
-                    }
-                }
-            }
-        }
+        self.resolve_memory()?;
+        self.injection.check().map_err(|e| e.under("injection"))?;
         match self.noise {
             Noise::Manifold => {
                 let manifold = self.manifold.get_or_insert_default();
@@ -226,6 +192,12 @@ impl RuleConfig for NoiseCorrelationConfig {
             Noise::Isotropic => {}
         }
         Ok(self)
+    }
+
+    fn fits(&self, network: &Network) -> Result<()> {
+        let stages = network.stages().len();
+        self.injection.fits(stages).map_err(|e| e.under("injection"))?;
+        self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -8,11 +8,16 @@
 //! | `nmnc` | on the manifold | learned feedback |
 //! | `node-perturbation` | isotropic | none |
 //! | `manifold-node-perturbation` | on the manifold | none |
+//!
+//! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]).
 
 mod config;
+mod injection;
+mod perturb;
 mod rule;
 
 pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
-pub use config::{ManifoldConfig, Memory, Noise, NoiseCorrelationConfig, Normalize};
-pub(crate) use rule::rescale;
+pub use config::{Memory, Noise, NoiseCorrelationConfig, Normalize};
+pub use injection::Injection;
 pub use rule::{NoiseCorrelation, leaky_average_law};
+pub(crate) use rule::{learned, rescale};

@@ -1,14 +1,17 @@
 //! The rule itself.
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{blend, embed_add, matmul, row_energies};
+use nmnc_kernels::{blend, matmul};
 
-use super::config::{ManifoldConfig, Memory, NoiseCorrelationConfig, Normalize};
-use crate::credit::estimator::Responses;
+use super::config::{Memory, NoiseCorrelationConfig, Normalize};
+use super::perturb::{Injected, Perturbations, PerturbedPass, repeated};
+use crate::credit::estimator::{Estimator, Responses, recursive_step, solve};
 use crate::credit::local::{LocalContext, LocalRule, local_signals};
+use crate::credit::manifold_settings::ManifoldConfig;
 use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
-use crate::device::energy;
-use crate::error::{Error, Result};
+use crate::credit::uncertainty::Uncertainty;
+use crate::device::{energy, values};
+use crate::error::Result;
 use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
 use crate::seed::Role;
 use crate::state::State;
@@ -28,6 +31,10 @@ struct StageState {
     manifold: Option<Subspace>,
     /// Finds the manifold anew, knowing what it was.
     tracker: Option<Tracker>,
+    /// What is known of the feedback along each axis of the manifold (recursive least squares).
+    uncertainty: Option<Uncertainty>,
+    /// Perturbations of a pass that another stage of this step began.
+    pending: Option<Perturbations>,
 }
 
 /// Expected squared error of the leaky average after `updates` estimates, over ||j||^2, when each estimate has the relative
@@ -35,14 +42,6 @@ struct StageState {
 pub fn leaky_average_law(eta: f64, updates: u32, variance: f64) -> f64 {
     let forgotten = (1.0 - eta).powi(2 * updates as i32);
     forgotten + variance * eta / (2.0 - eta) * (1.0 - forgotten)
-}
-
-/// Perturbations of one stage's activity, repetition after repetition over the batch.
-struct Perturbations {
-    /// Coordinates with identity covariance, `[probes * batch, m]`.
-    coordinates: Tensor<2>,
-    /// Change of the output per unit of the coordinates, `[probes * batch, outputs]`.
-    changes: Tensor<2>,
 }
 
 impl NoiseCorrelation {
@@ -53,12 +52,14 @@ impl NoiseCorrelation {
             Memory::Feedback => Some(Tensor::zeros([outputs, units], setup.device)),
             Memory::None => None,
         };
-        let stage = |units| StageState {
+        let stage = |(index, units)| StageState {
             feedback: feedback(units),
             manifold: None,
-            tracker: config.manifold.as_ref().map(ManifoldConfig::tracker),
+            tracker: config.manifold.as_ref().map(|manifold| manifold.tracker(index)),
+            uncertainty: None,
+            pending: None,
         };
-        let stages = setup.network.stage_units().into_iter().map(stage).collect();
+        let stages = setup.network.stage_units().into_iter().enumerate().map(stage).collect();
         Self { config, stages, probes: 0, warnings: Vec::new() }
     }
 
@@ -83,12 +84,21 @@ impl NoiseCorrelation {
     }
 
     fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
-        let StageState { manifold, tracker, .. } = &mut self.stages[index];
+        let prior = self.prior();
+        let StageState { manifold, tracker, uncertainty, .. } = &mut self.stages[index];
         let Some(tracker) = tracker else { return Ok(()) };
         let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
         let Fit { subspace, degeneracy } = tracker
             .refresh(manifold.as_ref(), activity.clone(), &mut stream)
             .map_err(|e| e.within(format!("stage {}", index + 1)))?;
+        if let (Some(prior), Some(new)) = (prior, &subspace) {
+            // The feedback is kept for all units, so that only what is known of its coordinates has to follow the axes.
+            let known = uncertainty.take().zip(manifold.as_ref()).map(|(known, old)| {
+                let overlap = matmul(old.basis().clone().transpose(), new.basis().clone());
+                known.carried(&values::<f64>(&overlap), prior)
+            });
+            *uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
+        }
         *manifold = subspace;
         if let Some(degeneracy) = degeneracy {
             self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
@@ -96,141 +106,139 @@ impl NoiseCorrelation {
         Ok(())
     }
 
-    /// Perturbs every example of the batch `probes` times at one stage. Nothing for a stage without a manifold.
+    /// Variance of a coordinate of the Jacobian that nothing is known of, over that of a response (recursive least squares).
+    fn prior(&self) -> Option<f64> {
+        self.config.ridge.map(f64::recip)
+    }
+
+    /// The perturbations of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without
+    /// a manifold, or without activity.
     fn perturb(
         &mut self,
         index: usize,
         activity: &Tensor<2>,
         context: &LocalContext,
     ) -> Result<Option<Perturbations>> {
-        let [batch, units] = activity.dims();
-        let manifold = self.stages[index].manifold.as_ref();
-        let dimension = match (&self.config.manifold, manifold) {
-            (None, _) => units,
-            (Some(_), Some(manifold)) => manifold.dimension(),
-            (Some(_), None) => return Ok(None),
-        };
-        let norm = row_energies(activity).into_iter().map(f64::sqrt).sum::<f64>() / batch as f64;
-        let deviation = self.config.sigma * norm / (dimension as f64).sqrt();
-        if !deviation.is_finite() {
-            let place = format!("stage {}", index + 1);
-            return Err(Error::new(crate::ErrorKind::Diverged, place, "activity is not finite"));
+        let group = self.config.injection.pass_from(index, self.stages.len());
+        if !group.is_empty() {
+            self.begin_pass(&group, activity, context)?;
         }
-        if deviation == 0.0 {
-            // A silent stage has no scale for its noise, and a derivative of zero behind a rectifier.
-            self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", index + 1));
-            return Ok(None);
-        }
-        let mut stream = context.seed.stream(Role::Probe, index, context.step);
-        // All repetitions are drawn together, so that orthogonal blocks run across examples and repetitions.
-        let rows = [batch * self.config.probes, dimension];
-        let coordinates =
-            self.config.probe.draw(rows, &mut stream, &activity.device()).cast(activity.dtype());
-        let noise = Noise { activity, basis: manifold.map(Subspace::basis), deviation };
-        let change = |repetition| {
-            let coordinates = repeated(&coordinates, repetition, batch);
-            noise.change_of_output(context, index, &coordinates, self.config.antithetic)
-        };
-        let changes = Tensor::cat((0..self.config.probes).map(change).collect(), 0);
-        let passes = if self.config.antithetic { 2 } else { 1 };
-        self.probes += (batch * self.config.probes * passes) as u64;
-        Ok(Some(Perturbations { coordinates, changes }))
+        Ok(self.stages[index].pending.take())
     }
 
-    /// B <- (1 - eta) B + eta Jhat.
-    fn update_feedback(
-        &mut self,
-        index: usize,
-        eta: f64,
-        activity: &Tensor<2>,
-        context: &LocalContext,
-    ) -> Result<()> {
-        let Some(Perturbations { coordinates, changes }) = self.perturb(index, activity, context)? else {
+    /// Perturbs every example of the batch `probes` times at all stages of `group` at once.
+    fn begin_pass(&mut self, group: &[usize], activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
+        let batch = activity.dims()[0];
+        let units = context.network.stage_units();
+        let injected = group.iter().filter_map(|&stage| {
+            let manifold = self.stages[stage].manifold.clone();
+            let dimension = match (&self.config.manifold, &manifold) {
+                (None, _) => units[stage],
+                (Some(_), manifold) => manifold.as_ref()?.dimension(),
+            };
+            let mut stream = context.seed.stream(Role::Probe, stage, context.step);
+            // All repetitions are drawn together, so that orthogonal blocks run across examples and repetitions.
+            let rows = [batch * self.config.probes, dimension];
+            let coordinates =
+                self.config.probe.draw(rows, &mut stream, &activity.device()).cast(activity.dtype());
+            Some(Injected { stage, coordinates, manifold })
+        });
+        let injected: Vec<Injected> = injected.collect();
+        if injected.is_empty() {
             return Ok(());
+        }
+        let pass = PerturbedPass {
+            context,
+            first: group[0],
+            activity,
+            sigma: self.config.sigma,
+            antithetic: self.config.antithetic,
+            probes: self.config.probes,
         };
-        let responses = Responses { probes: coordinates, changes };
-        let estimate = self.config.estimator.estimate(&responses);
-        let state = &mut self.stages[index];
-        let jacobian = match &state.manifold {
-            Some(manifold) => embedded(estimate, manifold),
-            None => estimate,
-        };
-        state.feedback = state.feedback.take().map(|feedback| blend(feedback, jacobian, eta));
+        let passed = pass.run(injected)?;
+        for stage in passed.silent {
+            self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", stage + 1));
+        }
+        if !passed.perturbations.is_empty() {
+            let passes = if self.config.antithetic { 2 } else { 1 };
+            self.probes += (batch * self.config.probes * passes) as u64;
+        }
+        for (stage, perturbations) in passed.perturbations {
+            self.stages[stage].pending = Some(perturbations);
+        }
         Ok(())
     }
 
+    /// B <- (1 - eta) B + eta Jhat, or what the estimator does instead.
+    fn update_feedback(&mut self, index: usize, perturbations: Perturbations) {
+        let Perturbations { coordinates, changes, manifold } = perturbations;
+        let responses = Responses { probes: coordinates, changes };
+        let StageState { feedback, uncertainty, .. } = &mut self.stages[index];
+        let known = feedback.take().expect("memory keeps feedback weights");
+        *feedback = Some(match (self.config.forgetting.zip(self.config.ridge), uncertainty) {
+            (Some((forgetting, ridge)), Some(uncertainty)) => {
+                let innovations = innovations(responses, &known, manifold.as_ref());
+                uncertainty.forget(forgetting, ridge.recip());
+                known + embedded(recursive_step(uncertainty, &innovations, 1.0), manifold.as_ref())
+            }
+            _ => {
+                let eta = self.config.eta.expect("resolved settings have it");
+                learned(known, responses, self.config.estimator, eta, manifold.as_ref())
+            }
+        });
+    }
+
     /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
-    fn memoryless_signal(
-        &mut self,
-        index: usize,
-        activity: &Tensor<2>,
-        context: &LocalContext,
-    ) -> Result<Tensor<2>> {
-        let Some(Perturbations { coordinates, changes }) = self.perturb(index, activity, context)? else {
-            return Ok(activity.zeros_like());
-        };
-        let (batch, count) = (activity.dims()[0], self.config.probes);
+    fn memoryless_signal(&self, perturbations: &Perturbations, context: &LocalContext) -> Tensor<2> {
+        let Perturbations { coordinates, changes, manifold } = perturbations;
+        let (batch, count) = (context.error.dims()[0], self.config.probes);
         let signal = (0..count)
             .map(|repetition| {
-                let change = repeated(&changes, repetition, batch);
-                (context.error.clone() * change).sum_dim(1) * repeated(&coordinates, repetition, batch)
+                let change = repeated(changes, repetition, batch);
+                (context.error.clone() * change).sum_dim(1) * repeated(coordinates, repetition, batch)
             })
             .reduce(|sum, next| sum + next)
             .expect("there is at least one probe")
             / count as f64;
-        Ok(match &self.stages[index].manifold {
-            Some(manifold) => embedded(signal, manifold),
-            None => signal,
-        })
+        embedded(signal, manifold.as_ref())
     }
 }
 
-/// The rows of one repetition.
-fn repeated(rows: &Tensor<2>, repetition: usize, batch: usize) -> Tensor<2> {
-    rows.clone().narrow(0, repetition * batch, batch)
-}
-
-/// The vectors z U^T `[rows, n_l]` with the given coordinates `[rows, d]`.
-fn embedded(coordinates: Tensor<2>, manifold: &Subspace) -> Tensor<2> {
-    matmul(coordinates, manifold.basis().clone().transpose())
-}
-
-/// Noise on one stage's activity.
-struct Noise<'a> {
-    /// Activity `[batch, n_l]`.
-    activity: &'a Tensor<2>,
-    /// Where the noise lives `[n_l, d]`; everywhere if there is none.
-    basis: Option<&'a Tensor<2>>,
-    /// Standard deviation along each coordinate.
-    deviation: f64,
-}
-
-impl Noise<'_> {
-    /// The activity moved by `factor` deviations along `coordinates` `[batch, m]`.
-    fn moved(&self, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
-        let scale = factor * self.deviation;
-        match self.basis {
-            Some(basis) => embed_add(self.activity, coordinates, basis, scale),
-            None => nmnc_kernels::perturb(self.activity, coordinates, scale),
+/// Feedback weights `[outputs, n]` after one more batch of `responses` on the manifold, or anywhere, by an estimator that takes batches
+/// one by one: the leaky average, or the step toward the solution.
+pub(crate) fn learned(
+    known: Tensor<2>,
+    responses: Responses,
+    estimator: Estimator,
+    eta: f64,
+    manifold: Option<&Subspace>,
+) -> Tensor<2> {
+    match estimator {
+        Estimator::Average => blend(known, embedded(estimator.estimate(&responses), manifold), eta),
+        _ => {
+            let innovations = innovations(responses, &known, manifold);
+            known + embedded(solve(&innovations), manifold) * eta
         }
     }
+}
 
-    /// The change of the output per unit of the coordinates, `[batch, outputs]`.
-    fn change_of_output(
-        &self,
-        context: &LocalContext,
-        index: usize,
-        coordinates: &Tensor<2>,
-        antithetic: bool,
-    ) -> Tensor<2> {
-        let output = |factor| context.network.output_after(index, self.moved(coordinates, factor));
-        let forward = output(1.0);
-        if antithetic {
-            (forward - output(-1.0)) / (2.0 * self.deviation)
-        } else {
-            (forward - context.output.clone()) / self.deviation
-        }
+/// The vectors z U^T `[rows, n]` with the given coordinates; those themselves where noise goes anywhere.
+fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
+    match manifold {
+        Some(manifold) => manifold.embed(coordinates),
+        None => coordinates,
     }
+}
+
+/// Responses less what `known` feedback `[outputs, n_l]` predicts of them.
+fn innovations(responses: Responses, known: &Tensor<2>, manifold: Option<&Subspace>) -> Responses {
+    let Responses { probes, changes } = responses;
+    let known = match manifold {
+        Some(manifold) => manifold.coordinates(known.clone()),
+        None => known.clone(),
+    };
+    let changes = changes - matmul(probes.clone(), known.transpose());
+    Responses { probes, changes }
 }
 
 impl LocalRule for NoiseCorrelation {
@@ -242,19 +250,29 @@ impl LocalRule for NoiseCorrelation {
     }
 
     fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
-        if self.refresh(context.step).is_some_and(|manifold| manifold.method == PcaMethod::Incremental) {
+        let due = self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
+        let refreshed =
+            self.refresh(context.step).is_some_and(|manifold| manifold.method == PcaMethod::Incremental);
+        // Perturbations of a pass already made belong to the manifold as it was.
+        let pending = self.stages[index].pending.is_some();
+        if refreshed && !pending {
             self.refresh_manifold(index, activity, context)?;
         }
-        let signal = match (self.config.memory, self.config.eta, self.config.interval) {
-            (Memory::Feedback, Some(eta), Some(interval)) => {
-                if context.step.is_multiple_of(interval) {
-                    self.update_feedback(index, eta, activity, context)?;
+        let perturbations = if due { self.perturb(index, activity, context)? } else { None };
+        let signal = match (self.config.memory, perturbations) {
+            (Memory::Feedback, perturbations) => {
+                if let Some(perturbations) = perturbations {
+                    self.update_feedback(index, perturbations);
                 }
                 let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
                 matmul(context.error.clone(), feedback)
             }
-            _ => self.memoryless_signal(index, activity, context)?,
+            (Memory::None, Some(perturbations)) => self.memoryless_signal(&perturbations, context),
+            (Memory::None, None) => activity.zeros_like(),
         };
+        if refreshed && pending {
+            self.refresh_manifold(index, activity, context)?;
+        }
         Ok(match self.config.normalize {
             Normalize::None => signal,
             Normalize::Signal => rescale(signal, context.error),
@@ -296,6 +314,9 @@ impl CreditRule for NoiseCorrelation {
             if let Some(tracker) = &stage.tracker {
                 state.nest(&format!("stage{}.tracker", index + 1), tracker.state());
             }
+            if let Some(uncertainty) = &stage.uncertainty {
+                state.nest(&format!("stage{}.uncertainty", index + 1), uncertainty.state());
+            }
         }
         state
     }
@@ -311,6 +332,10 @@ impl CreditRule for NoiseCorrelation {
                 if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
             if let Some(tracker) = &mut stage.tracker {
                 tracker.restore(&state.nested(&format!("stage{}.tracker", index + 1)))?;
+            }
+            if let (Some(_), Some(manifold)) = (self.config.ridge, &stage.manifold) {
+                let kept = state.nested(&format!("stage{}.uncertainty", index + 1));
+                stage.uncertainty = Some(Uncertainty::restore(&kept, manifold.dimension())?);
             }
         }
         Ok(())

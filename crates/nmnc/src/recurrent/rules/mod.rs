@@ -8,9 +8,7 @@ mod registry;
 use burn::tensor::{Device, Tensor};
 
 pub use noise_correlation::TemporalNoiseCorrelation;
-pub use registry::{
-    TIME_RULES, TimeRuleEntry, build_rule, for_rule, resolve_rule, time_rule_names,
-};
+pub use registry::{TIME_RULES, TimeRuleEntry, build_rule, for_rule, resolve_rule, time_rule_names};
 
 use super::network::{RecurrentNetwork, SequencePass, Trace};
 use crate::error::Result;

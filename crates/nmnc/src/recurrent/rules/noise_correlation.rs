@@ -9,14 +9,14 @@
 //! delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2.
 
 use burn::tensor::{Tensor, TensorData};
-use nmnc_kernels::{blend, embed_add, matmul, perturb, row_energies};
+use nmnc_kernels::{embed_add, matmul, perturb, row_energies};
 use serde::{Deserialize, Serialize};
 
 use super::registry::{TimeRuleEntry, table};
 use super::{TimeContext, TimeRule, TimeSetup};
 use crate::config_text::deserialize;
-use crate::credit::estimator::Responses;
-use crate::credit::{self, Memory, NoiseCorrelationConfig, Normalize, rescale};
+use crate::credit::estimator::{Estimator, Responses};
+use crate::credit::{self, Injection, Memory, NoiseCorrelationConfig, Normalize, learned, rescale};
 use crate::device::values;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
@@ -30,8 +30,10 @@ pub(super) struct TemporalPreset {
     summary: &'static str,
 }
 
-pub(super) const VNC: TemporalPreset =
-    TemporalPreset { name: "vnc", summary: "vanilla noise correlation: isotropic noise, learned feedback of each lag" };
+pub(super) const VNC: TemporalPreset = TemporalPreset {
+    name: "vnc",
+    summary: "vanilla noise correlation: isotropic noise, learned feedback of each lag",
+};
 
 pub(super) const NMNC: TemporalPreset = TemporalPreset {
     name: "nmnc",
@@ -73,8 +75,24 @@ impl TemporalPreset {
                 .mend("set lags = 0, or trace = \"none\""));
         }
         let rules = credit::REGISTRY;
-        let entry = rules.iter().find(|entry| entry.name() == self.name).expect("a rule of layered networks too");
-        Ok((in_time, deserialize(entry.resolve(&rest)?)?))
+        let entry =
+            rules.iter().find(|entry| entry.name() == self.name).expect("a rule of layered networks too");
+        let config: NoiseCorrelationConfig = deserialize(entry.resolve(&rest)?)?;
+        if config.estimator == Estimator::RecursiveLeastSquares {
+            return Err(Error::config("estimator", "every lag would need a covariance of its own")
+                .mend("set estimator = \"average\" or \"least-squares\""));
+        }
+        if config.injection != Injection::default() {
+            return Err(Error::config("injection", "has no meaning over time, where there is one state")
+                .mend("remove it"));
+        }
+        if let Some(credit::Dimensions::Each(_)) =
+            config.manifold.as_ref().map(|manifold| &manifold.dimension)
+        {
+            return Err(Error::config("manifold.dimension", "there is one state, and so one dimension")
+                .mend("use a single number"));
+        }
+        Ok((in_time, config))
     }
 }
 
@@ -168,7 +186,7 @@ impl TemporalNoiseCorrelation {
             Memory::Feedback => (0..=lags).map(|_| Tensor::zeros(shape, setup.device)).collect(),
             Memory::None => Vec::new(),
         };
-        let tracker = config.manifold.as_ref().map(credit::ManifoldConfig::tracker);
+        let tracker = config.manifold.as_ref().map(|manifold| manifold.tracker(0));
         Self { config, lags, trace, feedback, manifold: None, tracker, probes: 0, warnings: Vec::new() }
     }
 
@@ -179,14 +197,17 @@ impl TemporalNoiseCorrelation {
 
     /// Refreshes the manifold from states over trials and time.
     fn refresh(&mut self, context: &TimeContext) -> Result<()> {
-        let (Some(manifold), Some(tracker)) = (&self.config.manifold, &mut self.tracker) else { return Ok(()) };
+        let (Some(manifold), Some(tracker)) = (&self.config.manifold, &mut self.tracker) else {
+            return Ok(());
+        };
         if !context.step.is_multiple_of(manifold.refresh) {
             return Ok(());
         }
         let mut rows = live_rows(context.pass, context.lengths);
         // The incremental method looks at all there is, the others at a sample.
         if let Some(samples) = manifold.samples.filter(|_| manifold.method != PcaMethod::Incremental) {
-            let chosen = context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
+            let chosen =
+                context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
             rows = chosen.into_iter().map(|place| rows[place]).collect();
         }
         let states = selected(&context.pass.activity(), &rows);
@@ -239,7 +260,7 @@ impl TemporalNoiseCorrelation {
             let seen: Vec<usize> = (0..=lags).flat_map(rows).collect();
             (forward - selected(&pass.output, &seen)) / noise.deviation
         };
-        let mut estimates = Vec::new();
+        let mut told_of = Vec::new();
         for lag in 0..=lags {
             let changes = change.clone().narrow(0, lag * chosen.len(), chosen.len());
             // Steps after a trial's end say nothing.
@@ -251,12 +272,13 @@ impl TemporalNoiseCorrelation {
                 Responses { probes: selected(&coordinates, &told), changes: selected(&changes, &told) }
             };
             if !told.is_empty() {
-                estimates.push((lag, self.embedded(self.config.estimator.estimate(&responses))));
+                told_of.push((lag, responses));
             }
         }
-        for (lag, estimate) in estimates {
-            let old = std::mem::replace(&mut self.feedback[lag], estimate.clone());
-            self.feedback[lag] = blend(old, estimate, eta);
+        for (lag, responses) in told_of {
+            let known = self.feedback[lag].clone();
+            let manifold = self.manifold.as_ref().filter(|_| self.config.manifold.is_some());
+            self.feedback[lag] = learned(known, responses, self.config.estimator, eta, manifold);
         }
         self.probes += (chosen.len() * self.passes()) as u64;
         Ok(())
@@ -276,7 +298,11 @@ impl TemporalNoiseCorrelation {
         let error = context.error;
         let shifted = |lag: usize| {
             let rest = error.clone().narrow(0, lag * batch, rows - lag * batch);
-            if lag == 0 { rest } else { Tensor::cat(vec![rest, error.clone().narrow(0, 0, lag * batch).zeros_like()], 0) }
+            if lag == 0 {
+                rest
+            } else {
+                Tensor::cat(vec![rest, error.clone().narrow(0, 0, lag * batch).zeros_like()], 0)
+            }
         };
         // One product over all lags: the sums stay in registers.
         let errors = Tensor::cat((0..=lags).map(shifted).collect(), 1);
@@ -314,7 +340,8 @@ impl TemporalNoiseCorrelation {
                 (forward - pass.output.clone()) / noise.deviation
             };
             let scores = windowed(values(&(change * error.clone()).sum_dim(1)), batch, lags);
-            let scores = Tensor::from_data(TensorData::new(scores, [rows, 1]), (&states.device(), states.dtype()));
+            let scores =
+                Tensor::from_data(TensorData::new(scores, [rows, 1]), (&states.device(), states.dtype()));
             let own = coordinates * scores;
             sum = Some(match sum {
                 Some(sum) => sum + own,

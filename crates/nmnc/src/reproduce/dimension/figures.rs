@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::statistics::line;
+use super::super::widths::Family;
 use super::fits::{ESTIMATORS, Estimator};
-use super::{DimensionRun, Family, StageDimension};
+use super::{DimensionRun, StageDimension};
 use crate::report::aggregate::{Point, mean_sem};
 use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
 use crate::report::look::Style;

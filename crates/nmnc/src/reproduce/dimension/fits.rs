@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::super::statistics::{Interval, exponent, interval};
-use super::super::table::{Table, cell};
-use super::{DimensionRun, Family, StageDimension};
+use super::super::table::{Table, cell, with_range};
+use super::super::widths::Family;
+use super::{DimensionRun, StageDimension};
 use crate::dimension::Dimensions;
-use crate::report::text::fixed;
 
 /// An estimator: name in files, name for readers, its value.
 pub(super) type Estimator = (&'static str, &'static str, fn(&Dimensions) -> Option<f64>);
@@ -82,14 +82,6 @@ pub(super) fn fits(families: &[Family], data: &Data) -> Vec<Fit> {
     out
 }
 
-fn range(value: &Interval) -> String {
-    let mean = fixed(value.mean, 2);
-    match value.half {
-        Some(half) => format!("{mean} [{}, {}]", fixed(value.mean - half, 2), fixed(value.mean + half, 2)),
-        None => mean,
-    }
-}
-
 pub(super) fn table(fits: &[Fit]) -> Table {
     let headings = vec!["Network", "Stage", "Estimator", "Exponent", "Untrained", "n itself"];
     let row = |fit: &Fit| {
@@ -97,8 +89,8 @@ pub(super) fn table(fits: &[Fit]) -> Table {
             fit.label.to_owned(),
             fit.stage.to_string(),
             fit.estimator_label.to_owned(),
-            range(&fit.trained),
-            fit.untrained.as_ref().map_or_else(String::new, range),
+            with_range(&fit.trained, 2),
+            fit.untrained.as_ref().map_or_else(String::new, |u| with_range(u, 2)),
             "1".to_owned(),
         ]
     };
@@ -119,8 +111,9 @@ pub(super) fn verdict(fits: &[Fit]) -> Vec<String> {
         let (Some(least), Some(most)) = (own.iter().min_by(by_mean), own.iter().max_by(by_mean)) else {
             continue;
         };
-        let named =
-            |fit: &Fit| format!("{} ({}, stage {})", range(&fit.trained), fit.estimator_label, fit.stage);
+        let named = |fit: &Fit| {
+            format!("{} ({}, stage {})", with_range(&fit.trained, 2), fit.estimator_label, fit.stage)
+        };
         let below = own.iter().filter(|fit| fit.trained.below(1.0)).count();
         let mut text = format!(
             "{label}: exponents of dimension against n from {} to {}; {below} of {} intervals lie below n’s own 1.",

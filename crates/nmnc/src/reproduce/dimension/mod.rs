@@ -10,33 +10,12 @@ use serde_json::{Value, json};
 
 use super::base::{Options, Size};
 use super::page::Page;
+use super::widths::{self, FAMILIES};
 use super::{Experiment, Outcome};
 use crate::analysis::{Loaded, Source, Split, activity};
 use crate::dimension::{self, DimensionSettings, Dimensions};
 use crate::error::{Error, Result};
 use crate::train::PlannedRun;
-
-const BASE: &str = include_str!("base.toml");
-
-/// The multiples of every width.
-pub const SCALES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
-
-/// A family of networks that differ in width.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Family {
-    name: &'static str,
-    label: &'static str,
-    changes: &'static [&'static str],
-}
-
-const FAMILIES: [Family; 2] = [
-    Family {
-        name: "conv",
-        label: "Convolutional",
-        changes: &["network.preset=conv3", "network.widths=[16, 32, 64]"],
-    },
-    Family { name: "dense", label: "Dense", changes: &["network.preset=mlp", "network.widths=[256, 256]"] },
-];
 
 /// The experiment.
 #[derive(Clone, Debug)]
@@ -73,34 +52,9 @@ impl Dimension {
     /// # Errors
     /// Settings that no run can have; fewer than two different scales.
     pub fn new(options: &Options, scales: &[f64]) -> Result<Self> {
-        let mut sorted = scales.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        sorted.dedup();
-        if sorted.len() < 2 {
-            return Err(Error::config("scales", "an exponent needs at least two different widths")
-                .mend("for example --scales 0.5,1,2"));
-        }
-        let size = options.size();
-        let own: &[&str] = match size {
-            Size::Quick => &["data.train_limit=2000", "train.epochs=3"],
-            Size::Sample => &[],
-            Size::Full => &["data.train_limit=20000", "train.epochs=4", "train.batch=128"],
-        };
-        let mut runs = Vec::new();
-        for (index, family) in FAMILIES.iter().enumerate() {
-            for scale in &sorted {
-                let mut changes: Vec<String> =
-                    own.iter().chain(family.changes).map(|c| (*c).to_owned()).collect();
-                if size == Size::Quick {
-                    let widths = if family.name == "conv" { "[8, 16, 32]" } else { "[128, 128]" };
-                    changes.push(format!("network.widths={widths}"));
-                }
-                changes.push(format!("network.scale={scale:?}"));
-                let name = format!("{}-x{scale}", family.name);
-                runs.extend(options.runs(&name, BASE, &changes)?.into_iter().map(|run| (index, run)));
-            }
-        }
-        let examples = options.examples.unwrap_or(if size == Size::Quick { 400 } else { 1000 });
+        let runs = widths::runs(options, scales)?;
+        let quick = options.size() == Size::Quick;
+        let examples = options.examples.unwrap_or(if quick { 400 } else { 1000 });
         if examples < 40 {
             return Err(Error::config("examples", format!("{examples} are too few")).mend("use at least 40"));
         }

@@ -10,7 +10,7 @@ use crate::manifold::{self, Dimension, PcaMethod, Subspace};
 use crate::records::StageRecord;
 use crate::recurrent::{RecurrentNetwork, SequencePass, live_rows, selected};
 use crate::seed::Role;
-use crate::tasks::{TaskConfig, Task};
+use crate::tasks::{Task, TaskConfig};
 
 /// Agreement of signals and of the recurrent weight's gradient with backpropagation through time, and the energy of the lagged
 /// Jacobians dy_t/dh_{t-k}, k = 0 .. `metrics.lags`, on the manifold of this batch's states.
@@ -41,12 +41,15 @@ pub(super) fn align(
         .subspace;
     // Cross-entropy does not see a shift common to all outputs.
     let centered = !matches!(config.task, TaskConfig::Adding(_)) && task.channels().outputs.len() > 1;
-    let energy = subspace
-        .as_ref()
-        .and_then(|subspace| captured(network, pass, lengths, subspace, config.metrics.lags, centered).pooled());
+    let energy = subspace.as_ref().and_then(|subspace| {
+        captured(network, pass, lengths, subspace, config.metrics.lags, centered).pooled()
+    });
     let units = network.units();
     let measured = subspace.as_ref().map(Subspace::dimension);
     Ok(vec![StageRecord {
+        feedback_error: None,
+        probe_rate: None,
+        manifold_share: None,
         stage: 1,
         units,
         cosine: activity.cosine,

@@ -49,7 +49,12 @@ impl SequenceTrainer {
     ///
     /// # Errors
     /// An impossible network or rule.
-    pub fn new(config: &SequenceConfig, task: &dyn Task, schedule: Schedule, device: &Device) -> Result<Self> {
+    pub fn new(
+        config: &SequenceConfig,
+        task: &dyn Task,
+        schedule: Schedule,
+        device: &Device,
+    ) -> Result<Self> {
         let channels = task.channels();
         let size = [channels.inputs.len(), channels.outputs.len()];
         let network = config.recurrent.build(size, task.dt(), config.seed, device)?;
@@ -113,7 +118,8 @@ impl SequenceTrainer {
         judged.outcomes.iter().for_each(|outcome| score.add(*outcome));
         let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
         let network = &self.network;
-        let context = TimeContext { network, pass: &pass, error: &judged.error, lengths: &lengths, step, seed };
+        let context =
+            TimeContext { network, pass: &pass, error: &judged.error, lengths: &lengths, step, seed };
         let signals = self.rule.signals(&context).map_err(|e| match e.kind() {
             ErrorKind::Diverged => e.within(format!("step {step}")),
             _ => e,

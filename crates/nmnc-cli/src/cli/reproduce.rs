@@ -1,0 +1,169 @@
+//! The command line of `nmnc reproduce`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Overrides, at_least_one, count};
+
+const ALIGNMENT_EXAMPLES: &str = "Examples:
+  nmnc reproduce alignment
+  nmnc reproduce alignment --quick
+  nmnc reproduce alignment --data cifar10 --seeds 5 --out runs/alignment-cifar10
+
+Backprop by SGD with weight decay, by SGD without and by Adam, and nmnc by SGD with decay, three seeds each. Every kept checkpoint \
+is analyzed: the energy of the Jacobian on the manifold, against the untrained network, shuffled activity and random subspaces; \
+what is left of the initial weights, against the law of decay.
+
+The folder gets report.html, alignment.json, alignment.csv, training.csv and weights.csv. Runs that are there already are kept, \
+interrupted ones go on.";
+
+const DIMENSION_EXAMPLES: &str = "Examples:
+  nmnc reproduce dimension
+  nmnc reproduce dimension --quick
+  nmnc reproduce dimension --data cifar10 --scales 0.5,1,2 --out runs/dimension-cifar10
+
+Convolutional and dense networks of several widths, trained by backprop, three seeds each. For every estimator of the manifold's \
+dimension: the exponent of its growth with the number of units, with a 95 % interval over seeds.
+
+The folder gets report.html, dimension.json, dimension.csv and exponents.csv. Runs that are there already are kept, interrupted \
+ones go on.";
+
+const CIFAR10_EXAMPLES: &str = "Examples:
+  nmnc reproduce cifar10 --quick
+  nmnc reproduce cifar10 --data path/to/images --seeds 5
+  nmnc reproduce cifar10 --rules bp,vnc,nmnc --budgets 0.01,0.1,1 --set train.epochs=20
+
+Backprop (bp), fa and dfa, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
+often as the budget allows; and node-perturbation and manifold-node-perturbation, which perturb every example and so cannot have \
+less than one probe a stage. \
+Each at every budget, and at one budget in networks of every width. Accuracy is drawn against the probes that a rule spent, not \
+against those it was granted; passes that only find the manifold perturb nothing and are not counted.
+
+The folder gets report.html, cifar10.json, cifar10.csv and runs.csv. Runs that are there already are kept, interrupted ones go \
+on.";
+
+const SCALING_EXAMPLES: &str = "Examples:
+  nmnc reproduce scaling --quick
+  nmnc reproduce scaling --data cifar10 --probes 1000000 --out runs/scaling-cifar10
+
+Convolutional and dense networks of several widths, trained by backprop, three seeds each. At every stage, the number of probes \
+with which the rows of the Jacobian are known to 0.9 of the attainable cosine, with isotropic noise and with noise on the manifold, \
+of a given dimension and of that which explains 90 % of the variance; for single examples and for the mean over examples. For each, \
+the exponent of its growth with the number of units, with a 95 % interval over seeds, beside the law.
+
+The folder gets report.html, scaling.json, scaling.csv, curves.csv and exponents.csv. Runs that are there already are kept, \
+interrupted ones go on.";
+
+/// `nmnc reproduce`.
+#[derive(Debug, Subcommand)]
+pub enum Reproduce {
+    /// Does training draw the rows of the Jacobian onto the manifold? (embedded data: about four minutes)
+    #[command(after_help = ALIGNMENT_EXAMPLES)]
+    Alignment(ReproduceOptions),
+    /// Does the manifold's dimension grow with width? (embedded data: about fifteen minutes)
+    #[command(after_help = DIMENSION_EXAMPLES)]
+    Dimension {
+        /// What every experiment has.
+        #[command(flatten)]
+        options: ReproduceOptions,
+        /// Multiples of every width, separated by commas
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale, default_value = "0.25,0.5,1,2,4")]
+        scales: Vec<f64>,
+    },
+    /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: within an hour)
+    #[command(after_help = CIFAR10_EXAMPLES)]
+    Cifar10(Cifar10),
+    /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
+    #[command(after_help = SCALING_EXAMPLES)]
+    Scaling {
+        /// What every experiment has.
+        #[command(flatten)]
+        options: ReproduceOptions,
+        /// Multiples of every width, separated by commas
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale, default_value = "0.25,0.5,1,2,4")]
+        scales: Vec<f64>,
+        /// The most probes of an estimate [default: 262144, with --quick 32768]
+        #[arg(long, value_name = "K", value_parser = probes)]
+        probes: Option<usize>,
+        /// Dimension of the manifold that is the same at every width [default: 32, with --quick 16]
+        #[arg(long, value_name = "N", value_parser = count)]
+        dimension: Option<usize>,
+    },
+}
+
+/// `nmnc reproduce cifar10`.
+#[derive(Debug, Args)]
+pub struct Cifar10 {
+    /// Data: a name or path
+    #[arg(long, value_name = "SOURCE", default_value = "cifar10")]
+    pub data: String,
+    /// Number of seeds of each condition
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    pub seeds: u64,
+    /// 10,000 images, small networks, five epochs in batches of 32, no variants of rules
+    #[arg(long)]
+    pub quick: bool,
+    /// Probes per training example, separated by commas
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = budget, default_value = "0.001,0.01,0.1,1,10")]
+    pub budgets: Vec<f64>,
+    /// Multiples of every width, separated by commas [default: 0.5,1,2,4, with --quick 0.5,1,2]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale)]
+    pub scales: Vec<f64>,
+    /// Probes per training example at every width, or the nearest that a rule can have
+    #[arg(long, value_name = "NUMBER", value_parser = budget, default_value = "0.1")]
+    pub width_budget: f64,
+    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub rules: Vec<String>,
+    /// Folder for the runs and the results [default: runs/reproduce-cifar10]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change in every run.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+fn probes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(probes @ 1..=100_000_000) => Ok(probes),
+        _ => Err("not a whole number from 1 to 100000000".to_owned()),
+    }
+}
+
+fn budget(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(budget) if (1e-6..=1e6).contains(&budget) => Ok(budget),
+        _ => Err("not a number of probes from 1e-6 to 1e6".to_owned()),
+    }
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(scale) if (0.001..=1000.0).contains(&scale) => Ok(scale),
+        _ => Err("not a number from 0.001 to 1000".to_owned()),
+    }
+}
+
+/// What every experiment of `nmnc reproduce` takes.
+#[derive(Debug, Args)]
+pub struct ReproduceOptions {
+    /// Data: a name or path; then with larger networks and 20,000 images [default: the embedded sample]
+    #[arg(long, value_name = "SOURCE")]
+    pub data: Option<String>,
+    /// Number of seeds of each condition
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    pub seeds: u64,
+    /// Small networks and few images: to see that it works, not to conclude from
+    #[arg(long)]
+    pub quick: bool,
+    /// Examples whose activity is measured [default: 1000, with --quick 400]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub examples: Option<usize>,
+    /// Folder for the runs and the results [default: runs/reproduce-NAME]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change in every run.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
