@@ -109,13 +109,19 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
 #[test]
 fn backpropagation_learns_tasks_of_every_kind_and_agrees_with_itself() {
     let long = ["train.trials=3200", "train.batch=32", "train.epochs=2", "recurrent.state_noise=0"];
+    // Limits leave room: over seeds 0 to 7 the least accuracies are 0.85, 0.97, 0.97 and 0.70, and no more than 0.06 of trials break
+    // fixation.
     let cases: [(&str, f64, &[&str]); 4] = [
-        ("PerceptualDecisionMaking", 0.75, &["train.optimizer.learning_rate=0.003"]),
-        ("DelayComparison", 0.8, &["train.optimizer.learning_rate=0.003"]),
-        ("AntiReach", 0.9, &["train.optimizer.learning_rate=0.01"]),
+        (
+            "PerceptualDecisionMaking",
+            0.75,
+            &["train.optimizer.learning_rate=0.003", "train.epochs=12", "recurrent.tau=100"],
+        ),
+        ("DelayComparison", 0.9, &["train.optimizer.learning_rate=0.003"]),
+        ("AntiReach", 0.9, &["train.optimizer.learning_rate=0.01", "train.epochs=6"]),
         (
             "SequentialImages",
-            0.35,
+            0.55,
             &["recurrent={ kind = 'gru', units = 24 }", "train.optimizer.learning_rate=0.01"],
         ),
     ];
