@@ -70,7 +70,7 @@ pub struct SequencePass {
 
 #[derive(Clone, Debug)]
 enum Gates {
-    Rate(Tensor<2>),
+    Rate(Box<Tensor<2>>),
     Gru(Box<GruGates>),
 }
 
@@ -183,7 +183,7 @@ impl RecurrentNetwork {
             Cell::Rate { activation, alpha } => {
                 let (states, gates) =
                     rate_forward(sequence, Rate { activation, alpha }, &start, &drive, &weight);
-                (states, Gates::Rate(gates))
+                (states, Gates::Rate(Box::new(gates)))
             }
             Cell::Gru => {
                 let (states, gates) = gru_forward(sequence, &start, &drive, &weight, self.value(3));
@@ -315,7 +315,7 @@ impl RecurrentNetwork {
             }
             (Trace::Diagonal, Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
                 let own = self.own_weights(pass, 0);
-                carried(Carry::Units(&(gates.clone() * own + (1.0 - alpha))), signals)
+                carried(Carry::Units(&(gates.as_ref().clone() * own + (1.0 - alpha))), signals)
             }
             (Trace::Leak, Gates::Gru(gates), _) => carried(Carry::Units(&gates.update), signals),
             (Trace::Diagonal, Gates::Gru(gates), _) => {
