@@ -88,6 +88,9 @@ pub enum Command {
     /// List, describe, download and verify data sets
     #[command(subcommand, arg_required_else_help = true)]
     Data(Data),
+    /// List, describe and export the tasks for recurrent networks
+    #[command(subcommand, arg_required_else_help = true)]
+    Tasks(Tasks),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -395,7 +398,11 @@ pub enum FormatName {
 #[derive(Debug, Subcommand)]
 pub enum Config {
     /// Print the JSON schema of configurations, for editors that complete and check them
-    Schema,
+    Schema {
+        /// Of configurations of recurrent networks on tasks
+        #[arg(long)]
+        tasks: bool,
+    },
     /// Check a configuration without running it
     #[command(after_help = "Examples:\n  nmnc config check cifar10.toml\n  \
                             nmnc config check cifar10.toml --set credit.rule=vnc --resolved")]
@@ -441,4 +448,56 @@ pub enum Data {
         /// Name in `nmnc data list`
         name: String,
     },
+}
+
+/// `nmnc tasks`.
+#[derive(Debug, Subcommand)]
+pub enum Tasks {
+    /// List the tasks that can be used by name
+    List,
+    /// Describe a task: inputs, outputs, timing, parameters, statistics of its trials
+    #[command(after_help = "Examples:\n  nmnc tasks show ReadySetGo\n  \
+                            nmnc tasks show PerceptualDecisionMaking --set sigma=2 --set timing.delay=500\n  \
+                            nmnc tasks show mine.npz")]
+    Show {
+        /// The task.
+        #[command(flatten)]
+        task: TaskChoice,
+        /// Trials that the statistics are of
+        #[arg(long, value_name = "N", default_value = "2000", value_parser = at_least_one)]
+        trials: u64,
+    },
+    /// Write trials to a NumPy archive
+    #[command(after_help = "Examples:\n  nmnc tasks export DelayMatchSample --out trials.npz\n\n\
+        The archive has `inputs` [T, B, n_in], `targets` [T, B] (classes) or [T, B, n_out] (values), `mask` [T, B], \
+        `response` and `window` [B, 2], `conditions` [B]. Any archive with `inputs` and `targets` can be trained on: \
+        task = { name = \"Recorded\", path = \"trials.npz\" }.")]
+    Export {
+        /// The task.
+        #[command(flatten)]
+        task: TaskChoice,
+        /// The archive (.npz)
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+        /// Number of trials
+        #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one)]
+        trials: u64,
+        /// Trials to evaluate on instead of trials to learn from
+        #[arg(long)]
+        evaluation: bool,
+    },
+}
+
+/// Which task, and how it is changed.
+#[derive(Debug, Args)]
+pub struct TaskChoice {
+    /// Name in `nmnc tasks list`, or an archive of trials (.npz)
+    #[arg(value_name = "NAME")]
+    pub task: String,
+    /// Change a setting of the task (repeatable), for example sigma=2 or timing.delay=500
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of the trials
+    #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
+    pub seed: u64,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use nmnc::records::{RunRecords, Status};
-use nmnc::train::{self, Found, PlannedRun, RunFolder, RunOptions};
+use nmnc::train::{Config, Found, PlannedRun, RunConfig, RunFolder, RunOptions};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
@@ -13,9 +13,9 @@ use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
 
 /// Runs to make, or to take as they are where they have been made.
-pub struct Comparison {
+pub struct Comparison<C = Config> {
     /// The runs.
-    pub runs: Vec<PlannedRun>,
+    pub runs: Vec<PlannedRun<C>>,
     /// Folder that takes a folder for each run, and the report.
     pub folder: PathBuf,
     /// Title of the report.
@@ -24,7 +24,7 @@ pub struct Comparison {
     pub different: &'static str,
 }
 
-impl Comparison {
+impl<C: RunConfig> Comparison<C> {
     /// Makes the runs that are missing, then writes the report.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Comparison {
             .mend("try a lower learning rate or train.clip_norm for all of them"))
     }
 
-    fn make(&self, run: &PlannedRun, state: Found, place: &str, out: Output) -> Result<Status> {
+    fn make(&self, run: &PlannedRun<C>, state: Found, place: &str, out: Output) -> Result<Status> {
         let folder = self.folder.join(&run.name);
         if let Found::Ended(summary) = state {
             out.event("skipped", json!({ "run": folder, "summary": summary }));
@@ -78,7 +78,7 @@ impl Comparison {
         }
         let mut watcher = Watcher::new(out, &folder, &run.config, place);
         let options = RunOptions { resume: true, command: command_line() };
-        match train::run(&run.config, &folder, &options, &mut watcher) {
+        match run.config.run(&folder, &options, &mut watcher) {
             Ok(summary) => {
                 out.line(format_args!("{}: {}", run.name, outcome(&summary)));
                 Ok(summary.status)

@@ -20,12 +20,17 @@ pub const DEMO: Preset = Preset {
 };
 
 /// All of them.
-pub const PRESETS: [Preset; 2] = [
+pub const PRESETS: [Preset; 3] = [
     DEMO,
     Preset {
         name: "cifar10",
         summary: "20,000 images of CIFAR-10, a convolutional network of widths 32, 64, 128",
         text: include_str!("../../../configs/cifar10.toml"),
+    },
+    Preset {
+        name: "delay-match",
+        summary: "a recurrent network of 256 rate units on delayed match to sample",
+        text: include_str!("../../../configs/delay-match.toml"),
     },
 ];
 

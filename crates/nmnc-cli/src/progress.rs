@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use nmnc::records::{Record, Status, Summary};
-use nmnc::train::{Config, Observer, Progress};
+use nmnc::train::{Observer, Progress, RunConfig};
 use serde_json::json;
 
 use crate::output::Output;
@@ -21,6 +21,8 @@ pub struct Watcher {
     /// What to put before the description, such as the number of the run in a comparison.
     label: String,
     epochs: u64,
+    /// What examples are called.
+    examples: &'static str,
     bar: ProgressBar,
     start: Instant,
     first: u64,
@@ -30,17 +32,18 @@ pub struct Watcher {
 
 impl Watcher {
     /// For the run of `config` in `folder`.
-    pub fn new(out: Output, folder: &Path, config: &Config, label: &str) -> Self {
+    pub fn new<C: RunConfig>(out: Output, folder: &Path, config: &C, label: &str) -> Self {
         let visible = !out.quiet && !out.json && std::io::stderr().is_terminal();
         let bar = if visible { ProgressBar::no_length() } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}");
         bar.set_style(style.expect("the template is right"));
-        bar.set_prefix(format!("{} seed {}", config.credit.rule, config.seed.0));
+        bar.set_prefix(format!("{} seed {}", config.rule(), config.seed().0));
         Self {
             out,
             run: folder.display().to_string(),
             label: label.to_owned(),
-            epochs: config.train.epochs,
+            epochs: config.epochs(),
+            examples: C::EXAMPLES,
             bar,
             start: Instant::now(),
             first: 0,
@@ -83,9 +86,10 @@ impl Observer for Watcher {
         if !self.bar.is_hidden() {
             self.bar.set_position(progress.step);
             self.bar.set_message(format!(
-                "loss {}  {:.0} images/s{}",
+                "loss {}  {:.0} {}/s{}",
                 loss(progress.loss),
                 progress.images_per_second,
+                self.examples,
                 self.remaining()
             ));
         }
@@ -105,10 +109,13 @@ impl Observer for Watcher {
             if let Some(score) = record.test {
                 line += &format!("  test {:.1} %", 100.0 * score.accuracy);
             }
+            if let Some(trials) = record.trials {
+                line += &format!("  fixation breaks {:.1} %", 100.0 * trials.fixation_breaks);
+            }
             if record.probes > 0 {
                 line += &format!("  probes {}", record.probes);
             }
-            line += &format!("  {:.0} images/s{}", record.images_per_second, self.remaining());
+            line += &format!("  {:.0} {}/s{}", record.images_per_second, self.examples, self.remaining());
             self.bar.suspend(|| self.out.line(line));
         }
     }

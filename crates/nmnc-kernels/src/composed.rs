@@ -25,6 +25,11 @@ pub fn activate(kind: Activation, z: Tensor<2>) -> Tensor<2> {
         Activation::Relu => activation::relu(z),
         Activation::Tanh => z.tanh(),
         Activation::Gelu => activation::gelu(z),
+        Activation::Softplus => {
+            // In a form that does not overflow.
+            let tail = z.clone().abs().neg().exp().log1p();
+            activation::relu(z) + tail
+        }
     }
 }
 
@@ -49,6 +54,7 @@ pub fn slope(kind: Activation, z: Tensor<2>) -> Tensor<2> {
                 .mul_scalar(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
             distribution + z * density
         }
+        Activation::Softplus => activation::sigmoid(z),
     }
 }
 

@@ -28,6 +28,7 @@ mod descent;
 mod elementwise;
 mod gate;
 mod machine;
+pub mod recurrent;
 mod spec;
 
 use burn::tensor::Tensor;

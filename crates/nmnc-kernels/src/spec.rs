@@ -12,6 +12,8 @@ pub enum Activation {
     /// `φ(z) = z Φ(z)` with `Φ` the standard normal distribution function (the exact form, not the
     /// hyperbolic-tangent approximation).
     Gelu,
+    /// `φ(z) = log(1 + eᶻ)`.
+    Softplus,
 }
 
 /// How activities are pooled over disjoint square windows (window = stride, no padding, trailing rows and

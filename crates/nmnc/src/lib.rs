@@ -19,10 +19,12 @@ pub mod manifold;
 pub mod net;
 pub mod noise;
 pub mod records;
+pub mod recurrent;
 pub mod report;
 pub mod reproduce;
 pub mod seed;
 pub mod state;
+pub mod tasks;
 pub mod tensor_file;
 pub mod train;
 

@@ -67,6 +67,15 @@ pub struct Score {
     pub accuracy: f64,
 }
 
+/// How trials of a task went beside their answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Fraction of trials with an answer before the response period.
+    pub fixation_breaks: f64,
+    /// Fraction of trials without an answer.
+    pub misses: f64,
+}
+
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -89,6 +98,9 @@ pub struct Record {
     /// Over the evaluation split, where it was evaluated (at the end of each epoch).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Score>,
+    /// Over the evaluation trials of a task, where they were evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<TrialRecord>,
     /// Per-stage alignment, where it was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageRecord>,
@@ -117,6 +129,9 @@ pub struct Summary {
     pub test: Option<Score>,
     /// The best test accuracy of any epoch.
     pub best_test_accuracy: Option<f64>,
+    /// Of a task: the last evaluation beside the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<TrialRecord>,
     /// Training steps done.
     pub steps: u64,
     /// Epochs done.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nmnc::Result;
-use nmnc::train::{Config, plan};
+use nmnc::train::{Config, RunConfig, SequenceConfig, describes_task, plan};
 
 use crate::cli::Compare;
 use crate::comparison::Comparison;
@@ -12,12 +12,17 @@ use crate::output::Output;
 
 /// Trains, then reports.
 pub fn run(arguments: &Compare, out: Output) -> Result<()> {
-    let mut config = Config::read(&arguments.config, &arguments.overrides.set)?;
-    if let Some(device) = &arguments.overrides.device {
-        config.device.clone_from(device);
+    let mut set = arguments.overrides.set.clone();
+    set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
+    if describes_task(&arguments.config, &set) {
+        return compare(&SequenceConfig::read(&arguments.config, &set)?, arguments, out);
     }
+    compare(&Config::read(&arguments.config, &set)?, arguments, out)
+}
+
+fn compare(config: &impl RunConfig, arguments: &Compare, out: Output) -> Result<()> {
     let rules: Vec<String> = arguments.rules.iter().map(|rule| rule.trim().to_owned()).collect();
-    let runs = plan(&config, &rules, arguments.seeds)?;
+    let runs = plan(config, &rules, arguments.seeds)?;
     let name = stem(&arguments.config);
     let folder = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&name));
     let title = format!("{name}: {}", rules.join(", "));

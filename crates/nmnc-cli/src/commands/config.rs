@@ -5,6 +5,8 @@ use std::path::Path;
 
 use nmnc::credit::REGISTRY;
 use nmnc::net::PRESETS as NETWORKS;
+use nmnc::recurrent::TIME_RULES;
+use nmnc::train::{RunConfig, SequenceConfig, describes_task};
 use nmnc::{ErrorKind, Result, device};
 use serde_json::json;
 
@@ -15,31 +17,44 @@ use crate::presets::{self, PRESETS};
 /// Does what the subcommand says.
 pub fn run(command: &Config, out: Output) -> Result<()> {
     match command {
-        Config::Schema => schema(out),
+        Config::Schema { tasks } => schema(*tasks, out),
         Config::Check { config, overrides, resolved } => check(config, overrides, *resolved, out),
         Config::Presets { name: Some(name) } => print(name, out),
         Config::Presets { name: None } => list(out),
     }
 }
 
-fn schema(out: Output) -> Result<()> {
-    let schema = schemars::schema_for!(nmnc::train::Config);
+fn schema(tasks: bool, out: Output) -> Result<()> {
+    let schema = match tasks {
+        true => schemars::schema_for!(SequenceConfig),
+        false => schemars::schema_for!(nmnc::train::Config),
+    };
     let text = if out.json { serde_json::to_string(&schema) } else { serde_json::to_string_pretty(&schema) };
     out.payload(&(text.expect("a schema is representable in JSON") + "\n"))
 }
 
 fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Result<()> {
-    let mut config = nmnc::train::Config::read(path, &overrides.set)?;
-    if let Some(device) = &overrides.device {
-        config.device.clone_from(device);
+    let mut set = overrides.set.clone();
+    set.extend(overrides.device.iter().map(|device| format!("device={device:?}")));
+    if describes_task(path, &set) {
+        let config = SequenceConfig::read(path, &set)?;
+        check_device(path, &config.device)?;
+        return checked(&config.resolve()?, path, resolved, out);
     }
-    // A device that this machine lacks is no fault of the configuration, a misspelled one is.
-    if let Err(error) = device::open(&config.device)
-        && error.kind() == ErrorKind::Config
-    {
-        return Err(error.within(path.display()));
+    let config = nmnc::train::Config::read(path, &set)?;
+    check_device(path, &config.device)?;
+    checked(&config.resolve()?, path, resolved, out)
+}
+
+/// A device that this machine lacks is no fault of the configuration, a misspelled one is.
+fn check_device(path: &Path, name: &str) -> Result<()> {
+    match device::open(name) {
+        Err(error) if error.kind() == ErrorKind::Config => Err(error.within(path.display())),
+        _ => Ok(()),
     }
-    let spelled_out = config.resolve()?;
+}
+
+fn checked(spelled_out: &impl RunConfig, path: &Path, resolved: bool, out: Output) -> Result<()> {
     let toml = spelled_out.to_toml();
     out.event(
         "checked",
@@ -64,6 +79,8 @@ fn print(name: &str, out: Output) -> Result<()> {
 fn list(out: Output) -> Result<()> {
     let rules: Vec<(String, &str)> =
         REGISTRY.iter().map(|rule| (rule.name().to_owned(), rule.summary())).collect();
+    let over_time: Vec<(String, &str)> =
+        TIME_RULES.iter().map(|rule| (rule.name().to_owned(), rule.summary())).collect();
     let networks: Vec<(String, &str)> = NETWORKS
         .iter()
         .map(|(name, widths, summary)| {
@@ -74,6 +91,7 @@ fn list(out: Output) -> Result<()> {
     let configs: Vec<(String, &str)> = PRESETS.iter().map(|p| (p.name.to_owned(), p.summary)).collect();
     let sections = [
         ("rule", "Credit rules (credit.rule)", rules),
+        ("time-rule", "Credit rules of recurrent networks (credit.rule, with task)", over_time),
         ("network", "Networks (network.preset, with their network.widths by default)", networks),
         ("config", "Ready-made configurations (print one with `nmnc config presets NAME`)", configs),
     ];

@@ -9,6 +9,7 @@ mod data;
 mod demo;
 mod report;
 mod reproduce;
+mod tasks;
 mod train;
 
 use nmnc::Result;
@@ -28,6 +29,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Reproduce(command) => reproduce::run(command, out),
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),
+        Command::Tasks(command) => tasks::run(command, out),
         Command::Completions { shell } => completions::run(*shell, out),
     }
 }

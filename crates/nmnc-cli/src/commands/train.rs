@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nmnc::train::{self, Config, Found, RunFolder, RunOptions};
+use nmnc::train::{Config, Found, RunConfig, RunFolder, RunOptions, SequenceConfig, describes_task};
 use nmnc::{Result, Seed};
 use serde_json::json;
 
@@ -13,17 +13,22 @@ use crate::progress::{Watcher, outcome};
 
 /// Trains, or says that it is done already.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
-    let mut config = Config::read(&arguments.config, &arguments.overrides.set)?;
-    if let Some(device) = &arguments.overrides.device {
-        config.device.clone_from(device);
+    let mut set = arguments.overrides.set.clone();
+    set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
+    if describes_task(&arguments.config, &set) {
+        let mut config = SequenceConfig::read(&arguments.config, &set)?;
+        config.seed = arguments.seed.map_or(config.seed, Seed);
+        return train(&config.resolve()?, arguments, out);
     }
-    if let Some(seed) = arguments.seed {
-        config.seed = Seed(seed);
-    }
-    let config = config.resolve()?;
-    let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, &config));
+    let mut config = Config::read(&arguments.config, &set)?;
+    config.seed = arguments.seed.map_or(config.seed, Seed);
+    train(&config.resolve()?, arguments, out)
+}
+
+fn train(config: &impl RunConfig, arguments: &Train, out: Output) -> Result<()> {
+    let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, config));
     if arguments.resume
-        && let Found::Ended(summary) = RunFolder::find(&folder, &config)?
+        && let Found::Ended(summary) = RunFolder::find(&folder, config)?
         && summary.status == nmnc::records::Status::Complete
     {
         out.event("skipped", json!({ "run": folder, "summary": summary }));
@@ -32,12 +37,12 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         return Ok(());
     }
     let options = RunOptions { resume: arguments.resume, command: command_line() };
-    let mut watcher = Watcher::new(out, &folder, &config, "");
-    let summary = train::run(&config, &folder, &options, &mut watcher)?;
+    let mut watcher = Watcher::new(out, &folder, config, "");
+    let summary = config.run(&folder, &options, &mut watcher)?;
     out.result(format!("{}: {}", folder.display(), outcome(&summary)));
     Ok(())
 }
 
-fn default_folder(path: &Path, config: &Config) -> PathBuf {
-    Path::new("runs").join(format!("{}-{}-seed{}", stem(path), config.credit.rule, config.seed.0))
+fn default_folder(path: &Path, config: &impl RunConfig) -> PathBuf {
+    Path::new("runs").join(format!("{}-{}-seed{}", stem(path), config.rule(), config.seed().0))
 }

@@ -56,6 +56,18 @@ pub(crate) fn perturb(activity: &Operand, coordinates: &Operand, scale: f32) -> 
     tensor(out, rows(activity), columns)
 }
 
+/// `a b`, entry by entry, in the buffer of `a` if nothing else owns it.
+pub(crate) fn product(mut a: Operand, b: &Operand) -> Tensor<2> {
+    let blocks = a.storage_mut::<f32>().par_chunks_mut(BLOCK).zip(values(b).par_chunks(BLOCK));
+    blocks.for_each(|(a, b)| {
+        wide(
+            #[inline(always)]
+            move || a.iter_mut().zip(b).for_each(|(a, b)| *a *= b),
+        );
+    });
+    Tensor::from_primitive::<Flex>(a)
+}
+
 /// `(1 − eta) old + eta new`, in the buffer of `old` if nothing else owns it.
 pub(crate) fn blend(mut old: Operand, new: &Operand, eta: f64) -> Tensor<2> {
     let (keep, take) = ((1.0 - eta) as f32, eta as f32);

@@ -13,6 +13,7 @@ mod panels;
 mod pointwise;
 mod product;
 mod projection;
+mod recurrent;
 mod scratch;
 mod sinks;
 mod special;
@@ -27,12 +28,13 @@ use crate::spec::{ConvSpec, Pool};
 
 pub(crate) use backward::{gated_error, input_gradient, parameter_gradient};
 pub(crate) use descent::{adam, descend, descend_with_momentum};
-pub(crate) use elementwise::{blend, perturb, row_energies};
+pub(crate) use elementwise::{blend, perturb, product, row_energies};
 pub(crate) use forward::{CpuGate, activity, forward};
 pub(crate) use moments::column_moments;
 pub(crate) use pointwise::{activate, slope};
 pub(crate) use product::{add_product, matmul};
 pub(crate) use projection::gated_product;
+pub(crate) use recurrent::{carry_backward, gru_backward, gru_gated, gru_pass, rate_backward, rate_pass};
 pub(crate) use vectors::{VARIABLE, arch, choose};
 
 /// A single-precision tensor in the processor's memory.
@@ -55,12 +57,26 @@ pub(crate) fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Opti
     found.try_into().ok()
 }
 
+/// As [`operands`], but rows of a contiguous tensor are not copied.
+pub(crate) fn contiguous<const N: usize>(tensors: [&Tensor<2>; N]) -> Option<[Operand; N]> {
+    let view = |operand: Operand| match operand.as_slice::<f32>() {
+        Some(_) => operand,
+        None => operand.to_contiguous(),
+    };
+    strided_operands(tensors).map(|operands| operands.map(view))
+}
+
 /// As [`operands`], giving up the tensors, so that an operand nothing else owns can be changed in place; the
 /// tensors come back if one is elsewhere or of another float type.
 pub(crate) fn owned_operands<const N: usize>(
     tensors: [Tensor<2>; N],
 ) -> Result<[Operand; N], [Tensor<2>; N]> {
     operands(tensors.each_ref()).ok_or(tensors)
+}
+
+/// An operand as the tensor it is.
+pub(crate) fn whole(operand: Operand) -> Tensor<2> {
+    Tensor::from_primitive::<Flex>(operand)
 }
 
 /// Whether the fused forward pass covers the spec: winners are stored as bytes.

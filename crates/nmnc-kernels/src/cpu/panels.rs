@@ -5,7 +5,7 @@ use pulp::Simd;
 use super::vectors::{load, store};
 
 /// Rows of a register block.
-const ROWS: usize = 6;
+pub(super) const ROWS: usize = 6;
 
 /// A matrix read by its strides: entry `(row, k)` is `at[row * row_step + k * step]`.
 #[derive(Clone, Copy)]

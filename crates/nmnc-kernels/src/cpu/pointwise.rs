@@ -21,6 +21,7 @@ pub(super) struct Identity;
 pub(super) struct Relu;
 pub(super) struct Tanh;
 pub(super) struct Gelu;
+pub(super) struct Softplus;
 
 impl Pointwise for Identity {
     const INCREASING: bool = true;
@@ -81,6 +82,20 @@ impl Pointwise for Gelu {
     }
 }
 
+impl Pointwise for Softplus {
+    const INCREASING: bool = true;
+
+    #[inline(always)]
+    fn value(z: f32) -> f32 {
+        special::softplus(z)
+    }
+
+    #[inline(always)]
+    fn both(z: f32) -> (f32, f32) {
+        (special::softplus(z), special::sigmoid(z))
+    }
+}
+
 /// Runs a generic body with the type of an activation.
 macro_rules! with_activation {
     ($kind:expr, $name:ident => $body:expr) => {
@@ -99,6 +114,10 @@ macro_rules! with_activation {
             }
             $crate::spec::Activation::Gelu => {
                 type $name = $crate::cpu::pointwise::Gelu;
+                $body
+            }
+            $crate::spec::Activation::Softplus => {
+                type $name = $crate::cpu::pointwise::Softplus;
                 $body
             }
         }

@@ -41,6 +41,30 @@ pub(super) fn tanh(x: f32) -> f32 {
     (-m / (2.0 + m)).copysign(x)
 }
 
+/// `1 / (1 + e^(−x))`.
+#[inline(always)]
+pub(super) fn sigmoid(x: f32) -> f32 {
+    let small = exp_negative(-x.abs());
+    let above = 1.0 / (1.0 + small);
+    if x >= 0.0 { above } else { small * above }
+}
+
+/// `log(1 + eˣ)`, as `max(x, 0) + log(1 + e^(−|x|))`; the logarithm as `2 artanh(s)` with `s = m / (2 + m) ≤ 1/3`.
+#[inline(always)]
+pub(super) fn softplus(x: f32) -> f32 {
+    let m = exp_negative(-x.abs());
+    let s = m / (2.0 + m);
+    let square = s * s;
+    // The series to the fifteenth power, whose remainder is below 1e-9.
+    let mut series = 1.0 / 15.0;
+    for odd in [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+        series = series * square + 1.0 / odd;
+    }
+    let tail = 2.0 * s * series;
+    // Written to keep a NaN.
+    (if x <= 0.0 { 0.0 } else { x }) + tail
+}
+
 /// Coefficients of `q` in `e^(x²) erfc(x) ≈ t q(t)`, `t = 1 / (1 + SCALE x)`, interpolated at the Chebyshev
 /// points of the `t` of `0 ≤ x ≤ 9.6`; relative error below 3e-8.
 const TAIL: [f32; 9] = [
@@ -86,6 +110,20 @@ mod tests {
         }
         assert_eq!((tanh(f32::INFINITY), tanh(-100.0)), (1.0, -1.0));
         assert!(tanh(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sigmoid_and_softplus_are_accurate() {
+        for x in grid() {
+            let wide = f64::from(x);
+            let exact = 1.0 / (1.0 + (-wide).exp());
+            assert!((f64::from(sigmoid(x)) - exact).abs() <= 6e-7 * exact, "sigmoid at {x}");
+            let exact = wide.max(0.0) + (-wide.abs()).exp().ln_1p();
+            assert!((f64::from(softplus(x)) - exact).abs() <= 6e-7 * exact, "softplus at {x}");
+        }
+        assert_eq!((sigmoid(100.0), softplus(100.0)), (1.0, 100.0));
+        assert!(sigmoid(-100.0) < 1e-37 && softplus(-100.0) < 1e-37);
+        assert!(sigmoid(f32::NAN).is_nan() && softplus(f32::NAN).is_nan());
     }
 
     #[test]

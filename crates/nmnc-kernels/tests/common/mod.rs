@@ -4,8 +4,8 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_kernels::{Activation, ConvSpec, Pool};
 
-pub const ACTIVATIONS: [Activation; 4] =
-    [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu];
+pub const ACTIVATIONS: [Activation; 5] =
+    [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu, Activation::Softplus];
 pub const POOLS: [Pool; 3] = [Pool::None, Pool::Max, Pool::Average];
 
 /// A small counter-based generator; the values only need to look unrelated.

@@ -85,6 +85,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
             images_per_second: EXAMPLES as f64 / (4.0 + shape.probes as f64 * 0.4),
             train: Some(Score { loss: loss.max(0.02), accuracy: accuracy + 0.03 }),
             test: whole.then_some(Score { loss: loss + 0.08 + 0.004 * epoch, accuracy }),
+            trials: None,
             stages: if whole { units.iter().enumerate().map(stage).collect() } else { Vec::new() },
         });
     }
@@ -101,6 +102,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
         seed,
         status,
         test: last.and_then(|r| r.test),
+        trials: None,
         best_test_accuracy: records.iter().filter_map(|r| r.test).map(|s| s.accuracy).reduce(f64::max),
         steps: last.map_or(0, |r| r.step),
         epochs: last.map_or(0.0, |r| r.epoch),

@@ -21,5 +21,7 @@ pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
 pub use noise_correlation::{
     Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
 };
+pub(crate) use noise_correlation::{learned, rescale};
 pub use registry::{CreditConfig, REGISTRY, rule_names};
 pub use rule::{Choices, CreditRule, InputSampler, Preset, RuleConfig, RuleEntry, RuleSetup, StepContext};
+pub(crate) use rule::{merge, positive};

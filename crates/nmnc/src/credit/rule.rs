@@ -213,7 +213,7 @@ fn to_table(config: &impl Serialize) -> toml::Table {
 }
 
 /// Lays `overrides` over `base`, table by table.
-pub(super) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
+pub(crate) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
     for (key, value) in overrides {
         match (base.get_mut(key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
@@ -223,7 +223,7 @@ pub(super) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
 }
 
 /// A setting that must be a positive finite number.
-pub(super) fn positive(key: &str, value: f64) -> Result<()> {
+pub(crate) fn positive(key: &str, value: f64) -> Result<()> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }

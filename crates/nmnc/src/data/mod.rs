@@ -38,7 +38,7 @@ mod info;
 mod kind;
 mod known;
 pub(crate) mod npy;
-mod npz;
+pub(crate) mod npz;
 mod open;
 mod raw;
 mod resize;

@@ -61,14 +61,18 @@ fn read(path: &Path, images: &str, labels: &str) -> Result<Option<RawSplit>> {
 }
 
 /// An array as stored.
-struct Array {
+pub(crate) struct Array {
     place: String,
     header: Header,
     bytes: Vec<u8>,
 }
 
 impl Array {
-    fn read(path: &Path, name: &str) -> Result<Option<Self>> {
+    /// The array `name` of the archive `path`; None when it is not there.
+    ///
+    /// # Errors
+    /// If the archive or the array cannot be read.
+    pub(crate) fn read(path: &Path, name: &str) -> Result<Option<Self>> {
         let (file, stored) = guard::open(path)?;
         let place = format!("{}: {name}", path.display());
         let damaged = |e: std::io::Error| guard::damaged(&place, e);
@@ -107,25 +111,68 @@ impl Array {
     }
 
     fn labels(self) -> Result<Vec<u32>> {
-        let Header { kind, size, ref shape, .. } = self.header;
+        let shape = &self.header.shape;
         if !matches!(shape[..], [_] | [_, 1]) {
             return Err(Error::data(&self.place, format!("labels of shape {shape:?} instead of [N]"))
                 .mend("store the number of the class, not a one-hot code"));
         }
-        if !matches!(kind, 'i' | 'u') {
-            return Err(Error::data(&self.place, "labels must be integers"));
-        }
-        let wide = self.elements(|bytes| {
-            let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
-            let mut value = [if negative { 0xff } else { 0 }; 8];
-            value[..size].copy_from_slice(bytes);
-            i64::from_le_bytes(value)
-        });
+        let wide = self.integers()?;
         let narrow = |(at, label): (usize, i64)| {
             u32::try_from(label)
                 .map_err(|_| Error::data(&self.place, format!("example {at} has the label {label}")))
         };
         wide.into_iter().enumerate().map(narrow).collect()
+    }
+
+    /// Shape, outermost first.
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    /// The elements of an array of integers.
+    ///
+    /// # Errors
+    /// If they are others.
+    pub(crate) fn integers(&self) -> Result<Vec<i64>> {
+        let Header { kind, size, .. } = self.header;
+        if !matches!(kind, 'i' | 'u') {
+            return Err(Error::data(&self.place, "labels must be integers"));
+        }
+        Ok(self.elements(|bytes| {
+            let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
+            let mut value = [if negative { 0xff } else { 0 }; 8];
+            value[..size].copy_from_slice(bytes);
+            i64::from_le_bytes(value)
+        }))
+    }
+
+    /// The elements of an array of numbers, all finite.
+    ///
+    /// # Errors
+    /// If they are of another kind, or one is not finite.
+    pub(crate) fn numbers(&self) -> Result<Vec<f64>> {
+        let values = match (self.header.kind, self.header.size) {
+            ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
+            ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
+            ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
+            ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f64).collect(),
+            (kind, size) => {
+                return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
+                    .mend("use float32 or float64"));
+            }
+        };
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
+            None => Ok(values),
+        }
+    }
+
+    /// [`Array::numbers`] in single precision.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn floats(&self) -> Result<Vec<f32>> {
+        Ok(self.numbers()?.into_iter().map(|value| value as f32).collect())
     }
 
     fn images(self) -> Result<RawPixels> {

@@ -6,6 +6,7 @@ mod dense;
 mod init;
 mod network;
 mod stage;
+mod weights;
 
 pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS, PoolName, StageConfig};
 pub use conv::Conv;
@@ -14,3 +15,4 @@ pub use init::Init;
 pub use network::{ForwardPass, Network};
 pub use nmnc_kernels::{Activation, ConvSpec, Pool};
 pub use stage::{Parameter, Stage, Trace};
+pub use weights::Weights;

@@ -5,7 +5,7 @@ use super::{Record, StageRecord};
 type Column = (&'static str, fn(&Record) -> Option<f64>);
 type StageColumn = (&'static str, fn(&StageRecord) -> Option<f64>);
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 12] = [
     ("step", |r| Some(r.step as f64)),
     ("epoch", |r| Some(r.epoch)),
     ("probes", |r| Some(r.probes as f64)),
@@ -16,6 +16,8 @@ const COLUMNS: [Column; 10] = [
     ("train_accuracy", |r| Some(r.train?.accuracy)),
     ("test_loss", |r| Some(r.test?.loss)),
     ("test_accuracy", |r| Some(r.test?.accuracy)),
+    ("fixation_breaks", |r| Some(r.trials?.fixation_breaks)),
+    ("misses", |r| Some(r.trials?.misses)),
 ];
 
 const STAGE_COLUMNS: [StageColumn; 13] = [
@@ -69,6 +71,7 @@ mod tests {
             images_per_second: 64.0,
             train: Some(Score { loss: 1.25, accuracy: 0.5 }),
             test: None,
+            trials: None,
             stages: Vec::new(),
         };
         let row = csv_row(&record, 2);

@@ -137,6 +137,7 @@ mod tests {
             images_per_second: 10.0,
             train: Some(Score { loss: 1.5, accuracy: 0.5 }),
             test: None,
+            trials: None,
             stages: Vec::new(),
         };
         serde_json::to_string(&record).unwrap()

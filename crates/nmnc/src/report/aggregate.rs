@@ -84,7 +84,7 @@ pub struct Group<'a> {
 impl Group<'_> {
     /// Whether this is backprop itself.
     pub fn is_backprop(&self) -> bool {
-        self.rule == "bp"
+        matches!(self.rule, "bp" | "bptt")
     }
 
     /// Whether no complete run perturbed any example.

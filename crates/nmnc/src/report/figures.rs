@@ -48,7 +48,13 @@ pub(crate) fn home(rule: &str) -> Option<usize> {
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
     let mut styles: Vec<Option<usize>> = Vec::new();
     for group in groups {
-        styles.push(home(group.rule).filter(|home| !styles.contains(&Some(*home))));
+        // Backprop through time is backprop, random feedback online is direct feedback.
+        let rule = match group.rule {
+            "bptt" => "bp",
+            "rflo" => "dfa",
+            other => other,
+        };
+        styles.push(home(rule).filter(|home| !styles.contains(&Some(*home))));
     }
     for index in 0..styles.len() {
         if styles[index].is_none() {

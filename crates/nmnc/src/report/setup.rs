@@ -9,7 +9,9 @@ pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
     let summaries: Vec<&Summary> = runs.iter().filter_map(|r| r.summary.as_ref()).collect();
     let parts = [
         ("Data set", common(&configs, data)),
+        ("Task", common(&configs, task)),
         ("Network", common(&configs, network)),
+        ("Network", common(&configs, recurrent)),
         ("Training", common(&configs, training)),
         ("Stages", common(&summaries, |s| Some(units(s)))),
         ("Device", common(&summaries, |s| Some(s.device.clone()))),
@@ -56,6 +58,27 @@ fn data(config: &toml::Table) -> Option<String> {
         text += ", random flips";
     }
     Some(text)
+}
+
+fn task(config: &toml::Table) -> Option<String> {
+    Some(config.get("task")?.get("name")?.as_str()?.to_owned())
+}
+
+fn recurrent(config: &toml::Table) -> Option<String> {
+    let recurrent = config.get("recurrent")?.as_table()?;
+    let number = |key: &str| recurrent.get(key).and_then(toml::Value::as_float);
+    let units = recurrent.get("units")?.as_integer()?;
+    let mut text = match recurrent.get("activation").and_then(toml::Value::as_str) {
+        Some(activation) => format!("{units} {activation} rate units"),
+        None => format!("{units} gated units"),
+    };
+    text += &number("tau").map_or(String::new(), |tau| format!(", time constant {tau} ms"));
+    text += &number("density").map_or(String::new(), |density| format!(", density {density}"));
+    text +=
+        &number("excitatory").map_or(String::new(), |fraction| format!(", {fraction} of them excitatory"));
+    let noise = number("state_noise").filter(|noise| *noise > 0.0);
+    text += &noise.map_or(String::new(), |noise| format!(", state noise {noise}"));
+    Some(text + "; linear readout")
 }
 
 fn network(config: &toml::Table) -> Option<String> {

@@ -25,7 +25,7 @@ pub fn escape(text: &str) -> String {
 
 /// The rule's name as literature writes it: the acronyms in capitals, anything else as it is.
 pub fn rule_name(rule: &str) -> String {
-    const ACRONYMS: [&str; 9] = ["bp", "fa", "dfa", "nc", "vnc", "nmnc", "np", "wp", "anp"];
+    const ACRONYMS: [&str; 11] = ["bp", "bptt", "fa", "dfa", "nc", "vnc", "nmnc", "np", "rflo", "wp", "anp"];
     let word = |w: &str| if ACRONYMS.contains(&w) { w.to_uppercase() } else { w.to_owned() };
     rule.split('-').map(word).collect::<Vec<_>>().join("-")
 }

@@ -38,6 +38,16 @@ pub enum Role {
     RangeFinder = 8,
     /// Anything an analysis draws (index and step as it documents).
     Analysis = 9,
+    /// A training trial of a task (step: its number).
+    Trial = 32,
+    /// An evaluation trial of a task (step: its number).
+    EvaluationTrial = 33,
+    /// Which connections a recurrent network has, and their signs (index: parameter).
+    Connectivity = 34,
+    /// Noise of the state of a recurrent network (step: training step).
+    StateNoise = 35,
+    /// When trials are perturbed (step: training step).
+    ProbeTime = 36,
 }
 
 impl Seed {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::{PARTIAL, sha256, sync_folder, write_atomically};
-use crate::net::Network;
+use crate::net::Weights;
 use crate::state::State;
 use crate::tensor_file::{self, Array};
 
@@ -64,7 +64,7 @@ fn step_of(path: &Path) -> Option<u64> {
 pub fn save(
     folder: &Path,
     step: u64,
-    network: &Network,
+    network: &impl Weights,
     state: &State,
     config_sha256: &str,
     keep: usize,
@@ -201,7 +201,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If a parameter is missing or has another shape.
-    pub fn restore_weights(&self, network: &mut Network, device: &Device) -> Result<()> {
+    pub fn restore_weights(&self, network: &mut impl Weights, device: &Device) -> Result<()> {
         let names: Vec<(String, Vec<usize>)> =
             network.parameters().into_iter().map(|(name, p)| (name, p.shape.clone())).collect();
         for ((name, shape), value) in names.iter().zip(network.values_mut()) {

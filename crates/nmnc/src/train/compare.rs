@@ -1,23 +1,24 @@
 //! Comparing rules: which runs a comparison consists of.
 
 use super::config::Config;
+use super::run_config::RunConfig;
 use crate::error::{Error, Result};
 use crate::seed::Seed;
 
 /// One run of a comparison.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PlannedRun {
+pub struct PlannedRun<C = Config> {
     /// Name of its folder: rule and seed.
     pub name: String,
     /// Its configuration, resolved.
-    pub config: Config,
+    pub config: C,
 }
 
 /// The runs of every rule with every seed from `base.seed` on, the seeds of one rule together.
 ///
 /// # Errors
 /// Unknown or repeated rules, no seeds, or settings that belong to one rule alone.
-pub fn plan(base: &Config, rules: &[String], seeds: u64) -> Result<Vec<PlannedRun>> {
+pub fn plan<C: RunConfig>(base: &C, rules: &[String], seeds: u64) -> Result<Vec<PlannedRun<C>>> {
     if rules.is_empty() || seeds == 0 {
         return Err(Error::config("compare", "needs at least one rule and one seed"));
     }
@@ -26,10 +27,9 @@ pub fn plan(base: &Config, rules: &[String], seeds: u64) -> Result<Vec<PlannedRu
         if rules[..index].contains(rule) {
             return Err(Error::config("rules", format!("`{rule}` is named twice")));
         }
-        let credit = base.credit.for_rule(rule)?;
         for offset in 0..seeds {
-            let seed = Seed(base.seed.0.saturating_add(offset));
-            let config = Config { seed, credit: credit.clone(), ..base.clone() }.resolve()?;
+            let seed = Seed(base.seed().0.saturating_add(offset));
+            let config = base.for_rule(rule, seed)?;
             runs.push(PlannedRun { name: format!("{rule}-seed{}", seed.0), config });
         }
     }

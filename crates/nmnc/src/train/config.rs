@@ -126,7 +126,37 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// A seed that run folders can keep: TOML, in which they keep their configuration, has no larger integers.
+pub(super) fn check_seed(seed: Seed) -> Result<()> {
+    match i64::try_from(seed.0) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::config("seed", format!("{} is not below 2^63", seed.0))),
+    }
+}
+
+/// `train.clip_norm`, if given, is positive.
+pub(super) fn check_clip(norm: Option<f64>) -> Result<()> {
+    match norm {
+        Some(norm) if !(norm > 0.0 && norm.is_finite()) => {
+            Err(Error::config("train.clip_norm", format!("{norm} is not a positive number")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl CheckpointConfig {
+    /// Checks ranges.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.keep == 0 {
+            return Err(Error::config("checkpoint.keep", "must be at least 1"));
+        }
+        if self.history > 1000 {
+            let problem = format!("{} checkpoints are too many", self.history);
+            return Err(Error::config("checkpoint.history", problem).mend("use at most 1000"));
+        }
+        Ok(())
+    }
+
     /// The training steps, rising, whose checkpoints are kept for good in a training of `total` steps.
     pub fn milestones(&self, total: u64) -> Vec<u64> {
         let gaps = self.history.saturating_sub(1).max(1) as f64;
@@ -155,15 +185,7 @@ impl Config {
     /// # Errors
     /// Unreadable file, bad TOML (with its line), unknown or impossible settings (with their key).
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
-                .mend("`nmnc config presets` prints configurations to start from"),
-            std::io::ErrorKind::InvalidData => {
-                Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
-            }
-            _ => Error::io(path, "read", e),
-        })?;
-        Self::parse(&text, &path.display().to_string(), overrides)
+        Self::parse(&read_text(path)?, &path.display().to_string(), overrides)
     }
 
     /// Parses TOML `text` that came from `origin` and applies `overrides`.
@@ -171,14 +193,7 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
-        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-            let line =
-                e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            explain(e.message(), &format!("{origin}:{line}"))
-        })?;
-        for setting in overrides {
-            set(&mut table, setting)?;
-        }
+        let table = parse_table(text, origin, overrides)?;
         let config: Self = deserialize(table).map_err(|e| e.within(origin))?;
         config.resolve().map_err(|e| e.within(origin))?;
         Ok(config)
@@ -189,10 +204,7 @@ impl Config {
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
     pub fn resolve(&self) -> Result<Self> {
-        // TOML, in which run folders keep their configuration, has no larger integers.
-        if i64::try_from(self.seed.0).is_err() {
-            return Err(Error::config("seed", format!("{} is not below 2^63", self.seed.0)));
-        }
+        check_seed(self.seed)?;
         let resolved =
             Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
         self.data.check()?;
@@ -207,23 +219,15 @@ impl Config {
             ("train.batch", self.train.batch as u64),
             ("metrics.interval", self.metrics.interval),
             ("metrics.dimension", self.metrics.dimension as u64),
-            ("checkpoint.keep", self.checkpoint.keep as u64),
         ];
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(Error::config(key, "must be at least 1"));
         }
-        if self.checkpoint.history > 1000 {
-            let problem = format!("{} checkpoints are too many", self.checkpoint.history);
-            return Err(Error::config("checkpoint.history", problem).mend("use at most 1000"));
-        }
+        self.checkpoint.check()?;
         if self.metrics.samples < 2 {
             return Err(Error::config("metrics.samples", "needs at least 2 examples"));
         }
-        if let Some(norm) = self.train.clip_norm
-            && !(norm > 0.0 && norm.is_finite())
-        {
-            return Err(Error::config("train.clip_norm", format!("{norm} is not a positive number")));
-        }
+        check_clip(self.train.clip_norm)?;
         self.train.optimizer.check()?;
         self.train.schedule.check()?;
         Ok(resolved)
@@ -236,12 +240,44 @@ impl Config {
 
     /// SHA-256 of [`Config::to_toml`], in hexadecimal: two runs with the same value are the same run.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.to_toml()).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256_of(&self.to_toml())
     }
 }
 
+/// The text of a configuration file.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
+            .mend("`nmnc config presets` prints configurations to start from"),
+        std::io::ErrorKind::InvalidData => {
+            Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
+        }
+        _ => Error::io(path, "read", e),
+    })
+}
+
+/// The table that TOML `text` from `origin` with `overrides` describes.
+pub(super) fn parse_table(text: &str, origin: &str, overrides: &[String]) -> Result<toml::Table> {
+    let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        explain(e.message(), &format!("{origin}:{line}"))
+    })?;
+    for setting in overrides {
+        set(&mut table, setting)?;
+    }
+    Ok(table)
+}
+
+/// SHA-256 of `text`, in hexadecimal.
+pub(super) fn sha256_of(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
-fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
+///
+/// # Errors
+/// If it has another form, or goes through a value that is no table.
+pub fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     let malformed = || {
         Error::config(format!("--set {setting}"), "is not of the form key=value")
             .mend("for example --set train.epochs=5")

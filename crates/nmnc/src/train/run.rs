@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 
-use super::checkpoint;
+use super::checkpoint::{self, Checkpoint};
 use super::config::Config;
 use super::measure::{align, evaluate};
 use super::observer::{Observer, Progress};
+use super::run_config::RunConfig;
 use super::run_folder::RunFolder;
 use super::tally::Tally;
 use super::trainer::Trainer;
@@ -44,26 +45,61 @@ pub fn run(
     let splits = config.data.open(config.seed)?;
     let mut current = RunInProgress::open(&config, folder, &splits, &device, options, observer)?;
     let outcome = current.train(&splits, observer);
+    conclude(outcome, &current.folder, |status| current.summary(status, options), observer)
+}
+
+/// Writes the summary of a run that has ended, well or by divergence, and adds to the latter's error where to go on from.
+pub(super) fn conclude(
+    outcome: Result<()>,
+    folder: &RunFolder,
+    summary: impl FnOnce(Status) -> Summary,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
     let status = match &outcome {
         Ok(()) => Status::Complete,
         Err(error) if error.kind() == ErrorKind::Diverged => Status::Diverged,
         Err(_) => return outcome.map(|()| unreachable!("an error is not a summary")),
     };
-    let summary = current.summary(status, options);
-    current.folder.finish(&summary)?;
+    let summary = summary(status);
+    folder.finish(&summary)?;
     observer.finished(&summary);
-    let advice = |error: Error| match checkpoint::list(&current.folder.checkpoints())
-        .ok()
-        .and_then(|mut all| all.pop())
-    {
-        Some(last) => error.mend(format!(
-            "the last good checkpoint is {}; try a lower learning rate, weight decay or train.clip_norm",
-            last.display()
-        )),
-        None => error
-            .mend("no checkpoint was kept yet; try a lower learning rate, weight decay or train.clip_norm"),
-    };
+    let advice =
+        |error: Error| match checkpoint::list(&folder.checkpoints()).ok().and_then(|mut all| all.pop()) {
+            Some(last) => error.mend(format!(
+                "the last good checkpoint is {}; try a lower learning rate, weight decay or train.clip_norm",
+                last.display()
+            )),
+            None => error.mend(
+                "no checkpoint was kept yet; try a lower learning rate, weight decay or train.clip_norm",
+            ),
+        };
     outcome.map(|()| summary).map_err(advice)
+}
+
+/// Opens the folder of a run, new or to go on: the folder, the latest checkpoint if the run goes on from one, and its bookkeeping.
+pub(super) fn open_folder(
+    config: &impl RunConfig,
+    path: &Path,
+    stages: usize,
+    device: &Device,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<(RunFolder, Option<Checkpoint>, Tally)> {
+    if !(options.resume && path.join("config.toml").exists()) {
+        return Ok((RunFolder::create(path, config, stages)?, None, Tally::default()));
+    }
+    let mut found = None;
+    if path.join("checkpoints").is_dir() {
+        let (latest, warnings) = checkpoint::latest(&path.join("checkpoints"), device)?;
+        warnings.iter().for_each(|warning| observer.warning(warning));
+        found = latest;
+    }
+    let folder = RunFolder::reopen(path, config, stages, found.as_ref().map_or(0, |c| c.step))?;
+    let tally = match &found {
+        Some(checkpoint) => Tally::restore(&checkpoint.state.nested("tally"))?,
+        None => Tally::default(),
+    };
+    Ok((folder, found, tally))
 }
 
 /// Training inputs for rules and measurements.
@@ -115,25 +151,12 @@ impl<'a> RunInProgress<'a> {
         let mut trainer = Trainer::new(config, input, train.classes().len(), schedule, device)?;
         let stages = trainer.network().stages().len();
         let config_sha256 = config.sha256();
-        let mut tally = Tally::default();
-        let folder = if options.resume && path.join("config.toml").exists() {
-            let mut found = None;
-            if path.join("checkpoints").is_dir() {
-                let (latest, warnings) = checkpoint::latest(&path.join("checkpoints"), device)?;
-                warnings.iter().for_each(|warning| observer.warning(warning));
-                found = latest;
-            }
-            let step = found.as_ref().map_or(0, |c| c.step);
-            let folder = RunFolder::reopen(path, config, stages, step)?;
-            if let Some(checkpoint) = found {
-                checkpoint.restore_weights(trainer.network_mut(), device)?;
-                trainer.restore(step, &checkpoint.state).map_err(|e| e.within(checkpoint.path.display()))?;
-                tally = Tally::restore(&checkpoint.state.nested("tally"))?;
-            }
-            folder
-        } else {
-            RunFolder::create(path, config, stages)?
-        };
+        let (folder, found, tally) = open_folder(config, path, stages, device, options, observer)?;
+        if let Some(checkpoint) = found {
+            checkpoint.restore_weights(trainer.network_mut(), device)?;
+            let restored = trainer.restore(checkpoint.step, &checkpoint.state);
+            restored.map_err(|e| e.within(checkpoint.path.display()))?;
+        }
         let evaluation_name = splits.evaluation_name.to_string();
         let milestones = config.checkpoint.milestones(config.train.epochs * steps_per_epoch);
         let mut current = Self {
@@ -280,6 +303,7 @@ impl<'a> RunInProgress<'a> {
             images_per_second,
             train,
             test,
+            trials: None,
             stages,
         };
         self.folder.append(&record)?;
@@ -315,6 +339,7 @@ impl<'a> RunInProgress<'a> {
             status,
             test: self.tally.last_test(),
             best_test_accuracy: self.tally.best_accuracy(),
+            trials: None,
             steps,
             epochs: steps as f64 / self.steps_per_epoch as f64,
             probes,

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::config::Config;
+use super::run_config::RunConfig;
 use crate::error::{Error, Result};
 use crate::files::{remove_partial, write_atomically};
 use crate::records::{Record, RunRecords, Summary, csv_header, csv_row};
@@ -35,7 +35,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If it already holds a run, or cannot be written.
-    pub fn create(path: &Path, config: &Config, stages: usize) -> Result<Self> {
+    pub fn create(path: &Path, config: &impl RunConfig, stages: usize) -> Result<Self> {
         if path.join("config.toml").exists() {
             return Err(Error::checkpoint(path.display(), "already holds a run")
                 .mend("continue it with --resume, or name another folder with --out"));
@@ -51,7 +51,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If it holds a run of another configuration, or one that cannot be read.
-    pub fn find(path: &Path, config: &Config) -> Result<Found> {
+    pub fn find(path: &Path, config: &impl RunConfig) -> Result<Found> {
         let file = path.join("config.toml");
         let kept = match fs::read_to_string(&file) {
             Ok(kept) => kept,
@@ -70,7 +70,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the folder holds no run, or one of another configuration.
-    pub fn reopen(path: &Path, config: &Config, stages: usize, step: u64) -> Result<Self> {
+    pub fn reopen(path: &Path, config: &impl RunConfig, stages: usize, step: u64) -> Result<Self> {
         if Self::find(path, config)? == Found::Nothing {
             return Err(Error::checkpoint(path.display(), "holds no run to resume")
                 .mend("leave out --resume to start one"));
@@ -146,7 +146,7 @@ fn json_line(record: &Record) -> String {
 }
 
 /// The first setting in which the configuration `kept` (TOML) differs from `config`.
-fn difference(kept: &str, config: &Config) -> String {
+fn difference(kept: &str, config: &impl RunConfig) -> String {
     let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };
     let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
     flatten("", &toml::Value::Table(table), &mut there);

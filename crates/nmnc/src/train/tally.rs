@@ -1,7 +1,7 @@
 //! Bookkeeping of a run: sums since the last record, time, warnings, evaluations.
 
 use crate::error::Result;
-use crate::records::Score;
+use crate::records::{Score, TrialRecord};
 use crate::state::State;
 
 /// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
@@ -19,6 +19,7 @@ pub struct Tally {
     process_seconds: f64,
     last_test: Option<Score>,
     best_accuracy: Option<f64>,
+    last_trials: Option<TrialRecord>,
     notes: Vec<String>,
 }
 
@@ -49,6 +50,16 @@ impl Tally {
     pub fn evaluated(&mut self, score: Score) {
         self.last_test = Some(score);
         self.best_accuracy = Some(self.best_accuracy.map_or(score.accuracy, |best| best.max(score.accuracy)));
+    }
+
+    /// Keeps how evaluation trials went beside their answers.
+    pub fn tried(&mut self, trials: TrialRecord) {
+        self.last_trials = Some(trials);
+    }
+
+    /// How the last evaluation trials went beside their answers.
+    pub fn last_trials(&self) -> Option<TrialRecord> {
+        self.last_trials
     }
 
     /// Notes a warning; true the first time.
@@ -101,6 +112,7 @@ impl Tally {
             ("sums", vec![self.loss, self.interval_seconds, self.seconds]),
             ("last_test", test),
             ("best_accuracy", self.best_accuracy.into_iter().collect()),
+            ("last_trials", self.last_trials.map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses])),
         ];
         // Empty lists cannot be told from absent ones in some formats, so they are left out.
         let present = numbers.into_iter().filter(|(_, list)| !list.is_empty());
@@ -116,7 +128,8 @@ impl Tally {
     pub fn restore(state: &State) -> Result<Self> {
         let &[loss, interval_seconds, seconds] =
             state.numbers("sums", 3)?.first_chunk().expect("three numbers");
-        let test = state.numbers.get("last_test").and_then(|list| list.first_chunk::<2>());
+        let pair = |name: &str| state.numbers.get(name).and_then(|list| list.first_chunk::<2>());
+        let (test, trials) = (pair("last_test"), pair("last_trials"));
         Ok(Self {
             loss,
             correct: state.counter("correct")?,
@@ -128,6 +141,7 @@ impl Tally {
             process_seconds: 0.0,
             last_test: test.map(|&[loss, accuracy]| Score { loss, accuracy }),
             best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
+            last_trials: trials.map(|&[fixation_breaks, misses]| TrialRecord { fixation_breaks, misses }),
             notes: state.texts.get("notes").cloned().unwrap_or_default(),
         })
     }

@@ -175,23 +175,15 @@ impl NoiseCorrelation {
         let responses = Responses { probes: coordinates, changes };
         let StageState { feedback, uncertainty, .. } = &mut self.stages[index];
         let known = feedback.take().expect("memory keeps feedback weights");
-        let embed = |estimate| match &manifold {
-            Some(manifold) => manifold.embed(estimate),
-            None => estimate,
-        };
-        let eta = self.config.eta.unwrap_or(1.0);
-        *feedback = Some(match self.config.estimator {
-            Estimator::Average => blend(known, embed(self.config.estimator.estimate(&responses)), eta),
-            Estimator::LeastSquares => {
+        *feedback = Some(match (self.config.forgetting.zip(self.config.ridge), uncertainty) {
+            (Some((forgetting, ridge)), Some(uncertainty)) => {
                 let innovations = innovations(responses, &known, manifold.as_ref());
-                known + embed(solve(&innovations)) * eta
-            }
-            Estimator::RecursiveLeastSquares => {
-                let innovations = innovations(responses, &known, manifold.as_ref());
-                let (forgetting, ridge) = self.config.forgetting.zip(self.config.ridge).expect("resolved");
-                let uncertainty = uncertainty.as_mut().expect("a stage with a manifold has an uncertainty");
                 uncertainty.forget(forgetting, ridge.recip());
-                known + embed(recursive_step(uncertainty, &innovations, 1.0))
+                known + embedded(recursive_step(uncertainty, &innovations, 1.0), manifold.as_ref())
+            }
+            _ => {
+                let eta = self.config.eta.expect("resolved settings have it");
+                learned(known, responses, self.config.estimator, eta, manifold.as_ref())
             }
         });
     }
@@ -208,10 +200,33 @@ impl NoiseCorrelation {
             .reduce(|sum, next| sum + next)
             .expect("there is at least one probe")
             / count as f64;
-        match manifold {
-            Some(manifold) => manifold.embed(signal),
-            None => signal,
+        embedded(signal, manifold.as_ref())
+    }
+}
+
+/// Feedback weights `[outputs, n]` after one more batch of `responses` on the manifold, or anywhere, by an estimator that takes batches
+/// one by one: the leaky average, or the step toward the solution.
+pub(crate) fn learned(
+    known: Tensor<2>,
+    responses: Responses,
+    estimator: Estimator,
+    eta: f64,
+    manifold: Option<&Subspace>,
+) -> Tensor<2> {
+    match estimator {
+        Estimator::Average => blend(known, embedded(estimator.estimate(&responses), manifold), eta),
+        _ => {
+            let innovations = innovations(responses, &known, manifold);
+            known + embedded(solve(&innovations), manifold) * eta
         }
+    }
+}
+
+/// The vectors z U^T `[rows, n]` with the given coordinates; those themselves where noise goes anywhere.
+fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
+    match manifold {
+        Some(manifold) => manifold.embed(coordinates),
+        None => coordinates,
     }
 }
 
@@ -328,7 +343,7 @@ impl CreditRule for NoiseCorrelation {
 }
 
 /// Gives `signal` the Frobenius norm of `reference`; a zero signal stays zero.
-fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
+pub(crate) fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
     let own = energy(&signal);
     if own == 0.0 { signal } else { signal * (energy(reference) / own).sqrt() }
 }

@@ -1,0 +1,140 @@
+//! What a trial is worth: the decision at the response period, and whether fixation was held before.
+
+use super::batch::TrialBatch;
+use super::trial::{Answer, Targets};
+
+/// One trial judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// 1 for a right answer, 0 for a wrong one; a fraction for a sequence half remembered.
+    pub correct: f64,
+    /// No answer was given in the response period.
+    pub missed: bool,
+    /// An answer was given before the response period. It does not count, and the trial goes on.
+    pub broken: bool,
+}
+
+/// Many trials judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TrialScore {
+    /// Number of trials.
+    pub trials: usize,
+    /// Sum of [`Outcome::correct`].
+    pub correct: f64,
+    /// Trials without an answer.
+    pub missed: usize,
+    /// Trials with an answer before the response period.
+    pub broken: usize,
+}
+
+impl TrialScore {
+    /// Adds one trial.
+    pub fn add(&mut self, outcome: Outcome) {
+        self.trials += 1;
+        self.correct += outcome.correct;
+        self.missed += usize::from(outcome.missed);
+        self.broken += usize::from(outcome.broken);
+    }
+
+    /// Fraction of trials answered rightly in the response period.
+    pub fn accuracy(&self) -> f64 {
+        self.correct / self.trials.max(1) as f64
+    }
+
+    /// Fraction of trials with an answer before the response period.
+    pub fn fixation_breaks(&self) -> f64 {
+        self.broken as f64 / self.trials.max(1) as f64
+    }
+
+    /// Fraction of trials without an answer.
+    pub fn misses(&self) -> f64 {
+        self.missed as f64 / self.trials.max(1) as f64
+    }
+}
+
+/// Judges every trial by `outputs` `[T, B, outputs]`. The class of a step is its largest output, the first of equal ones.
+///
+/// # Panics
+/// If there are not as many outputs as the batch has steps.
+pub fn judge(batch: &TrialBatch, outputs: &[f64]) -> Vec<Outcome> {
+    let (size, width) = (batch.size(), batch.outputs);
+    assert_eq!(outputs.len(), batch.steps * size * width, "number of outputs");
+    let row = |trial: usize, step: usize| &outputs[(step * size + trial) * width..][..width];
+    let class = |trial: usize, step: usize| {
+        let row = row(trial, step);
+        (1..width).fold(0, |best, next| if row[next] > row[best] { next } else { best }) as u32
+    };
+    let one = |(trial, info): (usize, &super::batch::TrialInfo)| {
+        let mut outcome = Outcome { correct: 0.0, missed: false, broken: false };
+        let last = info.response.end - 1;
+        match &info.answer {
+            Answer::Choice { label, window } => {
+                outcome.broken = (0..info.response.start).any(|step| class(trial, step) != 0);
+                let first = info.response.clone().find(|&step| class(trial, step) != 0);
+                outcome.missed = first.is_none();
+                let right = first.is_some_and(|step| window.contains(&step) && class(trial, step) == *label);
+                outcome.correct = f64::from(right);
+            }
+            Answer::Class(label) => outcome.correct = f64::from(class(trial, last) == *label),
+            Answer::Sequence => {
+                let Targets::Labels(labels) = &batch.targets else { return outcome };
+                let right = |&step: &usize| class(trial, step) == labels[step * size + trial];
+                outcome.broken = (0..info.response.start).any(|step| class(trial, step) != 0);
+                outcome.correct =
+                    info.response.clone().filter(right).count() as f64 / info.response.len() as f64;
+            }
+            Answer::Value { tolerance } => {
+                let Targets::Values(values) = &batch.targets else { return outcome };
+                let target = &values[(last * size + trial) * width..][..width];
+                let near =
+                    row(trial, last).iter().zip(target).all(|(y, t)| (y - f64::from(*t)).abs() <= *tolerance);
+                outcome.correct = f64::from(near);
+            }
+        }
+        outcome
+    };
+    batch.info.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::batch::TrialInfo;
+
+    /// One trial of five steps, three outputs: fixation for three, then the response.
+    fn judged(answer: Answer, classes: [usize; 5]) -> Outcome {
+        let batch = TrialBatch {
+            steps: 5,
+            inputs: 1,
+            outputs: 3,
+            values: vec![0.0; 5],
+            targets: Targets::Labels(vec![0, 0, 0, 2, 1]),
+            mask: vec![1.0; 5],
+            info: vec![TrialInfo { steps: 5, response: 3..5, answer, condition: 0 }],
+        };
+        let outputs: Vec<f64> =
+            classes.into_iter().flat_map(|c| (0..3).map(move |i| f64::from(i == c))).collect();
+        judge(&batch, &outputs)[0]
+    }
+
+    #[test]
+    fn the_first_answer_in_the_response_period_counts() {
+        let choice = || Answer::Choice { label: 2, window: 3..5 };
+        let is = |correct, missed, broken| Outcome { correct, missed, broken };
+        assert_eq!(judged(choice(), [0, 0, 0, 2, 1]), is(1.0, false, false));
+        assert_eq!(judged(choice(), [0, 0, 0, 0, 2]), is(1.0, false, false));
+        assert_eq!(judged(choice(), [0, 0, 0, 1, 2]), is(0.0, false, false));
+        assert_eq!(judged(choice(), [0, 0, 0, 0, 0]), is(0.0, true, false));
+        // An answer too early is a break, and the trial goes on.
+        assert_eq!(judged(choice(), [0, 2, 0, 2, 0]), is(1.0, false, true));
+        assert_eq!(judged(choice(), [0, 2, 0, 0, 0]), is(0.0, true, true));
+        assert_eq!(judged(Answer::Choice { label: 2, window: 4..5 }, [0, 0, 0, 2, 2]).correct, 0.0);
+    }
+
+    #[test]
+    fn classes_and_sequences_have_no_first_answer() {
+        assert_eq!(judged(Answer::Class(1), [2, 2, 2, 0, 1]).correct, 1.0);
+        assert_eq!(judged(Answer::Class(1), [1, 1, 1, 1, 0]).correct, 0.0);
+        assert_eq!(judged(Answer::Sequence, [0, 0, 0, 2, 0]).correct, 0.5);
+    }
+}
