@@ -166,9 +166,11 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
             group.incomplete.push(run);
         }
     }
+    let stems: Vec<Option<String>> = found.iter().map(|(_, group)| stem(group)).collect();
     let labels: Vec<String> = found
         .iter()
-        .map(|(entries, group)| {
+        .zip(&stems)
+        .map(|((entries, group), stem)| {
             let siblings: Vec<_> =
                 found.iter().filter(|(_, g)| g.rule == group.rule).map(|(e, _)| e).collect();
             let keys: BTreeSet<&String> = siblings.iter().flat_map(|e| e.keys()).collect();
@@ -183,6 +185,9 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
             match parts.len() {
                 0 => group.label.clone(),
                 1..=3 => format!("{} ({})", group.label, parts.join(", ")),
+                _ if stem.is_some() && stems.iter().filter(|other| *other == stem).count() == 1 => {
+                    format!("{} ({})", group.label, stem.as_deref().unwrap_or_default())
+                }
                 more => format!("{} ({}, and {} more)", group.label, parts[..2].join(", "), more - 2),
             }
         })
@@ -197,6 +202,17 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
         })
         .collect();
     found.into_iter().zip(numbered).map(|((_, group), label)| Group { label, ..group }).collect()
+}
+
+/// What the names of a group's folders have in common before the seed, as in `wide` for `wide-seed0` and `wide-seed1`.
+fn stem(group: &Group<'_>) -> Option<String> {
+    let mut runs = group.complete.iter().chain(&group.incomplete).chain(&group.repeated);
+    let of = |run: &RunRecords| {
+        let name = run.folder.file_name()?.to_str()?;
+        name.strip_suffix(&format!("-seed{}", run.seed)).map(str::to_owned)
+    };
+    let first = of(runs.next()?)?;
+    runs.all(|run| of(run).as_ref() == Some(&first)).then_some(first)
 }
 
 #[cfg(test)]
@@ -260,5 +276,19 @@ mod tests {
         let labels: Vec<&str> = groups.iter().map(|g| g.label.as_str()).collect();
         assert_eq!(labels, ["NMNC (dimension 8)", "NMNC (dimension 32)"]);
         assert_eq!((groups[0].incomplete.len(), groups[0].repeated.len()), (2, 1));
+    }
+
+    #[test]
+    fn report_groups_that_differ_in_much_are_called_as_their_folders() {
+        let named = |name: &str, seed, value: u8| {
+            let settings = ["a", "b", "c", "d"].map(|key| format!("{key} = {value}")).join("\n");
+            RunRecords { folder: format!("runs/{name}-seed{seed}").into(), ..run(&settings, seed, &[]) }
+        };
+        let labels = |runs: &[RunRecords]| groups(runs).into_iter().map(|g| g.label).collect::<Vec<_>>();
+        let runs = [named("few", 0, 1), named("few", 1, 1), named("many", 0, 2)];
+        assert_eq!(labels(&runs), ["NMNC (few)", "NMNC (many)"]);
+        // A name that two groups share tells nothing.
+        let runs = [named("few", 0, 1), named("few", 1, 2)];
+        assert_eq!(labels(&runs), ["NMNC (a 1, b 1, and 2 more)", "NMNC (a 2, b 2, and 2 more)"]);
     }
 }

@@ -56,10 +56,11 @@ pub(super) fn conditions(names: &[String], quick: bool) -> Result<Vec<Condition>
     }
     let list: List = toml::from_str(CONDITIONS).expect("the list of conditions is TOML of the right form");
     let mut all = list.condition;
-    let homeless = (HOMES..).zip(all.iter_mut().filter(|condition| home(&condition.rule).is_none()));
-    homeless.for_each(|(number, condition)| condition.look = number);
+    // A variant cannot look like the rule that it is a form of.
+    let mut free = HOMES..;
     for condition in &mut all {
-        condition.look = home(&condition.rule).unwrap_or(condition.look);
+        let own = home(&condition.rule).filter(|_| !condition.variant);
+        condition.look = own.unwrap_or_else(|| free.next().expect("there is always another number"));
     }
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|c| c.name == **name)) {
         return Err(Error::config("rules", format!("no condition is called `{unknown}`"))
