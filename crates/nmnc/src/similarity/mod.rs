@@ -1,0 +1,14 @@
+//! How alike representations are: dissimilarity matrices and their comparison, with ceilings and intervals.
+//!
+//! Patterns are row-major `[stimuli, units]`. Nothing here knows of networks or recordings.
+
+mod ceiling;
+mod compare;
+mod inference;
+mod rdm;
+pub mod student;
+
+pub use ceiling::{Ceiling, ceiling, pooled};
+pub use compare::{Comparison, compare};
+pub use inference::{Bootstrap, Range, Replicates, Resample, holm, replicates};
+pub use rdm::{Distance, Rdm, crossnobis, rdm};
