@@ -7,6 +7,7 @@
 pub mod alignment;
 pub mod analysis;
 pub mod bench;
+pub mod brain;
 pub mod config_text;
 pub mod credit;
 pub mod data;
@@ -25,6 +26,7 @@ pub mod reproduce;
 pub mod seed;
 pub mod similarity;
 pub mod state;
+pub mod statistics;
 pub mod tasks;
 pub mod tensor_file;
 pub mod train;

@@ -107,6 +107,11 @@ impl Loaded {
         Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], &self.device))
     }
 
+    /// The device that holds the networks.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Training steps an epoch.
     pub(super) fn steps_per_epoch(&self) -> u64 {
         self.training.len().div_ceil(self.config.train.batch) as u64

@@ -41,6 +41,10 @@ impl MappedArray {
         let (header, start) = Header::read(&mut BufReader::new(&file), &place).map_err(|e| {
             e.mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))")
         })?;
+        if header.fortran {
+            return Err(Error::data(&place, "header: is in Fortran order")
+                .mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))"));
+        }
         if !(header.kind == 'f' && matches!(header.size, 4 | 8)) {
             return Err(Error::data(&place, format!("elements of type {}{}", header.kind, header.size))
                 .mend("use float32 or float64"));

@@ -45,6 +45,7 @@ mod resize;
 mod select;
 mod source;
 mod standardize;
+mod stimuli;
 mod stream;
 
 #[cfg(test)]
@@ -57,4 +58,5 @@ pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
 pub use kind::{Format, ImageShape};
 pub use known::data_dir;
 pub use standardize::Statistics;
+pub use stimuli::stimuli;
 pub use stream::{BatchStream, order};

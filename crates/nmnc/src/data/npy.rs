@@ -19,6 +19,8 @@ pub(crate) struct Header {
     pub(crate) size: usize,
     /// Shape, outermost first.
     pub(crate) shape: Vec<usize>,
+    /// Whether the first index runs fastest.
+    pub(crate) fortran: bool,
     /// Bytes of all elements.
     pub(crate) len: u64,
 }
@@ -27,7 +29,7 @@ impl Header {
     /// Reads magic number, version and header from the start of an array at `place`, and tells how many bytes they take.
     ///
     /// # Errors
-    /// If it is no NumPy array, or one of other elements than numbers, in Fortran order, or of an absurd shape.
+    /// If it is no NumPy array, or one of other elements than numbers, or of an absurd shape.
     pub(crate) fn read(reader: &mut impl Read, place: &str) -> Result<(Self, usize)> {
         let damaged = |e: std::io::Error| guard::damaged(place, e);
         let magic: [u8; 8] = guard::read_array(reader).map_err(damaged)?;
@@ -75,9 +77,7 @@ impl Header {
         if !matches!(size, 1 | 2 | 4 | 8) {
             return Err(unsupported());
         }
-        if !value("fortran_order")?.starts_with("False") {
-            return Err(bad("is in Fortran order".to_owned()).mend("save numpy.ascontiguousarray(array)"));
-        }
+        let fortran = !value("fortran_order")?.starts_with("False");
         let shape = value("shape")?;
         let shape = shape
             .strip_prefix('(')
@@ -92,6 +92,27 @@ impl Header {
             .try_fold(size as u64, |product, &dimension| product.checked_mul(dimension as u64))
             .ok_or_else(|| bad(format!("claims the absurd shape {shape:?}")))?;
         let big_endian = order == '>' || (order == '=' && cfg!(target_endian = "big"));
-        Ok(Self { big_endian, kind, size, shape, len })
+        Ok(Self { big_endian, kind, size, shape, fortran, len })
+    }
+
+    /// Elements in C order, as bytes, of `bytes` as they are stored.
+    pub(crate) fn in_c_order(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if !self.fortran || self.shape.len() < 2 || bytes.is_empty() {
+            return bytes;
+        }
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut index = vec![0; self.shape.len()];
+        for _ in 0..bytes.len() / self.size {
+            let at = index.iter().zip(&self.shape).rev().fold(0, |at, (i, n)| at * n + i);
+            out.extend_from_slice(&bytes[at * self.size..(at + 1) * self.size]);
+            for (i, n) in index.iter_mut().zip(&self.shape).rev() {
+                *i += 1;
+                if *i < *n {
+                    break;
+                }
+                *i = 0;
+            }
+        }
+        out
     }
 }

@@ -92,6 +92,7 @@ impl Array {
         if !guard::at_end(&mut reader).map_err(damaged)? {
             return Err(Error::data(&place, format!("goes on after the {} bytes it announces", header.len)));
         }
+        let bytes = header.in_c_order(bytes);
         Ok(Some(Self { place, header, bytes }))
     }
 
@@ -122,6 +123,21 @@ impl Array {
                 .map_err(|_| Error::data(&self.place, format!("example {at} has the label {label}")))
         };
         wide.into_iter().enumerate().map(narrow).collect()
+    }
+
+    /// Names of the arrays of the archive `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn names(path: &Path) -> Result<Vec<String>> {
+        let (file, _) = guard::open(path)?;
+        let archive = NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
+        Ok(archive.array_names().map(str::to_owned).collect())
+    }
+
+    /// File and name, for errors.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     /// Shape, outermost first.

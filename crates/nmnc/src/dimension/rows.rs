@@ -38,6 +38,11 @@ impl<E: Copy + Into<f64> + Sync> Matrix<E> {
         assert_eq!(values.len() % units, 0, "whole rows");
         Self { values, units }
     }
+
+    /// The values, row-major.
+    pub fn values(&self) -> &[E] {
+        &self.values
+    }
 }
 
 impl<E: Copy + Into<f64> + Sync> Rows for Matrix<E> {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::compare::{Comparison, compare, prepared, similarity};
 use super::rdm::Rdm;
-use super::student::{quantile975, two_sided};
 use crate::error::{Error, Result};
 use crate::seed::{Role, Seed};
+use crate::statistics::{t95, two_sided};
 
 /// What is drawn anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ impl Replicates {
                 let mean = found.iter().sum::<f64>() / count;
                 let spread: f64 = found.iter().map(|v| (v - mean).powi(2)).sum();
                 let error = ((count - 1.0) / count * spread).sqrt();
-                let half = quantile975(found.len() - 1) * error;
+                let half = t95(found.len() - 1) * error;
                 let p = two_sided(value / error, found.len() - 1);
                 Range { value, low: value - half, high: value + half, p }
             }

@@ -6,7 +6,6 @@ mod ceiling;
 mod compare;
 mod inference;
 mod rdm;
-pub mod student;
 
 pub use ceiling::{Ceiling, ceiling, pooled};
 pub use compare::{Comparison, compare};

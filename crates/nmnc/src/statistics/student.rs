@@ -24,8 +24,9 @@ pub fn two_sided(t: f64, freedom: usize) -> f64 {
     (1.0 - inside).max(0.0)
 }
 
-/// The 97.5 % quantile, by bisection of [`two_sided`].
-pub fn quantile975(freedom: usize) -> f64 {
+/// The 97.5 % quantile of Student's t with `freedom` degrees of freedom (at least 1), by bisection of [`two_sided`].
+pub fn t95(freedom: usize) -> f64 {
+    let freedom = freedom.max(1);
     let (mut low, mut high) = (0.0, 13.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
@@ -48,7 +49,7 @@ mod tests {
             (9, 2.262_157_163),
             (91, 1.986_377_154),
         ] {
-            assert!((quantile975(freedom) - expected).abs() < 1e-7, "{freedom} {}", quantile975(freedom));
+            assert!((t95(freedom) - expected).abs() < 1e-7, "{freedom} {}", t95(freedom));
         }
         assert!((two_sided(2.0, 5) - 0.101_939_479).abs() < 1e-8);
         assert!((two_sided(-2.0, 4) - 0.116_116_524).abs() < 1e-8);
