@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How the names of things half-written begin.
 pub const PARTIAL: &str = ".partial-";
@@ -51,6 +51,61 @@ pub fn remove_partial(folder: &Path) -> Result<()> {
 /// If the file system refuses.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| Error::io(folder, "sync", e))
+}
+
+/// Replaces `folder` by one with the given files, when they are all written. What is in the way must be nothing but `known` files:
+/// those of `what`, "an analysis".
+///
+/// # Errors
+/// If the file system refuses, or `folder` holds something else.
+pub fn replace_folder(folder: &Path, files: &[(String, Vec<u8>)], known: &[&str], what: &str) -> Result<()> {
+    let io = |e: std::io::Error| Error::io(folder, "write", e);
+    check_folder(folder, known, what)?;
+    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| Error::io(parent, "create folder", e))?;
+    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
+    for (name, bytes) in files {
+        let path = partial.path().join(name);
+        let write = || {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(|e| Error::io(&path, "write", e))?;
+    }
+    // Temporary folders are private by default; results are meant to be shared.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o755)).map_err(io)?;
+    }
+    sync_folder(partial.path())?;
+    let old = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
+    if folder.exists() {
+        fs::rename(folder, old.path().join("old")).map_err(io)?;
+    }
+    fs::rename(partial.keep(), folder).map_err(io)?;
+    sync_folder(parent)
+}
+
+/// Whether `folder` is free or holds nothing but `known` files.
+///
+/// # Errors
+/// If it holds something else.
+pub fn check_folder(folder: &Path, known: &[&str], what: &str) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::io(folder, "read folder", e)),
+    };
+    for entry in entries {
+        let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
+        if !known.iter().any(|file| name == **file) {
+            let problem = format!("holds `{}`, which is no part of {what}", name.to_string_lossy());
+            return Err(Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out"));
+        }
+    }
+    Ok(())
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -1,7 +1,6 @@
 //! The folder of an analysis.
 
-use std::fs::{self, File};
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::Path;
 
 use npyz::WriterBuilder;
@@ -10,8 +9,8 @@ use npyz::npz::NpzWriter;
 use super::page::page;
 use super::result::{Analysis, StageAnalysis};
 use super::tables::csv;
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::{PARTIAL, sync_folder};
+use crate::error::{Error, Result};
+use crate::files::replace_folder;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &s
             Format::Html => files.push(("report.html".to_owned(), page(analysis, command).into_bytes())),
         }
     }
-    replace(folder, &files, FolderKind::Analysis)
+    replace_folder(folder, &files, FolderKind::Analysis.files(), "an analysis")
 }
 
 /// What a folder is for: nothing else may be in one that is to be replaced.
@@ -67,7 +66,7 @@ pub(super) enum FolderKind {
 }
 
 impl FolderKind {
-    fn files(self) -> &'static [&'static str] {
+    pub(super) fn files(self) -> &'static [&'static str] {
         match self {
             Self::Analysis => &[
                 "analysis.json",
@@ -82,62 +81,6 @@ impl FolderKind {
             Self::OverTraining => &["training.json", "training.csv", "weights.csv", "report.html"],
         }
     }
-}
-
-/// Replaces `folder` by one with the given files, when they are all written.
-pub(super) fn replace(folder: &Path, files: &[(String, Vec<u8>)], kind: FolderKind) -> Result<()> {
-    let io = |e: std::io::Error| Error::io(folder, "write", e);
-    check(folder, kind)?;
-    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(|e| Error::io(parent, "create folder", e))?;
-    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
-    for (name, bytes) in files {
-        put(&partial.path().join(name), bytes)?;
-    }
-    // Temporary folders are private by default; results are meant to be shared.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o755)).map_err(io)?;
-    }
-    sync_folder(partial.path())?;
-    let old = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(parent).map_err(io)?;
-    if folder.exists() {
-        fs::rename(folder, old.path().join("old")).map_err(io)?;
-    }
-    fs::rename(partial.keep(), folder).map_err(io)?;
-    sync_folder(parent)
-}
-
-/// Whether `folder` is free or holds what is to be replaced.
-///
-/// # Errors
-/// If it holds something else.
-fn check(folder: &Path, kind: FolderKind) -> Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(Error::io(folder, "read folder", e)),
-    };
-    for entry in entries {
-        let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
-        if !kind.files().iter().any(|file| name == **file) {
-            let problem = format!("holds `{}`, which is no part of an analysis", name.to_string_lossy());
-            return Err(
-                Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out")
-            );
-        }
-    }
-    Ok(())
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|e| Error::io(path, "write", e))
 }
 
 /// Arrays by name: `stage1.variances` and so on.

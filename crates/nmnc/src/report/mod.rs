@@ -6,8 +6,10 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod axis;
+pub(crate) mod bars;
 #[allow(dead_code)] // drawn by pages of other modules
 pub(crate) mod colors;
+mod columns;
 pub(crate) mod document;
 pub(crate) mod figures;
 pub(crate) mod grid;
@@ -17,6 +19,7 @@ mod labels;
 pub(crate) mod look;
 mod page;
 pub(crate) mod plot;
+pub(crate) mod scatter;
 mod setup;
 mod summary;
 mod table;
@@ -28,6 +31,7 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::RunRecords;
 
+pub use columns::Table;
 pub use table::table;
 
 /// The report on `runs` as one HTML document.

@@ -20,8 +20,9 @@ use super::load::{Loaded, Source};
 use super::network::{Subject, network};
 use super::result::{Analysis, AtDimension};
 use super::settings::Settings;
-use super::write::{FolderKind, replace};
+use super::write::FolderKind;
 use crate::dimension::Dimensions;
+use crate::files::replace_folder;
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::train::OptimizerConfig;
@@ -195,7 +196,7 @@ pub fn write_over_training(folder: &Path, found: &OverTraining, command: &str) -
         ("weights.csv".to_owned(), tables::weights(found).into_bytes()),
         ("report.html".to_owned(), page::page(found, command).into_bytes()),
     ];
-    replace(folder, &files, FolderKind::OverTraining)
+    replace_folder(folder, &files, FolderKind::OverTraining.files(), "an analysis")
 }
 
 /// `training.csv`: a row for each step, stage and dimension.

@@ -1,0 +1,153 @@
+//! Scores as tables.
+
+use super::scores::{Mean, Scores};
+use crate::report::Table;
+use crate::report::text::{NONE, fixed};
+use crate::similarity::Range;
+use crate::statistics::Interval;
+
+/// A row for each condition and control of each target.
+pub fn summary(scores: &Scores) -> Table {
+    let stages = scores.targets.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
+    let mut headings = vec!["", "Target", "Chosen stage", "95 % of it", "Of the ceiling"];
+    const STAGES: [&str; 8] = ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
+    headings.extend(&STAGES[..stages.min(STAGES.len())]);
+    let mut rows = Vec::new();
+    for target in &scores.targets {
+        let share = |value: f64| match target.reported_ceiling {
+            Some(ceiling) => format!("{} %", fixed(100.0 * value / ceiling.lower, 0)),
+            None => NONE.to_owned(),
+        };
+        for condition in &target.conditions {
+            let label = scores.conditions.iter().find(|c| c.name == condition.condition);
+            let Mean { seeds, stimuli } = &condition.reported;
+            let mut row = vec![
+                label.map_or_else(String::new, |c| c.label.clone()),
+                target.target.clone(),
+                with_sem(seeds),
+                ends(stimuli),
+                share(seeds.mean),
+            ];
+            row.extend(condition.stages.iter().take(STAGES.len()).map(|(_, mean)| with_sem(&mean.seeds)));
+            row.resize(headings.len(), NONE.to_owned());
+            rows.push(row);
+        }
+        for control in &target.controls {
+            let mut row = vec![
+                control.control.clone(),
+                target.target.clone(),
+                fixed(control.reported.value, 3),
+                ends(&control.reported),
+                share(control.reported.value),
+            ];
+            row.resize(headings.len(), NONE.to_owned());
+            rows.push(row);
+        }
+    }
+    Table { headings, rows }
+}
+
+/// A row for each difference.
+pub fn differences(scores: &Scores) -> Table {
+    let label = |name: &str| {
+        scores.conditions.iter().find(|c| c.name == name).map_or_else(|| name.to_owned(), |c| c.label.clone())
+    };
+    let rows = scores.targets.iter().flat_map(|target| {
+        target.contrasts.iter().map(move |c| {
+            vec![
+                format!("{} less {}", label(&c.condition), label(&c.less)),
+                target.target.clone(),
+                c.stage.map_or_else(|| "chosen".to_owned(), |stage| stage.to_string()),
+                fixed(c.seeds.mean, 3),
+                c.seeds.half.map_or_else(
+                    || NONE.to_owned(),
+                    |half| format!("{} to {}", fixed(c.seeds.mean - half, 3), fixed(c.seeds.mean + half, 3)),
+                ),
+                ends(&c.stimuli),
+                fixed(c.p, 3),
+                fixed(c.p_holm, 3),
+            ]
+        })
+    });
+    let headings = vec!["", "Target", "Stage", "Difference", "95 % over seeds", "95 % over stimuli", "p", "p (Holm)"];
+    Table { headings, rows: rows.collect() }
+}
+
+/// `networks.csv`: a row for each stage of each network, and the chosen one.
+pub fn networks_csv(scores: &Scores) -> String {
+    let mut out = String::from("target,condition,seed,stage,chosen,similarity,low,high,selection,reported,reported_low,reported_high\n");
+    for target in &scores.targets {
+        for network in &target.networks {
+            for stage in &network.stages {
+                let chosen = stage.stage == network.chosen;
+                let reported = if chosen { numbers(&network.reported) } else { ",,".to_owned() };
+                out += &format!(
+                    "{},{},{},{},{chosen},{},{},{reported}\n",
+                    quoted(&target.target),
+                    quoted(&network.condition),
+                    network.seed,
+                    stage.stage,
+                    numbers(&stage.all),
+                    stage.selection
+                );
+            }
+        }
+        for control in &target.controls {
+            out += &format!(
+                "{},{},,,,{},,{}\n",
+                quoted(&target.target),
+                quoted(&control.control),
+                numbers(&control.all),
+                numbers(&control.reported)
+            );
+        }
+    }
+    out
+}
+
+/// `contrasts.csv`: a row for each difference; an empty stage is the chosen one.
+pub fn contrasts_csv(scores: &Scores) -> String {
+    let mut out = String::from("target,condition,less,stage,difference,seeds,sem,seeds_low,seeds_high,stimuli_low,stimuli_high,p,p_holm\n");
+    for target in &scores.targets {
+        for c in &target.contrasts {
+            let Interval { mean, sem, half, n } = c.seeds;
+            let cell = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+            out += &format!(
+                "{},{},{},{},{mean},{n},{},{},{},{},{},{},{}\n",
+                quoted(&target.target),
+                quoted(&c.condition),
+                quoted(&c.less),
+                cell(c.stage.map(|stage| stage as f64)),
+                cell(sem),
+                cell(half.map(|half| mean - half)),
+                cell(half.map(|half| mean + half)),
+                c.stimuli.low,
+                c.stimuli.high,
+                c.p,
+                c.p_holm
+            );
+        }
+    }
+    out
+}
+
+fn with_sem(value: &Interval) -> String {
+    match value.sem {
+        Some(sem) => format!("{} ± {}", fixed(value.mean, 3), fixed(sem, 3)),
+        None => fixed(value.mean, 3),
+    }
+}
+
+fn ends(range: &Range) -> String {
+    format!("{} to {}", fixed(range.low, 3), fixed(range.high, 3))
+}
+
+fn numbers(range: &Range) -> String {
+    format!("{},{},{}", range.value, range.low, range.high)
+}
+
+/// A cell of a CSV file.
+fn quoted(text: &str) -> String {
+    let plain = !text.contains([',', '"', '\n']);
+    if plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+}
