@@ -7,9 +7,11 @@ use clap_complete::Shell;
 
 use crate::exit;
 
+mod brain;
 mod reproduce;
 
-pub use reproduce::{Cifar10, Reproduce, ReproduceOptions};
+pub use brain::{Brain, BrainComparison};
+pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions};
 
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
@@ -79,6 +81,9 @@ pub enum Command {
     /// Measure the manifold of a network's activity, its dimension, and how the Jacobian lies to it
     #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze(Analyze),
+    /// Compare networks with recordings of brains that saw the same pictures
+    #[command(after_help = brain::EXAMPLES)]
+    Brain(Brain),
     /// Make an experiment of the paper: train, analyze, draw, and say what came out
     #[command(subcommand, arg_required_else_help = true)]
     Reproduce(Reproduce),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Overrides, at_least_one, count};
+use super::{BrainComparison, Overrides, at_least_one, count};
 
 const ALIGNMENT_EXAMPLES: &str = "Examples:
   nmnc reproduce alignment
@@ -43,6 +43,17 @@ against those it was granted; passes that only find the manifold perturb nothing
 The folder gets report.html, cifar10.json, cifar10.csv and runs.csv. Runs that are there already are kept, interrupted ones go \
 on.";
 
+const BRAIN_EXAMPLES: &str = "Examples:
+  nmnc reproduce brain --benchmark configs/primate92.toml --root path/to/primate92 --seeds 5
+  nmnc reproduce brain --benchmark path/to/my-benchmark --quick
+
+Backprop, vnc, nmnc and manifold-mirror at a tenth of a probe per training example, the same networks before training, pixels, and the \
+models of the benchmark, against each of its targets. Each network is scored at the stage most similar over one half of the stimuli, \
+over the other half, and at every stage over all of them; differences have intervals over seeds and over stimuli.
+
+The folder gets report.html, brain.json, networks.csv and contrasts.csv. Runs that are there already are kept, interrupted ones go \
+on. docs/brain.md tells how to write a benchmark.";
+
 const SCALING_EXAMPLES: &str = "Examples:
   nmnc reproduce scaling --quick
   nmnc reproduce scaling --data cifar10 --probes 1000000 --out runs/scaling-cifar10
@@ -74,6 +85,9 @@ pub enum Reproduce {
     /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: within an hour)
     #[command(after_help = CIFAR10_EXAMPLES)]
     Cifar10(Cifar10),
+    /// Do networks represent what they see as primates do? (20,000 images, 5 seeds: about half an hour)
+    #[command(after_help = BRAIN_EXAMPLES)]
+    Brain(ReproduceBrain),
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]
     Scaling {
@@ -90,6 +104,29 @@ pub enum Reproduce {
         #[arg(long, value_name = "N", value_parser = count)]
         dimension: Option<usize>,
     },
+}
+
+/// `nmnc reproduce brain`.
+#[derive(Debug, Args)]
+pub struct ReproduceBrain {
+    /// Data to train on: a name or path
+    #[arg(long, value_name = "SOURCE", default_value = "cifar10")]
+    pub data: String,
+    /// Number of seeds of each condition
+    #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
+    pub seeds: u64,
+    /// 4,000 images, small networks, four epochs: to see that it works, not to conclude from
+    #[arg(long)]
+    pub quick: bool,
+    /// The benchmark and how to compare.
+    #[command(flatten)]
+    pub comparison: BrainComparison,
+    /// Folder for the runs and the results [default: runs/reproduce-brain]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change in every run.
+    #[command(flatten)]
+    pub overrides: Overrides,
 }
 
 /// `nmnc reproduce cifar10`.

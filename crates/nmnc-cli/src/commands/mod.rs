@@ -2,6 +2,7 @@
 
 mod analyze;
 mod bench;
+mod brain;
 mod compare;
 mod completions;
 mod config;
@@ -26,6 +27,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Report(arguments) => report::run(arguments, out),
         Command::Bench(arguments) => bench::run(arguments, out),
         Command::Analyze(arguments) => analyze::run(arguments, out),
+        Command::Brain(arguments) => brain::run(arguments, out),
         Command::Reproduce(command) => reproduce::run(command, out),
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),

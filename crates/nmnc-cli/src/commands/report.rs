@@ -32,7 +32,7 @@ pub fn run(arguments: &Report, out: Output) -> Result<()> {
 }
 
 /// `given` itself if it is a run folder, else those in it.
-fn run_folders(given: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn run_folders(given: &Path) -> Result<Vec<PathBuf>> {
     let is_run = |path: &Path| path.join("config.toml").is_file();
     if is_run(given) {
         return Ok(vec![given.to_owned()]);

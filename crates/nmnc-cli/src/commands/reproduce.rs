@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling, ScalingChoices,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling, ScalingChoices,
     Watch,
 };
 use nmnc::train::{Observer, PlannedRun};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceOptions};
+use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions};
 use crate::naming::command_line;
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
@@ -28,6 +28,7 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
             let choices = ScalingChoices { scales: scales.clone(), probes: *probes, dimension: *dimension };
             make(&Scaling::new(&options(given), &choices)?, given.out.as_deref(), out)
         }
+        Reproduce::Brain(given) => make(&brain(given)?, given.out.as_deref(), out),
         Reproduce::Cifar10(given) => make(&sample_efficiency(given)?, given.out.as_deref(), out),
     }
 }
@@ -62,6 +63,18 @@ fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
         rules: given.rules.clone(),
     };
     SampleEfficiency::new(&options, &choices)
+}
+
+fn brain(given: &ReproduceBrain) -> Result<Brain> {
+    let options = Options {
+        data: Some(given.data.clone()),
+        seeds: given.seeds,
+        quick: given.quick,
+        examples: None,
+        set: changes(&given.overrides),
+    };
+    let (benchmark, settings) = super::brain::open(&given.comparison)?;
+    Brain::new(&options, benchmark, settings)
 }
 
 fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Result<()> {

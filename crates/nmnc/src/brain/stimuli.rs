@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::data::{Dataset, ImageShape, Statistics, stimuli};
 use crate::error::{Error, Result};
+use crate::files::sha256;
 use crate::seed::{Role, Seed};
 
 /// `[stimuli]` of a description.
@@ -122,6 +123,12 @@ impl Stimuli {
     /// If one is missing or cannot be read.
     pub fn shown(&self, shape: ImageShape, statistics: &Statistics) -> Result<Dataset> {
         stimuli(&self.folder, &self.files, shape, statistics)
+    }
+
+    /// What tells these pictures from others: SHA-256 of each one's file, or why it has none.
+    pub fn fingerprint(&self) -> Vec<String> {
+        let one = |file: &String| sha256(&self.folder.join(file)).unwrap_or_else(|e| e.to_string());
+        self.files.iter().map(one).collect()
     }
 
     /// The stimuli by which stages are chosen and those by which they are scored: as the benchmark declares, or half of each category

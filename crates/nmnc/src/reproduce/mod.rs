@@ -6,6 +6,7 @@
 
 mod alignment;
 mod base;
+mod brain;
 mod contrast;
 mod dimension;
 mod page;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use alignment::{Alignment, AlignmentRun};
 pub use base::{Options, Size};
+pub use brain::{Brain, BrainRun};
 pub use dimension::{Dimension, DimensionRun, StageDimension};
 pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency};
 pub use scaling::{Scaling, ScalingChoices, ScalingRun, StageScaling};

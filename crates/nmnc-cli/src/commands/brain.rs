@@ -1,0 +1,106 @@
+//! `nmnc brain`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nmnc::analysis::{Loaded, Source, Split};
+use nmnc::brain::{self, Benchmark, Settings, Shown};
+use nmnc::similarity::{Bootstrap, Comparison, Distance, Resample};
+use nmnc::{Error, Result, Seed};
+use serde_json::json;
+
+use crate::cli::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
+use crate::commands::report::run_folders;
+use crate::naming::command_line;
+use crate::output::Output;
+use crate::progress::duration;
+
+/// Compares, writes the folder, prints the table and what came out.
+pub fn run(arguments: &Brain, out: Output) -> Result<()> {
+    let started = Instant::now();
+    let (benchmark, settings) = open(&arguments.comparison)?;
+    let runs = networks(&arguments.runs)?;
+    let folder = match (&arguments.out, &arguments.runs[..]) {
+        (Some(folder), _) => folder.clone(),
+        (None, [only]) => only.join(format!("brain-{}", plain(&benchmark.name))),
+        (None, _) => PathBuf::from(format!("brain-{}", plain(&benchmark.name))),
+    };
+    // What is wrong is said before any work.
+    brain::check(&folder)?;
+    let mut shown = Vec::new();
+    let mut warnings = Vec::new();
+    for (number, path) in runs.iter().enumerate() {
+        let source = Source { path: path.clone(), data: None, split: Split::Test };
+        let loaded = Loaded::open(&source)?;
+        out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
+        warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));
+        let representation = brain::represent(&loaded, &benchmark.stimuli, settings.distance)
+            .map_err(|e| e.within(path.display()))?;
+        let config = &loaded.config;
+        let initial = serde_json::to_string(&config.network).expect("settings are representable in JSON");
+        let name = loaded.run.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let (rule, seed) = (config.credit.rule.clone(), config.seed.0);
+        shown.push(Shown { folder: name, rule, seed, initial, representation });
+    }
+    let found = brain::gather(&shown);
+    let (conditions, networks) = (&found.conditions, &found.networks);
+    let mut scores =
+        brain::scores(&benchmark, conditions, networks, &found.pixels, &found.pairs, &settings)?;
+    scores.warnings.splice(0..0, warnings.into_iter().chain(found.warnings.clone()));
+    for warning in &scores.warnings {
+        out.warning(&benchmark.name, warning);
+    }
+    brain::write(&folder, &scores, &benchmark, networks, &found.pixels, &command_line())?;
+    let verdict = brain::verdict(&scores);
+    out.line(format_args!("\n{}", brain::summary(&scores).text()));
+    verdict.iter().for_each(|sentence| out.line(sentence));
+    out.event("brain", json!({ "path": folder, "verdict": verdict, "scores": scores }));
+    out.line(format_args!("\n{} networks in {}; the folder:", runs.len(), duration(started.elapsed().as_secs_f64())));
+    out.result(folder.display());
+    Ok(())
+}
+
+/// The benchmark and settings that the command line names.
+pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
+    let benchmark = Benchmark::open(&given.benchmark, given.root.as_deref())?;
+    let distance = match given.distance {
+        DistanceName::Correlation => Distance::Correlation,
+        DistanceName::Euclidean => Distance::Euclidean,
+        DistanceName::Cosine => Distance::Cosine,
+        DistanceName::Crossnobis => Distance::Crossnobis,
+    };
+    let comparison = match given.comparison {
+        ComparisonName::Spearman => Comparison::Spearman,
+        ComparisonName::KendallTauA => Comparison::KendallTauA,
+        ComparisonName::Pearson => Comparison::Pearson,
+        ComparisonName::Cosine => Comparison::Cosine,
+        ComparisonName::WhitenedCosine => Comparison::WhitenedCosine,
+        ComparisonName::WhitenedPearson => Comparison::WhitenedPearson,
+    };
+    let resample = match given.resample {
+        ResampleName::Stimuli => Resample::Stimuli,
+        ResampleName::Subjects => Resample::Subjects,
+        ResampleName::Both => Resample::Both,
+    };
+    let bootstrap = Bootstrap { draws: given.draws, resample, seed: Seed(given.draw_seed) };
+    Ok((benchmark, Settings { distance, comparison, bootstrap }))
+}
+
+/// Runs and checkpoints among `paths`, and the run folders in the folders among them.
+fn networks(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.join("state.json").is_file() { found.push(path.clone()) } else { found.extend(run_folders(path)?) }
+    }
+    match found.is_empty() {
+        true => Err(Error::config("brain", "no run to compare").mend("give at least one run folder")),
+        false => Ok(found),
+    }
+}
+
+/// The name of a benchmark as part of the name of a folder.
+fn plain(name: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(keep).collect();
+    Path::new(&name).file_name().map_or_else(|| "benchmark".to_owned(), |n| n.to_string_lossy().into_owned())
+}

@@ -1,0 +1,152 @@
+//! Do networks trained by NMNC represent what they see more as primates do than those trained by VNC? Rules at equal probes, and the
+//! untrained network, against the recordings of a benchmark.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::base::Options;
+use super::statistics::interval;
+use super::{Experiment, Outcome};
+use crate::analysis::{Loaded, Source, Split};
+use crate::brain::{self, Benchmark, Representation, Settings, Shown, UNTRAINED, represent};
+use crate::error::{Error, Result};
+use crate::records::RunRecords;
+use crate::report::text::{fixed, list};
+use crate::train::PlannedRun;
+
+const BASE: &str = include_str!("base.toml");
+
+/// Rules with the settings that make a tenth of a perturbed example per training example, where they perturb (stages are perturbed
+/// separately by vnc and nmnc, so that each of three does every 30 steps).
+const CONDITIONS: [(&str, &[&str]); 4] = [
+    ("bp", &[]),
+    ("vnc", &["credit.rule=vnc", "credit.interval=30"]),
+    ("nmnc", &["credit.rule=nmnc", "credit.interval=30", "credit.manifold={dimension=64}"]),
+    ("manifold-mirror", &["credit.rule=manifold-mirror", "credit.initial=2048"]),
+];
+
+/// The differences of interest, in the order of the claims.
+const PAIRS: [(&str, &str); 5] = [
+    ("nmnc", "vnc"),
+    ("nmnc", UNTRAINED),
+    ("manifold-mirror", "nmnc"),
+    ("nmnc", "bp"),
+    ("vnc", UNTRAINED),
+];
+
+/// The experiment.
+#[derive(Clone, Debug)]
+pub struct Brain {
+    benchmark: Benchmark,
+    settings: Settings,
+    runs: Vec<PlannedRun>,
+}
+
+/// What is measured of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrainRun {
+    /// Fraction of test examples classified correctly at the end of training.
+    pub accuracy: f64,
+    /// Probes per training example seen.
+    pub probes_per_example: f64,
+    /// What it makes of the stimuli.
+    pub representation: Representation,
+}
+
+impl Brain {
+    /// The experiment as `options` ask for it, against `benchmark`, compared as `settings` say.
+    ///
+    /// # Errors
+    /// Settings that no run can have.
+    pub fn new(options: &Options, benchmark: Benchmark, settings: Settings) -> Result<Self> {
+        let own: &[&str] = match options.quick {
+            true => &["data.train_limit=4000", "network.widths=[8, 16, 32]", "train.epochs=4"],
+            false => &[],
+        };
+        let mut runs = Vec::new();
+        for (name, changes) in CONDITIONS {
+            let changes: Vec<String> = own.iter().chain(changes).map(|c| (*c).to_owned()).collect();
+            runs.extend(options.runs(name, BASE, &changes)?);
+        }
+        Ok(Self { benchmark, settings, runs })
+    }
+}
+
+impl Experiment for Brain {
+    type Measured = BrainRun;
+
+    fn name(&self) -> &'static str {
+        "brain"
+    }
+
+    fn runs(&self) -> Vec<&PlannedRun> {
+        self.runs.iter().collect()
+    }
+
+    fn measurement(&self) -> Value {
+        json!({ "stimuli": self.benchmark.stimuli.fingerprint(), "distance": self.settings.distance })
+    }
+
+    fn measure(&self, folder: &Path) -> Result<BrainRun> {
+        let summary = RunRecords::read(folder)?.summary;
+        let unfinished = || Error::checkpoint(folder.display(), "has no summary with a test accuracy");
+        let summary = summary.ok_or_else(unfinished)?;
+        let accuracy = summary.test.ok_or_else(unfinished)?.accuracy;
+        let source = Source { path: folder.to_owned(), data: None, split: Split::Test };
+        let loaded = Loaded::open(&source)?;
+        let representation = represent(&loaded, &self.benchmark.stimuli, self.settings.distance)?;
+        Ok(BrainRun { accuracy, probes_per_example: summary.probes_per_example, representation })
+    }
+
+    fn outcome(&self, measured: &[Option<BrainRun>], command: &str) -> Result<Outcome> {
+        let runs = || self.runs.iter().zip(measured).filter_map(|(run, m)| Some((run, m.as_ref()?)));
+        let shown: Vec<Shown> = runs()
+            .map(|(run, measured)| Shown {
+                folder: run.name.clone(),
+                rule: run.config.credit.rule.clone(),
+                seed: run.config.seed.0,
+                initial: String::new(),
+                representation: measured.representation.clone(),
+            })
+            .collect();
+        let found = brain::gather(&shown);
+        let there = |name: &str| found.conditions.iter().any(|c| c.name == name);
+        let pairs: Vec<(String, String)> = PAIRS
+            .into_iter()
+            .filter(|(a, b)| there(a) && there(b))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect();
+        let scores = brain::scores(
+            &self.benchmark,
+            &found.conditions,
+            &found.networks,
+            &found.pixels,
+            &pairs,
+            &self.settings,
+        )?;
+        let each = |value: &dyn Fn(&BrainRun) -> f64, decimals: usize| {
+            let one = |condition: &brain::Condition| {
+                let own = runs().filter(|(run, _)| run.config.credit.rule == condition.name);
+                let mean = interval(own.map(|(_, m)| value(m)))?;
+                let sem = mean.sem.map_or_else(String::new, |sem| format!(" ± {}", fixed(sem, decimals)));
+                Some(format!("{} {}{sem}", condition.label, fixed(mean.mean, decimals)))
+            };
+            list(&found.conditions.iter().filter_map(one).collect::<Vec<_>>())
+        };
+        let config = &self.runs[0].config;
+        let setup = [
+            ("Data", config.data.source.clone()),
+            ("Training", format!("{} epochs, batches of {}", config.train.epochs, config.train.batch)),
+            ("Test accuracy (%)", each(&|run| 100.0 * run.accuracy, 1)),
+            ("Probes per training example", each(&|run| run.probes_per_example, 3)),
+        ];
+        Ok(Outcome {
+            verdict: brain::verdict(&scores),
+            table: brain::summary(&scores),
+            files: brain::texts(&scores, &self.benchmark, &found.networks, &setup, command),
+            diverged: Vec::new(),
+        })
+    }
+}
