@@ -23,6 +23,7 @@ pub mod recurrent;
 pub mod report;
 pub mod reproduce;
 pub mod seed;
+pub mod similarity;
 pub mod state;
 pub mod tasks;
 pub mod tensor_file;
