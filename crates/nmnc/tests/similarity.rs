@@ -5,8 +5,9 @@ mod common;
 use common::{Golden, assert_close};
 use nmnc::dimension::Matrix;
 use nmnc::similarity::{
-    Choice, Estimator, Gram, Leading, Pls, PlsSettings, Ridge, RidgeSettings, canonical_correlations, cka,
-    folds, mean_correlation,
+    Choice, Estimator, Gram, Leading, Pls, PlsSettings, PredictivitySettings, Projection, Regression,
+    Responses, Ridge, RidgeSettings, canonical_correlations, cka, folds, mean_correlation, predictivity,
+    predictivity_between, split_half,
 };
 use nmnc::{ErrorKind, Seed, seed::Role};
 
@@ -225,4 +226,236 @@ fn alignment_of_features_that_do_not_vary_is_undefined_and_wrong_sizes_are_named
         error.to_string(),
         "samples: 3 of one representation and 10 of the other; show both the same samples"
     );
+}
+
+/// `[stimuli, units]` responses to known features with noise of variance `noise` a presentation, `repetitions` times.
+struct Recorded {
+    features: Vec<f64>,
+    presentations: Vec<f64>,
+    stimulus_of: Vec<usize>,
+    stimuli: usize,
+}
+
+impl Recorded {
+    fn new(stimuli: usize, width: usize, units: usize, repetitions: usize, noise: f64) -> Self {
+        let features = normal(11, stimuli * width);
+        let weights = normal(12, width * units);
+        let noises = normal(13, stimuli * repetitions * units);
+        let scale = 1.0 / (width as f64).sqrt();
+        let signal = |stimulus: usize, unit: usize| -> f64 {
+            (0..width).map(|k| features[stimulus * width + k] * weights[k * units + unit]).sum::<f64>()
+                * scale
+        };
+        let shown = stimuli * repetitions;
+        let presentations = (0..shown * units)
+            .map(|at| signal(at / units % stimuli, at % units) + noise.sqrt() * noises[at] + 4.0)
+            .collect();
+        Self { presentations, stimulus_of: (0..shown).map(|at| at % stimuli).collect(), stimuli, features }
+    }
+
+    fn responses(&self) -> Responses<'_> {
+        Responses {
+            presentations: &self.presentations,
+            stimulus_of: &self.stimulus_of,
+            stimuli: self.stimuli,
+        }
+    }
+}
+
+fn regressions() -> [PredictivitySettings; 2] {
+    [
+        Regression::Pls(PlsSettings { components: 10, ..PlsSettings::default() }),
+        Regression::Ridge(RidgeSettings::default()),
+    ]
+    .map(|regression| PredictivitySettings { regression, halvings: 20, ..Default::default() })
+}
+
+/// A unit's mean over k presentations of signal variance S and noise variance N has reliability S / (S + N / k).
+#[test]
+fn split_half_reliability_follows_its_law() {
+    let (stimuli, units) = (1500, 40);
+    for (repetitions, noise) in [(2, 1.0), (5, 3.0), (8, 0.25)] {
+        let recorded = Recorded::new(stimuli, 12, units, repetitions, noise);
+        let found = split_half(&recorded.responses(), 10, Seed(3)).unwrap();
+        let silent = Recorded::new(stimuli, 12, units, 1, 0.0);
+        // Of an odd number of presentations one is left out.
+        let used = (repetitions / 2 * 2) as f64;
+        for (unit, found) in found.into_iter().enumerate() {
+            let column: Vec<f64> = silent.presentations[unit..].iter().step_by(units).copied().collect();
+            let mean = column.iter().sum::<f64>() / stimuli as f64;
+            let signal = column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / stimuli as f64;
+            let expected = signal / (signal + noise / used);
+            let found = found.unwrap();
+            assert!(
+                (found - expected).abs() < 0.06,
+                "{repetitions} times, unit {unit}: {found}, not {expected}"
+            );
+        }
+    }
+}
+
+/// Features that determine the signal explain all of it, however noisy; unrelated ones nothing.
+#[test]
+fn the_corrected_score_of_the_true_features_is_one_and_of_others_zero() {
+    let recorded = Recorded::new(1200, 10, 30, 4, 2.0);
+    let other = normal(90, 1200 * 10);
+    for settings in regressions() {
+        let own = predictivity(&recorded.features, &recorded.responses(), &settings, Seed(1)).unwrap();
+        let score = own.score.unwrap();
+        assert!((score - 1.0).abs() < 0.05, "{settings:?}: {score}");
+        assert!(own.median_r.unwrap().powi(2) < 0.75, "uncorrected, noise limits it");
+        assert_eq!((own.scored, own.unrecorded, own.undefined, own.unreliable), (30, 0, 0, 0));
+        assert_eq!(own.splits.len(), 10);
+        let error = own.standard_error.unwrap();
+        assert!(error > 0.0 && error < 0.1, "{error}");
+        let none = predictivity(&other, &recorded.responses(), &settings, Seed(1)).unwrap();
+        assert!(none.score.unwrap().abs() < 0.02, "{:?}", none.score);
+        // Declared halves give the same picture.
+        let halves: Vec<usize> = (0..1200).collect();
+        let between = predictivity_between(
+            &recorded.features,
+            &recorded.responses(),
+            &halves[..600],
+            &halves[600..],
+            &settings,
+            Seed(1),
+        )
+        .unwrap();
+        assert!((between.score.unwrap() - 1.0).abs() < 0.05 && between.standard_error.is_none());
+    }
+}
+
+#[test]
+fn units_that_cannot_be_scored_are_counted_and_without_repetitions_there_is_no_ceiling() {
+    let units = 6;
+    let mut recorded = Recorded::new(80, 4, units, 2, 0.3);
+    for (at, value) in recorded.presentations.iter_mut().enumerate() {
+        match at % units {
+            // Never varies; never recorded for one stimulus; pure noise that is opposite in the two presentations.
+            0 => *value = 7.0,
+            1 if at / units % 80 == 17 => *value = f64::NAN,
+            2 => {
+                *value = if at / units < 80 {
+                    (at as f64).sin()
+                } else {
+                    -((at - 80 * units) as f64).sin() + 1e-3 * *value
+                }
+            }
+            _ => {}
+        }
+    }
+    let settings = &regressions()[0];
+    let found = predictivity(&recorded.features, &recorded.responses(), settings, Seed(2)).unwrap();
+    assert_eq!(
+        (found.scored, found.unrecorded, found.undefined, found.unreliable),
+        (3, 1, 1, 1),
+        "{found:?}"
+    );
+    assert_eq!((found.units[0].r, found.units[0].ceiling, found.units[1].r), (None, None, None));
+    assert!(found.ceiling.is_some());
+    let once = Recorded::new(80, 4, units, 1, 0.3);
+    let found = predictivity(&once.features, &once.responses(), settings, Seed(2)).unwrap();
+    let r = found.median_r.unwrap();
+    assert_eq!((found.ceiling, found.score, found.unreliable), (None, Some(r * r), 0));
+}
+
+#[test]
+fn predictivity_says_what_is_wrong_with_its_input() {
+    let recorded = Recorded::new(20, 4, 3, 1, 0.1);
+    let settings = &regressions()[0];
+    let run = |features: &[f64], responses: &Responses, settings: &PredictivitySettings| {
+        predictivity(features, responses, settings, Seed(0)).unwrap_err().to_string()
+    };
+    assert_eq!(
+        run(&recorded.features, &recorded.responses(), settings),
+        "stimuli: 18 to fit and 2 to score; at least two and three are needed: hold out a larger share, or show more stimuli"
+    );
+    let larger = &PredictivitySettings { held_out: 0.2, ..settings.clone() };
+    assert_eq!(
+        run(&recorded.features[..77], &recorded.responses(), larger),
+        "features: 77 features and 60 responses of 20 stimuli; give one row for every stimulus of the recordings"
+    );
+    let unseen = Responses { stimuli: 21, ..recorded.responses() };
+    assert_eq!(
+        run(&recorded.features, &unseen, larger),
+        "recordings: stimulus 20 was never shown; leave it out of the stimuli"
+    );
+    let twice = predictivity_between(
+        &recorded.features,
+        &recorded.responses(),
+        &[0, 1, 2],
+        &[2, 3, 4],
+        larger,
+        Seed(0),
+    );
+    assert_eq!(
+        twice.unwrap_err().to_string(),
+        "split: stimulus 2 is used twice; fit and score on different stimuli"
+    );
+}
+
+/// Squared lengths are kept in the mean, with the variance of Li, Hastie and Church (2006).
+#[test]
+fn random_projections_keep_squared_lengths_with_the_variance_of_their_law() {
+    let (features, components, draws) = (400, 12, 4000);
+    let x = normal(21, features);
+    let square: f64 = x.iter().map(|v| v * v).sum();
+    let fourth: f64 = x.iter().map(|v| v.powi(4)).sum();
+    let s = (features as f64).sqrt();
+    let variance = (2.0 * square * square + (s - 3.0) * fourth) / components as f64;
+    let (mut sum, mut squares, mut entries) = (0.0, 0.0, 0);
+    for draw in 0..draws {
+        let projection = Projection::new(features, components, Seed(draw)).unwrap();
+        let length: f64 = projection.block(&x).unwrap().iter().map(|v| v * v).sum();
+        (sum, squares) = (sum + length, squares + (length - square).powi(2));
+        entries += projection.entries();
+    }
+    let count = draws as f64;
+    assert!((sum / count - square).abs() < 4.0 * (variance / count).sqrt());
+    let found = squares / count;
+    // The distribution of squares is skewed: four standard errors of a chi-squared with `components` degrees, doubled.
+    assert!((found / variance - 1.0).abs() < 8.0 * (2.0 / count).sqrt() * 1.5, "{found} {variance}");
+    let expected = count * components as f64 * s;
+    assert!((entries as f64 - expected).abs() < 4.0 * expected.sqrt(), "{entries} {expected}");
+}
+
+#[test]
+fn random_projections_are_linear_and_do_not_depend_on_blocks_or_threads() {
+    let (samples, features, components) = (9, 700_000, 5);
+    let values: Vec<f32> =
+        (0..samples * features).map(|at| ((at * 7919 % 1013) as f32 - 506.0) / 100.0).collect();
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let projection = Projection::new(features, components, Seed(5)).unwrap();
+            let streamed = projection.project(&Matrix::new(values.clone(), features)).unwrap();
+            assert_eq!(streamed, projection.block(&values).unwrap());
+            let doubled: Vec<f64> = values.iter().map(|v| 2.0 * f64::from(*v)).collect();
+            assert_eq!(
+                projection.block(&doubled).unwrap(),
+                streamed.iter().map(|v| 2.0 * v).collect::<Vec<_>>()
+            );
+            streamed
+        })
+    };
+    assert_eq!(run(1), run(3));
+    let error = Projection::new(5, 3, Seed(0)).unwrap().project(&Matrix::new(vec![0.0; 8], 4)).unwrap_err();
+    assert_eq!(error.to_string(), "features: 4 instead of 5; draw a projection for this number");
+}
+
+#[test]
+fn measures_do_not_depend_on_the_number_of_threads() {
+    let recorded = Recorded::new(150, 70, 20, 2, 0.5);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let scores = regressions()
+                .map(|s| predictivity(&recorded.features, &recorded.responses(), &s, Seed(4)).unwrap());
+            let (a, b) = (gram(&recorded.features, 70), gram(&recorded.presentations[..150 * 20], 20));
+            let aligned = cka(&a, &b, Estimator::Unbiased).unwrap();
+            let (a, b) = (Leading::of(&a, 0.99).unwrap(), Leading::of(&b, 0.99).unwrap());
+            (scores, aligned, mean_correlation(&a, &b).unwrap())
+        })
+    };
+    assert_eq!(run(1), run(4));
 }
