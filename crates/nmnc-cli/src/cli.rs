@@ -10,7 +10,7 @@ use crate::exit;
 mod brain;
 mod reproduce;
 
-pub use brain::{Brain, BrainComparison};
+pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
 pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions};
 
 /// Train networks by noise correlation and compare credit-assignment rules.

@@ -102,7 +102,9 @@ pub fn check_folder(folder: &Path, known: &[&str], what: &str) -> Result<()> {
         let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
         if !known.iter().any(|file| name == **file) {
             let problem = format!("holds `{}`, which is no part of {what}", name.to_string_lossy());
-            return Err(Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out"));
+            return Err(
+                Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out")
+            );
         }
     }
     Ok(())

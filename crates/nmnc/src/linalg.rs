@@ -21,6 +21,16 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
     )
 }
 
+/// Singular values in descending order of a row-major matrix.
+///
+/// # Panics
+/// If the decomposition does not converge, which for finite input does not happen.
+pub fn singular_values(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+    faer::set_global_parallelism(Par::Seq);
+    let matrix = Mat::from_fn(rows, columns, |i, j| values[i * columns + j]);
+    matrix.singular_values().expect("singular values of a finite matrix")
+}
+
 /// Pseudo-inverse of a symmetric positive semidefinite matrix, both row-major with `size` rows. Eigenvalues up to `rounding` times the
 /// largest count as zero.
 pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Vec<f64> {
@@ -91,6 +101,19 @@ mod tests {
             assert!((found - expected).abs() < 1e-12);
         }
         assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn singular_values_are_roots_of_the_eigenvalues_of_the_gram_matrix() {
+        let (rows, columns) = (4, 7);
+        let a: Vec<f64> = (0..rows * columns).map(|i| ((i * i) as f64).sin()).collect();
+        let dot = |i: usize, j: usize| (0..columns).map(|k| a[i * columns + k] * a[j * columns + k]).sum();
+        let gram: Vec<f64> = (0..rows * rows).map(|ij| dot(ij / rows, ij % rows)).collect();
+        let found = singular_values(&a, rows, columns);
+        assert_eq!(found.len(), rows);
+        for (value, square) in found.iter().zip(symmetric_eigen(&gram, rows).0) {
+            assert!((value * value - square).abs() < 1e-12 && *value > 0.0);
+        }
     }
 
     #[test]

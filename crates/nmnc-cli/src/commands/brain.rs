@@ -44,8 +44,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     }
     let found = brain::gather(&shown);
     let (conditions, networks) = (&found.conditions, &found.networks);
-    let mut scores =
-        brain::scores(&benchmark, conditions, networks, &found.pixels, &found.pairs, &settings)?;
+    let mut scores = brain::scores(&benchmark, conditions, networks, &found.pixels, &found.pairs, &settings)?;
     scores.warnings.splice(0..0, warnings.into_iter().chain(found.warnings.clone()));
     for warning in &scores.warnings {
         out.warning(&benchmark.name, warning);
@@ -55,7 +54,11 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     out.line(format_args!("\n{}", brain::summary(&scores).text()));
     verdict.iter().for_each(|sentence| out.line(sentence));
     out.event("brain", json!({ "path": folder, "verdict": verdict, "scores": scores }));
-    out.line(format_args!("\n{} networks in {}; the folder:", runs.len(), duration(started.elapsed().as_secs_f64())));
+    out.line(format_args!(
+        "\n{} networks in {}; the folder:",
+        runs.len(),
+        duration(started.elapsed().as_secs_f64())
+    ));
     out.result(folder.display());
     Ok(())
 }
@@ -90,7 +93,11 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
 fn networks(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        if path.join("state.json").is_file() { found.push(path.clone()) } else { found.extend(run_folders(path)?) }
+        if path.join("state.json").is_file() {
+            found.push(path.clone())
+        } else {
+            found.extend(run_folders(path)?)
+        }
     }
     match found.is_empty() {
         true => Err(Error::config("brain", "no run to compare").mend("give at least one run folder")),

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Brain, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling, ScalingChoices,
-    Watch,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling,
+    ScalingChoices, Watch,
 };
 use nmnc::train::{Observer, PlannedRun};
 use nmnc::{Error, ErrorKind, Result};

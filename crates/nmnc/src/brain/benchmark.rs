@@ -66,15 +66,17 @@ impl Benchmark {
                 .mend("give a benchmark's folder or description; docs/brain.md tells how to write one"),
             _ => Error::io(&file, "read", e),
         })?;
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-            config_text::explain(e.message(), "").within(file.display())
-        })?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| config_text::explain(e.message(), "").within(file.display()))?;
         let description: Description =
             config_text::deserialize(table).map_err(|e| e.within(file.display()))?;
         let beside = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let root: PathBuf = root.unwrap_or(beside).to_owned();
         if !root.is_dir() {
-            return Err(Error::data(root.display(), "no such folder").mend("give the folder of the data with --root"));
+            return Err(
+                Error::data(root.display(), "no such folder").mend("give the folder of the data with --root")
+            );
         }
         Self::build(description, &root).map_err(|e| e.within(file.display()))
     }
@@ -86,13 +88,17 @@ impl Benchmark {
         }
         let mut names: Vec<&str> = given.target.iter().map(|t| t.name.as_str()).collect();
         names.extend(given.control.iter().map(|c| c.name.as_str()));
-        if let Some(twice) = names.iter().enumerate().find_map(|(at, n)| names[..at].contains(n).then_some(n)) {
+        if let Some(twice) = names.iter().enumerate().find_map(|(at, n)| names[..at].contains(n).then_some(n))
+        {
             return Err(Error::config("name", format!("two targets or controls are called `{twice}`")));
         }
         let targets = given
             .target
             .iter()
-            .map(|target| Target::read(target, root, &stimuli).map_err(|e| e.within(format!("target `{}`", target.name))))
+            .map(|target| {
+                Target::read(target, root, &stimuli)
+                    .map_err(|e| e.within(format!("target `{}`", target.name)))
+            })
             .collect::<Result<_>>()?;
         let controls = given
             .control
@@ -102,7 +108,10 @@ impl Benchmark {
                     let rdms = dissimilarities(&control.rdm, root, stimuli.len())?;
                     Ok(Rdm::mean(&rdms.iter().collect::<Vec<_>>()))
                 };
-                Ok((control.name.clone(), read().map_err(|e| e.within(format!("control `{}`", control.name)))?))
+                Ok((
+                    control.name.clone(),
+                    read().map_err(|e| e.within(format!("control `{}`", control.name)))?,
+                ))
             })
             .collect::<Result<_>>()?;
         let Description { name, description, citation, .. } = given;

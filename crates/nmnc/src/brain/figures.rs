@@ -40,7 +40,15 @@ pub(super) fn write(out: &mut String, scores: &Scores, benchmark: &Benchmark, ne
     out.push_str("</section>\n");
 }
 
-fn figure(out: &mut String, number: usize, title: &str, columns: &str, legend: &str, pictures: &[String], caption: &str) {
+fn figure(
+    out: &mut String,
+    number: usize,
+    title: &str,
+    columns: &str,
+    legend: &str,
+    pictures: &[String],
+    caption: &str,
+) {
     let _ = writeln!(
         out,
         "<figure>\n<h3><span class=\"ordinal\">Figure {number}</span> {}</h3>\n{legend}<div class=\"panels {columns}\">",
@@ -204,7 +212,9 @@ fn dissimilarities(out: &mut String, benchmark: &Benchmark, shown: &[(String, St
     let order: Vec<usize> = groups.iter().flat_map(|(.., members)| members.iter().copied()).collect();
     let side = || match benchmark.stimuli.categories.is_empty() {
         true => Side::Groups(vec![(String::new(), order.len())]),
-        false => Side::Groups(groups.iter().map(|(name, _, members)| (name.clone(), members.len())).collect()),
+        false => {
+            Side::Groups(groups.iter().map(|(name, _, members)| (name.clone(), members.len())).collect())
+        }
     };
     let maps: Vec<Heatmap> = shown
         .iter()
@@ -215,7 +225,9 @@ fn dissimilarities(out: &mut String, benchmark: &Benchmark, shown: &[(String, St
             row_name: String::new(),
             column_name: String::new(),
             rows: side(),
-            columns: Side::Groups(groups.iter().map(|(.., members)| (String::new(), members.len())).collect()),
+            columns: Side::Groups(
+                groups.iter().map(|(.., members)| (String::new(), members.len())).collect(),
+            ),
             values: percentiles(rdm, &order),
             label: "Percentile".to_owned(),
             range: (0.0, 100.0),
@@ -257,7 +269,9 @@ fn points(out: &mut String, benchmark: &Benchmark, shown: &[(String, String, Rdm
             let (places, kept) = plane(rdm);
             let places = &places;
             let points = groups.iter().flat_map(|(category, number, members)| {
-                members.iter().map(move |&at| (places[at], look(*number), format!("{} ({category})", ids[at])))
+                members
+                    .iter()
+                    .map(move |&at| (places[at], look(*number), format!("{} ({category})", ids[at])))
             });
             *id += 1;
             Scatter {

@@ -34,7 +34,10 @@ pub fn page(
         ("Stimuli", format!("{}; stages chosen by {}", scores.stimuli, scores.selection.len())),
         ("Dissimilarity", settings.distance.name().to_owned()),
         ("Similarity", settings.comparison.title().to_owned()),
-        ("Intervals", format!("{} draws, seed {}", grouped(settings.bootstrap.draws as u64), settings.bootstrap.seed.0)),
+        (
+            "Intervals",
+            format!("{} draws, seed {}", grouped(settings.bootstrap.draws as u64), settings.bootstrap.seed.0),
+        ),
         ("Networks", networks.len().to_string()),
     ];
     own.extend(setup.iter().cloned());

@@ -68,7 +68,9 @@ pub fn gather(runs: &[Shown]) -> Gathered {
         let name = if several { stem(&run.folder) } else { &run.rule };
         if found.networks.iter().any(|n| n.condition == name && n.seed == run.seed) {
             let seed = run.seed;
-            found.warnings.push(format!("{}: a second run of {name} with seed {seed} is left out", run.folder));
+            found
+                .warnings
+                .push(format!("{}: a second run of {name} with seed {seed} is left out", run.folder));
             continue;
         }
         let kind = kinds.iter().position(|kind| *kind == run.initial).unwrap_or_else(|| {
@@ -79,7 +81,9 @@ pub fn gather(runs: &[Shown]) -> Gathered {
         if !found.conditions.iter().any(|c| c.name == name) {
             let look = free_look(&found.conditions, home(&run.rule));
             let label = if several { name.to_owned() } else { rule_name(name) };
-            found.pairs.extend(found.conditions.iter().map(|earlier| (name.to_owned(), earlier.name.clone())));
+            found
+                .pairs
+                .extend(found.conditions.iter().map(|earlier| (name.to_owned(), earlier.name.clone())));
             found.conditions.push(Condition { name: name.to_owned(), label, look });
             began.push((name.to_owned(), before.clone()));
         }
@@ -162,7 +166,8 @@ mod tests {
         );
         let looks: std::collections::BTreeSet<usize> = found.conditions.iter().map(|c| c.look).collect();
         assert_eq!(looks.len(), 5);
-        let before: Vec<(&str, u64)> = found.networks[4..].iter().map(|n| (n.condition.as_str(), n.seed)).collect();
+        let before: Vec<(&str, u64)> =
+            found.networks[4..].iter().map(|n| (n.condition.as_str(), n.seed)).collect();
         assert_eq!(before, [("untrained", 0), ("untrained", 1), ("untrained-2", 0)]);
         assert_eq!((found.networks.len(), found.pixels.len(), found.warnings.len()), (7, 1, 1));
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());

@@ -211,14 +211,16 @@ fn against(
 
     // Every stage of every network, then the controls, over all stimuli.
     let stages: Vec<&StageRdm> = networks.iter().flat_map(|n| &n.stages).collect();
-    let models: Vec<&Rdm> = stages.iter().map(|s| &s.rdm).chain(controls.iter().map(|(_, rdm)| *rdm)).collect();
+    let models: Vec<&Rdm> =
+        stages.iter().map(|s| &s.rdm).chain(controls.iter().map(|(_, rdm)| *rdm)).collect();
     let all = replicates(&models, &subjects, how, &settings.bootstrap)?;
 
     // The best stage by one half of the stimuli, scored by the other.
     let mut selection = Vec::new();
     for stage in &stages {
         let part = stage.rdm.subset(choose)?;
-        selection.push(choosing.iter().map(|data| compare(&part, data, how)).sum::<f64>() / choosing.len() as f64);
+        selection
+            .push(choosing.iter().map(|data| compare(&part, data, how)).sum::<f64>() / choosing.len() as f64);
     }
     let (mut first, mut chosen) = (0, Vec::new());
     for network in networks {
@@ -271,7 +273,8 @@ fn against(
         .filter_map(|condition| {
             let reported = mean(&reported, &index.of(&condition.name))?;
             let numbers = index.stages(networks, &condition.name);
-            let stages = numbers.into_iter().filter_map(|(stage, places)| Some((stage, mean(&all, &places)?)));
+            let stages =
+                numbers.into_iter().filter_map(|(stage, places)| Some((stage, mean(&all, &places)?)));
             Some(ConditionScore { condition: condition.name.clone(), reported, stages: stages.collect() })
         })
         .collect();
@@ -326,14 +329,15 @@ impl Index {
     pub(super) fn stages(&self, networks: &[Network], condition: &str) -> Vec<(usize, Vec<usize>)> {
         let members = self.of(condition);
         let count = members.iter().map(|&at| networks[at].stages.len()).min().unwrap_or(0);
-        (0..count).map(|stage| (stage + 1, members.iter().map(|&at| self.first[at] + stage).collect())).collect()
+        (0..count)
+            .map(|stage| (stage + 1, members.iter().map(|&at| self.first[at] + stage).collect()))
+            .collect()
     }
 
     /// Networks of two conditions with the same seed.
     pub(super) fn paired(&self, a: &str, b: &str) -> Vec<(usize, usize)> {
-        let pair = |a: usize| {
-            self.of(b).into_iter().find(|&b| self.seeds[b] == self.seeds[a]).map(|b| (a, b))
-        };
+        let pair =
+            |a: usize| self.of(b).into_iter().find(|&b| self.seeds[b] == self.seeds[a]).map(|b| (a, b));
         self.of(a).into_iter().filter_map(pair).collect()
     }
 

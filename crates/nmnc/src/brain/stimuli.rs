@@ -63,24 +63,33 @@ impl Stimuli {
             Some(column) => table.column(column)?,
             None => files.clone(),
         };
-        if let Some(twice) = ids.iter().enumerate().find_map(|(at, id)| ids[..at].contains(id).then_some(id)) {
+        if let Some(twice) = ids.iter().enumerate().find_map(|(at, id)| ids[..at].contains(id).then_some(id))
+        {
             return Err(Error::data(path.display(), format!("two stimuli are called `{twice}`")));
         }
         let categories = config.category.as_ref().map(|c| table.column(c)).transpose()?.unwrap_or_default();
         let flag = |(row, text): (usize, &String)| match text.trim() {
             "1" => Ok(true),
             "0" => Ok(false),
-            other => Err(Error::data(path.display(), format!("row {}: `{other}` where 0 or 1 says by which stimuli stages are chosen", row + 1))),
+            other => Err(Error::data(
+                path.display(),
+                format!("row {}: `{other}` where 0 or 1 says by which stimuli stages are chosen", row + 1),
+            )),
         };
         let declared = match &config.selection {
-            Some(column) => Some(table.column(column)?.iter().enumerate().map(flag).collect::<Result<Vec<bool>>>()?),
+            Some(column) => {
+                Some(table.column(column)?.iter().enumerate().map(flag).collect::<Result<Vec<bool>>>()?)
+            }
             None => None,
         };
         if let Some(chosen) = declared.as_ref().map(|d| d.iter().filter(|chosen| **chosen).count())
             && (chosen < 3 || files.len() - chosen < 3)
         {
-            return Err(Error::data(path.display(), format!("{chosen} of {} stimuli choose stages", files.len()))
-                .mend("at least three stimuli must choose, and three others score"));
+            return Err(Error::data(
+                path.display(),
+                format!("{chosen} of {} stimuli choose stages", files.len()),
+            )
+            .mend("at least three stimuli must choose, and three others score"));
         }
         Self { folder, files, ids, categories, declared }.check(&path)
     }
@@ -88,7 +97,8 @@ impl Stimuli {
     /// All pictures of a folder, by name.
     fn listed(folder: PathBuf, config: &StimuliConfig) -> Result<Self> {
         if config.id.is_some() || config.category.is_some() || config.selection.is_some() {
-            return Err(Error::config("stimuli", "columns are named, but no table").mend("name the CSV file with `table`"));
+            return Err(Error::config("stimuli", "columns are named, but no table")
+                .mend("name the CSV file with `table`"));
         }
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, "read", e))? {
@@ -106,7 +116,10 @@ impl Stimuli {
 
     fn check(self, place: &Path) -> Result<Self> {
         if self.len() < 6 {
-            return Err(Error::data(place.display(), format!("{} stimuli, where at least six are needed", self.len())));
+            return Err(Error::data(
+                place.display(),
+                format!("{} stimuli, where at least six are needed", self.len()),
+            ));
         }
         Ok(self)
     }

@@ -10,7 +10,8 @@ use crate::statistics::Interval;
 pub fn summary(scores: &Scores) -> Table {
     let stages = scores.targets.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
     let mut headings = vec!["", "Target", "Chosen stage", "95 % of it", "Of the ceiling"];
-    const STAGES: [&str; 8] = ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
+    const STAGES: [&str; 8] =
+        ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
     headings.extend(&STAGES[..stages.min(STAGES.len())]);
     let mut rows = Vec::new();
     for target in &scores.targets {
@@ -69,13 +70,16 @@ pub fn differences(scores: &Scores) -> Table {
             ]
         })
     });
-    let headings = vec!["", "Target", "Stage", "Difference", "95 % over seeds", "95 % over stimuli", "p", "p (Holm)"];
+    let headings =
+        vec!["", "Target", "Stage", "Difference", "95 % over seeds", "95 % over stimuli", "p", "p (Holm)"];
     Table { headings, rows: rows.collect() }
 }
 
 /// `networks.csv`: a row for each stage of each network, and the chosen one.
 pub fn networks_csv(scores: &Scores) -> String {
-    let mut out = String::from("target,condition,seed,stage,chosen,similarity,low,high,selection,reported,reported_low,reported_high\n");
+    let mut out = String::from(
+        "target,condition,seed,stage,chosen,similarity,low,high,selection,reported,reported_low,reported_high\n",
+    );
     for target in &scores.targets {
         for network in &target.networks {
             for stage in &network.stages {
@@ -107,7 +111,9 @@ pub fn networks_csv(scores: &Scores) -> String {
 
 /// `contrasts.csv`: a row for each difference; an empty stage is the chosen one.
 pub fn contrasts_csv(scores: &Scores) -> String {
-    let mut out = String::from("target,condition,less,stage,difference,seeds,sem,seeds_low,seeds_high,stimuli_low,stimuli_high,p,p_holm\n");
+    let mut out = String::from(
+        "target,condition,less,stage,difference,seeds,sem,seeds_low,seeds_high,stimuli_low,stimuli_high,p,p_holm\n",
+    );
     for target in &scores.targets {
         for c in &target.contrasts {
             let Interval { mean, sem, half, n } = c.seeds;

@@ -54,14 +54,16 @@ pub(super) fn dissimilarities(config: &ArrayConfig, root: &Path, stimuli: usize)
         [subjects, n, m] if n == m => (*subjects, 1),
         [subjects, sessions, n, m] if n == m => (*subjects, *sessions),
         shape => {
-            return Err(Error::data(&place, format!("dissimilarities of shape {shape:?}")).mend(
-                "use [stimuli, stimuli], with subjects, or subjects and sessions, in front",
-            ));
+            return Err(Error::data(&place, format!("dissimilarities of shape {shape:?}"))
+                .mend("use [stimuli, stimuli], with subjects, or subjects and sessions, in front"));
         }
     };
     let size = array.shape()[array.shape().len() - 1];
     if size != stimuli {
-        return Err(Error::data(&place, format!("dissimilarities of {size} stimuli, where {stimuli} are listed")));
+        return Err(Error::data(
+            &place,
+            format!("dissimilarities of {size} stimuli, where {stimuli} are listed"),
+        ));
     }
     if subjects * sessions == 0 {
         return Err(Error::data(&place, "holds no subject"));

@@ -53,11 +53,15 @@ fn similarities(scores: &Scores, target: &TargetScores) -> String {
 /// "NMNC less VNC, monkey IT: 0.032 at the chosen stage (95 %: seeds −0.007 to 0.071, stimuli −0.021 to 0.086), not shown; shown at
 /// stage 2 (0.039) ...".
 fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String)) -> Option<String> {
-    let own: Vec<&Contrast> =
-        target.contrasts.iter().filter(|c| c.condition == *a && c.less == *b).collect();
+    let own: Vec<&Contrast> = target.contrasts.iter().filter(|c| c.condition == *a && c.less == *b).collect();
     let chosen = own.iter().find(|c| c.stage.is_none())?;
     let mut text = format!("{} less {}, {}: ", label(scores, a), label(scores, b), target.target);
-    text += &format!("{} at the chosen stage ({}), {}", fixed(chosen.seeds.mean, 3), intervals(chosen), said(chosen));
+    text += &format!(
+        "{} at the chosen stage ({}), {}",
+        fixed(chosen.seeds.mean, 3),
+        intervals(chosen),
+        said(chosen)
+    );
     let stage = |c: &&&Contrast| {
         format!("stage {} {} ({})", c.stage.unwrap_or(0), fixed(c.seeds.mean, 3), intervals(c))
     };
@@ -68,7 +72,11 @@ fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String))
         text += &format!("; over all stimuli a difference is shown at {}", words(&shown));
     }
     if !not.is_empty() {
-        text += &format!("; {} at {}", if shown.is_empty() { "over all stimuli none is shown" } else { "none" }, words(&not));
+        text += &format!(
+            "; {} at {}",
+            if shown.is_empty() { "over all stimuli none is shown" } else { "none" },
+            words(&not)
+        );
     }
     Some(text + ".")
 }

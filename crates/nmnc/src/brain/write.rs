@@ -63,7 +63,8 @@ pub fn write(
     command: &str,
 ) -> Result<()> {
     let texts = texts(scores, benchmark, networks, &[], command);
-    let mut files: Vec<(String, Vec<u8>)> = texts.into_iter().map(|(n, text)| (n, text.into_bytes())).collect();
+    let mut files: Vec<(String, Vec<u8>)> =
+        texts.into_iter().map(|(n, text)| (n, text.into_bytes())).collect();
     let npz = rdms(benchmark, networks, extra).map_err(|e| Error::io(folder, "write", e))?;
     files.push(("rdms.npz".to_owned(), npz));
     replace_folder(folder, &files, &FILES, "a comparison with a brain")

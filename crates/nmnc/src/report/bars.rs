@@ -107,7 +107,11 @@ impl BarChart {
                 (zero - end).abs()
             );
             for &point in &bar.points {
-                let _ = write!(out, "<circle class=\"single-value\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>", x(point));
+                let _ = write!(
+                    out,
+                    "<circle class=\"single-value\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"2.4\"/>",
+                    x(point)
+                );
             }
             if let Some((low, high)) = bar.range {
                 let (low, high) = (x(low), x(high));

@@ -48,6 +48,12 @@ pub enum Role {
     StateNoise = 35,
     /// When trials are perturbed (step: training step).
     ProbeTime = 36,
+    /// A random projection (index: component).
+    Projection = 48,
+    /// Which stimuli are held out (step: split).
+    HeldOut = 49,
+    /// Which presentations make a half (step: halving).
+    Halves = 50,
 }
 
 impl Seed {

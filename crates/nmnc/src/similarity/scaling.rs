@@ -31,9 +31,11 @@ mod tests {
 
     #[test]
     fn points_of_a_plane_are_found_again() {
-        let points: Vec<(f64, f64)> = (0..9).map(|i| ((f64::from(i) * 1.3).sin() * 3.0, (f64::from(i) * 0.7).cos())).collect();
+        let points: Vec<(f64, f64)> =
+            (0..9).map(|i| ((f64::from(i) * 1.3).sin() * 3.0, (f64::from(i) * 0.7).cos())).collect();
         let distance = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1);
-        let values = (0..9).flat_map(|i| (i + 1..9).map(move |j| (i, j))).map(|(i, j)| distance(points[i], points[j]));
+        let values =
+            (0..9).flat_map(|i| (i + 1..9).map(move |j| (i, j))).map(|(i, j)| distance(points[i], points[j]));
         let rdm = Rdm::new(9, values.collect()).unwrap();
         let (found, kept) = plane(&rdm);
         assert!((kept - 1.0).abs() < 1e-12);

@@ -34,7 +34,9 @@ impl Interval {
 
     /// Two-sided probability of a mean so far from 0, were it 0, by Student's t; none for one seed.
     pub fn p(&self) -> Option<f64> {
-        let p = |sem: f64| if sem > 0.0 { two_sided(self.mean / sem, self.n - 1) } else { f64::from(self.mean == 0.0) };
+        let p = |sem: f64| {
+            if sem > 0.0 { two_sided(self.mean / sem, self.n - 1) } else { f64::from(self.mean == 0.0) }
+        };
         self.sem.map(p)
     }
 }

@@ -28,13 +28,8 @@ const CONDITIONS: [(&str, &[&str]); 4] = [
 ];
 
 /// The differences of interest, in the order of the claims.
-const PAIRS: [(&str, &str); 5] = [
-    ("nmnc", "vnc"),
-    ("nmnc", UNTRAINED),
-    ("manifold-mirror", "nmnc"),
-    ("nmnc", "bp"),
-    ("vnc", UNTRAINED),
-];
+const PAIRS: [(&str, &str); 5] =
+    [("nmnc", "vnc"), ("nmnc", UNTRAINED), ("manifold-mirror", "nmnc"), ("nmnc", "bp"), ("vnc", UNTRAINED)];
 
 /// The experiment.
 #[derive(Clone, Debug)]
