@@ -50,8 +50,8 @@ fn similarities(scores: &Scores, target: &TargetScores) -> String {
     )
 }
 
-/// "NMNC less VNC, monkey IT: 0.032 at the chosen stage (95 %: seeds −0.007 to 0.071, stimuli −0.021 to 0.086), not shown; shown at
-/// stage 2 (0.039) ...".
+/// "NMNC less VNC, monkey IT: 0.032 at the chosen stage (95 %: seeds −0.007 to 0.071, stimuli −0.021 to 0.086), no difference shown;
+/// over all stimuli one at stage 2 (0.039), none at stage 1 (0.016)."
 fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String)) -> Option<String> {
     let own: Vec<&Contrast> = target.contrasts.iter().filter(|c| c.condition == *a && c.less == *b).collect();
     let chosen = own.iter().find(|c| c.stage.is_none())?;
@@ -62,22 +62,19 @@ fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String))
         intervals(chosen),
         said(chosen)
     );
-    let stage = |c: &&&Contrast| {
-        format!("stage {} {} ({})", c.stage.unwrap_or(0), fixed(c.seeds.mean, 3), intervals(c))
+    let at = |contrasts: &[&&Contrast]| {
+        let one = |c: &&&Contrast| format!("stage {} ({})", c.stage.unwrap_or(0), fixed(c.seeds.mean, 3));
+        list(&contrasts.iter().map(one).collect::<Vec<_>>())
     };
     let (shown, not): (Vec<&&Contrast>, Vec<&&Contrast>) =
         own.iter().filter(|c| c.stage.is_some()).partition(|c| c.shown());
-    let words = |contrasts: &[&&Contrast]| list(&contrasts.iter().map(stage).collect::<Vec<_>>());
-    if !shown.is_empty() {
-        text += &format!("; over all stimuli a difference is shown at {}", words(&shown));
+    text += match (shown.is_empty(), not.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!("; over all stimuli none at {}", at(&not)),
+        (false, true) => format!("; over all stimuli one at {}", at(&shown)),
+        (false, false) => format!("; over all stimuli one at {}, none at {}", at(&shown), at(&not)),
     }
-    if !not.is_empty() {
-        text += &format!(
-            "; {} at {}",
-            if shown.is_empty() { "over all stimuli none is shown" } else { "none" },
-            words(&not)
-        );
-    }
+    .as_str();
     Some(text + ".")
 }
 

@@ -45,7 +45,7 @@ impl BarChart {
     pub fn svg(&self, id: usize) -> String {
         let widest = self.bars.iter().map(|b| 0.82 * plot::text_width(&b.label)).fold(0.0, f64::max);
         let (left, right) = ((widest + 14.0).min(0.45 * WIDTH), WIDTH - 14.0);
-        let top = if self.band.is_some() { 46.0 } else { 28.0 };
+        let top = 46.0;
         let bottom = top + ROW * self.bars.len() as f64 + 4.0;
         let height = bottom + 46.0;
         let x = |value: f64| left + self.axis.fraction(value).clamp(0.0, 1.0) * (right - left);

@@ -1,0 +1,317 @@
+//! `nmnc brain` and `nmnc reproduce brain` on tiny runs and a made-up benchmark: files that agree, checks before work, wrong inputs.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use common::{Folder, TINY, npy_header};
+use npyz::npz::NpzWriter;
+use serde_json::Value;
+
+const STIMULI: usize = 18;
+const SUBJECTS: usize = 3;
+
+const BENCHMARK: &str = "\
+name = \"made up\"
+description = \"squares, bars and noise\"
+
+[stimuli]
+folder = \"pictures\"
+table = \"stimuli.csv\"
+category = \"kind\"
+
+[[target]]
+name = \"area A\"
+rdm = { file = \"rdms.npz\", array = \"area\" }
+
+[[target]]
+name = \"area B\"
+rdm = { file = \"rdms.npz\", array = \"one\" }
+
+[[control]]
+name = \"kinds\"
+rdm = { file = \"rdms.npz\", array = \"kinds\" }
+";
+
+/// Numbers that look random.
+fn noise(at: usize) -> f64 {
+    (at as f64 * 12.9898).sin() * 43_758.547 % 1.0
+}
+
+/// A benchmark folder `bench`: pictures of three kinds, three subjects that tell kinds apart, one that does not.
+fn benchmark(folder: &Folder) {
+    folder.write("bench/benchmark.toml", BENCHMARK);
+    let mut table = String::from("file,kind\n");
+    fs::create_dir_all(folder.path("bench/pictures")).unwrap();
+    for at in 0..STIMULI {
+        let kind = at % 3;
+        let picture = image::RgbImage::from_fn(40, 40, |x, y| {
+            let inside = match kind {
+                0 => x.abs_diff(20) < 12 && y.abs_diff(20) < 12,
+                1 => (y / 4 + at as u32 / 3).is_multiple_of(2),
+                _ => noise(at * 1600 + (y * 40 + x) as usize).abs() > 0.5,
+            };
+            let level = if inside { 200 - 5 * at as u8 } else { 30 + 3 * at as u8 };
+            image::Rgb([level, level, level])
+        });
+        let name = format!("{at:02}.png");
+        picture.save(folder.path("bench/pictures").join(&name)).unwrap();
+        table += &format!("{name},{}\n", ["square", "bars", "noise"][kind]);
+    }
+    folder.write("bench/stimuli.csv", &table);
+    let square = |entry: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+        let pairs = (0..STIMULI * STIMULI).map(|at| (at / STIMULI, at % STIMULI));
+        pairs.map(|(i, j)| if i == j { 0.0 } else { entry(i.min(j), i.max(j)) }).collect()
+    };
+    let kinds = |i: usize, j: usize| f64::from(u8::from(i % 3 != j % 3));
+    let area: Vec<f64> = (0..SUBJECTS)
+        .flat_map(|s| square(&|i, j| 1.0 + kinds(i, j) + 0.6 * noise(s * 1000 + i * STIMULI + j)))
+        .collect();
+    let flat = format!("({STIMULI}, {STIMULI})");
+    let arrays = [
+        ("area", format!("({SUBJECTS}, {STIMULI}, {STIMULI})"), area),
+        ("one", flat.clone(), square(&|i, j| 2.0 + noise(7 + i * STIMULI + j))),
+        ("kinds", flat, square(&kinds)),
+    ];
+    let file = fs::File::create(folder.path("bench/rdms.npz")).unwrap();
+    let mut writer = NpzWriter::new(file);
+    for (name, shape, values) in arrays {
+        writer.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
+        writer.zip_writer().write_all(&npy_header("<f8", &shape)).unwrap();
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        writer.zip_writer().write_all(&bytes).unwrap();
+    }
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn networks_are_compared_with_every_target_and_the_files_agree() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    folder.write("tiny.toml", TINY);
+    folder
+        .run(&["compare", "tiny.toml", "--rules", "bp,nmnc", "--seeds", "2", "--out", "runs", "--quiet"])
+        .success();
+    let arguments = ["brain", "runs", "--benchmark", "bench", "--draws", "200"];
+    let ran = folder.run(&arguments).success();
+    assert!(ran.stdout.contains("NMNC less BP, area A: "), "{}", ran.stdout);
+    let out = folder.path("runs/brain-made-up");
+    let mut names: Vec<String> =
+        fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["brain.json", "contrasts.csv", "networks.csv", "rdms.npz", "report.html"]);
+    let found = json(&out.join("brain.json"));
+    let targets = found["scores"]["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 2);
+    let area = &targets[0];
+    // The model that the subjects were made from reaches the ceiling; the other area has one subject, so none.
+    let kinds = area["controls"].as_array().unwrap().iter().find(|c| c["control"] == "kinds").unwrap();
+    let (score, lower) =
+        (kinds["all"]["value"].as_f64().unwrap(), area["ceiling"]["lower"].as_f64().unwrap());
+    assert!(score > lower - 0.02 && lower > 0.4, "{score} {lower}");
+    assert!(kinds["all"]["low"].as_f64().unwrap() > 0.3);
+    assert!(targets[1]["ceiling"].is_null());
+    let other = targets[1]["controls"].as_array().unwrap().iter().find(|c| c["control"] == "kinds").unwrap();
+    assert!(other["all"]["low"].as_f64().unwrap() < 0.0 && other["all"]["high"].as_f64().unwrap() > 0.0);
+    // Two rules and the untrained network, two seeds of each; the best stage by one half of the stimuli.
+    let networks = area["networks"].as_array().unwrap();
+    assert_eq!(networks.len(), 6);
+    for network in networks {
+        let stages = network["stages"].as_array().unwrap();
+        let best = stages
+            .iter()
+            .max_by(|a, b| a["selection"].as_f64().unwrap().total_cmp(&b["selection"].as_f64().unwrap()))
+            .unwrap();
+        assert_eq!(best["stage"], network["chosen"]);
+    }
+    assert_eq!(found["scores"]["selection"].as_array().unwrap().len(), STIMULI / 2);
+    // The mean of a condition and its difference from another are those of the networks.
+    let mean = |condition: &str| {
+        let own = networks.iter().filter(|n| n["condition"] == condition);
+        own.map(|n| n["reported"]["value"].as_f64().unwrap()).sum::<f64>() / 2.0
+    };
+    let contrast = &area["contrasts"][0];
+    assert_eq!((&contrast["condition"], &contrast["less"]), (&"nmnc".into(), &"bp".into()));
+    let difference = contrast["seeds"]["mean"].as_f64().unwrap();
+    assert!((difference - (mean("nmnc") - mean("bp"))).abs() < 1e-12);
+    assert!((contrast["stimuli"]["value"].as_f64().unwrap() - difference).abs() < 1e-12);
+    let rows = fs::read_to_string(out.join("networks.csv")).unwrap();
+    // Three stages of six networks, and two controls, for each target.
+    assert_eq!(rows.lines().count(), 1 + 2 * (18 + 2));
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    // Again, on one thread: the same bytes, over what was there.
+    let before = fs::read(out.join("networks.csv")).unwrap();
+    folder.run(&[&arguments[..], &["--threads", "1"]].concat()).success();
+    assert_eq!(fs::read(out.join("networks.csv")).unwrap(), before);
+}
+
+#[test]
+fn whitened_measures_and_draws_of_subjects_work() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+    let base = ["brain", "run", "--benchmark", "bench", "--out", "out", "--draws", "100"];
+    for more in [
+        &["--comparison", "whitened-pearson", "--distance", "cosine"][..],
+        &["--comparison", "kendall-tau-a", "--distance", "euclidean", "--resample", "both"],
+        &["--comparison", "pearson", "--distance", "crossnobis", "--resample", "subjects"],
+    ] {
+        folder.run(&[&base[..], more].concat()).success();
+        let found = json(&folder.path("out/brain.json"));
+        let network = &found["scores"]["targets"][0]["networks"][0];
+        let (value, low, high) =
+            (&network["reported"]["value"], &network["reported"]["low"], &network["reported"]["high"]);
+        assert!(low.as_f64() < value.as_f64() && value.as_f64() < high.as_f64(), "{more:?} {network}");
+        // Where there is one subject, stimuli are drawn, and it is said.
+        let subjects = more.contains(&"--resample");
+        let warnings = found["scores"]["warnings"].as_array().unwrap();
+        assert_eq!(
+            warnings.iter().any(|w| w.as_str().unwrap().contains("area B: there is one subject only")),
+            subjects
+        );
+    }
+}
+
+#[test]
+fn the_experiment_trains_every_rule_once() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    let arguments = [
+        "reproduce",
+        "brain",
+        "--benchmark",
+        "bench",
+        "--data",
+        "fashion-mnist-sample",
+        "--quick",
+        "--seeds",
+        "2",
+        "--draws",
+        "100",
+        "--set",
+        "data={train_limit=128, test_limit=50}",
+        "--set",
+        "train.epochs=1",
+        "--out",
+        "out",
+    ];
+    let ran = folder.run(&arguments).success();
+    assert!(ran.stdout.contains("NMNC less VNC, area A: "), "{}", ran.stdout);
+    let found = json(&folder.path("out/brain.json"));
+    let conditions: Vec<&str> = found["scores"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(conditions, ["bp", "vnc", "nmnc", "manifold-mirror", "untrained"]);
+    let again = folder.run(&arguments).success();
+    assert!(
+        again.stdout.contains("made before, kept") && !again.stdout.contains("analyzing"),
+        "{}",
+        again.stdout
+    );
+    // Other pictures are shown again.
+    fs::copy(folder.path("bench/pictures/00.png"), folder.path("bench/pictures/01.png")).unwrap();
+    let other = folder.run(&arguments).success();
+    assert!(other.stdout.contains("analyzing"), "{}", other.stdout);
+}
+
+#[test]
+fn wrong_benchmarks_are_told_in_one_line_and_nothing_is_written() {
+    type Change = fn(&Folder);
+    let replace = |from: &'static str, to: &'static str| (from, to);
+    let cases: Vec<((&str, &str), Change, &str)> = vec![
+        (
+            replace("array = \"area\"", "array = \"aera\""),
+            |_| {},
+            "bench/benchmark.toml: target `area A`: bench/rdms.npz: no array `aera`; did you mean `area`?",
+        ),
+        (
+            replace("category = \"kind\"", "category = \"kin\""),
+            |_| {},
+            "bench/benchmark.toml: bench/stimuli.csv: no column `kin`; did you mean `kind`?",
+        ),
+        (
+            replace("folder = \"pictures\"", "folder = \"picture\""),
+            |_| {},
+            "bench/benchmark.toml: bench/picture: no such folder; give the folder that the paths of the benchmark start from with --root",
+        ),
+        (
+            replace("[[control]]", "[[controls]]"),
+            |_| {},
+            "bench/benchmark.toml: unknown setting `controls`; did you mean `control`?",
+        ),
+        (
+            replace("name = \"kinds\"", "name = \"area A\""),
+            |_| {},
+            "bench/benchmark.toml: name: two targets or controls are called `area A`",
+        ),
+        (
+            replace(", array = \"one\"", ""),
+            |_| {},
+            "bench/benchmark.toml: target `area B`: bench/rdms.npz: holds 3 arrays; name one with `array`: area, one, kinds",
+        ),
+        (
+            replace("", ""),
+            |folder| fs::remove_file(folder.path("bench/pictures/03.png")).unwrap(),
+            "run: bench/pictures/03.png: cannot open: No such file or directory (os error 2)",
+        ),
+        (
+            replace("", ""),
+            |folder| {
+                let table = fs::read_to_string(folder.path("bench/stimuli.csv")).unwrap();
+                folder.write("bench/stimuli.csv", &table.replace("17.png,noise\n", ""));
+            },
+            "bench/benchmark.toml: target `area A`: bench/rdms.npz: area: dissimilarities of 18 stimuli, where 17 are listed",
+        ),
+        (
+            replace("", ""),
+            |folder| {
+                let table = fs::read_to_string(folder.path("bench/stimuli.csv")).unwrap();
+                folder.write("bench/stimuli.csv", &table.replace("03.png", "../../tiny.toml"));
+            },
+            "run: ../../tiny.toml: is no name of a file inside the folder of stimuli",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for ((from, to), change, expected) in cases {
+        let folder = Folder::new();
+        benchmark(&folder);
+        folder.write("tiny.toml", TINY);
+        folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+        folder.write("bench/benchmark.toml", &BENCHMARK.replace(from, to));
+        change(&folder);
+        let ran = folder.run(&["brain", "run", "--benchmark", "bench", "--out", "out"]);
+        let last = ran.stderr.lines().last().unwrap_or_default().to_owned();
+        if ran.code == Some(0) || last != format!("error: {expected}") || folder.path("out").exists() {
+            wrong.push(format!("expected: {expected}\n     got: {last}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused_before_any_work() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+    folder.write("out/precious.txt", "keep me");
+    let ran = folder.run(&["brain", "run", "--benchmark", "bench", "--out", "out"]);
+    assert!(ran.code != Some(0) && ran.stderr.contains("holds `precious.txt`, which is no part of a comparison with a brain; name another folder with --out"), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(folder.path("out/precious.txt")).unwrap(), "keep me");
+    let ran = folder.run(&["brain", "nothing", "--benchmark", "bench"]);
+    assert!(ran.stderr.starts_with("error: nothing: no such folder; "), "{}", ran.stderr);
+    let ran = folder.run(&["brain", "run", "--benchmark", "nothing"]);
+    assert!(ran.stderr.starts_with("error: nothing: no such file; give a benchmark"), "{}", ran.stderr);
+}
