@@ -8,8 +8,10 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod reproduce;
+mod similarity;
 
 pub use reproduce::{Cifar10, Reproduce, ReproduceOptions};
+pub use similarity::{Similarity, TableFormat};
 
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
@@ -79,6 +81,9 @@ pub enum Command {
     /// Measure the manifold of a network's activity, its dimension, and how the Jacobian lies to it
     #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze(Analyze),
+    /// Compare the stages of networks that see the same examples, with each other and with recordings
+    #[command(after_help = similarity::EXAMPLES)]
+    Similarity(Similarity),
     /// Make an experiment of the paper: train, analyze, draw, and say what came out
     #[command(subcommand, arg_required_else_help = true)]
     Reproduce(Reproduce),

@@ -64,6 +64,7 @@ pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &s
 pub(super) enum FolderKind {
     Analysis,
     OverTraining,
+    Similarity,
 }
 
 impl FolderKind {
@@ -79,6 +80,7 @@ impl FolderKind {
                 "arrays.npz",
                 "report.html",
             ],
+            Self::Similarity => &["similarity.json", "similarity.csv", "report.html"],
             Self::OverTraining => &["training.json", "training.csv", "weights.csv", "report.html"],
         }
     }
@@ -122,7 +124,8 @@ fn check(folder: &Path, kind: FolderKind) -> Result<()> {
     for entry in entries {
         let name = entry.map_err(|e| Error::io(folder, "read folder", e))?.file_name();
         if !kind.files().iter().any(|file| name == **file) {
-            let problem = format!("holds `{}`, which is no part of an analysis", name.to_string_lossy());
+            let what = if kind == FolderKind::Similarity { "a comparison" } else { "an analysis" };
+            let problem = format!("holds `{}`, which is no part of {what}", name.to_string_lossy());
             return Err(
                 Error::new(ErrorKind::Io, folder.display(), problem).mend("name another folder with --out")
             );
