@@ -19,6 +19,7 @@ mod random;
 mod rank;
 mod result;
 mod settings;
+mod similarity;
 mod tables;
 pub(crate) mod training;
 mod write;
@@ -35,6 +36,10 @@ pub use result::{
     StageAnalysis, Target,
 };
 pub use settings::Settings;
+pub use similarity::{
+    Compared, Pair, Seen, SimilarityResult, SimilaritySettings, similarity, similarity_page,
+    similarity_table, write_similarity,
+};
 pub use tables::terminal_table;
 pub use training::{
     Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
