@@ -49,8 +49,8 @@ pub struct BrainComparison {
     /// What is drawn anew for intervals
     #[arg(long, value_name = "NAME", default_value = "stimuli")]
     pub resample: ResampleName,
-    /// Draws for intervals
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1000")]
+    /// Draws for intervals; no probability below 2 / N can be found
+    #[arg(long, value_name = "N", value_parser = count, default_value = "5000")]
     pub draws: usize,
     /// Seed of the draws, and of the halves of the stimuli where the benchmark has none
     #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
