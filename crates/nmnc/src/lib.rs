@@ -7,6 +7,7 @@
 pub mod alignment;
 pub mod analysis;
 pub mod bench;
+pub mod brain;
 pub mod config_text;
 pub mod credit;
 pub mod data;
