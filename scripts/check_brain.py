@@ -50,7 +50,7 @@ def main(folder):
         worst = max([worst] + [abs(a - b) for a, b in pairs])
         count += len(pairs)
     print(f"{count} values, largest difference {worst:.1e}")
-    return worst > 1e-6
+    return 1 if worst > 1e-6 else 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ mod brain;
 mod reproduce;
 mod similarity;
 
-pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
+pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions};
 pub use similarity::{Similarity, TableFormat};
 
