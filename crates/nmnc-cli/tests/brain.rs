@@ -153,6 +153,96 @@ fn networks_are_compared_with_every_target_and_the_files_agree() {
     assert_eq!(fs::read(out.join("networks.csv")).unwrap(), before);
 }
 
+/// Adds recordings: units of two subjects whose responses are pixels of the pictures, with noise in each of four presentations.
+fn recordings(folder: &Folder) {
+    const REPETITIONS: usize = 4;
+    const UNITS: usize = 6;
+    let level = |stimulus: usize, unit: usize| {
+        let picture =
+            image::open(folder.path(&format!("bench/pictures/{stimulus:02}.png"))).unwrap().to_luma8();
+        f64::from(picture.get_pixel(6 + 5 * unit as u32, 20).0[0]) / 255.0
+    };
+    let shown: Vec<usize> = (0..REPETITIONS * STIMULI).map(|at| (7 * at) % STIMULI).collect();
+    let responses: Vec<f64> = shown
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &stimulus)| (0..UNITS).map(move |unit| (at, stimulus, unit)))
+        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.2 * noise(3 + at * UNITS + unit))
+        .collect();
+    let stimulus: Vec<f64> = shown.iter().map(|&s| s as f64).collect();
+    let mut writer = NpzWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
+    let subject: Vec<f64> = (0..UNITS).map(|unit| f64::from(u8::from(unit >= 3))).collect();
+    for (name, descr, shape, values) in [
+        ("responses", "<f8", format!("({}, {UNITS})", shown.len()), responses),
+        ("stimulus", "<i8", format!("({},)", shown.len()), stimulus),
+        ("subject", "<i8", format!("({UNITS},)"), subject),
+    ] {
+        writer.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
+        writer.zip_writer().write_all(&npy_header(descr, &shape)).unwrap();
+        let bytes: Vec<u8> = match descr {
+            "<f8" => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|v| (*v as i64).to_le_bytes()).collect(),
+        };
+        writer.zip_writer().write_all(&bytes).unwrap();
+    }
+    drop(writer);
+    let target = "[[target]]\nname = \"units\"\nresponses = { file = \"responses.npz\", subject = \"subject\" }\n\n[[target]]";
+    folder.write("bench/benchmark.toml", &BENCHMARK.replacen("[[target]]", target, 1));
+}
+
+#[test]
+fn responses_are_predicted_and_have_dissimilarities_of_each_subject() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    recordings(&folder);
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+    let base = ["brain", "run", "--benchmark", "bench", "--out", "out", "--draws", "100"];
+    for more in [
+        &["--distance", "crossnobis", "--regression", "ridge"][..],
+        &["--distance", "euclidean", "--regression", "pls", "--components", "50"],
+    ] {
+        let ran = folder.run(&[&base[..], more].concat()).success();
+        assert!(ran.stdout.contains("Median r"), "{}", ran.stdout);
+        let found = json(&folder.path("out/brain.json"));
+        let units =
+            found["scores"]["targets"].as_array().unwrap().iter().find(|t| t["target"] == "units").unwrap();
+        assert_eq!(units["subjects"], 2);
+        assert!(units["ceiling"]["lower"].as_f64() < units["ceiling"]["upper"].as_f64());
+        let predicted = &found["scores"]["predictivity"];
+        assert_eq!((predicted.as_array().unwrap().len(), &predicted[0]["target"]), (1, &"units".into()));
+        // Two networks (one before training) of three stages, each over all stimuli; pixels predict pixels.
+        let networks = predicted[0]["networks"].as_array().unwrap();
+        assert_eq!(
+            networks.iter().map(|n| n["stages"].as_array().unwrap().len()).collect::<Vec<_>>(),
+            [3, 3]
+        );
+        let pixels = &predicted[0]["controls"][0][1]["all"];
+        assert!(pixels["r"].as_f64().unwrap() > 0.5 && pixels["ceiling"].as_f64().unwrap() > 0.8, "{pixels}");
+        assert_eq!(pixels["units"].as_u64().unwrap() + pixels["left_out"].as_u64().unwrap(), 6);
+        let rows = fs::read_to_string(folder.path("out/predictivity.csv")).unwrap();
+        assert_eq!(rows.lines().count(), 1 + 6 + 1);
+    }
+    let ran = folder.run(&[&base[..], &["--regression", "none"]].concat()).success();
+    assert!(!ran.stdout.contains("Median r") && !folder.path("out/predictivity.csv").exists());
+    let text = fs::read_to_string(folder.path("bench/benchmark.toml")).unwrap();
+    folder.write(
+        "bench/benchmark.toml",
+        &text.replace(
+            "{ file = \"responses.npz\", subject",
+            "{ file = \"responses.npz\", stimulus = \"subject\", subject",
+        ),
+    );
+    let ran = folder.run(&base);
+    assert!(
+        ran.stderr.contains(
+            "target `units`: bench/responses.npz: subject: shape [6], where there are 72 presentations"
+        ),
+        "{}",
+        ran.stderr
+    );
+}
+
 #[test]
 fn whitened_measures_and_draws_of_subjects_work() {
     let folder = Folder::new();
@@ -259,7 +349,7 @@ fn wrong_benchmarks_are_told_in_one_line_and_nothing_is_written() {
         (
             replace(", array = \"one\"", ""),
             |_| {},
-            "bench/benchmark.toml: target `area B`: bench/rdms.npz: holds 3 arrays; name one with `array`: area, one, kinds",
+            "bench/benchmark.toml: target `area B`: bench/rdms.npz: holds 3 arrays; name one with `array`: area, kinds, one",
         ),
         (
             replace("", ""),

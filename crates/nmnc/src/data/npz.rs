@@ -125,14 +125,16 @@ impl Array {
         wide.into_iter().enumerate().map(narrow).collect()
     }
 
-    /// Names of the arrays of the archive `path`.
+    /// Names of the arrays of the archive `path`, sorted.
     ///
     /// # Errors
     /// If it cannot be read.
     pub(crate) fn names(path: &Path) -> Result<Vec<String>> {
         let (file, _) = guard::open(path)?;
         let archive = NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
-        Ok(archive.array_names().map(str::to_owned).collect())
+        let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// File and name, for errors.
