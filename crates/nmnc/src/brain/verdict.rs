@@ -68,10 +68,11 @@ fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String))
     };
     let staged: Vec<&&Contrast> = own.iter().filter(|c| c.stage.is_some()).collect();
     // With chance at 5 % a difference, of many some would come out by chance.
-    let groups: [(&str, &dyn Fn(&Contrast) -> bool); 3] = [
-        ("shown", &|c| c.shown()),
-        ("shown before correction for all differences only", &|c| !c.shown() && c.p < 0.05),
-        ("not shown", &|c| !c.shown() && c.p.partial_cmp(&0.05).is_none_or(|order| order.is_ge())),
+    type Kept = fn(&Contrast) -> bool;
+    let groups: [(&str, Kept); 3] = [
+        ("shown", |c| c.shown()),
+        ("shown before correction for all differences only", |c| !c.shown() && c.p < 0.05),
+        ("not shown", |c| !c.shown() && c.p.partial_cmp(&0.05).is_none_or(|order| order.is_ge())),
     ];
     let parts: Vec<String> = groups
         .iter()

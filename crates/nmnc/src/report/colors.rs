@@ -9,9 +9,6 @@ pub(crate) const LEVELS: usize = 64;
 pub(crate) enum Palette {
     /// From dark blue (low) over green to light yellow (high).
     Sequential,
-    #[allow(dead_code)] // for pages of differences
-    /// From blue over near white to red: for differences, with 0 in the middle of the range.
-    Diverging,
 }
 
 /// A color as linear red, green and blue.
@@ -26,11 +23,6 @@ impl Palette {
             Self::Sequential => {
                 let chroma = 0.095 + 0.03 * (2.0 * at - 1.0).powi(2);
                 Color::from_lch(0.26 + 0.69 * at, chroma, 280.0 - 175.0 * at)
-            }
-            Self::Diverging => {
-                let away = 2.0 * at - 1.0;
-                let hue = if away < 0.0 { 255.0 } else { 35.0 };
-                Color::from_lch(0.965 - 0.53 * away.abs(), 0.15 * away.abs(), hue)
             }
         }
     }
@@ -82,21 +74,11 @@ mod tests {
     fn report_scales_get_lighter_and_text_on_them_is_legible() {
         let all: Vec<f64> = (0..LEVELS).map(|l| Palette::Sequential.color(l).luminance()).collect();
         assert!(all.windows(2).all(|w| w[0] < w[1]), "{all:?}");
-        for palette in [Palette::Sequential, Palette::Diverging] {
-            for level in 0..LEVELS {
-                let color = palette.color(level);
-                let paper = color.luminance() + 0.05;
-                let contrast = if color.is_light() { paper / 0.05 } else { 1.05 / paper };
-                assert!(contrast >= 4.5, "{palette:?} level {level}: {contrast}");
-            }
+        for level in 0..LEVELS {
+            let color = Palette::Sequential.color(level);
+            let paper = color.luminance() + 0.05;
+            let contrast = if color.is_light() { paper / 0.05 } else { 1.05 / paper };
+            assert!(contrast >= 4.5, "level {level}: {contrast}");
         }
-    }
-
-    #[test]
-    fn report_diverging_scales_are_neutral_in_the_middle() {
-        let middle = Palette::Diverging.color(LEVELS / 2).0;
-        assert!(middle.iter().all(|v| *v > 0.8), "{middle:?}");
-        let ends = [Palette::Diverging.color(0).0, Palette::Diverging.color(LEVELS - 1).0];
-        assert!(ends[0][2] > 2.0 * ends[0][0] && ends[1][0] > 2.0 * ends[1][2], "{ends:?}");
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn sizes(x: &[f64], y: &[f64], samples: usize) -> Result<(usize, usiz
         );
     }
     for (name, values) in [("features", x), ("responses", y)] {
-        if values.is_empty() || values.len() % samples != 0 {
+        if values.is_empty() || !values.len().is_multiple_of(samples) {
             let problem = format!("{} numbers for {samples} samples", values.len());
             return Err(Error::data(name, problem).mend("give the same number for every sample"));
         }

@@ -145,7 +145,11 @@ pub fn predict_between(
     (train, test): (&[usize], &[usize]),
     regression: &Regression,
 ) -> Result<Vec<f64>> {
-    if features.is_empty() || stimuli == 0 || features.len() % stimuli != 0 || means.len() % stimuli != 0 {
+    if features.is_empty()
+        || stimuli == 0
+        || !features.len().is_multiple_of(stimuli)
+        || !means.len().is_multiple_of(stimuli)
+    {
         let problem =
             format!("{} features and {} responses of {stimuli} stimuli", features.len(), means.len());
         return Err(

@@ -78,7 +78,7 @@ impl Projection {
     /// # Errors
     /// If rows have another number of features.
     pub fn block<E: Copy + Into<f64> + Sync>(&self, rows: &[E]) -> Result<Vec<f64>> {
-        if rows.len() % self.features != 0 {
+        if !rows.len().is_multiple_of(self.features) {
             let problem = format!("{} numbers in rows of {} features", rows.len(), self.features);
             return Err(Error::data("features", problem).mend("give whole rows"));
         }

@@ -174,13 +174,13 @@ pub fn rdm<T: Copy + Into<f64> + Sync>(patterns: &[T], stimuli: usize, distance:
         add_gram(&mut gram, view(&block, stimuli, width));
     }
     let norm = |i: usize| gram[i * stimuli + i];
-    for i in 0..stimuli {
+    for (i, mean) in means.iter().enumerate() {
         let place = || format!("stimulus {}", i + 1);
         if !norm(i).is_finite() {
             return Err(Error::data(place(), "activity that is not finite"));
         }
         // Rounding leaves something of a constant pattern.
-        let floor = 1e-20 * (norm(i) + units as f64 * means[i] * means[i]);
+        let floor = 1e-20 * (norm(i) + units as f64 * mean * mean);
         if matches!(distance, Distance::Correlation | Distance::Cosine) && norm(i) <= floor {
             let what = if distance == Distance::Cosine { "zero" } else { "constant" };
             return Err(Error::data(

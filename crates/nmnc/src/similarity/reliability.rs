@@ -21,7 +21,7 @@ impl Responses<'_> {
     /// If they do not, or a stimulus was never shown.
     pub fn units(&self) -> Result<usize> {
         let shown = self.stimulus_of.len();
-        if shown == 0 || self.presentations.is_empty() || self.presentations.len() % shown != 0 {
+        if shown == 0 || self.presentations.is_empty() || !self.presentations.len().is_multiple_of(shown) {
             let problem = format!("{} numbers for {shown} presentations", self.presentations.len());
             return Err(
                 Error::data("recordings", problem).mend("give one row a presentation, one column a unit")
