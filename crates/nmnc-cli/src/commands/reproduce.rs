@@ -8,7 +8,7 @@ use nmnc::reproduce::{
     self, Alignment, Brain, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling,
     ScalingChoices, Watch,
 };
-use nmnc::train::{Observer, PlannedRun};
+use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
@@ -108,13 +108,13 @@ struct Shown {
     folder: PathBuf,
 }
 
-impl Watch for Shown {
-    fn run(&mut self, number: usize, total: usize, run: &PlannedRun, folder: &Path) -> Box<dyn Observer> {
+impl<C: RunConfig> Watch<C> for Shown {
+    fn run(&mut self, number: usize, total: usize, run: &PlannedRun<C>, folder: &Path) -> Box<dyn Observer> {
         let label = format!("[{number}/{total}] {}: ", run.name);
         Box::new(Watcher::new(self.out, folder, &run.config, &label))
     }
 
-    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun, summary: &Summary) {
+    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary) {
         self.out.event("skipped", json!({ "run": self.folder.join(&run.name), "summary": summary }));
         self.out.line(format_args!(
             "[{number}/{total}] {}: made before, kept: {}",
@@ -123,11 +123,11 @@ impl Watch for Shown {
         ));
     }
 
-    fn diverged(&mut self, run: &PlannedRun, error: &Error) {
+    fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
         self.out.warning(&self.folder.join(&run.name).display().to_string(), &format!("diverged: {error}"));
     }
 
-    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun) {
+    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>) {
         self.out.event("measuring", json!({ "run": self.folder.join(&run.name) }));
         self.out.line(format_args!("[{number}/{total}] {}: analyzing", run.name));
     }

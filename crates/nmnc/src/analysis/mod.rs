@@ -19,6 +19,7 @@ mod random;
 mod rank;
 mod result;
 mod settings;
+mod states;
 mod tables;
 pub(crate) mod training;
 mod write;
@@ -35,6 +36,10 @@ pub use result::{
     StageAnalysis, Target,
 };
 pub use settings::Settings;
+pub use states::{
+    ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings, states, states_table, write_states,
+};
+pub(crate) use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;
 pub use training::{
     Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
