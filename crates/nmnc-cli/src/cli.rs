@@ -11,7 +11,7 @@ mod brain;
 mod reproduce;
 
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
-pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions};
+pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
