@@ -19,7 +19,7 @@ use crate::analysis::{StateAnalysis, StatesSettings, states};
 use crate::error::{Error, Result};
 use crate::records::RunRecords;
 use crate::seed::Seed;
-use crate::train::{PlannedRun, RunConfig, SequenceConfig};
+use crate::train::{PlannedRun, SequenceConfig};
 
 const BASE: &str = include_str!("base.toml");
 
@@ -71,7 +71,9 @@ impl Default for RecurrentChoices {
 pub struct RecurrentRun {
     /// Fraction of evaluation trials answered rightly in the response period.
     pub accuracy: f64,
-    /// The same where an answer before that period makes a trial wrong.
+    /// Mean of the accuracy over the epochs of training: how fast it was learned.
+    pub mean_accuracy: f64,
+    /// The accuracy at the end where an answer before that period makes a trial wrong.
     pub unbroken_accuracy: f64,
     /// Fraction of trials with an answer before the response period.
     pub fixation_breaks: f64,
@@ -247,8 +249,11 @@ impl Experiment for Recurrent {
             let sum: f64 = measured.iter().map(|stage| value(stage)).sum();
             (!measured.is_empty()).then(|| sum / measured.len() as f64)
         };
+        let over_training: Vec<f64> =
+            records.records.iter().filter_map(|record| Some(record.test?.accuracy)).collect();
         Ok(RecurrentRun {
             accuracy: test.accuracy,
+            mean_accuracy: over_training.iter().sum::<f64>() / over_training.len() as f64,
             unbroken_accuracy: trials.unbroken_accuracy,
             fixation_breaks: trials.fixation_breaks,
             misses: trials.misses,
@@ -280,7 +285,7 @@ impl Experiment for Recurrent {
             ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
         ];
         let note = "Mean ± s.e.m. over seeds. Accuracy: first answer in the response period, right. With breaks as errors: the same, \
-                    where an answer before that period makes the trial wrong. Breaks: trials with such an answer. Probes: perturbed \
+                    where an answer before that period makes the trial wrong. Over training: mean accuracy of all epochs. Breaks: trials with such an answer. Probes: perturbed \
                     trial-steps. Less BPTT, less VNC: differences of runs of the same seed at the same width (and budget), ± half the \
                     95 % t interval. Cosine: error signals, and the gradient of the recurrent weight, with BPTT’s, mean over \
                     training. α: energy of lagged Jacobians on the 16 leading components of states, after training.";

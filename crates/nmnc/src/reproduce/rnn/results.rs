@@ -32,12 +32,18 @@ pub(super) struct Row {
     pub probes_per_trial: Interval,
     pub accuracy: Interval,
     pub unbroken_accuracy: Interval,
+    /// Mean over the epochs of training.
+    pub mean_accuracy: Interval,
     pub fixation_breaks: Interval,
     pub misses: Interval,
     /// Less backpropagation through time at the same width and seed.
     pub less_exact: Option<Interval>,
     /// Less vanilla noise correlation at the same width, budget and seed, where both spent as many probes.
     pub less_vanilla: Option<Interval>,
+    /// The same of the mean accuracy over training.
+    pub mean_less_vanilla: Option<Interval>,
+    /// The same of the cosine of the recurrent weight's gradient.
+    pub cosine_less_vanilla: Option<Interval>,
     pub cosine: Option<Interval>,
     pub weight_cosine: Option<Interval>,
     /// Captured energy of lagged Jacobians after training, before, and by chance.
@@ -82,13 +88,16 @@ impl<'a> Results<'a> {
     }
 
     fn row(&self, cell: &Cell, runs: &Runs) -> Option<Row> {
-        let less = |others: Option<&Runs>, alike: bool| {
+        let less = |others: Option<&Runs>, alike: bool, value: &dyn Fn(&RecurrentRun) -> Option<f64>| {
             let others = others?;
             interval(runs.iter().filter_map(|(seed, run)| {
                 let (_, twin) = others.iter().find(|(other, _)| other == seed)?;
-                (!alike || run.probes == twin.probes).then_some(100.0 * (run.accuracy - twin.accuracy))
+                let difference = value(run)? - value(twin)?;
+                (!alike || run.probes == twin.probes).then_some(difference)
             }))
         };
+        let accuracy = |run: &RecurrentRun| Some(100.0 * run.accuracy);
+        let vanilla = || cell.budget.and_then(|budget| self.twin(cell, VANILLA, Some(budget)));
         let over = |value: &dyn Fn(&RecurrentRun) -> Option<f64>| {
             interval(runs.iter().filter_map(|(_, run)| value(run)))
         };
@@ -103,10 +112,13 @@ impl<'a> Results<'a> {
             probes_per_trial: over(&|run| Some(run.probes_per_trial))?,
             accuracy: percent(&|run| run.accuracy)?,
             unbroken_accuracy: percent(&|run| run.unbroken_accuracy)?,
+            mean_accuracy: percent(&|run| run.mean_accuracy)?,
             fixation_breaks: percent(&|run| run.fixation_breaks)?,
             misses: percent(&|run| run.misses)?,
-            less_exact: less(self.twin(cell, EXACT, None), false),
-            less_vanilla: cell.budget.and_then(|b| less(self.twin(cell, VANILLA, Some(b)), true)),
+            less_exact: less(self.twin(cell, EXACT, None), false, &accuracy),
+            less_vanilla: less(vanilla(), true, &accuracy),
+            mean_less_vanilla: less(vanilla(), true, &|run| Some(100.0 * run.mean_accuracy)),
+            cosine_less_vanilla: less(vanilla(), true, &|run| run.weight_cosine),
             cosine: over(&|run| run.cosine),
             weight_cosine: over(&|run| run.weight_cosine),
             alpha: over(&|run| run.states.pooled[0]),

@@ -7,7 +7,7 @@ use super::super::table::{Table, cell, with_half, with_sem};
 use super::results::{Results, Row};
 use crate::report::text::{NONE, count_tick, fixed};
 
-const HEADINGS: [&str; 12] = [
+const HEADINGS: [&str; 13] = [
     "Task and rule",
     "N",
     "Probes per trial",
@@ -15,6 +15,7 @@ const HEADINGS: [&str; 12] = [
     "Accuracy (%)",
     "Breaks as errors (%)",
     "Breaks (%)",
+    "Over training (%)",
     "Less BPTT",
     "Less VNC",
     "Cosine",
@@ -57,6 +58,7 @@ fn cells(results: &Results, row: &Row) -> Vec<String> {
         with_sem(Some(row.accuracy), 1),
         with_sem(Some(row.unbroken_accuracy), 1),
         fixed(row.fixation_breaks.mean, 1),
+        with_sem(Some(row.mean_accuracy), 1),
         difference(row.less_exact),
         difference(row.less_vanilla),
         mean(row.cosine),
@@ -70,7 +72,8 @@ pub(super) fn csv(results: &Results) -> String {
     let mut out =
         "task,condition,units,budget,seeds,probes,probes_per_trial,accuracy,accuracy_sem,unbroken_accuracy,\
                    unbroken_accuracy_sem,fixation_breaks,misses,less_bptt,less_bptt_half_interval,less_vnc,\
-                   less_vnc_half_interval,cosine,weight_cosine,alpha,untrained_alpha,chance_alpha,seconds\n"
+                   less_vnc_half_interval,mean_accuracy,mean_less_vnc,mean_less_vnc_half_interval,weight_cosine_less_vnc,\
+                   weight_cosine_less_vnc_half_interval,cosine,weight_cosine,alpha,untrained_alpha,chance_alpha,seconds\n"
             .to_owned();
     let mean = |i: Option<Interval>| cell(i.map(|i| i.mean));
     let half = |i: Option<Interval>| cell(i.and_then(|i| i.half));
@@ -93,6 +96,11 @@ pub(super) fn csv(results: &Results) -> String {
             half(row.less_exact),
             mean(row.less_vanilla),
             half(row.less_vanilla),
+            row.mean_accuracy.mean.to_string(),
+            mean(row.mean_less_vanilla),
+            half(row.mean_less_vanilla),
+            mean(row.cosine_less_vanilla),
+            half(row.cosine_less_vanilla),
             mean(row.cosine),
             mean(row.weight_cosine),
             mean(row.alpha),
@@ -108,19 +116,20 @@ pub(super) fn csv(results: &Results) -> String {
 /// One line a run.
 pub(super) fn runs_csv(results: &Results) -> String {
     let mut out =
-        "task,condition,units,budget,seed,probes,accuracy,unbroken_accuracy,fixation_breaks,misses,alpha,seconds\n"
+        "task,condition,units,budget,seed,probes,accuracy,mean_accuracy,unbroken_accuracy,fixation_breaks,misses,alpha,seconds\n"
             .to_owned();
     for (of, runs) in &results.cells {
         for (seed, run) in runs {
             let _ = writeln!(
                 out,
-                "{},{},{},{},{seed},{},{},{},{},{},{},{}",
+                "{},{},{},{},{seed},{},{},{},{},{},{},{},{}",
                 results.tasks[of.task],
                 results.conditions[of.condition].name,
                 of.units,
                 cell(of.budget),
                 run.probes,
                 100.0 * run.accuracy,
+                100.0 * run.mean_accuracy,
                 100.0 * run.unbroken_accuracy,
                 100.0 * run.fixation_breaks,
                 100.0 * run.misses,

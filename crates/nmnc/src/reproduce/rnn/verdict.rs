@@ -31,6 +31,8 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
                 let with = format!("VNC at N = {} with {probes} probes", results.units);
                 out.push(compared(label, &with, &gains, 1));
                 out.push(claim(label, results.units, &gains));
+                let speed = places(&rows, |row| row.mean_less_vanilla);
+                out.push(compared(&format!("{label}, mean over training,"), &with, &speed, 1));
             }
         }
     }
@@ -49,8 +51,17 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
             let gains: Vec<(String, Interval)> =
                 rows.iter().filter_map(|r| Some((format!("N = {}", r.units), r.less_vanilla?))).collect();
             if !gains.is_empty() {
+                let label = &results.conditions[condition].label;
                 let with = format!("VNC on {} by width", results.tasks[task]);
-                out.push(compared(&results.conditions[condition].label, &with, &gains, 1));
+                out.push(compared(label, &with, &gains, 1));
+                let cosines: Vec<(String, Interval)> = rows
+                    .iter()
+                    .filter_map(|r| Some((format!("N = {}", r.units), r.cosine_less_vanilla?)))
+                    .collect();
+                if !cosines.is_empty() {
+                    let name = format!("{label}, cosine of the recurrent weight’s gradient with BPTT’s,");
+                    out.push(compared(&name, &with, &cosines, 2));
+                }
             }
         }
     }
@@ -145,6 +156,7 @@ mod tests {
     fn runs(accuracies: [f64; 3], probes: u64) -> Vec<(u64, RecurrentRun)> {
         let run = |accuracy: f64| RecurrentRun {
             accuracy,
+            mean_accuracy: 0.5 * accuracy,
             unbroken_accuracy: accuracy,
             fixation_breaks: 0.0,
             misses: 0.0,
@@ -206,7 +218,12 @@ mod tests {
                 "That NMNC is above VNC at equal probes at N = 64 on 3 tasks or more is not shown: above on 1, below on 0 of 1 task.",
             ]
         );
-        assert!(found[4].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[4]);
+        assert!(
+            found[4].ends_with(
+                "mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A."
+            )
+        );
+        assert!(found[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[5]);
         assert_eq!(
             found.last().unwrap(),
             "Captured energy of lagged Jacobians, mean over tasks at N = 64: 0.25 before training (0.25 by chance), after it BPTT 0.50, \
