@@ -9,9 +9,11 @@ use crate::exit;
 
 mod brain;
 mod reproduce;
+mod similarity;
 
-pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
+pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
+pub use similarity::{Similarity, TableFormat};
 
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
@@ -84,6 +86,9 @@ pub enum Command {
     /// Compare networks with recordings of brains that saw the same pictures
     #[command(after_help = brain::EXAMPLES)]
     Brain(Brain),
+    /// Compare the stages of networks that see the same examples, with each other and with recordings
+    #[command(after_help = similarity::EXAMPLES)]
+    Similarity(Similarity),
     /// Make an experiment of the paper: train, analyze, draw, and say what came out
     #[command(subcommand, arg_required_else_help = true)]
     Reproduce(Reproduce),

@@ -839,3 +839,70 @@ fn in_analyses() {
         ),
     ]);
 }
+
+#[test]
+fn in_comparisons() {
+    fn recordings(folder: &Folder) {
+        trained(folder);
+        let values: Vec<u8> = (0..15).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+        fs::write(folder.path("x.npy"), [&common::npy_header("<f8", "(5, 3)")[..], &values].concat())
+            .unwrap();
+    }
+    fn another(folder: &Folder) {
+        trained(folder);
+        folder.write("other.toml", &TINY.replace("test_limit = 100", "test_limit = 90"));
+        folder.run(&["train", "other.toml", "--out", "other", "--quiet"]).success();
+    }
+    check(&[
+        case(
+            "similarity",
+            2,
+            "the following required arguments were not provided: <RUN>...; see `nmnc similarity --help`",
+        ),
+        case(
+            "similarity none",
+            5,
+            "none: no such folder; give a run folder, or a folder in its checkpoints/",
+        ),
+        case(
+            "similarity none --variance 1.5",
+            3,
+            "variance: a share of 1.5; give a share above 0 and at most 1, such as 0.99",
+        ),
+        case(
+            "similarity none --examples 3",
+            3,
+            "examples: 3 to compare; show at least four, better a thousand",
+        ),
+        case(
+            "similarity none --format npz",
+            2,
+            "invalid value 'npz' for '--format <NAMES>' [possible values: json, csv, html]; see `nmnc similarity --help`",
+        ),
+        prepared(
+            trained,
+            "similarity run --stage 2,9",
+            3,
+            "stage: there is no stage 9; run has stages 1 to 3",
+        ),
+        prepared(
+            recordings,
+            "similarity run --against x.npy",
+            4,
+            "x.npy: has 5 rows, the split 100 examples; give one row for each example of the split, in its order",
+        ),
+        prepared(recordings, "similarity run --against none.npz", 6, ""),
+        prepared(
+            recordings,
+            "similarity run --against x.npy --examples 5",
+            2,
+            "the argument '--against <FILE>' cannot be used with '--examples <N>'; see `nmnc similarity --help`",
+        ),
+        prepared(
+            another,
+            "similarity run other",
+            3,
+            "other: has 90 examples, run has 100; compare runs on the same data with the same limits",
+        ),
+    ]);
+}

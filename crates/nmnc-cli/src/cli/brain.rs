@@ -46,15 +46,32 @@ pub struct BrainComparison {
     /// Similarity of two matrices
     #[arg(long, value_name = "NAME", default_value = "spearman")]
     pub comparison: ComparisonName,
+    /// How recorded responses are predicted, where the benchmark has any
+    #[arg(long, value_name = "NAME", default_value = "pls")]
+    pub regression: RegressionChoice,
+    /// Most features of a regression: more are projected to as many at random
+    #[arg(long, value_name = "N", value_parser = count, default_value = "1000")]
+    pub components: usize,
     /// What is drawn anew for intervals
     #[arg(long, value_name = "NAME", default_value = "stimuli")]
     pub resample: ResampleName,
-    /// Draws for intervals
-    #[arg(long, value_name = "N", value_parser = count, default_value = "1000")]
+    /// Draws for intervals; no probability below 2 / N can be found
+    #[arg(long, value_name = "N", value_parser = count, default_value = "5000")]
     pub draws: usize,
     /// Seed of the draws, and of the halves of the stimuli where the benchmark has none
     #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
     pub draw_seed: u64,
+}
+
+/// A regression by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RegressionChoice {
+    /// Partial least squares, 25 components
+    Pls,
+    /// Ridge regression, its penalty by nested cross-validation
+    Ridge,
+    /// Dissimilarities only
+    None,
 }
 
 /// A distance by name.

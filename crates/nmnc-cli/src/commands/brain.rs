@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::analysis::{Loaded, Source, Split};
-use nmnc::brain::{self, Benchmark, Settings, Shown};
+use nmnc::brain::{self, Benchmark, RegressionName, Settings, Shown};
 use nmnc::similarity::{Bootstrap, Comparison, Distance, Resample};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
-use crate::cli::{Brain, BrainComparison, ComparisonName, DistanceName, ResampleName};
+use crate::cli::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 use crate::commands::report::run_folders;
 use crate::naming::command_line;
 use crate::output::Output;
@@ -34,8 +34,8 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
         let loaded = Loaded::open(&source)?;
         out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
         warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));
-        let representation = brain::represent(&loaded, &benchmark.stimuli, settings.distance)
-            .map_err(|e| e.within(path.display()))?;
+        let representation =
+            brain::represent(&loaded, &benchmark, &settings).map_err(|e| e.within(path.display()))?;
         let config = &loaded.config;
         let initial = serde_json::to_string(&config.network).expect("settings are representable in JSON");
         let name = loaded.run.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -52,6 +52,9 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     brain::write(&folder, &scores, &benchmark, networks, &found.pixels, &command_line())?;
     let verdict = brain::verdict(&scores);
     out.line(format_args!("\n{}", brain::summary(&scores).text()));
+    if !scores.predictivity.is_empty() {
+        out.line(format_args!("{}", brain::predictivity(&scores).text()));
+    }
     verdict.iter().for_each(|sentence| out.line(sentence));
     out.event("brain", json!({ "path": folder, "verdict": verdict, "scores": scores }));
     out.line(format_args!(
@@ -65,13 +68,13 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
 
 /// The benchmark and settings that the command line names.
 pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
-    let benchmark = Benchmark::open(&given.benchmark, given.root.as_deref())?;
     let distance = match given.distance {
         DistanceName::Correlation => Distance::Correlation,
         DistanceName::Euclidean => Distance::Euclidean,
         DistanceName::Cosine => Distance::Cosine,
         DistanceName::Crossnobis => Distance::Crossnobis,
     };
+    let benchmark = Benchmark::open(&given.benchmark, given.root.as_deref(), distance)?;
     let comparison = match given.comparison {
         ComparisonName::Spearman => Comparison::Spearman,
         ComparisonName::KendallTauA => Comparison::KendallTauA,
@@ -86,7 +89,12 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
         ResampleName::Both => Resample::Both,
     };
     let bootstrap = Bootstrap { draws: given.draws, resample, seed: Seed(given.draw_seed) };
-    Ok((benchmark, Settings { distance, comparison, bootstrap }))
+    let regression = match given.regression {
+        RegressionChoice::Pls => RegressionName::Pls,
+        RegressionChoice::Ridge => RegressionName::Ridge,
+        RegressionChoice::None => RegressionName::None,
+    };
+    Ok((benchmark, Settings { distance, comparison, bootstrap, regression, components: given.components }))
 }
 
 /// Runs and checkpoints among `paths`, and the run folders in the folders among them.

@@ -10,6 +10,7 @@ mod data;
 mod demo;
 mod report;
 mod reproduce;
+mod similarity;
 mod tasks;
 mod train;
 
@@ -28,6 +29,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Bench(arguments) => bench::run(arguments, out),
         Command::Analyze(arguments) => analyze::run(arguments, out),
         Command::Brain(arguments) => brain::run(arguments, out),
+        Command::Similarity(arguments) => similarity::run(arguments, out),
         Command::Reproduce(command) => reproduce::run(command, out),
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),

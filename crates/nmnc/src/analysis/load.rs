@@ -102,8 +102,20 @@ impl Loaded {
     /// # Errors
     /// If the data cannot be read.
     pub fn inputs(&self, count: usize, seed: Seed) -> Result<Tensor<2>> {
-        let chosen = seed.stream(Role::Analysis, 0, 0).sample(self.data.len(), count);
-        let batch = self.data.batch(&chosen)?;
+        self.chosen(&self.sample(count, seed))
+    }
+
+    /// Which examples [`Loaded::inputs`] draws.
+    pub fn sample(&self, count: usize, seed: Seed) -> Vec<usize> {
+        seed.stream(Role::Analysis, 0, 0).sample(self.data.len(), count)
+    }
+
+    /// The given examples, `[chosen, inputs]`.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or an example is not there.
+    pub fn chosen(&self, chosen: &[usize]) -> Result<Tensor<2>> {
+        let batch = self.data.batch(chosen)?;
         Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], &self.device))
     }
 

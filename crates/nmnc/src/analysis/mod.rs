@@ -19,6 +19,7 @@ mod random;
 mod rank;
 mod result;
 mod settings;
+mod similarity;
 mod states;
 mod tables;
 pub(crate) mod training;
@@ -36,6 +37,10 @@ pub use result::{
     StageAnalysis, Target,
 };
 pub use settings::Settings;
+pub use similarity::{
+    Compared, Pair, Seen, SimilarityResult, SimilaritySettings, similarity, similarity_page,
+    similarity_table, write_similarity,
+};
 pub use states::{
     ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings, states, states_table, write_states,
 };

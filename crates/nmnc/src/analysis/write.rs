@@ -63,6 +63,7 @@ pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &s
 pub(super) enum FolderKind {
     Analysis,
     OverTraining,
+    Similarity,
 }
 
 impl FolderKind {
@@ -78,6 +79,7 @@ impl FolderKind {
                 "arrays.npz",
                 "report.html",
             ],
+            Self::Similarity => &["similarity.json", "similarity.csv", "report.html"],
             Self::OverTraining => &["training.json", "training.csv", "weights.csv", "report.html"],
         }
     }

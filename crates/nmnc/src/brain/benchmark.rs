@@ -8,7 +8,7 @@ use super::stimuli::{Stimuli, StimuliConfig};
 use super::target::{ArrayConfig, Target, TargetConfig, dissimilarities};
 use crate::config_text;
 use crate::error::{Error, Result};
-use crate::similarity::Rdm;
+use crate::similarity::{Distance, Rdm};
 
 /// The name of the description in the folder of a benchmark.
 const DESCRIPTION: &str = "benchmark.toml";
@@ -55,11 +55,11 @@ pub struct Benchmark {
 
 impl Benchmark {
     /// Reads the benchmark at `path`: a description, or a folder that has one called `benchmark.toml`. Its files are looked for
-    /// in `root`, or where the description is.
+    /// in `root`, or where the description is. `distance` is that of recorded responses.
     ///
     /// # Errors
     /// A description or file that is missing, malformed or contradicts the others.
-    pub fn open(path: &Path, root: Option<&Path>) -> Result<Self> {
+    pub fn open(path: &Path, root: Option<&Path>, distance: Distance) -> Result<Self> {
         let file = if path.is_dir() { path.join(DESCRIPTION) } else { path.to_owned() };
         let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::data(file.display(), "no such file")
@@ -78,10 +78,10 @@ impl Benchmark {
                 Error::data(root.display(), "no such folder").mend("give the folder of the data with --root")
             );
         }
-        Self::build(description, &root).map_err(|e| e.within(file.display()))
+        Self::build(description, &root, distance).map_err(|e| e.within(file.display()))
     }
 
-    fn build(given: Description, root: &Path) -> Result<Self> {
+    fn build(given: Description, root: &Path, distance: Distance) -> Result<Self> {
         let stimuli = Stimuli::read(&given.stimuli, root)?;
         if given.target.is_empty() {
             return Err(Error::config("target", "nothing was recorded").mend("add a [[target]]"));
@@ -96,7 +96,7 @@ impl Benchmark {
             .target
             .iter()
             .map(|target| {
-                Target::read(target, root, &stimuli)
+                Target::read(target, root, &stimuli, distance)
                     .map_err(|e| e.within(format!("target `{}`", target.name)))
             })
             .collect::<Result<_>>()?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::benchmark::Benchmark;
 use super::figures;
 use super::scores::{Network, Scores};
-use super::tables::{differences, summary};
+use super::tables::{differences, predictivity, summary};
 use super::verdict::verdict;
 use crate::report::document;
 use crate::report::text::{escape, grouped};
@@ -55,6 +55,13 @@ pub fn page(
             summary(scores),
             "Mean ± s.e.m. over seeds. Chosen stage: the stage most similar over one half of the stimuli, scored over the other half; \
              of the ceiling: as a share of its lower end. Stages: over all stimuli.",
+        ),
+        (
+            "Predictivity",
+            predictivity(scores),
+            "How well a regression from a stage’s activity predicts recorded units on held-out stimuli: r |r| / ceiling with the median \
+             over units of Pearson’s r and of split-half reliability (Spearman-Brown), r |r| without repetitions. Mean ± s.e.m. over \
+             seeds. Chosen stage: by one half of the stimuli, scored over the other, fitted and tested within each; stages: over all.",
         ),
         (
             "Differences",

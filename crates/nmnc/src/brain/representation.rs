@@ -2,23 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stimuli::Stimuli;
+use super::benchmark::Benchmark;
+use super::predicted::{Predicted, predicted};
+use super::scores::Settings;
 use crate::analysis::{Loaded, activity};
 use crate::data::Dataset;
 use crate::device::matrix;
+use crate::dimension::{Matrix, Rows};
 use crate::error::Result;
 use crate::net::Network;
-use crate::similarity::{Distance, Rdm, rdm};
+use crate::similarity::{Rdm, rdm};
 
-/// Dissimilarities of the activity of one stage.
+/// What the activity of one stage is like.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRdm {
-    /// Number of the stage, from 1.
+    /// Number of the stage, from 1; 0 for pixels.
     pub stage: usize,
     /// Number of units.
     pub units: usize,
     /// Dissimilarities of the stimuli.
     pub rdm: Rdm,
+    /// How well its activity predicts responses, for each target that has any.
+    pub predicted: Vec<Predicted>,
 }
 
 /// What a trained network makes of the stimuli, and what it would have made of them before training.
@@ -28,28 +33,34 @@ pub struct Representation {
     pub trained: Vec<StageRdm>,
     /// Every stage of the same network before the first step.
     pub untrained: Vec<StageRdm>,
-    /// Dissimilarities of the pictures as the network got them.
-    pub pixels: Rdm,
+    /// The pictures as the network got them.
+    pub pixels: StageRdm,
 }
 
 /// Shows the stimuli to a network read back, scaled and standardized like the images that it was trained on.
 ///
 /// # Errors
-/// Stimuli that cannot be read; activity without dissimilarities, such as constant activity with [`Distance::Correlation`].
-pub fn represent(loaded: &Loaded, stimuli: &Stimuli, distance: Distance) -> Result<Representation> {
-    let shown = stimuli.shown(loaded.training.shape(), loaded.training.statistics())?;
+/// Stimuli that cannot be read; activity without dissimilarities, such as constant activity with
+/// [`Distance::Correlation`](crate::similarity::Distance::Correlation).
+pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &Settings) -> Result<Representation> {
+    let shown = benchmark.stimuli.shown(loaded.training.shape(), loaded.training.statistics())?;
+    let stimuli = shown.len();
+    let halves = benchmark.stimuli.halves(settings.bootstrap.seed);
+    let measured = |stage: usize, activity: Matrix<f32>| {
+        let place = || if stage == 0 { "pixels".to_owned() } else { format!("stage {stage}") };
+        let measure = || -> Result<StageRdm> {
+            let rdm = rdm(activity.values(), stimuli, settings.distance)?;
+            let predicted = predicted(&activity, benchmark, &halves, settings)?;
+            Ok(StageRdm { stage, units: activity.units(), rdm, predicted })
+        };
+        measure().map_err(|e| e.within(place()))
+    };
     let inputs = all(&shown)?;
-    let pixels = rdm(&inputs, shown.len(), distance).map_err(|e| e.within("pixels"))?;
-    let tensor = matrix(inputs, [shown.len(), shown.shape().len()], loaded.device());
+    let pixels = measured(0, Matrix::new(inputs.clone(), shown.shape().len()))?;
+    let tensor = matrix(inputs, [stimuli, shown.shape().len()], loaded.device());
     let stages = |network: &Network| {
         (0..network.stages().len())
-            .map(|stage| {
-                let activity = activity(network, &tensor, stage);
-                let units = network.stage_units()[stage];
-                let rdm = rdm(activity.values(), shown.len(), distance)
-                    .map_err(|e| e.within(format!("stage {}", stage + 1)))?;
-                Ok(StageRdm { stage: stage + 1, units, rdm })
-            })
+            .map(|stage| measured(stage + 1, activity(network, &tensor, stage)))
             .collect::<Result<Vec<_>>>()
     };
     Ok(Representation { trained: stages(&loaded.network)?, untrained: stages(&loaded.untrained)?, pixels })

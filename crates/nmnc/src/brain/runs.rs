@@ -6,7 +6,6 @@ use super::representation::{Representation, StageRdm};
 use super::scores::{Condition, Network};
 use crate::report::figures::{HOMES, home};
 use crate::report::text::rule_name;
-use crate::similarity::Rdm;
 
 /// The condition of networks that were not trained.
 pub const UNTRAINED: &str = "untrained";
@@ -37,7 +36,7 @@ pub struct Gathered {
     /// Each condition less every earlier one, then each less its own network before training.
     pub pairs: Vec<(String, String)>,
     /// Pixels, once for each kind of input.
-    pub pixels: Vec<(String, Rdm)>,
+    pub pixels: Vec<(String, StageRdm)>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -92,7 +91,7 @@ pub fn gather(runs: &[Shown]) -> Gathered {
             untrained.push(network(&before, run.seed, &run.representation.untrained));
         }
         let pixels = &run.representation.pixels;
-        if !found.pixels.iter().any(|(_, rdm)| rdm == pixels) {
+        if !found.pixels.iter().any(|(_, known)| known == pixels) {
             found.pixels.push((numbered("pixels", found.pixels.len()), pixels.clone()));
         }
     }
@@ -132,11 +131,13 @@ fn stem(folder: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::similarity::Rdm;
 
     fn run(folder: &str, rule: &str, seed: u64, initial: &str) -> Shown {
         let rdm = Rdm::new(3, vec![0.1, 0.2, seed as f64]).unwrap();
-        let stages = vec![StageRdm { stage: 1, units: 4, rdm: rdm.clone() }];
-        let pixels = Rdm::new(3, vec![1.0, 2.0, 3.0]).unwrap();
+        let stages = vec![StageRdm { stage: 1, units: 4, rdm: rdm.clone(), predicted: Vec::new() }];
+        let pixels =
+            StageRdm { stage: 0, rdm: Rdm::new(3, vec![1.0, 2.0, 3.0]).unwrap(), ..stages[0].clone() };
         let representation = Representation { trained: stages.clone(), untrained: stages, pixels };
         let (folder, rule, initial) = (folder.to_owned(), rule.to_owned(), initial.to_owned());
         Shown { folder, rule, seed, initial, representation }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::benchmark::Benchmark;
 use super::contrasts::{Contrast, contrasts};
+use super::predicted::{PredictivityScores, predictions};
 use super::representation::StageRdm;
 use super::target::Target;
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ use crate::similarity::{
 use crate::statistics::{Interval, interval};
 
 /// How to compare.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Dissimilarity of two patterns.
     pub distance: Distance,
@@ -21,6 +22,35 @@ pub struct Settings {
     pub comparison: Comparison,
     /// Draws for intervals; its seed parts the stimuli, too, where the benchmark does not.
     pub bootstrap: Bootstrap,
+    /// How responses are predicted, where there are any.
+    pub regression: RegressionName,
+    /// Most features of a regression: activity of more units is projected to as many at random.
+    pub components: usize,
+}
+
+impl Default for Settings {
+    /// 1 - Pearson's r, Spearman's rank correlation, partial least squares on 1000 features.
+    fn default() -> Self {
+        Self {
+            distance: Distance::default(),
+            comparison: Comparison::default(),
+            bootstrap: Bootstrap::default(),
+            regression: RegressionName::Pls,
+            components: 1000,
+        }
+    }
+}
+
+/// A regression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegressionName {
+    /// Partial least squares of 25 components.
+    Pls,
+    /// Ridge regression, its penalty by nested cross-validation.
+    Ridge,
+    /// None: responses are compared by their dissimilarities only.
+    None,
 }
 
 /// One network, trained by a rule from a seed.
@@ -58,8 +88,10 @@ pub struct Scores {
     pub selection: Vec<usize>,
     /// The conditions, in the order of tables.
     pub conditions: Vec<Condition>,
-    /// One entry for each target.
+    /// Similarities, one entry for each target.
     pub targets: Vec<TargetScores>,
+    /// Predictivity, one entry for each target with responses.
+    pub predictivity: Vec<PredictivityScores>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -153,7 +185,7 @@ pub fn scores(
     benchmark: &Benchmark,
     conditions: &[Condition],
     networks: &[Network],
-    extra: &[(String, Rdm)],
+    extra: &[(String, StageRdm)],
     pairs: &[(String, String)],
     settings: &Settings,
 ) -> Result<Scores> {
@@ -161,9 +193,13 @@ pub fn scores(
         return Err(Error::config("brain", "no network to compare").mend("give at least one run"));
     }
     let halves = benchmark.stimuli.halves(settings.bootstrap.seed);
+    let own = benchmark.controls.iter().map(|(name, rdm)| (name.clone(), rdm));
     let controls: Vec<(String, &Rdm)> =
-        extra.iter().chain(&benchmark.controls).map(|(name, rdm)| (name.clone(), rdm)).collect();
+        extra.iter().map(|(name, stage)| (name.clone(), &stage.rdm)).chain(own).collect();
     let mut warnings = Vec::new();
+    for target in &benchmark.targets {
+        warnings.extend(target.warnings.iter().map(|warning| format!("{}: {warning}", target.name)));
+    }
     let targets = benchmark
         .targets
         .iter()
@@ -181,6 +217,12 @@ pub fn scores(
                 .map_err(|e| e.within(&target.name))
         })
         .collect::<Result<_>>()?;
+    let predictivity = benchmark
+        .targets
+        .iter()
+        .filter(|target| target.recordings.is_some() && settings.regression != RegressionName::None)
+        .filter_map(|target| predictions(&target.name, conditions, networks, extra))
+        .collect();
     let [selection, _] = halves;
     Ok(Scores {
         benchmark: benchmark.name.clone(),
@@ -189,6 +231,7 @@ pub fn scores(
         selection,
         conditions: conditions.to_vec(),
         targets,
+        predictivity,
         warnings,
     })
 }

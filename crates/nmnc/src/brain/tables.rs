@@ -1,17 +1,20 @@
 //! Scores as tables.
 
+use super::predicted::{Predicted, Prediction};
 use super::scores::{Mean, Scores};
 use crate::report::Table;
 use crate::report::text::{NONE, fixed};
 use crate::similarity::Range;
-use crate::statistics::Interval;
+use crate::statistics::{Interval, interval};
+
+/// Headings of stages.
+const STAGES: [&str; 8] =
+    ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
 
 /// A row for each condition and control of each target.
 pub fn summary(scores: &Scores) -> Table {
     let stages = scores.targets.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
     let mut headings = vec!["", "Target", "Chosen stage", "95 % of it", "Of the ceiling"];
-    const STAGES: [&str; 8] =
-        ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
     headings.extend(&STAGES[..stages.min(STAGES.len())]);
     let mut rows = Vec::new();
     for target in &scores.targets {
@@ -156,4 +159,89 @@ fn numbers(range: &Range) -> String {
 fn quoted(text: &str) -> String {
     let plain = !text.contains([',', '"', '\n']);
     if plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
+}
+
+/// A row for each condition and control of each target with responses.
+pub fn predictivity(scores: &Scores) -> Table {
+    let count =
+        scores.predictivity.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
+    let mut headings = vec!["", "Target", "Chosen stage", "Median r", "Ceiling", "Units"];
+    headings.extend(&STAGES[..count.min(STAGES.len())]);
+    let mut rows = Vec::new();
+    for target in &scores.predictivity {
+        let row = |label: String, score: String, of: &[&Prediction], stages: Vec<String>| {
+            let mean = |value: &dyn Fn(&Prediction) -> Option<f64>| {
+                interval(of.iter().filter_map(|p| value(p)))
+                    .map_or_else(|| NONE.to_owned(), |m| fixed(m.mean, 3))
+            };
+            let units = of.first().map_or(0, |p| p.units);
+            let mut row = vec![
+                label,
+                target.target.clone(),
+                score,
+                mean(&|p| Some(p.r)),
+                mean(&|p| p.ceiling),
+                units.to_string(),
+            ];
+            row.extend(stages.into_iter().take(STAGES.len()));
+            row.resize(headings.len(), NONE.to_owned());
+            row
+        };
+        for condition in &target.conditions {
+            let label = scores.conditions.iter().find(|c| c.name == condition.condition);
+            let chosen: Vec<&Prediction> = target
+                .networks
+                .iter()
+                .filter(|n| n.condition == condition.condition)
+                .filter_map(|n| n.stages.iter().find(|(stage, _)| *stage == n.chosen))
+                .map(|(_, p)| &p.reported)
+                .collect();
+            let stages = condition.stages.iter().map(|(_, score)| with_sem(score)).collect();
+            let label = label.map_or_else(String::new, |c| c.label.clone());
+            rows.push(row(label, with_sem(&condition.reported), &chosen, stages));
+        }
+        for (name, control) in &target.controls {
+            rows.push(row(name.clone(), fixed(control.reported.score, 3), &[&control.reported], Vec::new()));
+        }
+    }
+    Table { headings, rows }
+}
+
+/// `predictivity.csv`: a row for each stage of each network.
+pub fn predictivity_csv(scores: &Scores) -> String {
+    let mut out = String::from(
+        "target,condition,seed,stage,chosen,score,sem,r,ceiling,units,left_out,selection,reported,reported_sem,reported_r,reported_ceiling\n",
+    );
+    let cell = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+    let numbers = |p: &Predicted| {
+        let Prediction { score, sem, r, ceiling, units, left_out } = p.all;
+        let reported = &p.reported;
+        format!(
+            "{score},{},{r},{},{units},{left_out},{},{},{},{},{}",
+            cell(sem),
+            cell(ceiling),
+            p.selection,
+            reported.score,
+            cell(reported.sem),
+            reported.r,
+            cell(reported.ceiling)
+        )
+    };
+    for target in &scores.predictivity {
+        let name = quoted(&target.target);
+        for network in &target.networks {
+            for (stage, predicted) in &network.stages {
+                let (condition, seed) = (quoted(&network.condition), network.seed);
+                out += &format!(
+                    "{name},{condition},{seed},{stage},{},{}\n",
+                    *stage == network.chosen,
+                    numbers(predicted)
+                );
+            }
+        }
+        for (control, predicted) in &target.controls {
+            out += &format!("{name},{},,,,{}\n", quoted(control), numbers(predicted));
+        }
+    }
+    out
 }

@@ -51,7 +51,7 @@ fn similarities(scores: &Scores, target: &TargetScores) -> String {
 }
 
 /// "NMNC less VNC, monkey IT: 0.032 at the chosen stage (95 %: seeds −0.007 to 0.071, stimuli −0.021 to 0.086), no difference shown;
-/// over all stimuli one at stage 2 (0.039), none at stage 1 (0.016)."
+/// over all stimuli shown at stage 2 (0.039), not shown at stage 1 (0.016)."
 fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String)) -> Option<String> {
     let own: Vec<&Contrast> = target.contrasts.iter().filter(|c| c.condition == *a && c.less == *b).collect();
     let chosen = own.iter().find(|c| c.stage.is_none())?;
@@ -66,15 +66,23 @@ fn difference(scores: &Scores, target: &TargetScores, (a, b): &(String, String))
         let one = |c: &&&Contrast| format!("stage {} ({})", c.stage.unwrap_or(0), fixed(c.seeds.mean, 3));
         list(&contrasts.iter().map(one).collect::<Vec<_>>())
     };
-    let (shown, not): (Vec<&&Contrast>, Vec<&&Contrast>) =
-        own.iter().filter(|c| c.stage.is_some()).partition(|c| c.shown());
-    text += match (shown.is_empty(), not.is_empty()) {
-        (true, true) => String::new(),
-        (true, false) => format!("; over all stimuli none at {}", at(&not)),
-        (false, true) => format!("; over all stimuli one at {}", at(&shown)),
-        (false, false) => format!("; over all stimuli one at {}, none at {}", at(&shown), at(&not)),
+    let staged: Vec<&&Contrast> = own.iter().filter(|c| c.stage.is_some()).collect();
+    // With chance at 5 % a difference, of many some would come out by chance.
+    let groups: [(&str, &dyn Fn(&Contrast) -> bool); 3] = [
+        ("shown", &|c| c.shown()),
+        ("shown before correction for all differences only", &|c| !c.shown() && c.p < 0.05),
+        ("not shown", &|c| !c.shown() && c.p.partial_cmp(&0.05).is_none_or(|order| order.is_ge())),
+    ];
+    let parts: Vec<String> = groups
+        .iter()
+        .filter_map(|(words, keep)| {
+            let kept: Vec<&&Contrast> = staged.iter().copied().filter(|c| keep(c)).collect();
+            (!kept.is_empty()).then(|| format!("{words} at {}", at(&kept)))
+        })
+        .collect();
+    if !parts.is_empty() {
+        text += &format!("; over all stimuli {}", parts.join(", "));
     }
-    .as_str();
     Some(text + ".")
 }
 

@@ -9,15 +9,17 @@ use serde_json::json;
 
 use super::benchmark::Benchmark;
 use super::page::page;
+use super::representation::StageRdm;
 use super::scores::{Network, Scores};
-use super::tables::{contrasts_csv, networks_csv};
+use super::tables::{contrasts_csv, networks_csv, predictivity_csv};
 use super::verdict::verdict;
 use crate::error::{Error, Result};
 use crate::files::{check_folder, replace_folder};
 use crate::similarity::Rdm;
 
 /// What the folder holds.
-const FILES: [&str; 5] = ["brain.json", "networks.csv", "contrasts.csv", "rdms.npz", "report.html"];
+const FILES: [&str; 6] =
+    ["brain.json", "networks.csv", "contrasts.csv", "predictivity.csv", "rdms.npz", "report.html"];
 
 /// Whether [`write()`] may write to `folder`.
 ///
@@ -42,12 +44,16 @@ pub fn texts(
         "scores": scores,
     });
     let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
-    vec![
+    let mut files = vec![
         ("brain.json".to_owned(), json),
         ("networks.csv".to_owned(), networks_csv(scores)),
         ("contrasts.csv".to_owned(), contrasts_csv(scores)),
         ("report.html".to_owned(), page(scores, benchmark, networks, setup, command)),
-    ]
+    ];
+    if !scores.predictivity.is_empty() {
+        files.push(("predictivity.csv".to_owned(), predictivity_csv(scores)));
+    }
+    files
 }
 
 /// Writes everything to `folder`, whole or not at all: a comparison that was there is replaced when the new one is complete.
@@ -59,7 +65,7 @@ pub fn write(
     scores: &Scores,
     benchmark: &Benchmark,
     networks: &[Network],
-    extra: &[(String, Rdm)],
+    extra: &[(String, StageRdm)],
     command: &str,
 ) -> Result<()> {
     let texts = texts(scores, benchmark, networks, &[], command);
@@ -72,7 +78,11 @@ pub fn write(
 
 /// Every matrix, square, f64: `target.NAME` `[subjects, stimuli, stimuli]`, `control.NAME`, and
 /// `network.CONDITION-seedN.stageM`.
-fn rdms(benchmark: &Benchmark, networks: &[Network], extra: &[(String, Rdm)]) -> std::io::Result<Vec<u8>> {
+fn rdms(
+    benchmark: &Benchmark,
+    networks: &[Network],
+    extra: &[(String, StageRdm)],
+) -> std::io::Result<Vec<u8>> {
     let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
     let mut put = |name: String, shape: &[u64], values: Vec<f64>| -> std::io::Result<()> {
         let options = npyz::zip::write::FileOptions::default();
@@ -85,7 +95,8 @@ fn rdms(benchmark: &Benchmark, networks: &[Network], extra: &[(String, Rdm)]) ->
         let values = target.subjects.iter().flat_map(Rdm::square).collect();
         put(format!("target.{}", target.name), &[target.subjects.len() as u64, n, n], values)?;
     }
-    for (name, rdm) in benchmark.controls.iter().chain(extra) {
+    let pixels = extra.iter().map(|(name, stage)| (name, &stage.rdm));
+    for (name, rdm) in benchmark.controls.iter().map(|(name, rdm)| (name, rdm)).chain(pixels) {
         put(format!("control.{name}"), &[n, n], rdm.square())?;
     }
     for network in networks {

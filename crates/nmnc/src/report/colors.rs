@@ -9,6 +9,7 @@ pub(crate) const LEVELS: usize = 64;
 pub(crate) enum Palette {
     /// From dark blue (low) over green to light yellow (high).
     Sequential,
+    #[allow(dead_code)] // for pages of differences
     /// From blue over near white to red: for differences, with 0 in the middle of the range.
     Diverging,
 }

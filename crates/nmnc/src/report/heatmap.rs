@@ -23,6 +23,7 @@ const LEAST_SCALE: f64 = 84.0;
 pub(crate) enum Side {
     /// A label for each row (or column).
     Names(Vec<String>),
+    #[allow(dead_code)] // for matrices of stimuli by stimuli
     /// Labels of runs of adjacent rows, with how many each has; lines part the runs.
     Groups(Vec<(String, usize)>),
 }

@@ -7,13 +7,11 @@
 pub(crate) mod aggregate;
 pub(crate) mod axis;
 pub(crate) mod bars;
-#[allow(dead_code)] // drawn by pages of other modules
 pub(crate) mod colors;
 mod columns;
 pub(crate) mod document;
 pub(crate) mod figures;
 pub(crate) mod grid;
-#[allow(dead_code)] // as colors
 pub(crate) mod heatmap;
 mod labels;
 pub(crate) mod look;

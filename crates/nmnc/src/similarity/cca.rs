@@ -46,6 +46,17 @@ impl Leading {
         Ok(Self { vectors: vectors[..kept].concat(), kept, samples })
     }
 
+    /// The same of samples in another order: sample i is `order[i]` of these.
+    ///
+    /// # Panics
+    /// If `order` names another number of samples.
+    pub fn permuted(&self, order: &[usize]) -> Self {
+        assert_eq!(order.len(), self.samples, "one entry a sample");
+        let rows = self.vectors.chunks_exact(self.samples);
+        let vectors = rows.flat_map(|row| order.iter().map(|&at| row[at])).collect();
+        Self { vectors, ..*self }
+    }
+
     /// Number of singular vectors.
     pub fn kept(&self) -> usize {
         self.kept

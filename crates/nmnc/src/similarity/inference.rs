@@ -41,7 +41,7 @@ pub struct Bootstrap {
 
 impl Default for Bootstrap {
     fn default() -> Self {
-        Self { draws: 1000, resample: Resample::Stimuli, seed: Seed(0) }
+        Self { draws: 5000, resample: Resample::Stimuli, seed: Seed(0) }
     }
 }
 

@@ -54,6 +54,28 @@ impl Responses<'_> {
         Ok(self.means_of(units, 0..self.stimulus_of.len()))
     }
 
+    /// Means `[stimuli, units]` over each of two random halves of the presentations of every stimulus; another `halving` is another
+    /// draw. Of an odd number of presentations one, drawn anew, is in neither. NaN for stimuli shown once.
+    ///
+    /// # Errors
+    /// As [`Responses::units`].
+    pub fn halves(&self, seed: Seed, halving: u64) -> Result<[Vec<f64>; 2]> {
+        let units = self.units()?;
+        let mut of_stimulus = vec![Vec::new(); self.stimuli];
+        for (presentation, &stimulus) in self.stimulus_of.iter().enumerate() {
+            of_stimulus[stimulus].push(presentation);
+        }
+        let mut stream = seed.stream(Role::Halves, 0, halving);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for presentations in &of_stimulus {
+            let order = stream.permutation(presentations.len());
+            let half = presentations.len() / 2;
+            first.extend(order[..half].iter().map(|&i| presentations[i]));
+            second.extend(order[half..2 * half].iter().map(|&i| presentations[i]));
+        }
+        Ok([self.means_of(units, first), self.means_of(units, second)])
+    }
+
     /// Mean over some of the presentations.
     fn means_of(&self, units: usize, chosen: impl IntoIterator<Item = usize>) -> Vec<f64> {
         let mut sums = vec![0.0; self.stimuli * units];
@@ -85,22 +107,9 @@ pub fn split_half(responses: &Responses<'_>, halvings: usize, seed: Seed) -> Res
     if halvings == 0 {
         return Err(Error::config("halvings", "none").mend("draw at least one"));
     }
-    let mut of_stimulus = vec![Vec::new(); responses.stimuli];
-    for (presentation, &stimulus) in responses.stimulus_of.iter().enumerate() {
-        of_stimulus[stimulus].push(presentation);
-    }
-    of_stimulus.retain(|presentations| presentations.len() >= 2);
     let mut sums = vec![(0.0, 0usize); units];
     for halving in 0..halvings {
-        let mut stream = seed.stream(Role::Halves, 0, halving as u64);
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for presentations in &of_stimulus {
-            let order = stream.permutation(presentations.len());
-            let half = presentations.len() / 2;
-            first.extend(order[..half].iter().map(|&i| presentations[i]));
-            second.extend(order[half..2 * half].iter().map(|&i| presentations[i]));
-        }
-        let (first, second) = (responses.means_of(units, first), responses.means_of(units, second));
+        let [first, second] = responses.halves(seed, halving as u64)?;
         for (unit, (sum, count)) in sums.iter_mut().enumerate() {
             let of = |values: &[f64]| values[unit..].iter().step_by(units).copied().collect::<Vec<f64>>();
             let pairs: Vec<(f64, f64)> = of(&first)

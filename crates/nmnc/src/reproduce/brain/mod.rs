@@ -82,7 +82,19 @@ impl Experiment for Brain {
     }
 
     fn measurement(&self) -> Value {
-        json!({ "stimuli": self.benchmark.stimuli.fingerprint(), "distance": self.settings.distance })
+        // Recordings enter the measurement only where they are predicted.
+        let predicted = self.benchmark.targets.iter().filter_map(|t| Some((&t.name, t.recordings.as_ref()?)));
+        let targets: Vec<Value> = predicted
+            .map(|(name, r)| json!([name, r.stimulus_of, r.presentations.iter().sum::<f64>()]))
+            .collect();
+        json!({
+            "stimuli": self.benchmark.stimuli.fingerprint(),
+            "distance": self.settings.distance,
+            "responses": targets,
+            "regression": self.settings.regression,
+            "components": self.settings.components,
+            "seed": self.settings.bootstrap.seed,
+        })
     }
 
     fn measure(&self, folder: &Path) -> Result<BrainRun> {
@@ -92,7 +104,7 @@ impl Experiment for Brain {
         let accuracy = summary.test.ok_or_else(unfinished)?.accuracy;
         let source = Source { path: folder.to_owned(), data: None, split: Split::Test };
         let loaded = Loaded::open(&source)?;
-        let representation = represent(&loaded, &self.benchmark.stimuli, self.settings.distance)?;
+        let representation = represent(&loaded, &self.benchmark, &self.settings)?;
         Ok(BrainRun { accuracy, probes_per_example: summary.probes_per_example, representation })
     }
 
