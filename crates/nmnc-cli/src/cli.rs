@@ -12,7 +12,7 @@ mod reproduce;
 mod similarity;
 
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
-pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions};
+pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
 
 /// Train networks by noise correlation and compare credit-assignment rules.

@@ -110,7 +110,11 @@ impl Observer for Watcher {
                 line += &format!("  test {:.1} %", 100.0 * score.accuracy);
             }
             if let Some(trials) = record.trials {
-                line += &format!("  fixation breaks {:.1} %", 100.0 * trials.fixation_breaks);
+                line += &format!(
+                    "  fixation breaks {:.1} % (as errors: {:.1} %)",
+                    100.0 * trials.fixation_breaks,
+                    100.0 * trials.unbroken_accuracy
+                );
             }
             if record.probes > 0 {
                 line += &format!("  probes {}", record.probes);

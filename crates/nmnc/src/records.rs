@@ -74,6 +74,8 @@ pub struct TrialRecord {
     pub fixation_breaks: f64,
     /// Fraction of trials without an answer.
     pub misses: f64,
+    /// Fraction of trials answered rightly with no answer before the response period: accuracy if fixation breaks count as errors.
+    pub unbroken_accuracy: f64,
 }
 
 /// One line of `metrics.jsonl`.

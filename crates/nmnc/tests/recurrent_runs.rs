@@ -83,6 +83,7 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
     cases.push(("bptt", vec!["recurrent={ kind = 'gru', units = 10 }", "task=ReadySetGo"]));
     cases.push(("nmnc", vec!["credit.manifold={ method = 'incremental', refresh = 3, dimension = 5 }"]));
     cases.push(("vnc", vec!["task=ContextDecisionMaking", "credit.probes=2", "credit.antithetic=true"]));
+    cases.push(("nmnc", vec!["credit.lags=0"]));
     cases.push(("rflo", vec!["recurrent.density=0.5", "recurrent.excitatory=0.8"]));
     for (rule, settings) in cases {
         let config = with(rule, &settings);

@@ -54,6 +54,16 @@ over the other half, and at every stage over all of them; differences have inter
 The folder gets report.html, brain.json, networks.csv and contrasts.csv. Runs that are there already are kept, interrupted ones go \
 on. docs/brain.md tells how to write a benchmark.";
 
+const RNN_EXAMPLES: &str = "Examples:
+  nmnc reproduce rnn --quick
+  nmnc reproduce rnn --tasks AntiReach,DelayComparison --budgets 0.01,0.1,1 --seeds 5
+
+Backpropagation through time (bptt) and random feedback online (rflo), which use no probes; vnc, nmnc and nmnc with least squares \
+(nmnc-ls) with equal probes, on five tasks; on two of them in networks of every width. A probe is one state of one trial perturbed. \
+States after training: dimension over trial time, lagged Jacobians on the manifold, trajectories.
+
+The folder gets report.html, rnn.json, rnn.csv and runs.csv. Runs that are there already are kept, interrupted ones go on.";
+
 const SCALING_EXAMPLES: &str = "Examples:
   nmnc reproduce scaling --quick
   nmnc reproduce scaling --data cifar10 --probes 1000000 --out runs/scaling-cifar10
@@ -88,6 +98,9 @@ pub enum Reproduce {
     /// Do networks represent what they see as primates do? (20,000 images, 5 seeds: about half an hour)
     #[command(after_help = BRAIN_EXAMPLES)]
     Brain(ReproduceBrain),
+    /// Do recurrent networks learn cognitive tasks by noise? (--quick: about ten minutes)
+    #[command(after_help = RNN_EXAMPLES)]
+    Rnn(ReproduceRnn),
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]
     Scaling {
@@ -122,6 +135,41 @@ pub struct ReproduceBrain {
     #[command(flatten)]
     pub comparison: BrainComparison,
     /// Folder for the runs and the results [default: runs/reproduce-brain]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to change in every run.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `nmnc reproduce rnn`.
+#[derive(Debug, Args)]
+pub struct ReproduceRnn {
+    /// Number of seeds of each condition
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
+    pub seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub first_seed: u64,
+    /// One budget and three widths
+    #[arg(long)]
+    pub quick: bool,
+    /// Tasks, separated by commas; `nmnc tasks list` has their names [default: five of them]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub tasks: Vec<String>,
+    /// Conditions, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub rules: Vec<String>,
+    /// Probes per training trial, separated by commas [default: 0.01,0.1, with --quick 0.1]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = budget)]
+    pub budgets: Vec<f64>,
+    /// Numbers of units, separated by commas [default: 64,128,256,512,1024, with --quick 64,256,512]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = count)]
+    pub widths: Vec<usize>,
+    /// Tasks at every width, separated by commas [default: the first and the fourth task]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub width_tasks: Vec<String>,
+    /// Folder for the runs and the results [default: runs/reproduce-rnn]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to change in every run.

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::analysis::{
-    self, Analysis, Format, Jacobians, Loaded, MappedArray, Settings, Source, Split, Subject, terminal_table,
+    self, Analysis, Format, Jacobians, Loaded, MappedArray, Settings, Source, Split, StatesSettings, Subject,
+    terminal_table,
 };
+use nmnc::train::describes_task;
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -17,6 +19,9 @@ use crate::progress::duration;
 /// Analyzes, writes the folder, and prints the tables.
 pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     let started = Instant::now();
+    if let Some(run) = arguments.run.as_ref().filter(|run| on_task(run)) {
+        return states(run, arguments, started, out);
+    }
     if arguments.over_training
         && let Some(run) = &arguments.run
     {
@@ -35,6 +40,39 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     }
     out.line(terminal_table(&analysis));
     out.event("analysis", json!({ "path": folder, "analysis": analysis }));
+    out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
+    out.result(folder.display());
+    Ok(())
+}
+
+/// Whether the run or checkpoint is one of a recurrent network on a task.
+fn on_task(run: &Path) -> bool {
+    [run.join("config.toml"), run.join("../../config.toml")].iter().any(|config| describes_task(config, &[]))
+}
+
+/// Analyzes the states of a recurrent network.
+fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Result<()> {
+    let meaningless = [
+        ("--over-training", arguments.over_training),
+        ("--data", arguments.data.is_some()),
+        ("--stage", !arguments.stage.is_empty()),
+    ];
+    if let Some((option, _)) = meaningless.iter().find(|(_, given)| *given) {
+        return Err(Error::config(option, "has no meaning for a recurrent network on a task")
+            .mend("remove it; a checkpoint's folder can be given instead of the run's"));
+    }
+    let dimension = arguments.dimensions.iter().copied().min().unwrap_or(StatesSettings::default().dimension);
+    let settings = StatesSettings { trials: arguments.examples, dimension, ..StatesSettings::default() };
+    let found = analysis::states(run, &settings)?;
+    let parent = if run.join("config.toml").is_file() { run.to_owned() } else { run.join("../..") };
+    let default = || parent.join("analysis").join(format!("step-{:010}", found.step));
+    let folder = arguments.out.clone().unwrap_or_else(default);
+    analysis::write_states(&folder, &found, &command_line())?;
+    for warning in &found.warnings {
+        out.warning(&found.subject, warning);
+    }
+    out.line(analysis::states_table(&found));
+    out.event("states", json!({ "path": folder, "found": found }));
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
     out.result(folder.display());
     Ok(())

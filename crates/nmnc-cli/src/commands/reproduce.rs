@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Brain, Choices, Dimension, Experiment, Options, SampleEfficiency, Scaling,
-    ScalingChoices, Watch,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Options, Recurrent, RecurrentChoices,
+    SampleEfficiency, Scaling, ScalingChoices, Watch,
 };
-use nmnc::train::{Observer, PlannedRun};
+use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions};
+use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 use crate::naming::command_line;
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
@@ -29,6 +29,7 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
             make(&Scaling::new(&options(given), &choices)?, given.out.as_deref(), out)
         }
         Reproduce::Brain(given) => make(&brain(given)?, given.out.as_deref(), out),
+        Reproduce::Rnn(given) => make(&recurrent(given)?, given.out.as_deref(), out),
         Reproduce::Cifar10(given) => make(&sample_efficiency(given)?, given.out.as_deref(), out),
     }
 }
@@ -63,6 +64,20 @@ fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
         rules: given.rules.clone(),
     };
     SampleEfficiency::new(&options, &choices)
+}
+
+fn recurrent(given: &ReproduceRnn) -> Result<Recurrent> {
+    Recurrent::new(&RecurrentChoices {
+        seeds: given.seeds,
+        first_seed: given.first_seed,
+        quick: given.quick,
+        tasks: given.tasks.clone(),
+        rules: given.rules.clone(),
+        budgets: given.budgets.clone(),
+        widths: given.widths.clone(),
+        width_tasks: given.width_tasks.clone(),
+        set: changes(&given.overrides),
+    })
 }
 
 fn brain(given: &ReproduceBrain) -> Result<Brain> {
@@ -108,13 +123,13 @@ struct Shown {
     folder: PathBuf,
 }
 
-impl Watch for Shown {
-    fn run(&mut self, number: usize, total: usize, run: &PlannedRun, folder: &Path) -> Box<dyn Observer> {
+impl<C: RunConfig> Watch<C> for Shown {
+    fn run(&mut self, number: usize, total: usize, run: &PlannedRun<C>, folder: &Path) -> Box<dyn Observer> {
         let label = format!("[{number}/{total}] {}: ", run.name);
         Box::new(Watcher::new(self.out, folder, &run.config, &label))
     }
 
-    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun, summary: &Summary) {
+    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary) {
         self.out.event("skipped", json!({ "run": self.folder.join(&run.name), "summary": summary }));
         self.out.line(format_args!(
             "[{number}/{total}] {}: made before, kept: {}",
@@ -123,11 +138,11 @@ impl Watch for Shown {
         ));
     }
 
-    fn diverged(&mut self, run: &PlannedRun, error: &Error) {
+    fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
         self.out.warning(&self.folder.join(&run.name).display().to_string(), &format!("diverged: {error}"));
     }
 
-    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun) {
+    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>) {
         self.out.event("measuring", json!({ "run": self.folder.join(&run.name) }));
         self.out.line(format_args!("[{number}/{total}] {}: analyzing", run.name));
     }

@@ -160,7 +160,7 @@ impl Loaded {
 }
 
 /// The run folder, and the checkpoint if one was named.
-fn find(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
+pub(super) fn find(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
     if path.join("config.toml").is_file() {
         return Ok((path.to_owned(), None));
     }
@@ -179,7 +179,7 @@ fn find(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
     }
 }
 
-fn latest(run: &Path, device: &Device) -> Result<(Checkpoint, Vec<String>)> {
+pub(super) fn latest(run: &Path, device: &Device) -> Result<(Checkpoint, Vec<String>)> {
     let folder = run.join("checkpoints");
     let none = || Error::checkpoint(run.display(), "holds no checkpoint yet").mend("let it train for longer");
     if !folder.is_dir() {

@@ -20,6 +20,7 @@ mod rank;
 mod result;
 mod settings;
 mod similarity;
+mod states;
 mod tables;
 pub(crate) mod training;
 mod write;
@@ -40,6 +41,10 @@ pub use similarity::{
     Compared, Pair, Seen, SimilarityResult, SimilaritySettings, similarity, similarity_page,
     similarity_table, write_similarity,
 };
+pub use states::{
+    ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings, states, states_table, write_states,
+};
+pub(crate) use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;
 pub use training::{
     Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,

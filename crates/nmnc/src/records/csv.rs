@@ -5,7 +5,7 @@ use super::{Record, StageRecord};
 type Column = (&'static str, fn(&Record) -> Option<f64>);
 type StageColumn = (&'static str, fn(&StageRecord) -> Option<f64>);
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     ("step", |r| Some(r.step as f64)),
     ("epoch", |r| Some(r.epoch)),
     ("probes", |r| Some(r.probes as f64)),
@@ -18,6 +18,7 @@ const COLUMNS: [Column; 12] = [
     ("test_accuracy", |r| Some(r.test?.accuracy)),
     ("fixation_breaks", |r| Some(r.trials?.fixation_breaks)),
     ("misses", |r| Some(r.trials?.misses)),
+    ("unbroken_accuracy", |r| Some(r.trials?.unbroken_accuracy)),
 ];
 
 const STAGE_COLUMNS: [StageColumn; 13] = [

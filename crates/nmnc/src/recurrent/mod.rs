@@ -8,12 +8,14 @@
 
 mod config;
 mod connectivity;
+mod jacobian;
 mod loss;
 mod network;
 mod rows;
 mod rules;
 
 pub use config::{RateActivation, RecurrentConfig, RecurrentInit, UnitKind};
+pub(crate) use jacobian::{LaggedEnergies, lagged_energies};
 pub use loss::{SequenceJudgement, judge_sequence};
 pub use network::{Cell, RecurrentNetwork, SequencePass, Trace};
 pub use nmnc_kernels::recurrent::Sequence;

@@ -14,11 +14,8 @@ pub(crate) fn live_rows(pass: &SequencePass, lengths: &[usize]) -> Vec<usize> {
     (0..pass.sequence.steps).flat_map(live).collect()
 }
 
-/// The rows of `matrix` with the given numbers.
+/// The rows of `matrix` with the given numbers, at least one.
 pub(crate) fn selected(matrix: &Tensor<2>, rows: &[usize]) -> Tensor<2> {
-    if rows.is_empty() {
-        return matrix.clone().narrow(0, 0, 0);
-    }
     let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
     let count = rows.len();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &matrix.device());

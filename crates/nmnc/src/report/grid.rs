@@ -45,6 +45,10 @@ pub(crate) enum Scale {
     UnitLog,
     LogLog,
     Degrees,
+    /// From 0 (or below) against a linear axis.
+    Linear,
+    /// A plane: both linear, neither bound to 0.
+    Plane,
 }
 
 /// The figure; none without points.
@@ -61,13 +65,18 @@ pub(crate) fn figure(
     let (low_y, high_y) = span(points().map(|p| p.y));
     let x = match scale {
         Scale::Degrees => Axis::linear(x_label, Writing::Count, low_x, high_x.max(low_x + 1.0), 6),
+        Scale::Linear => {
+            Axis::linear(x_label, Writing::Decimal, low_x, high_x.max(low_x + 1.0), 6).tight(low_x, high_x)
+        }
+        Scale::Plane => Axis::linear(x_label, Writing::Decimal, low_x, high_x, 6),
         _ => {
             let high_x = high_x.max(2.0 * low_x);
             Axis::logarithmic(x_label, Writing::Count, low_x, high_x).tight(low_x, high_x)
         }
     };
     let y = match scale {
-        Scale::UnitLog => Axis::linear(y_label, Writing::Decimal, low_y.min(0.0), high_y, 6),
+        Scale::Plane => Axis::linear(y_label, Writing::Decimal, low_y, high_y, 6),
+        Scale::UnitLog | Scale::Linear => Axis::linear(y_label, Writing::Decimal, low_y.min(0.0), high_y, 6),
         // Components of rounding error would stretch the axis over many empty decades.
         Scale::LogLog => {
             let writing = if high_y >= 1e4 { Writing::Count } else { Writing::Decimal };

@@ -10,6 +10,7 @@ mod brain;
 mod contrast;
 mod dimension;
 mod page;
+mod rnn;
 mod sample_efficiency;
 mod scaling;
 mod statistics;
@@ -27,6 +28,7 @@ pub use alignment::{Alignment, AlignmentRun};
 pub use base::{Options, Size};
 pub use brain::{Brain, BrainRun};
 pub use dimension::{Dimension, DimensionRun, StageDimension};
+pub use rnn::{Recurrent, RecurrentChoices, RecurrentRun};
 pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency};
 pub use scaling::{Scaling, ScalingChoices, ScalingRun, StageScaling};
 pub use statistics::{Interval, exponent, interval, t95};
@@ -36,10 +38,13 @@ pub use widths::SCALES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::write_atomically;
 use crate::records::{Status, Summary};
-use crate::train::{self, Found, Observer, PlannedRun, RunFolder, RunOptions};
+use crate::train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions};
 
 /// An experiment.
 pub trait Experiment {
+    /// What its runs are described by.
+    type Config: RunConfig;
+
     /// What is measured of one run.
     type Measured: Serialize + DeserializeOwned;
 
@@ -47,7 +52,7 @@ pub trait Experiment {
     fn name(&self) -> &'static str;
 
     /// The runs, in order.
-    fn runs(&self) -> Vec<&PlannedRun>;
+    fn runs(&self) -> Vec<&PlannedRun<Self::Config>>;
 
     /// Everything beside the run that a measurement depends on: one made with something else is made again.
     fn measurement(&self) -> Value;
@@ -78,19 +83,19 @@ pub struct Outcome {
     pub diverged: Vec<String>,
 }
 
-/// Watches an experiment.
-pub trait Watch {
+/// Watches an experiment whose runs are described by `C`.
+pub trait Watch<C = Config> {
     /// A run starts or goes on; gives who watches it. `number` counts from 1 to `total`.
-    fn run(&mut self, number: usize, total: usize, run: &PlannedRun, folder: &Path) -> Box<dyn Observer>;
+    fn run(&mut self, number: usize, total: usize, run: &PlannedRun<C>, folder: &Path) -> Box<dyn Observer>;
 
     /// A run that had ended before is kept.
-    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun, summary: &Summary);
+    fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary);
 
     /// A run diverged; the others go on.
-    fn diverged(&mut self, run: &PlannedRun, error: &Error);
+    fn diverged(&mut self, run: &PlannedRun<C>, error: &Error);
 
     /// A run is about to be measured.
-    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun);
+    fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>);
 }
 
 /// A measurement as it is kept in a run folder.
@@ -110,11 +115,11 @@ pub fn reproduce<E: Experiment>(
     experiment: &E,
     folder: &Path,
     command: &str,
-    watch: &mut dyn Watch,
+    watch: &mut dyn Watch<E::Config>,
 ) -> Result<Outcome> {
     let runs = experiment.runs();
     // Every folder is looked at before any work is done, so that no run is made for nothing.
-    let find = |run: &&PlannedRun| RunFolder::find(&folder.join(&run.name), &run.config);
+    let find = |run: &&PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config);
     let found: Vec<Found> = runs.iter().map(find).collect::<Result<_>>()?;
     let (total, mut diverged, mut measured) = (runs.len(), Vec::new(), Vec::new());
     for (index, (run, found)) in runs.iter().zip(found).enumerate() {
@@ -127,7 +132,7 @@ pub fn reproduce<E: Experiment>(
             Found::Nothing | Found::Partial => {
                 let mut observer = watch.run(index + 1, total, run, &own);
                 let options = RunOptions { resume: true, command: command.to_owned() };
-                match train::run(&run.config, &own, &options, observer.as_mut()) {
+                match run.config.run(&own, &options, observer.as_mut()) {
                     Ok(summary) => summary.status,
                     Err(error) if error.kind() == ErrorKind::Diverged => {
                         drop(observer);

@@ -25,6 +25,8 @@ pub struct TrialScore {
     pub missed: usize,
     /// Trials with an answer before the response period.
     pub broken: usize,
+    /// Sum of [`Outcome::correct`] over the other trials.
+    pub unbroken_correct: f64,
 }
 
 impl TrialScore {
@@ -34,11 +36,17 @@ impl TrialScore {
         self.correct += outcome.correct;
         self.missed += usize::from(outcome.missed);
         self.broken += usize::from(outcome.broken);
+        self.unbroken_correct += if outcome.broken { 0.0 } else { outcome.correct };
     }
 
     /// Fraction of trials answered rightly in the response period.
     pub fn accuracy(&self) -> f64 {
         self.correct / self.trials.max(1) as f64
+    }
+
+    /// The same where an answer before the response period makes a trial wrong.
+    pub fn unbroken_accuracy(&self) -> f64 {
+        self.unbroken_correct / self.trials.max(1) as f64
     }
 
     /// Fraction of trials with an answer before the response period.
@@ -129,6 +137,18 @@ mod tests {
         assert_eq!(judged(choice(), [0, 2, 0, 2, 0]), is(1.0, false, true));
         assert_eq!(judged(choice(), [0, 2, 0, 0, 0]), is(0.0, true, true));
         assert_eq!(judged(Answer::Choice { label: 2, window: 4..5 }, [0, 0, 0, 2, 2]).correct, 0.0);
+    }
+
+    #[test]
+    fn breaks_are_counted_apart_and_as_errors() {
+        let mut score = TrialScore::default();
+        for (correct, missed, broken) in
+            [(1.0, false, false), (1.0, false, true), (0.5, false, false), (0.0, true, true)]
+        {
+            score.add(Outcome { correct, missed, broken });
+        }
+        assert_eq!((score.accuracy(), score.unbroken_accuracy()), (2.5 / 4.0, 1.5 / 4.0));
+        assert_eq!((score.fixation_breaks(), score.misses()), (0.5, 0.25));
     }
 
     #[test]

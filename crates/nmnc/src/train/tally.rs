@@ -112,7 +112,11 @@ impl Tally {
             ("sums", vec![self.loss, self.interval_seconds, self.seconds]),
             ("last_test", test),
             ("best_accuracy", self.best_accuracy.into_iter().collect()),
-            ("last_trials", self.last_trials.map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses])),
+            (
+                "last_trials",
+                self.last_trials
+                    .map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses, t.unbroken_accuracy]),
+            ),
         ];
         // Empty lists cannot be told from absent ones in some formats, so they are left out.
         let present = numbers.into_iter().filter(|(_, list)| !list.is_empty());
@@ -129,7 +133,8 @@ impl Tally {
         let &[loss, interval_seconds, seconds] =
             state.numbers("sums", 3)?.first_chunk().expect("three numbers");
         let pair = |name: &str| state.numbers.get(name).and_then(|list| list.first_chunk::<2>());
-        let (test, trials) = (pair("last_test"), pair("last_trials"));
+        let test = pair("last_test");
+        let trials = state.numbers.get("last_trials").and_then(|list| list.first_chunk::<3>());
         Ok(Self {
             loss,
             correct: state.counter("correct")?,
@@ -141,7 +146,11 @@ impl Tally {
             process_seconds: 0.0,
             last_test: test.map(|&[loss, accuracy]| Score { loss, accuracy }),
             best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
-            last_trials: trials.map(|&[fixation_breaks, misses]| TrialRecord { fixation_breaks, misses }),
+            last_trials: trials.map(|&[fixation_breaks, misses, unbroken_accuracy]| TrialRecord {
+                fixation_breaks,
+                misses,
+                unbroken_accuracy,
+            }),
             notes: state.texts.get("notes").cloned().unwrap_or_default(),
         })
     }

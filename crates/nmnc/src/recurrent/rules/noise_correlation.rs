@@ -248,10 +248,14 @@ impl TemporalNoiseCorrelation {
         let left = chosen.iter().map(|&(trial, time)| lengths[trial] - 1 - time);
         let lags = self.lags.min(left.max().unwrap_or(0));
         let driven: Vec<usize> = (1..=lags).flat_map(rows).collect();
-        let drive = selected(pass.drive(), &driven);
+        // A tensor cannot have no rows.
+        let drive = (lags > 0).then(|| selected(pass.drive(), &driven));
         let outputs = |factor: f64| {
             let start = noise.moved(&states, &coordinates, factor);
-            network.readout(network.run_from(pass, &start, &drive))
+            network.readout(match &drive {
+                Some(drive) => network.run_from(pass, &start, drive),
+                None => start,
+            })
         };
         let forward = outputs(1.0);
         let change = if self.config.antithetic {

@@ -19,7 +19,7 @@ use crate::analysis::{
     weights_csv,
 };
 use crate::error::{Error, Result};
-use crate::train::PlannedRun;
+use crate::train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 
@@ -160,6 +160,7 @@ pub(super) fn over_seeds(
 }
 
 impl Experiment for Alignment {
+    type Config = Config;
     type Measured = AlignmentRun;
 
     fn name(&self) -> &'static str {

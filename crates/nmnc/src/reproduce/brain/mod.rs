@@ -14,7 +14,7 @@ use crate::brain::{self, Benchmark, Representation, Settings, Shown, UNTRAINED, 
 use crate::error::{Error, Result};
 use crate::records::RunRecords;
 use crate::report::text::{fixed, list};
-use crate::train::PlannedRun;
+use crate::train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 
@@ -70,6 +70,7 @@ impl Brain {
 }
 
 impl Experiment for Brain {
+    type Config = Config;
     type Measured = BrainRun;
 
     fn name(&self) -> &'static str {

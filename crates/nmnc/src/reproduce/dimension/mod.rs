@@ -15,7 +15,7 @@ use super::{Experiment, Outcome};
 use crate::analysis::{Loaded, Source, Split, activity};
 use crate::dimension::{self, DimensionSettings, Dimensions};
 use crate::error::{Error, Result};
-use crate::train::PlannedRun;
+use crate::train::{Config, PlannedRun};
 
 /// The experiment.
 #[derive(Clone, Debug)]
@@ -87,6 +87,7 @@ fn stages(
 }
 
 impl Experiment for Dimension {
+    type Config = Config;
     type Measured = DimensionRun;
 
     fn name(&self) -> &'static str {

@@ -20,7 +20,7 @@ use super::page::Page;
 use super::{Experiment, Outcome};
 use crate::error::{Error, Result};
 use crate::records::RunRecords;
-use crate::train::PlannedRun;
+use crate::train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 
@@ -192,6 +192,7 @@ fn rising(key: &str, numbers: &[f64]) -> Result<Vec<f64>> {
 }
 
 impl Experiment for SampleEfficiency {
+    type Config = Config;
     type Measured = EfficiencyRun;
 
     fn name(&self) -> &'static str {

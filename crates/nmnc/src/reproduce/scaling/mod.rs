@@ -21,7 +21,7 @@ use crate::analysis::{
 use crate::dimension::{self, Components};
 use crate::error::{Error, Result};
 use crate::seed::Seed;
-use crate::train::PlannedRun;
+use crate::train::{Config, PlannedRun};
 
 /// Fraction of the attainable cosine to reach.
 const FRACTION: f64 = 0.9;
@@ -116,6 +116,7 @@ impl Scaling {
 }
 
 impl Experiment for Scaling {
+    type Config = Config;
     type Measured = ScalingRun;
 
     fn name(&self) -> &'static str {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::records::Summary;
 use crate::recurrent::{RecurrentConfig, for_rule, resolve_rule};
 use crate::seed::Seed;
-use crate::tasks::TaskConfig;
+use crate::tasks::{Task, TaskConfig};
 use crate::train::config::{check_clip, check_seed, parse_table, read_text};
 use crate::train::{CheckpointConfig, Observer, OptimizerConfig, RunConfig, RunOptions, ScheduleConfig};
 
@@ -182,6 +182,13 @@ impl SequenceConfig {
             credit: resolve_rule(&self.credit)?,
             ..self.clone()
         })
+    }
+}
+
+impl SequenceConfig {
+    /// Whether the loss does not see a shift common to all outputs: cross-entropy, of more than one class.
+    pub(crate) fn centered(&self, task: &dyn Task) -> bool {
+        !matches!(self.task, TaskConfig::Adding(_)) && task.channels().outputs.len() > 1
     }
 }
 

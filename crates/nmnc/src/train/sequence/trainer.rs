@@ -166,7 +166,11 @@ impl SequenceTrainer {
             loss += judged.loss * batch.size() as f64;
             judged.outcomes.into_iter().for_each(|outcome| score.add(outcome));
         }
-        let trials = TrialRecord { fixation_breaks: score.fixation_breaks(), misses: score.misses() };
+        let trials = TrialRecord {
+            fixation_breaks: score.fixation_breaks(),
+            misses: score.misses(),
+            unbroken_accuracy: score.unbroken_accuracy(),
+        };
         Ok((Score { loss: loss / total as f64, accuracy: score.accuracy() }, trials))
     }
 

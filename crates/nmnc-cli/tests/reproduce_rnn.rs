@@ -1,0 +1,152 @@
+//! `nmnc reproduce rnn` and `nmnc analyze` of recurrent runs on tiny settings: files, numbers that agree with each other, errors.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use common::Folder;
+use serde_json::Value;
+
+fn csv(path: &Path) -> Vec<BTreeMap<String, String>> {
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), names.len(), "{line}");
+        names.iter().zip(cells).map(|(n, c)| ((*n).to_owned(), c.to_owned())).collect()
+    };
+    lines.map(row).collect()
+}
+
+fn number(row: &BTreeMap<String, String>, name: &str) -> f64 {
+    row[name].parse().unwrap_or_else(|_| panic!("{name}: {:?}", row[name]))
+}
+
+const TINY: [&str; 20] = [
+    "reproduce",
+    "rnn",
+    "--quick",
+    "--seeds",
+    "2",
+    "--tasks",
+    "AntiReach,DelayComparison",
+    "--widths",
+    "12,24",
+    "--width-tasks",
+    "DelayComparison",
+    "--budgets",
+    "0.5",
+    "--set",
+    "recurrent.units=24",
+    "--set",
+    "train={epochs=2, trials=64, batch=16, evaluation=100}",
+    "--threads=2",
+    "--out",
+    "out",
+];
+
+#[test]
+fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
+    let folder = Folder::new();
+    let ran = folder.run(&TINY).success();
+    assert!(ran.stdout.ends_with("out/report.html\n"), "{}", ran.stdout);
+    let out = folder.path("out");
+    let (rows, runs) = (csv(&out.join("rnn.csv")), csv(&out.join("runs.csv")));
+    // Five conditions on two tasks, and on one of them in a second width.
+    assert_eq!((rows.len(), runs.len()), (15, 30));
+    for row in &rows {
+        let own: Vec<f64> = runs
+            .iter()
+            .filter(|r| ["task", "condition", "units", "budget"].iter().all(|key| r[*key] == row[*key]))
+            .map(|r| number(r, "accuracy"))
+            .collect();
+        let [a, b] = own[..] else { panic!("{own:?}") };
+        assert!((number(row, "accuracy") - (a + b) / 2.0).abs() < 1e-9);
+        assert!(number(row, "unbroken_accuracy") <= number(row, "accuracy") + 1e-9);
+        // Every second of eight steps perturbs all sixteen trials once.
+        let probes = if row["budget"].is_empty() { 0.0 } else { 64.0 };
+        assert_eq!(number(row, "probes"), probes, "{row:?}");
+        let other = |condition: &str| {
+            let same = |r: &&BTreeMap<String, String>| {
+                r["task"] == row["task"] && r["units"] == row["units"] && r["condition"] == condition
+            };
+            number(rows.iter().find(same).unwrap(), "accuracy")
+        };
+        if row["condition"] == "bptt" {
+            assert!((number(row, "weight_cosine") - 1.0).abs() < 1e-6);
+        } else {
+            assert!((number(row, "less_bptt") - (number(row, "accuracy") - other("bptt"))).abs() < 1e-9);
+        }
+        assert_eq!(row["less_vnc"].is_empty(), !row["condition"].starts_with("nmnc"));
+        if !row["less_vnc"].is_empty() {
+            assert!((number(row, "less_vnc") - (number(row, "accuracy") - other("vnc"))).abs() < 1e-9);
+        }
+        assert!((number(row, "chance_alpha") - (16.0 / number(row, "units")).min(1.0)).abs() < 0.35);
+        assert!((0.0..=1.0 + 1e-6).contains(&number(row, "alpha")));
+    }
+    // Accuracies are the runs' own.
+    let run = out.join("AntiReach-nmnc-p0.5-n24-seed1");
+    let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    let listed = runs
+        .iter()
+        .find(|r| r["task"] == "AntiReach" && r["condition"] == "nmnc" && r["seed"] == "1")
+        .unwrap();
+    for (field, value) in [
+        ("accuracy", &summary["test"]["accuracy"]),
+        ("fixation_breaks", &summary["trials"]["fixation_breaks"]),
+        ("unbroken_accuracy", &summary["trials"]["unbroken_accuracy"]),
+    ] {
+        assert!((number(listed, field) - 100.0 * value.as_f64().unwrap()).abs() < 1e-9, "{field}");
+    }
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    assert!(page.contains("Captured energy of lagged Jacobians") && page.contains("State space after NMNC"));
+    let again = folder.run(&TINY).success();
+    assert!(again.stdout.matches("made before, kept").count() == 30 && !again.stdout.contains("analyzing"));
+
+    // One of the runs by itself.
+    let path = run.to_str().unwrap();
+    let ran = folder.run(&["analyze", path, "--examples", "60", "--dimensions", "4"]).success();
+    let analysis = run.join("analysis/step-0000000008");
+    assert!(ran.stdout.contains("participation ratio"), "{}", ran.stdout);
+    let found: Value = serde_json::from_slice(&fs::read(analysis.join("states.json")).unwrap()).unwrap();
+    assert_eq!((found["trials"].as_u64(), found["dimension"].as_u64()), (Some(60), Some(4)));
+    let lags = csv(&analysis.join("lags.csv"));
+    let shares: f64 = lags.iter().map(|lag| number(lag, "share")).sum();
+    assert!((shares - 1.0).abs() < 1e-9);
+    // At lag 0 the Jacobian is the readout's weight: what it was before training is no better than chance.
+    assert!(number(&lags[0], "alpha") > 0.0 && lags[0]["ms"] == "0");
+    let times: Vec<f64> = csv(&analysis.join("dimension.csv")).iter().map(|m| number(m, "ms")).collect();
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]) && times.contains(&0.0));
+    assert!(analysis.join("report.html").is_file() && analysis.join("curves.csv").is_file());
+    for (arguments, told) in [
+        (&["--stage", "1"][..], "--stage: has no meaning for a recurrent network on a task"),
+        (&["--over-training"], "--over-training: has no meaning"),
+        (&["--examples", "10"], "trials: 10 trials are too few"),
+    ] {
+        let failed = folder.run(&[&["analyze", path], arguments].concat()).failure(3);
+        assert!(failed.stderr.contains(told) && failed.stderr.lines().count() == 1, "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn wrong_choices_are_told_before_anything_is_trained() {
+    let folder = Folder::new();
+    for (arguments, told) in [
+        (&["--tasks", "AntiReech"][..], "there is no task `AntiReech`; did you mean `AntiReach`?"),
+        (&["--rules", "nnmc"], "rules: no condition is called `nnmc`; did you mean `nmnc`?"),
+        (&["--budgets", "3"], "budgets: 3 probes per training trial is not in (0, 1]"),
+        (&["--budgets", "0.0001"], "an update every 10000 steps, of which there are 300"),
+        (&["--width-tasks", "Adding"], "width-tasks: `Adding` is not among the tasks"),
+        (&["--set", "train.epoch=3"], "unknown setting `epoch`"),
+    ] {
+        let failed = folder.run(&[&["reproduce", "rnn", "--out", "out"], arguments].concat()).failure(3);
+        assert!(failed.stderr.contains(told) && failed.stderr.lines().count() == 1, "{}", failed.stderr);
+        assert!(!folder.path("out").exists());
+    }
+}

@@ -1,0 +1,101 @@
+//! The rules that are compared, as data.
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::report::figures::{HOMES, home};
+use crate::report::look::Style;
+
+const CONDITIONS: &str = include_str!("conditions.toml");
+
+/// The condition that others are compared with: the exact gradient.
+pub(super) const EXACT: &str = "bptt";
+/// The condition that spends probes without a manifold.
+pub(super) const VANILLA: &str = "vnc";
+
+/// A rule with settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Condition {
+    /// What runs and rows of files are called by.
+    pub name: String,
+    /// Name for readers.
+    pub label: String,
+    rule: String,
+    /// Whether it perturbs.
+    #[serde(default)]
+    pub probes: bool,
+    #[serde(default)]
+    refresh: bool,
+    #[serde(default)]
+    settings: toml::Table,
+    /// Its look in figures, whichever conditions are chosen.
+    #[serde(skip)]
+    look: usize,
+}
+
+impl Condition {
+    /// Changes of a configuration that make it train by this rule, with an update of feedback every `interval` steps.
+    pub fn changes(&self, interval: Option<u64>) -> Vec<String> {
+        let rule = format!("credit.rule={:?}", self.rule);
+        let settings = self.settings.iter().map(|(key, value)| format!("credit.{key}={value}"));
+        let interval = interval.into_iter().flat_map(|steps| {
+            let refresh = self.refresh.then(|| format!("credit.manifold.refresh={steps}"));
+            std::iter::once(format!("credit.interval={steps}")).chain(refresh)
+        });
+        std::iter::once(rule).chain(settings).chain(interval).collect()
+    }
+
+    /// Its look.
+    pub fn style(&self) -> Style {
+        Style(self.look)
+    }
+}
+
+/// The conditions called `names`, in the order of the list; all when there are no names.
+///
+/// # Errors
+/// A name that is not in the list.
+pub(super) fn conditions(names: &[String]) -> Result<Vec<Condition>> {
+    #[derive(Deserialize)]
+    struct List {
+        condition: Vec<Condition>,
+    }
+    let list: List = toml::from_str(CONDITIONS).expect("the list of conditions is TOML of the right form");
+    let mut all = list.condition;
+    let mut free = HOMES..;
+    for condition in &mut all {
+        // As in reports: backprop through time is backprop, random feedback online is direct feedback.
+        let own = match condition.name.as_str() {
+            "bptt" => home("bp"),
+            "rflo" => home("dfa"),
+            name => home(name),
+        };
+        condition.look = own.unwrap_or_else(|| free.next().expect("there is always another number"));
+    }
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|c| c.name == **name)) {
+        return Err(Error::config("rules", format!("no condition is called `{unknown}`"))
+            .suggest(unknown, all.iter().map(|c| c.name.as_str())));
+    }
+    all.retain(|c| names.is_empty() || names.contains(&c.name));
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_have_looks_of_their_own_and_are_chosen_by_name() {
+        let all = conditions(&[]).unwrap();
+        let looks: std::collections::BTreeSet<usize> = all.iter().map(|c| c.look).collect();
+        assert_eq!(looks.len(), all.len());
+        let chosen = conditions(&["vnc".to_owned(), "bptt".to_owned()]).unwrap();
+        assert_eq!(chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["bptt", "vnc"]);
+        assert_eq!(chosen[1].changes(Some(7))[2], "credit.interval=7");
+        assert_eq!(
+            conditions(&["vcn".to_owned()]).unwrap_err().to_string(),
+            "rules: no condition is called `vcn`; did you mean `vnc`?"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! What accuracies show, in sentences made from the numbers.
+
+use super::super::contrast::compared;
+use super::super::statistics::{Interval, interval};
+use super::super::table::with_half;
+use super::conditions::{EXACT, VANILLA};
+use super::results::{Results, Row};
+use crate::report::text::{count_tick, fixed, list, plural};
+
+/// Points that a rule may be behind the ideal observer to be called as good.
+const CLOSE: f64 = 2.0;
+/// Tasks on which a rule must be above vanilla noise correlation for the claim.
+const WANTED: usize = 3;
+
+pub(super) fn verdict(results: &Results) -> Vec<String> {
+    let mut out = vec![heading(results.seeds())];
+    out.extend(levels(results));
+    let probing: Vec<usize> = (0..results.conditions.len())
+        .filter(|i| results.conditions[*i].probes && results.conditions[*i].name != VANILLA)
+        .collect();
+    for budget in results.budgets() {
+        for &condition in &probing {
+            let rows: Vec<&Row> = results
+                .by_task()
+                .filter(|r| r.cell.condition == condition && r.budget == Some(budget))
+                .collect();
+            let gains = places(&rows, |row| row.less_vanilla);
+            if !gains.is_empty() {
+                let label = &results.conditions[condition].label;
+                let probes = count_tick(rows[0].probes.mean);
+                let with = format!("VNC at N = {} with {probes} probes", results.units);
+                out.push(compared(label, &with, &gains, 1));
+                out.push(claim(label, results.units, &gains));
+                let speed = places(&rows, |row| row.mean_less_vanilla);
+                out.push(compared(&format!("{label}, mean over training,"), &with, &speed, 1));
+            }
+        }
+    }
+    for condition in results.conditions.iter().filter(|c| c.name != EXACT) {
+        let best = results.budgets().last().copied().filter(|_| condition.probes);
+        let rows: Vec<&Row> =
+            results.by_task().filter(|r| r.condition == condition.name && r.budget == best).collect();
+        let gaps = places(&rows, |row| row.less_exact);
+        if !gaps.is_empty() {
+            out.push(compared(&condition.label, "BPTT", &gaps, 1));
+        }
+    }
+    for task in results.scaled() {
+        for &condition in &probing {
+            let rows = results.over_widths(task, condition);
+            let gains: Vec<(String, Interval)> =
+                rows.iter().filter_map(|r| Some((format!("N = {}", r.units), r.less_vanilla?))).collect();
+            if !gains.is_empty() {
+                let label = &results.conditions[condition].label;
+                let with = format!("VNC on {} by width", results.tasks[task]);
+                out.push(compared(label, &with, &gains, 1));
+                let cosines: Vec<(String, Interval)> = rows
+                    .iter()
+                    .filter_map(|r| Some((format!("N = {}", r.units), r.cosine_less_vanilla?)))
+                    .collect();
+                if !cosines.is_empty() {
+                    let name = format!("{label}, cosine of the recurrent weight’s gradient with BPTT’s,");
+                    out.push(compared(&name, &with, &cosines, 2));
+                }
+            }
+        }
+    }
+    out.extend(alignment(results));
+    out
+}
+
+fn heading(seeds: usize) -> String {
+    if seeds < 2 {
+        return "Accuracy on evaluation trials, one seed: differences, in points, have no interval, and nothing can be concluded."
+            .to_owned();
+    }
+    format!(
+        "Accuracy on evaluation trials, {}; differences, in points, are between runs of the same seed, and ± is half the 95 % t \
+         interval over seeds.",
+        plural(seeds, "seed")
+    )
+}
+
+/// What backpropagation through time reaches, beside the ideal observer.
+fn levels(results: &Results) -> Option<String> {
+    let rows: Vec<&Row> = results.by_task().filter(|row| row.condition == EXACT).collect();
+    let part = |row: &&Row| {
+        let ideal = results.ideal[row.cell.task];
+        let known = ideal.map_or_else(
+            || "ideal level not known".to_owned(),
+            |ideal| {
+                let short = 100.0 * ideal - row.accuracy.mean;
+                let word = if short <= CLOSE { "reached" } else { "not reached" };
+                format!("ideal observer {}: {word}", fixed(100.0 * ideal, 1))
+            },
+        );
+        format!("{} {} ({known})", row.task, with_half(&row.accuracy, 1))
+    };
+    let parts: Vec<String> = rows.iter().map(part).collect();
+    let points = plural(CLOSE as usize, "point");
+    (!parts.is_empty()).then(|| format!("BPTT, in %, reached meaning within {points}: {}.", list(&parts)))
+}
+
+/// Whether the rule is above vanilla noise correlation on enough tasks.
+fn claim(label: &str, units: usize, gains: &[(String, Interval)]) -> String {
+    let of = |keep: fn(&Interval) -> bool| gains.iter().filter(|(_, gain)| keep(gain)).count();
+    let (above, below) = (of(|g| g.above(0.0)), of(|g| g.below(0.0)));
+    let word = if above >= WANTED { "shown" } else { "not shown" };
+    format!(
+        "That {label} is above VNC at equal probes at N = {units} on {WANTED} tasks or more is {word}: above on {above}, below on {below} \
+         of {}.",
+        plural(gains.len(), "task")
+    )
+}
+
+/// Differences with where they were found.
+fn places(rows: &[&Row], value: impl Fn(&Row) -> Option<Interval>) -> Vec<(String, Interval)> {
+    rows.iter().filter_map(|row| Some((row.task.clone(), value(row)?))).collect()
+}
+
+/// Where the lagged Jacobians lie, over tasks.
+fn alignment(results: &Results) -> Option<String> {
+    let own = |row: &&Row| {
+        results.conditions[row.cell.condition].probes.then_some(results.budgets().last().copied())
+            == Some(row.budget)
+            || row.budget.is_none()
+    };
+    let rows: Vec<&Row> = results.by_task().filter(own).collect();
+    let before = interval(rows.iter().filter_map(|row| Some(row.untrained_alpha?.mean)))?;
+    let parts: Vec<String> = results
+        .conditions
+        .iter()
+        .filter_map(|condition| {
+            let own = rows.iter().filter(|row| row.condition == condition.name);
+            let alpha = interval(own.filter_map(|row| Some(row.alpha?.mean)))?;
+            Some(format!("{} {}", condition.label, fixed(alpha.mean, 2)))
+        })
+        .collect();
+    Some(format!(
+        "Captured energy of lagged Jacobians, mean over tasks at N = {}: {} before training ({} by chance), after it {}.",
+        results.units,
+        fixed(before.mean, 2),
+        fixed(rows.first()?.chance_alpha, 2),
+        list(&parts)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conditions::conditions;
+    use super::super::results::Cell;
+    use super::super::{RecurrentRun, Results};
+    use super::*;
+    use crate::analysis::StateAnalysis;
+
+    fn runs(accuracies: [f64; 3], probes: u64) -> Vec<(u64, RecurrentRun)> {
+        let run = |accuracy: f64| RecurrentRun {
+            accuracy,
+            mean_accuracy: 0.5 * accuracy,
+            unbroken_accuracy: accuracy,
+            fixation_breaks: 0.0,
+            misses: 0.0,
+            probes,
+            probes_per_trial: probes as f64 / 1000.0,
+            seconds: 1.0,
+            cosine: None,
+            weight_cosine: None,
+            states: StateAnalysis {
+                subject: String::new(),
+                task: String::new(),
+                step: 0,
+                units: 64,
+                trials: 100,
+                dimension: 16,
+                explained: [0.5, 0.2, 0.1],
+                pooled: [Some(0.5), Some(0.25)],
+                over_time: Vec::new(),
+                lags: Vec::new(),
+                curves: Vec::new(),
+                warnings: Vec::new(),
+            },
+        };
+        (0..).zip(accuracies.map(run)).collect()
+    }
+
+    #[test]
+    fn the_sentences_say_what_the_numbers_say() {
+        let conditions = conditions(&["bptt", "vnc", "nmnc"].map(str::to_owned)).unwrap();
+        let tasks = ["A", "B"].map(str::to_owned);
+        let cell = |task, condition, budget| Cell { task, condition, budget, units: 64 };
+        let cells = [
+            cell(0, 0, None),
+            cell(0, 1, Some(0.1)),
+            cell(0, 2, Some(0.1)),
+            cell(1, 0, None),
+            cell(1, 1, Some(0.1)),
+            cell(1, 2, Some(0.1)),
+        ];
+        let measured = [
+            runs([0.99, 0.99, 0.99], 0),
+            runs([0.80, 0.82, 0.81], 100),
+            runs([0.90, 0.92, 0.91], 100),
+            runs([0.70, 0.70, 0.70], 0),
+            runs([0.60, 0.70, 0.65], 100),
+            // Accuracies at different probes are not compared.
+            runs([0.90, 0.92, 0.91], 101),
+        ];
+        let ideal = [Some(1.0), Some(0.9)];
+        let results = Results::new(&conditions, &tasks, &ideal, 64, cells.iter().zip(measured).collect());
+        assert!(results.rows[5].less_vanilla.is_none());
+        let found = verdict(&results);
+        assert_eq!(
+            found[1..4],
+            [
+                "BPTT, in %, reached meaning within 2 points: A 99.0 ± 0.0 (ideal observer 100.0: reached) and B 70.0 ± 0.0 (ideal \
+                 observer 90.0: not reached).",
+                "NMNC against VNC at N = 64 with 100 probes: above: 10.0 ± 0.0 at A.",
+                "That NMNC is above VNC at equal probes at N = 64 on 3 tasks or more is not shown: above on 1, below on 0 of 1 task.",
+            ]
+        );
+        assert!(
+            found[4].ends_with(
+                "mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A."
+            )
+        );
+        assert!(found[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[5]);
+        assert_eq!(
+            found.last().unwrap(),
+            "Captured energy of lagged Jacobians, mean over tasks at N = 64: 0.25 before training (0.25 by chance), after it BPTT 0.50, \
+             VNC 0.50 and NMNC 0.50."
+        );
+    }
+}
