@@ -110,7 +110,7 @@ pub(super) fn predicted(
         // A correlation needs three stimuli, which of few are more than a tenth.
         let own = PredictivitySettings::default();
         let held_out = own.held_out.max(3.0 / stimuli.len() as f64);
-        let how = PredictivitySettings { regression, held_out, ..own };
+        let how = PredictivitySettings { regression: regression.clone(), held_out, ..own };
         let own: Vec<f64> =
             stimuli.iter().flat_map(|&at| &features[at * width..(at + 1) * width]).copied().collect();
         let found = predictivity(&own, &recordings.of_stimuli(stimuli).responses(), &how, seed)?;

@@ -324,6 +324,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::train::RunConfig;
 
     #[test]
     fn every_run_is_planned_once_and_noise_rules_get_equal_probes() {
