@@ -67,7 +67,7 @@ fn on_the_command_line() {
         case(
             "trian tiny.toml",
             2,
-            "unrecognized subcommand 'trian'; a similar subcommand exists: 'train'; see `nmnc --help`",
+            "unrecognized subcommand 'trian'; some similar subcommands exist: 'brain', 'train'; see `nmnc --help`",
         ),
         case(
             "train",
@@ -891,7 +891,12 @@ fn in_comparisons() {
             4,
             "x.npy: has 5 rows, the split 100 examples; give one row for each example of the split, in its order",
         ),
-        prepared(recordings, "similarity run --against none.npz", 6, ""),
+        prepared(
+            recordings,
+            "similarity run --against none.npz",
+            4,
+            "none.npz: no such file; give a .npy or .npz file, as numpy writes it",
+        ),
         prepared(
             recordings,
             "similarity run --against x.npy --examples 5",

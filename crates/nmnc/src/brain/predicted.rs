@@ -87,11 +87,9 @@ pub(super) fn predicted(
     [choose, report]: &[Vec<usize>; 2],
     settings: &Settings,
 ) -> Result<Vec<Predicted>> {
-    let regression = match settings.regression {
-        RegressionName::Pls => Regression::Pls(PlsSettings::default()),
-        RegressionName::Ridge => Regression::Ridge(RidgeSettings::default()),
-        RegressionName::None => return Ok(Vec::new()),
-    };
+    if settings.regression == RegressionName::None {
+        return Ok(Vec::new());
+    }
     let with_responses: Vec<(&str, &Recordings)> = benchmark
         .targets
         .iter()
@@ -110,7 +108,16 @@ pub(super) fn predicted(
         // A correlation needs three stimuli, which of few are more than a tenth.
         let own = PredictivitySettings::default();
         let held_out = own.held_out.max(3.0 / stimuli.len() as f64);
-        let how = PredictivitySettings { regression: regression.clone(), held_out, ..own };
+        let regression = match settings.regression {
+            RegressionName::Ridge => {
+                let own = RidgeSettings::default();
+                // Each fold tests two stimuli at least.
+                let fitted = stimuli.len() - (held_out * stimuli.len() as f64).ceil() as usize;
+                Regression::Ridge(RidgeSettings { folds: own.folds.min(fitted / 2), ..own })
+            }
+            _ => Regression::Pls(PlsSettings::default()),
+        };
+        let how = PredictivitySettings { regression, held_out, ..own };
         let own: Vec<f64> =
             stimuli.iter().flat_map(|&at| &features[at * width..(at + 1) * width]).copied().collect();
         let found = predictivity(&own, &recordings.of_stimuli(stimuli).responses(), &how, seed)?;

@@ -328,5 +328,5 @@ pub fn write_similarity(
         };
         files.push((name.to_owned(), text.into_bytes()));
     }
-    replace_folder(folder, &files, FolderKind::Similarity.files(), "an analysis")
+    replace_folder(folder, &files, FolderKind::Similarity.files(), "a comparison")
 }
