@@ -153,21 +153,27 @@ fn networks_are_compared_with_every_target_and_the_files_agree() {
     assert_eq!(fs::read(out.join("networks.csv")).unwrap(), before);
 }
 
-/// Adds recordings: units of two subjects whose responses are pixels of the pictures, with noise in each of four presentations.
+/// Adds recordings: units of two subjects whose responses are linear in the pictures, with noise in each of four presentations.
 fn recordings(folder: &Folder) {
     const REPETITIONS: usize = 4;
     const UNITS: usize = 6;
+    // Brightness of the whole picture and of its middle, in a mixture of each unit's own.
     let level = |stimulus: usize, unit: usize| {
         let picture =
             image::open(folder.path(&format!("bench/pictures/{stimulus:02}.png"))).unwrap().to_luma8();
-        f64::from(picture.get_pixel(6 + 5 * unit as u32, 20).0[0]) / 255.0
+        let mean = |from: u32, to: u32| {
+            let pixels = (from..to).flat_map(|y| (from..to).map(move |x| (x, y)));
+            pixels.map(|(x, y)| f64::from(picture.get_pixel(x, y).0[0])).sum::<f64>()
+                / f64::from((to - from).pow(2))
+        };
+        (mean(0, 40) + 0.2 * unit as f64 * mean(12, 28)) / 255.0
     };
     let shown: Vec<usize> = (0..REPETITIONS * STIMULI).map(|at| (7 * at) % STIMULI).collect();
     let responses: Vec<f64> = shown
         .iter()
         .enumerate()
         .flat_map(|(at, &stimulus)| (0..UNITS).map(move |unit| (at, stimulus, unit)))
-        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.2 * noise(3 + at * UNITS + unit))
+        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.1 * noise(3 + at * UNITS + unit))
         .collect();
     let stimulus: Vec<f64> = shown.iter().map(|&s| s as f64).collect();
     let mut writer = NpzWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
@@ -211,7 +217,7 @@ fn responses_are_predicted_and_have_dissimilarities_of_each_subject() {
         assert!(units["ceiling"]["lower"].as_f64() < units["ceiling"]["upper"].as_f64());
         let predicted = &found["scores"]["predictivity"];
         assert_eq!((predicted.as_array().unwrap().len(), &predicted[0]["target"]), (1, &"units".into()));
-        // Two networks (one before training) of three stages, each over all stimuli; pixels predict pixels.
+        // Two networks (one before training) of three stages, each over all stimuli; pixels predict what is linear in them.
         let networks = predicted[0]["networks"].as_array().unwrap();
         assert_eq!(
             networks.iter().map(|n| n["stages"].as_array().unwrap().len()).collect::<Vec<_>>(),
