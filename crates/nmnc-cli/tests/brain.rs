@@ -173,7 +173,7 @@ fn recordings(folder: &Folder) {
         .iter()
         .enumerate()
         .flat_map(|(at, &stimulus)| (0..UNITS).map(move |unit| (at, stimulus, unit)))
-        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.1 * noise(3 + at * UNITS + unit))
+        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.03 * noise(3 + at * UNITS + unit))
         .collect();
     let stimulus: Vec<f64> = shown.iter().map(|&s| s as f64).collect();
     let mut writer = NpzWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
