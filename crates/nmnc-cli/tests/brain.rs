@@ -157,23 +157,20 @@ fn networks_are_compared_with_every_target_and_the_files_agree() {
 fn recordings(folder: &Folder) {
     const REPETITIONS: usize = 4;
     const UNITS: usize = 6;
-    // Brightness of the whole picture and of its middle, in a mixture of each unit's own.
+    // Mean brightness of the middle of the picture, which squares have more of: a direction in which pictures differ much.
     let level = |stimulus: usize, unit: usize| {
         let picture =
             image::open(folder.path(&format!("bench/pictures/{stimulus:02}.png"))).unwrap().to_luma8();
-        let mean = |from: u32, to: u32| {
-            let pixels = (from..to).flat_map(|y| (from..to).map(move |x| (x, y)));
-            pixels.map(|(x, y)| f64::from(picture.get_pixel(x, y).0[0])).sum::<f64>()
-                / f64::from((to - from).pow(2))
-        };
-        (mean(0, 40) + 0.2 * unit as f64 * mean(12, 28)) / 255.0
+        let middle = (10..30).flat_map(|y| (10..30).map(move |x| (x, y)));
+        let mean = middle.map(|(x, y)| f64::from(picture.get_pixel(x, y).0[0])).sum::<f64>() / 400.0;
+        (1.0 + 0.1 * unit as f64) * mean / 255.0
     };
     let shown: Vec<usize> = (0..REPETITIONS * STIMULI).map(|at| (7 * at) % STIMULI).collect();
     let responses: Vec<f64> = shown
         .iter()
         .enumerate()
         .flat_map(|(at, &stimulus)| (0..UNITS).map(move |unit| (at, stimulus, unit)))
-        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.03 * noise(3 + at * UNITS + unit))
+        .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.05 * noise(3 + at * UNITS + unit))
         .collect();
     let stimulus: Vec<f64> = shown.iter().map(|&s| s as f64).collect();
     let mut writer = NpzWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
@@ -224,7 +221,11 @@ fn responses_are_predicted_and_have_dissimilarities_of_each_subject() {
             [3, 3]
         );
         let pixels = &predicted[0]["controls"][0][1]["all"];
-        assert!(pixels["r"].as_f64().unwrap() > 0.5 && pixels["ceiling"].as_f64().unwrap() > 0.8, "{pixels}");
+        assert!(pixels["ceiling"].as_f64().unwrap() > 0.9, "{pixels}");
+        // Fitted to fifteen pictures, fourteen components of partial least squares find noise (scikit-learn's as well: 0.06 over 200
+        // splits); a penalty that is chosen finds the signal.
+        let ridge = more.contains(&"ridge");
+        assert!(!ridge || pixels["r"].as_f64().unwrap() > 0.7, "{pixels}");
         assert_eq!(pixels["units"].as_u64().unwrap() + pixels["left_out"].as_u64().unwrap(), 6);
         let rows = fs::read_to_string(folder.path("out/predictivity.csv")).unwrap();
         assert_eq!(rows.lines().count(), 1 + 6 + 1);
