@@ -9,11 +9,19 @@ use crate::report::text::{count_tick, fixed, list, plural};
 
 /// Points that a rule may be behind the ideal observer to be called as good.
 const CLOSE: f64 = 2.0;
+/// Seeds from which both outcomes of a task that is solved or not can be expected to be seen.
+const ENOUGH: usize = 8;
 /// Tasks on which a rule must be above vanilla noise correlation for the claim.
 const WANTED: usize = 3;
 
 pub(super) fn verdict(results: &Results) -> Vec<String> {
     let mut out = vec![heading(results.seeds())];
+    if (2..ENOUGH).contains(&results.seeds()) {
+        out.push(format!(
+            "With fewer than {ENOUGH} seeds an interval can be far too short where runs either solve a task or stay at chance: what it shows \
+             should be made again with other seeds (--first-seed)."
+        ));
+    }
     out.extend(levels(results));
     let probing: Vec<usize> = (0..results.conditions.len())
         .filter(|i| results.conditions[*i].probes && results.conditions[*i].name != VANILLA)
