@@ -218,7 +218,7 @@ mod tests {
         assert!(results.rows[5].less_vanilla.is_none());
         let found = verdict(&results);
         assert_eq!(
-            found[1..4],
+            found[2..5],
             [
                 "BPTT, in %, reached meaning within 2 points: A 99.0 ± 0.0 (ideal observer 100.0: reached) and B 70.0 ± 0.0 (ideal \
                  observer 90.0: not reached).",
@@ -227,11 +227,12 @@ mod tests {
             ]
         );
         assert!(
-            found[4].ends_with(
+            found[5].ends_with(
                 "mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A."
             )
         );
-        assert!(found[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[5]);
+        assert!(found[6].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[6]);
+        assert!(found[1].starts_with("With fewer than 8 seeds"), "{}", found[1]);
         assert_eq!(
             found.last().unwrap(),
             "Captured energy of lagged Jacobians, mean over tasks at N = 64: 0.25 before training (0.25 by chance), after it BPTT 0.50, \
