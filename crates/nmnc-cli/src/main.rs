@@ -20,6 +20,7 @@ use output::Output;
 
 fn main() -> ExitCode {
     exit::report_panics_on_one_line();
+    nmnc::memory::keep_freed();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage::explain(&error),

@@ -14,6 +14,8 @@ const INPUTS: usize = 3;
 const OUTPUTS: usize = 3;
 
 fn main() {
+    // As the command `nmnc` does.
+    nmnc::memory::keep_freed();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number =
         |at: usize, default: usize| arguments.get(at).map_or(default, |a| a.parse().expect("a number"));

@@ -17,6 +17,7 @@ pub mod error;
 pub mod files;
 pub mod linalg;
 pub mod manifold;
+pub mod memory;
 pub mod net;
 pub mod noise;
 pub mod records;
