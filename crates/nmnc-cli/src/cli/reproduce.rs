@@ -95,10 +95,10 @@ pub enum Reproduce {
     /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: within an hour)
     #[command(after_help = CIFAR10_EXAMPLES)]
     Cifar10(Cifar10),
-    /// Do networks represent what they see as primates do? (20,000 images, 5 seeds: about half an hour)
+    /// Do networks represent what they see as primates do? (20,000 images, 5 seeds: about twenty minutes)
     #[command(after_help = BRAIN_EXAMPLES)]
     Brain(ReproduceBrain),
-    /// Do recurrent networks learn cognitive tasks by noise? (--quick: about ten minutes)
+    /// Do recurrent networks learn cognitive tasks by noise? (--quick: about five minutes)
     #[command(after_help = RNN_EXAMPLES)]
     Rnn(ReproduceRnn),
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
