@@ -5,9 +5,12 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use burn::tensor::Device;
+use nmnc::device::values;
+use nmnc::net::Weights;
 use nmnc::records::{Record, RunRecords, Summary};
 use nmnc::recurrent::time_rule_names;
-use nmnc::train::{Observer, Progress, RunConfig, RunOptions, SequenceConfig, Silent, plan};
+use nmnc::train::{Observer, Progress, RunConfig, RunOptions, SequenceConfig, Silent, checkpoint, plan};
 
 const CONFIG: &str = r#"
 task = "DelayMatchSample"
@@ -85,6 +88,7 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
     cases.push(("vnc", vec!["task=ContextDecisionMaking", "credit.probes=2", "credit.antithetic=true"]));
     cases.push(("nmnc", vec!["credit.lags=0"]));
     cases.push(("rflo", vec!["recurrent.density=0.5", "recurrent.excitatory=0.8"]));
+    cases.push(("nmnc", vec!["train.fixed=['readout']", "train.clip_norm=0.01"]));
     for (rule, settings) in cases {
         let config = with(rule, &settings);
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -105,6 +109,47 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         assert!(first.1 == resumed.1, "{rule} {settings:?}: weights differ after resuming");
     }
     let _ = std::panic::take_hook();
+}
+
+#[test]
+fn fixed_parts_keep_their_values_and_do_not_touch_the_rest() {
+    let weights = |rule: &str, settings: &[&str]| -> Vec<(String, Vec<f64>)> {
+        let (config, folder) = (with(rule, settings), tempfile::tempdir().unwrap());
+        finish(&config, folder.path(), false, &mut Silent).unwrap();
+        let last = nmnc::train::checkpoint::list(&folder.path().join("checkpoints")).unwrap().pop().unwrap();
+        let (device, task) = (Device::flex(), config.task.open(config.seed).unwrap());
+        let size = [task.channels().inputs.len(), task.channels().outputs.len()];
+        let mut network = config.recurrent.build(size, task.dt(), config.seed, &device).unwrap();
+        let before = network.clone();
+        checkpoint::load(&last, &device).unwrap().restore_weights(&mut network, &device).unwrap();
+        let moved = network.parameters().into_iter().zip(before.parameters());
+        moved
+            .map(|((name, after), (_, before))| (name, values(&(after.value.clone() - before.value.clone()))))
+            .collect()
+    };
+    let decaying = "train.optimizer={ name = 'adamw', learning_rate = 0.01, weight_decay = 0.1 }";
+    for (fixed, part) in
+        [("['readout']", "readout."), ("['input']", "input."), ("['recurrent']", "recurrent.")]
+    {
+        for (name, change) in weights("bptt", &[&format!("train.fixed={fixed}"), decaying]) {
+            let moved = change.iter().any(|value| *value != 0.0);
+            assert_eq!(moved, !name.starts_with(part), "{name} with {fixed} fixed");
+        }
+    }
+    // The readout learns from its own error alone, so over fixed states every rule trains it to the same bits, also where the norm of
+    // the gradient is bounded.
+    let alone = ["train.fixed=['input', 'recurrent']", "train.clip_norm=0.05"];
+    let expected = weights("bptt", &alone);
+    for rule in ["rflo", "vnc", "nmnc"] {
+        assert!(weights(rule, &alone) == expected, "{rule}");
+        assert!(weights(rule, &alone[1..]) != weights("bptt", &alone[1..]), "{rule} is another rule");
+    }
+    let all = SequenceConfig::parse(
+        &CONFIG.replace("RULE", "bptt"),
+        "test",
+        &["train.fixed=['input', 'recurrent', 'readout']".to_owned()],
+    );
+    assert_eq!(all.unwrap_err().to_string(), "test: train.fixed: leaves nothing to train");
 }
 
 #[test]

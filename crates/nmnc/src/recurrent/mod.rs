@@ -11,6 +11,7 @@ mod connectivity;
 mod jacobian;
 mod loss;
 mod network;
+mod part;
 mod rows;
 mod rules;
 
@@ -19,6 +20,7 @@ pub(crate) use jacobian::{LaggedEnergies, lagged_energies};
 pub use loss::{SequenceJudgement, judge_sequence};
 pub use network::{Cell, RecurrentNetwork, SequencePass, Trace};
 pub use nmnc_kernels::recurrent::Sequence;
+pub use part::Part;
 pub(crate) use rows::{live_rows, selected};
 pub use rules::{
     TIME_RULES, TemporalNoiseCorrelation, TimeContext, TimeRule, TimeRuleEntry, TimeSetup, build_rule,

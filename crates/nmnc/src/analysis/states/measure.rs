@@ -207,3 +207,101 @@ fn curves(shown: &Shown, batch: &TrialBatch, names: &[String], dt: f64) -> Vec<C
     };
     chosen.map(curve).filter(|curve| curve.trials > 0).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seed;
+    use crate::tasks::TaskConfig;
+
+    const TRIALS: usize = 600;
+    const UNITS: usize = 12;
+
+    /// Trials whose response periods start at different steps, and states: `state` of the trial and its steps from that period, and
+    /// far off after the trial's end.
+    fn shown(state: impl Fn(usize, i64) -> [f32; UNITS]) -> (TrialBatch, Vec<f32>) {
+        let task = TaskConfig::named("ReadySetGo", toml::Table::new()).unwrap().open(Seed(3)).unwrap();
+        let batch = generate(task.as_ref(), Seed(3), Split::Evaluation, 0..TRIALS as u64).unwrap();
+        let starts: std::collections::BTreeSet<usize> = batch.info.iter().map(|i| i.response.start).collect();
+        assert!(starts.len() > 5, "trials start to respond at different steps");
+        let mut states = Vec::new();
+        for step in 0..batch.steps {
+            for (trial, info) in batch.info.iter().enumerate() {
+                let offset = step as i64 - info.response.start as i64;
+                states.extend(if step < info.steps { state(trial, offset) } else { [1e6; UNITS] });
+            }
+        }
+        (batch, states)
+    }
+
+    #[test]
+    fn dimension_over_time_is_that_of_trials_aligned_at_the_response() {
+        let mut draws = vec![0.0f32; TRIALS * UNITS];
+        Seed(6).stream(Role::Analysis, 0, 0).fill_normal(&mut draws);
+        // As many directions vary as the time tells, with unit variance.
+        let rank = |offset: i64| 1 + offset.rem_euclid(4) as usize * 3;
+        let (batch, states) = shown(|trial, offset| {
+            std::array::from_fn(|u| if u < rank(offset) { draws[trial * UNITS + u] } else { 2.0 })
+        });
+        let found = over_time(&states, &batch, 80.0).unwrap();
+        assert!(found.len() > 20);
+        for moment in found {
+            let offset = (moment.ms / 80.0).round() as i64;
+            let alive: Vec<usize> = (0..TRIALS)
+                .filter(|&trial| {
+                    let info = &batch.info[trial];
+                    (-(info.response.start as i64)..(info.steps - info.response.start) as i64)
+                        .contains(&offset)
+                })
+                .collect();
+            assert_eq!(moment.trials, alive.len());
+            let variance: f64 = (0..rank(offset))
+                .map(|unit| {
+                    let own: Vec<f64> = alive.iter().map(|t| f64::from(draws[t * UNITS + unit])).collect();
+                    let mean = own.iter().sum::<f64>() / own.len() as f64;
+                    own.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (own.len() - 1) as f64
+                })
+                .sum();
+            assert!((moment.variance / variance - 1.0).abs() < 1e-5, "{moment:?} {variance}");
+            let participation = moment.participation.unwrap();
+            assert!((participation / rank(offset) as f64 - 1.0).abs() < 0.03, "{moment:?} {}", rank(offset));
+        }
+    }
+
+    #[test]
+    fn curves_are_means_over_the_trials_of_a_condition_from_the_center() {
+        let mut draws = vec![0.0f32; TRIALS];
+        Seed(7).stream(Role::Analysis, 0, 0).fill_normal(&mut draws);
+        let conditions: Vec<usize> = shown(|_, _| [0.0; UNITS]).0.info.iter().map(|i| i.condition).collect();
+        let (batch, states) = shown(|trial, offset| {
+            let mut state = [0.0; UNITS];
+            (state[0], state[1]) = (conditions[trial] as f32 * 10.0, offset as f32);
+            state[2] = draws[trial];
+            state
+        });
+        let coordinates: Vec<f64> =
+            states.chunks_exact(UNITS).flat_map(|state| [0, 1, 2].map(|i| f64::from(state[i]))).collect();
+        let tensor = Tensor::<2>::from_floats([[1.0]], &burn::tensor::Device::flex());
+        let shown = Shown {
+            states,
+            subspace: Subspace::new(tensor, vec![1.0], 1.0),
+            energies: LaggedEnergies { inside: vec![], total: vec![] },
+            coordinates,
+            center: [1.0, 2.0, 0.0],
+        };
+        let names: Vec<String> = (0..5).map(|i| format!("interval {i}")).collect();
+        let found = curves(&shown, &batch, &names, 80.0);
+        assert_eq!(found.len(), 5);
+        for (condition, curve) in found.iter().enumerate() {
+            assert_eq!(curve.condition, names[condition]);
+            assert_eq!(curve.trials, conditions.iter().filter(|c| **c == condition).count());
+            assert!(curve.ms.len() > 20 && curve.ms.contains(&0.0));
+            for (ms, point) in curve.ms.iter().zip(&curve.points) {
+                let offset = ms / 80.0;
+                assert!((point[0] - (condition as f64 * 10.0 - 1.0)).abs() < 1e-9, "{point:?}");
+                assert!((point[1] - (offset - 2.0)).abs() < 1e-9, "{ms} {point:?}");
+                assert!(point[2].abs() < 0.5 && point[2] != 0.0, "{point:?}");
+            }
+        }
+    }
+}

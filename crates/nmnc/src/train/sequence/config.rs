@@ -11,7 +11,7 @@ use crate::config_text::deserialize;
 use crate::credit::CreditConfig;
 use crate::error::{Error, Result};
 use crate::records::Summary;
-use crate::recurrent::{RecurrentConfig, for_rule, resolve_rule};
+use crate::recurrent::{Part, RecurrentConfig, for_rule, resolve_rule};
 use crate::seed::Seed;
 use crate::tasks::{Task, TaskConfig};
 use crate::train::config::{check_clip, check_seed, parse_table, read_text};
@@ -70,6 +70,9 @@ pub struct SequenceTrainConfig {
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// Parts of the network that keep their initial values: `input`, `recurrent`, `readout`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<Part>,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
     /// The learning-rate schedule.
@@ -85,6 +88,7 @@ impl Default for SequenceTrainConfig {
             evaluation: 1000,
             response_weight: 1.0,
             clip_norm: Some(1.0),
+            fixed: Vec::new(),
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
         }
@@ -173,6 +177,9 @@ impl SequenceConfig {
             return Err(Error::config("train.response_weight", problem));
         }
         check_clip(train.clip_norm)?;
+        if Part::ALL.iter().all(|part| train.fixed.contains(part)) {
+            return Err(Error::config("train.fixed", "leaves nothing to train"));
+        }
         self.checkpoint.check()?;
         train.optimizer.check()?;
         train.schedule.check()?;

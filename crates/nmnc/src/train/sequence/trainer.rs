@@ -26,6 +26,8 @@ pub struct SequenceTrainer {
     optimizer: Optimizer,
     schedule: Schedule,
     config: SequenceConfig,
+    /// Whether each parameter is trained.
+    plastic: Vec<bool>,
     step: u64,
 }
 
@@ -44,6 +46,11 @@ pub struct SequenceOutcome {
     norm: f64,
 }
 
+/// What belongs to trained parameters of `all`.
+fn trained<T>(plastic: &[bool], all: Vec<T>) -> Vec<T> {
+    all.into_iter().zip(plastic).filter_map(|(own, plastic)| plastic.then_some(own)).collect()
+}
+
 impl SequenceTrainer {
     /// A network, rule and optimizer as `config` (resolved) describes them for `task`, before the first step.
     ///
@@ -60,7 +67,9 @@ impl SequenceTrainer {
         let network = config.recurrent.build(size, task.dt(), config.seed, device)?;
         let rule = build_rule(&config.credit, &TimeSetup { network: &network, seed: config.seed, device })?;
         let optimizer = Optimizer::new(config.train.optimizer.clone());
-        Ok(Self { network, rule, optimizer, schedule, config: config.clone(), step: 0 })
+        let trained = |name: &str| !config.train.fixed.iter().any(|part| part.holds(name));
+        let plastic = network.parameters().iter().map(|(name, _)| trained(name)).collect();
+        Ok(Self { network, rule, optimizer, schedule, config: config.clone(), plastic, step: 0 })
     }
 
     /// The network.
@@ -127,7 +136,8 @@ impl SequenceTrainer {
         // Signals that nothing else owns are worked on in place.
         let kept = measured.then(|| signals.clone());
         let gradients = network.gradients(&pass, signals, self.rule.trace(), &judged.error);
-        let square: f64 = gradients.iter().map(energy).sum();
+        let trained = gradients.iter().zip(&self.plastic).filter(|(_, plastic)| **plastic);
+        let square: f64 = trained.map(|(gradient, _)| energy(gradient)).sum();
         if !square.is_finite() {
             return Err(self.diverged("gradient is not finite"));
         }
@@ -138,14 +148,16 @@ impl SequenceTrainer {
 
     /// Makes the step.
     pub fn update(&mut self, outcome: SequenceOutcome) {
-        let SequenceOutcome { mut gradients, norm, .. } = outcome;
+        let SequenceOutcome { gradients, norm, .. } = outcome;
+        let mut gradients = trained(&self.plastic, gradients);
         if let Some(limit) = self.config.train.clip_norm
             && norm > limit
         {
             gradients = gradients.into_iter().map(|g| g * (limit / norm)).collect();
         }
         let factor = self.schedule.factor(self.step);
-        self.optimizer.step(self.network.values_mut(), gradients, factor);
+        let values = trained(&self.plastic, self.network.values_mut());
+        self.optimizer.step(values, gradients, factor);
         self.step += 1;
     }
 
@@ -204,7 +216,8 @@ impl SequenceTrainer {
     /// # Errors
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, step: u64, state: &State) -> Result<()> {
-        let shapes: Vec<[usize; 2]> = self.network.values_mut().into_iter().map(|v| v.dims()).collect();
+        let values = trained(&self.plastic, self.network.values_mut());
+        let shapes: Vec<[usize; 2]> = values.into_iter().map(|v| v.dims()).collect();
         self.optimizer.restore(&state.nested("optimizer"), &shapes)?;
         self.rule.restore(&state.nested("rule"))?;
         self.step = step;
