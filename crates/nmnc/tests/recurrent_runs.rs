@@ -10,6 +10,7 @@ use nmnc::device::values;
 use nmnc::net::Weights;
 use nmnc::records::{Record, RunRecords, Summary};
 use nmnc::recurrent::time_rule_names;
+use nmnc::tasks::{Split, generate};
 use nmnc::train::{Observer, Progress, RunConfig, RunOptions, SequenceConfig, Silent, checkpoint, plan};
 
 const CONFIG: &str = r#"
@@ -88,7 +89,10 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
     cases.push(("vnc", vec!["task=ContextDecisionMaking", "credit.probes=2", "credit.antithetic=true"]));
     cases.push(("nmnc", vec!["credit.lags=0"]));
     cases.push(("rflo", vec!["recurrent.density=0.5", "recurrent.excitatory=0.8"]));
-    cases.push(("nmnc", vec!["train.fixed=['readout']", "train.clip_norm=0.01"]));
+    cases.push((
+        "nmnc",
+        vec!["train.fixed=['readout']", "train.clip_norm=0.01", "recurrent.readout_dimension=5"],
+    ));
     for (rule, settings) in cases {
         let config = with(rule, &settings);
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -150,6 +154,58 @@ fn fixed_parts_keep_their_values_and_do_not_touch_the_rest() {
         &["train.fixed=['input', 'recurrent', 'readout']".to_owned()],
     );
     assert_eq!(all.unwrap_err().to_string(), "test: train.fixed: leaves nothing to train");
+}
+
+#[test]
+fn a_readout_within_the_manifold_lies_on_the_leading_components_of_untrained_states() {
+    const UNITS: usize = 24;
+    let config = with("bptt", &["recurrent.readout_dimension=4"]);
+    let (device, task) = (Device::flex(), config.task.open(config.seed).unwrap());
+    let network = config.initial_network(task.as_ref(), &device).unwrap();
+    let plain = with("bptt", &[]).initial_network(task.as_ref(), &device).unwrap();
+    for ((name, own), (_, other)) in network.parameters().into_iter().zip(plain.parameters()) {
+        assert_eq!(values::<f64>(&own.value) == values::<f64>(&other.value), name != "readout.weight", "{name}");
+    }
+    // The covariance of states over steps of the first training trials, summed here.
+    let batch = generate(task.as_ref(), config.seed, Split::Training, 0..256).unwrap();
+    let (_, states) = network.evaluate(&batch.values, [batch.steps, batch.size()]);
+    let states: Vec<f64> = values(&states);
+    let live: Vec<&[f64]> = states
+        .chunks_exact(UNITS)
+        .enumerate()
+        .filter(|(row, _)| row / batch.size() < batch.info[row % batch.size()].steps)
+        .map(|(_, state)| state)
+        .collect();
+    let mean = |i: usize| live.iter().map(|state| state[i]).sum::<f64>() / live.len() as f64;
+    let means: Vec<f64> = (0..UNITS).map(mean).collect();
+    let covariance = faer::Mat::<f64>::from_fn(UNITS, UNITS, |i, j| {
+        live.iter().map(|state| (state[i] - means[i]) * (state[j] - means[j])).sum::<f64>()
+            / live.len() as f64
+    });
+    let axes = covariance.self_adjoint_eigen(faer::Side::Lower).unwrap();
+    // Ascending eigenvalues: the last four are the leading ones.
+    let readout: Vec<f64> = values(network.readout_weight());
+    for row in readout.chunks_exact(UNITS) {
+        let energy = |from: usize, to: usize| -> f64 {
+            let along = |axis: usize| (0..UNITS).map(|i| row[i] * axes.U()[(i, axis)]).sum::<f64>().powi(2);
+            (from..to).map(along).sum()
+        };
+        let (inside, all) = (energy(UNITS - 4, UNITS), energy(0, UNITS));
+        assert!(inside / all > 1.0 - 1e-6, "{inside} of {all}");
+        assert!((0.02..5.0).contains(&all), "rows of about length one: {all}");
+    }
+    let told = |settings: &[&str]| {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let parsed = SequenceConfig::parse(&CONFIG.replace("RULE", "bptt"), "test", &settings);
+        parsed
+            .and_then(|config| config.initial_network(task.as_ref(), &device).map(drop))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        told(&["recurrent.readout_dimension=25"]),
+        "test: recurrent.readout_dimension: 25 is not from 1 to the number of units, 24"
+    );
 }
 
 #[test]

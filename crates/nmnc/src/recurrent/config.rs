@@ -79,6 +79,10 @@ pub struct RecurrentConfig {
     /// left out).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excitatory: Option<f64>,
+    /// The rows of the initial readout lie in the span of this many leading principal components of the untrained network's states
+    /// over training trials, as decoders within the manifold do (Sadtler et al. 2014); anywhere when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readout_dimension: Option<usize>,
     /// Noise of the state: sqrt(2 / a) times this is the deviation of normal noise in every unit's input at every step, in training.
     pub state_noise: f64,
 }
@@ -94,6 +98,7 @@ impl Default for RecurrentConfig {
             gain: 1.0,
             density: None,
             excitatory: None,
+            readout_dimension: None,
             state_noise: 0.0,
         }
     }
@@ -116,6 +121,12 @@ impl RecurrentConfig {
                 "state_noise",
                 format!("{} is not a number of at least 0", self.state_noise),
             ));
+        }
+        if let Some(dimension) =
+            self.readout_dimension.filter(|dimension| !(1..=self.units).contains(dimension))
+        {
+            let problem = format!("{dimension} is not from 1 to the number of units, {}", self.units);
+            return Err(Error::config("readout_dimension", problem));
         }
         for (key, fraction) in [("density", self.density), ("excitatory", self.excitatory)] {
             if fraction.is_some_and(|f| !(f > 0.0 && f <= 1.0)) {
@@ -159,7 +170,8 @@ impl RecurrentConfig {
         Ok(self)
     }
 
-    /// The network before training, for a task of `inputs` and `outputs` and steps of `dt` milliseconds.
+    /// The network of random weights for a task of `inputs` and `outputs` and steps of `dt` milliseconds. A readout within the
+    /// manifold needs the task's trials: [`SequenceConfig::initial_network`](crate::train::SequenceConfig::initial_network).
     ///
     /// # Errors
     /// As [`RecurrentConfig::resolve`]; a time constant below the step.

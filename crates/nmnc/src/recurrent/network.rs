@@ -146,6 +146,16 @@ impl RecurrentNetwork {
         &self.parameters[self.parameters.len() - 2].value
     }
 
+    /// Puts `weight` `[outputs, N]` in place of the readout's.
+    ///
+    /// # Panics
+    /// If it has another shape.
+    pub(crate) fn replace_readout_weight(&mut self, weight: Tensor<2>) {
+        let own = self.parameters.len() - 2;
+        assert_eq!(weight.dims(), self.parameters[own].value.dims(), "shape of the readout");
+        self.parameters[own].value = weight;
+    }
+
     fn readout_bias(&self) -> &Parameter {
         &self.parameters[self.parameters.len() - 1]
     }

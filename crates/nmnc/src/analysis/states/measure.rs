@@ -37,9 +37,7 @@ pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
             .mend("put back the config.toml that the run wrote"));
     }
     let task = config.task.open(config.seed)?;
-    let channels = task.channels();
-    let size = [channels.inputs.len(), channels.outputs.len()];
-    let untrained = config.recurrent.build(size, task.dt(), config.seed, &device)?;
+    let untrained = config.initial_network(task.as_ref(), &device)?;
     let mut network = untrained.clone();
     saved.restore_weights(&mut network, &device)?;
     let most = task.evaluation_size().unwrap_or(usize::MAX);

@@ -102,6 +102,8 @@ pub struct Recurrent {
     ideal: Vec<Option<f64>>,
     /// N of the comparison of tasks.
     units: usize,
+    /// What is changed in every run.
+    set: Vec<String>,
     cells: Vec<Cell>,
     /// Index of its cell, and the run.
     runs: Vec<(usize, PlannedRun<SequenceConfig>)>,
@@ -149,6 +151,7 @@ impl Recurrent {
             ideal: Vec::new(),
             units: base.recurrent.units,
             tasks: tasks.clone(),
+            set: choices.set.clone(),
             cells: Vec::new(),
             runs: Vec::new(),
         };
@@ -273,7 +276,7 @@ impl Experiment for Recurrent {
         let config = &self.runs[0].1.config;
         let seeds = self.runs.iter().filter(|(cell, _)| *cell == 0).count();
         let train = &config.train;
-        let setup = vec![
+        let mut setup = vec![
             ("Tasks", self.tasks.join(", ")),
             ("Network", format!("rate units, time constant {} ms", config.recurrent.tau.unwrap_or_default())),
             (
@@ -284,6 +287,9 @@ impl Experiment for Recurrent {
             ("Seeds", seeds.to_string()),
             ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
         ];
+        if !self.set.is_empty() {
+            setup.push(("Changed in every run", self.set.join(", ")));
+        }
         let note = "Mean ± s.e.m. over seeds. Accuracy: first answer in the response period, right. With breaks as errors: the same, \
                     where an answer before that period makes the trial wrong. Over training: mean accuracy of all epochs. Breaks: trials with such an answer. Probes: perturbed \
                     trial-steps. Less BPTT, less VNC: differences of runs of the same seed at the same width (and budget), ± half the \

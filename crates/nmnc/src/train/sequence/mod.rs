@@ -1,6 +1,7 @@
 //! Training recurrent networks on tasks.
 
 mod config;
+mod initial;
 mod measure;
 mod run;
 mod trainer;

@@ -62,9 +62,7 @@ impl SequenceTrainer {
         schedule: Schedule,
         device: &Device,
     ) -> Result<Self> {
-        let channels = task.channels();
-        let size = [channels.inputs.len(), channels.outputs.len()];
-        let network = config.recurrent.build(size, task.dt(), config.seed, device)?;
+        let network = config.initial_network(task, device)?;
         let rule = build_rule(&config.credit, &TimeSetup { network: &network, seed: config.seed, device })?;
         let optimizer = Optimizer::new(config.train.optimizer.clone());
         let trained = |name: &str| !config.train.fixed.iter().any(|part| part.holds(name));
