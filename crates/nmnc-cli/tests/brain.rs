@@ -4,11 +4,10 @@ mod common;
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 
+use common::files::json;
 use common::{Folder, TINY, npy_header};
 use npyz::npz::NpzWriter;
-use serde_json::Value;
 
 const STIMULI: usize = 18;
 const SUBJECTS: usize = 3;
@@ -83,10 +82,6 @@ fn benchmark(folder: &Folder) {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         writer.zip_writer().write_all(&bytes).unwrap();
     }
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use common::files::{csv, json, number};
 use common::{Folder, nmnc};
-use serde_json::Value;
 
 const TINY: [&str; 10] = [
     "--quick",
@@ -24,27 +24,6 @@ const TINY: [&str; 10] = [
     "train.epochs=1",
     "--threads=2",
 ];
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-/// The rows of a CSV file by column name.
-fn csv(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let text = fs::read_to_string(path).unwrap();
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells.len(), names.len(), "{line}");
-        names.iter().zip(cells).map(|(n, c)| ((*n).to_owned(), c.to_owned())).collect()
-    };
-    lines.map(row).collect()
-}
-
-fn number(row: &BTreeMap<String, String>, name: &str) -> f64 {
-    row[name].parse().unwrap_or_else(|_| panic!("{name}: {:?}", row[name]))
-}
 
 fn page(path: &Path) -> String {
     let page = fs::read_to_string(path).unwrap();

@@ -4,26 +4,9 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use common::Folder;
-use serde_json::Value;
-
-fn csv(path: &Path) -> Vec<BTreeMap<String, String>> {
-    let text = fs::read_to_string(path).unwrap();
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells.len(), names.len(), "{line}");
-        names.iter().zip(cells).map(|(n, c)| ((*n).to_owned(), c.to_owned())).collect()
-    };
-    lines.map(row).collect()
-}
-
-fn number(row: &BTreeMap<String, String>, name: &str) -> f64 {
-    row[name].parse().unwrap_or_else(|_| panic!("{name}: {:?}", row[name]))
-}
+use common::files::{csv, json, number};
 
 const TINY: [&str; 20] = [
     "reproduce",
@@ -89,7 +72,7 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
     }
     // Accuracies are the runs' own.
     let run = out.join("AntiReach-nmnc-p0.5-n24-seed1");
-    let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    let summary = json(&run.join("summary.json"));
     let listed = runs
         .iter()
         .find(|r| r["task"] == "AntiReach" && r["condition"] == "nmnc" && r["seed"] == "1")
@@ -114,7 +97,7 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
     let ran = folder.run(&["analyze", path, "--examples", "60", "--dimensions", "4"]).success();
     let analysis = run.join("analysis/step-0000000008");
     assert!(ran.stdout.contains("participation ratio"), "{}", ran.stdout);
-    let found: Value = serde_json::from_slice(&fs::read(analysis.join("states.json")).unwrap()).unwrap();
+    let found = json(&analysis.join("states.json"));
     assert_eq!((found["trials"].as_u64(), found["dimension"].as_u64()), (Some(60), Some(4)));
     let lags = csv(&analysis.join("lags.csv"));
     let shares: f64 = lags.iter().map(|lag| number(lag, "share")).sum();

@@ -1,17 +1,18 @@
 //! Whole runs on tasks: every rule learns, repeats bit by bit on any number of threads, and resumes exactly.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::Device;
+use common::runs::{StopAt, in_pool, outcome};
 use nmnc::device::values;
 use nmnc::net::Weights;
-use nmnc::records::{Record, RunRecords, Summary};
+use nmnc::records::{RunRecords, Summary};
 use nmnc::recurrent::time_rule_names;
 use nmnc::tasks::{Split, generate};
-use nmnc::train::{Observer, Progress, RunConfig, RunOptions, SequenceConfig, Silent, checkpoint, plan};
+use nmnc::train::{Observer, RunConfig, RunOptions, SequenceConfig, Silent, checkpoint, plan};
 
 const CONFIG: &str = r#"
 task = "DelayMatchSample"
@@ -46,22 +47,6 @@ fn with(rule: &str, settings: &[&str]) -> SequenceConfig {
     SequenceConfig::parse(&CONFIG.replace("RULE", rule), "test", &settings).unwrap()
 }
 
-/// Records without what a clock decides, and the weights of the last checkpoint, byte by byte.
-fn outcome(folder: &Path) -> (Vec<Record>, BTreeMap<String, Vec<u8>>) {
-    let mut records = RunRecords::read(folder).unwrap().records;
-    for record in &mut records {
-        (record.seconds, record.images_per_second) = (0.0, 0.0);
-    }
-    let last =
-        nmnc::train::checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
-    let file = |name: &str| (name.to_owned(), fs::read(last.join(name)).unwrap());
-    (records, [file("weights.safetensors")].into())
-}
-
-fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
-}
-
 fn finish(
     config: &SequenceConfig,
     folder: &Path,
@@ -69,15 +54,6 @@ fn finish(
     observer: &mut dyn Observer,
 ) -> nmnc::Result<Summary> {
     config.run(folder, &RunOptions { resume, command: "test".into() }, observer)
-}
-
-/// Stops a run in the middle of a step, the hard way.
-struct StopAt(u64);
-
-impl Observer for StopAt {
-    fn progress(&mut self, progress: Progress) {
-        assert_ne!(progress.step, self.0, "stop here");
-    }
 }
 
 #[test]
@@ -164,7 +140,11 @@ fn a_readout_within_the_manifold_lies_on_the_leading_components_of_untrained_sta
     let network = config.initial_network(task.as_ref(), &device).unwrap();
     let plain = with("bptt", &[]).initial_network(task.as_ref(), &device).unwrap();
     for ((name, own), (_, other)) in network.parameters().into_iter().zip(plain.parameters()) {
-        assert_eq!(values::<f64>(&own.value) == values::<f64>(&other.value), name != "readout.weight", "{name}");
+        assert_eq!(
+            values::<f64>(&own.value) == values::<f64>(&other.value),
+            name != "readout.weight",
+            "{name}"
+        );
     }
     // The covariance of states over steps of the first training trials, summed here.
     let batch = generate(task.as_ref(), config.seed, Split::Training, 0..256).unwrap();

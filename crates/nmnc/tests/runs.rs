@@ -1,13 +1,14 @@
 //! Whole runs of every registered rule: they learn, they repeat bit by bit on any number of threads, and they resume exactly.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use common::runs::{StopAt, in_pool, outcome};
 use nmnc::credit::rule_names;
 use nmnc::records::{Record, RunRecords};
-use nmnc::train::{Config, Observer, Progress, RunOptions, Silent, run};
+use nmnc::train::{Config, Observer, RunOptions, Silent, run};
 
 const CONFIG: &str = r#"
 [data]
@@ -46,22 +47,6 @@ fn with(rule: &str, settings: &[&str]) -> Config {
     Config::parse(&CONFIG.replace("RULE", rule), "test", &settings).unwrap()
 }
 
-/// Records without what a clock decides, and the weights of the last checkpoint, byte by byte.
-fn outcome(folder: &Path) -> (Vec<Record>, BTreeMap<String, Vec<u8>>) {
-    let mut records = RunRecords::read(folder).unwrap().records;
-    for record in &mut records {
-        (record.seconds, record.images_per_second) = (0.0, 0.0);
-    }
-    let last =
-        nmnc::train::checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
-    let file = |name: &str| (name.to_owned(), fs::read(last.join(name)).unwrap());
-    (records, [file("weights.safetensors")].into())
-}
-
-fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
-}
-
 fn finish(
     config: &Config,
     folder: &Path,
@@ -69,15 +54,6 @@ fn finish(
     observer: &mut dyn Observer,
 ) -> nmnc::Result<nmnc::records::Summary> {
     run(config, folder, &RunOptions { resume, command: "test".into() }, observer)
-}
-
-/// Stops a run in the middle of a step, the hard way.
-struct StopAt(u64);
-
-impl Observer for StopAt {
-    fn progress(&mut self, progress: Progress) {
-        assert_ne!(progress.step, self.0, "stop here");
-    }
 }
 
 #[test]

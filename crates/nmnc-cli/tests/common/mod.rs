@@ -1,6 +1,8 @@
 //! Running the program in a folder of its own.
 #![allow(dead_code, missing_docs)]
 
+pub mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

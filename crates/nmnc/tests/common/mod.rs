@@ -1,6 +1,8 @@
-//! Reading golden files.
+//! What several tests share: reading golden files, comparing numbers, whole runs.
 
 #![allow(dead_code)]
+
+pub mod runs;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
