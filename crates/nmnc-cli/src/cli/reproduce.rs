@@ -58,8 +58,8 @@ const RNN_EXAMPLES: &str = "Examples:
   nmnc reproduce rnn --quick
   nmnc reproduce rnn --tasks AntiReach,DelayComparison --budgets 0.01,0.1,1 --seeds 5
 
-Backpropagation through time (bptt) and random feedback online (rflo), which use no probes; vnc, nmnc and nmnc with least squares \
-(nmnc-ls) with equal probes, on five tasks; on two of them in networks of every width. A probe is one state of one trial perturbed. \
+Backpropagation through time (bptt) and random feedback online (rflo), which use no probes; vnc, nmnc and both with least squares \
+(vnc-ls, nmnc-ls) with equal probes, on five tasks; on two of them in networks of every width. A probe is one state of one trial perturbed. \
 States after training: dimension over trial time, lagged Jacobians on the manifold, trajectories.
 
 The folder gets report.html, rnn.json, rnn.csv and runs.csv. Runs that are there already are kept, interrupted ones go on.";

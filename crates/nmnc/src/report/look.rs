@@ -19,6 +19,15 @@ impl Style {
         [1 + place, 1 + (place + 2 * round) % OTHERS, 1 + (place + 3 * round) % OTHERS]
     }
 
+    /// The same color with other dashes and another marker, for a variant of what has this look.
+    ///
+    /// # Panics
+    /// For backprop's look, which is its alone.
+    pub fn variant(self) -> Self {
+        assert!(self.0 > 0, "backprop's look is its alone");
+        Self(self.0 + OTHERS)
+    }
+
     /// Class that sets the color.
     pub fn class(self) -> String {
         format!("c{}", self.parts()[0])

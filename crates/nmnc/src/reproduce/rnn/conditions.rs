@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::report::figures::{HOMES, home};
+use crate::report::figures::home;
 use crate::report::look::Style;
 
 const CONDITIONS: &str = include_str!("conditions.toml");
@@ -27,6 +27,10 @@ pub(super) struct Condition {
     pub probes: bool,
     #[serde(default)]
     refresh: bool,
+    /// The condition whose color it is drawn in.
+    variant_of: Option<String>,
+    /// The condition that differs in its noise alone, which is isotropic, where that is another than vanilla noise correlation.
+    pub isotropic: Option<String>,
     #[serde(default)]
     settings: toml::Table,
     /// Its look in figures, whichever conditions are chosen.
@@ -63,15 +67,20 @@ pub(super) fn conditions(names: &[String]) -> Result<Vec<Condition>> {
     }
     let list: List = toml::from_str(CONDITIONS).expect("the list of conditions is TOML of the right form");
     let mut all = list.condition;
-    let mut free = HOMES..;
     for condition in &mut all {
         // As in reports: backprop through time is backprop, random feedback online is direct feedback.
-        let own = match condition.name.as_str() {
+        let own = |name: &str| match name {
             "bptt" => home("bp"),
             "rflo" => home("dfa"),
             name => home(name),
         };
-        condition.look = own.unwrap_or_else(|| free.next().expect("there is always another number"));
+        let look =
+            |name: &str| Style(own(name).expect("a condition, or what it is a variant of, has a look"));
+        let Style(look) = match &condition.variant_of {
+            Some(other) => look(other).variant(),
+            None => look(&condition.name),
+        };
+        condition.look = look;
     }
     if let Some(unknown) = names.iter().find(|name| !all.iter().any(|c| c.name == **name)) {
         return Err(Error::config("rules", format!("no condition is called `{unknown}`"))
@@ -88,7 +97,7 @@ mod tests {
     #[test]
     fn conditions_have_looks_of_their_own_and_are_chosen_by_name() {
         let all = conditions(&[]).unwrap();
-        let looks: std::collections::BTreeSet<usize> = all.iter().map(|c| c.look).collect();
+        let looks: std::collections::BTreeSet<usize> = all.iter().map(|c| c.style().0).collect();
         assert_eq!(looks.len(), all.len());
         let chosen = conditions(&["vnc".to_owned(), "bptt".to_owned()]).unwrap();
         assert_eq!(chosen.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["bptt", "vnc"]);

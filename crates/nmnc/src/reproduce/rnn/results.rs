@@ -40,7 +40,9 @@ pub(super) struct Row {
     pub less_exact: Option<Interval>,
     /// Less vanilla noise correlation at the same width, budget and seed, where both spent as many probes.
     pub less_vanilla: Option<Interval>,
-    /// The same of the mean accuracy over training.
+    /// Less the same estimator with isotropic noise, where that is another condition than vanilla noise correlation.
+    pub less_isotropic: Option<Interval>,
+    /// Less vanilla noise correlation, of the mean accuracy over training.
     pub mean_less_vanilla: Option<Interval>,
     /// The same of the cosine of the recurrent weight's gradient.
     pub cosine_less_vanilla: Option<Interval>,
@@ -98,6 +100,8 @@ impl<'a> Results<'a> {
         };
         let accuracy = |run: &RecurrentRun| Some(100.0 * run.accuracy);
         let vanilla = || cell.budget.and_then(|budget| self.twin(cell, VANILLA, Some(budget)));
+        let isotropic = self.conditions[cell.condition].isotropic.as_deref();
+        let isotropic = isotropic.and_then(|name| self.twin(cell, name, cell.budget));
         let over = |value: &dyn Fn(&RecurrentRun) -> Option<f64>| {
             interval(runs.iter().filter_map(|(_, run)| value(run)))
         };
@@ -117,6 +121,7 @@ impl<'a> Results<'a> {
             misses: percent(&|run| run.misses)?,
             less_exact: less(self.twin(cell, EXACT, None), false, &accuracy),
             less_vanilla: less(vanilla(), true, &accuracy),
+            less_isotropic: less(isotropic, true, &accuracy),
             mean_less_vanilla: less(vanilla(), true, &|run| Some(100.0 * run.mean_accuracy)),
             cosine_less_vanilla: less(vanilla(), true, &|run| run.weight_cosine),
             cosine: over(&|run| run.cosine),

@@ -3,14 +3,17 @@
 use super::super::contrast::compared;
 use super::super::statistics::{Interval, interval};
 use super::super::table::with_half;
+use super::RecurrentRun;
 use super::conditions::{EXACT, VANILLA};
-use super::results::{Results, Row};
+use super::results::{Cell, Results, Row};
 use crate::report::text::{count_tick, fixed, list, plural};
 
 /// Points that a rule may be behind the ideal observer to be called as good.
 const CLOSE: f64 = 2.0;
 /// Seeds from which both outcomes of a task that is solved or not can be expected to be seen.
 const ENOUGH: usize = 8;
+/// Points between the worst of the seeds that solve a task and the best of those that do not, from which outcomes part in two.
+const PARTED: f64 = 20.0;
 /// Tasks on which a rule must be above vanilla noise correlation for the claim.
 const WANTED: usize = 3;
 
@@ -23,6 +26,7 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
         ));
     }
     out.extend(levels(results));
+    out.extend(parted(results));
     let probing: Vec<usize> = (0..results.conditions.len())
         .filter(|i| results.conditions[*i].probes && results.conditions[*i].name != VANILLA)
         .collect();
@@ -39,6 +43,14 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
                 let with = format!("VNC at N = {} with {probes} probes", results.units);
                 out.push(compared(label, &with, &gains, 1));
                 out.push(claim(label, results.units, &gains));
+                let over_isotropic = places(&rows, |row| row.less_isotropic);
+                if let Some(name) = &results.conditions[condition].isotropic
+                    && let Some(other) = results.conditions.iter().find(|c| c.name == *name)
+                    && !over_isotropic.is_empty()
+                {
+                    let other = format!("{} at N = {} with {probes} probes", other.label, results.units);
+                    out.push(compared(label, &other, &over_isotropic, 1));
+                }
                 let speed = places(&rows, |row| row.mean_less_vanilla);
                 out.push(compared(&format!("{label}, mean over training,"), &with, &speed, 1));
             }
@@ -109,6 +121,42 @@ fn levels(results: &Results) -> Option<String> {
     (!parts.is_empty()).then(|| format!("BPTT, in %, reached meaning within {points}: {}.", list(&parts)))
 }
 
+/// Where seeds fall into two groups, more than twice as far from each other as either is wide: means say little there.
+fn parted(results: &Results) -> Option<String> {
+    let part = |(cell, runs): &(&Cell, Vec<(u64, RecurrentRun)>)| {
+        let mut accuracies: Vec<f64> = runs.iter().map(|(_, run)| 100.0 * run.accuracy).collect();
+        accuracies.sort_by(f64::total_cmp);
+        let gap = |at: usize| accuracies[at] - accuracies[at - 1];
+        let split = (1..accuracies.len()).max_by(|a, b| gap(*a).total_cmp(&gap(*b)))?;
+        let (low, high) = accuracies.split_at(split);
+        let width = |group: &[f64]| group[group.len() - 1] - group[0];
+        let (best, worst) = (low[low.len() - 1], high[0]);
+        let apart = accuracies.len() > 2 && gap(split) > (2.0 * width(low).max(width(high))).max(PARTED);
+        let condition = &results.conditions[cell.condition].label;
+        let with = cell.budget.map_or_else(String::new, |_| {
+            format!(
+                " with {} probes",
+                count_tick(runs.iter().map(|(_, run)| run.probes as f64).fold(0.0, f64::max))
+            )
+        });
+        apart.then(|| {
+            format!(
+                "{condition} on {} at N = {}{with} ({} of {} at least {}, the rest at most {})",
+                results.tasks[cell.task],
+                cell.units,
+                high.len(),
+                accuracies.len(),
+                fixed(worst, 1),
+                fixed(best, 1)
+            )
+        })
+    };
+    let found: Vec<String> = results.cells.iter().filter_map(part).collect();
+    (!found.is_empty()).then(|| {
+        format!("Seeds fall into two groups, of which neither mean nor interval tells: {}.", list(&found))
+    })
+}
+
 /// Whether the rule is above vanilla noise correlation on enough tasks.
 fn claim(label: &str, units: usize, gains: &[(String, Interval)]) -> String {
     let of = |keep: fn(&Interval) -> bool| gains.iter().filter(|(_, gain)| keep(gain)).count();
@@ -156,8 +204,6 @@ fn alignment(results: &Results) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::conditions::conditions;
-    use super::super::results::Cell;
-    use super::super::{RecurrentRun, Results};
     use super::*;
     use crate::analysis::StateAnalysis;
 
@@ -231,12 +277,39 @@ mod tests {
                 "mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A."
             )
         );
+        assert!(found.iter().all(|sentence| !sentence.contains("two groups")));
         assert!(found[6].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[6]);
         assert!(found[1].starts_with("With fewer than 8 seeds"), "{}", found[1]);
         assert_eq!(
             found.last().unwrap(),
             "Captured energy of lagged Jacobians, mean over tasks at N = 64: 0.25 before training (0.25 by chance), after it BPTT 0.50, \
              VNC 0.50 and NMNC 0.50."
+        );
+    }
+    #[test]
+    fn cells_whose_seeds_part_in_two_are_named() {
+        let conditions = conditions(&["bptt", "vnc"].map(str::to_owned)).unwrap();
+        let tasks = ["A", "B"].map(str::to_owned);
+        let cells = [(0, 0, None), (0, 1, Some(0.1)), (1, 0, None), (1, 1, Some(0.1))]
+            .map(|(task, condition, budget)| Cell { task, condition, budget, units: 64 });
+        let measured = [
+            runs([0.99, 0.52, 0.98], 0),
+            // Spread, but not in two.
+            runs([0.50, 0.75, 0.99], 100),
+            // Close enough to be one group.
+            runs([0.90, 0.75, 0.90], 0),
+            runs([0.50, 0.96, 0.48], 100),
+        ];
+        let ideal = [None, None];
+        let results = Results::new(&conditions, &tasks, &ideal, 64, cells.iter().zip(measured).collect());
+        let found = verdict(&results);
+        let parted: Vec<&String> = found.iter().filter(|sentence| sentence.contains("two groups")).collect();
+        assert_eq!(
+            parted,
+            [
+                "Seeds fall into two groups, of which neither mean nor interval tells: BPTT on A at N = 64 (2 of 3 at least 98.0, the rest \
+              at most 52.0) and VNC on B at N = 64 with 100 probes (1 of 3 at least 96.0, the rest at most 50.0)."
+            ]
         );
     }
 }
