@@ -42,7 +42,7 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
                 let probes = count_tick(rows[0].probes.mean);
                 let with = format!("VNC at N = {} with {probes} probes", results.units);
                 out.push(compared(label, &with, &gains, 1));
-                out.push(claim(label, results.units, &gains));
+                out.extend(claim(label, results.units, &gains));
                 let over_isotropic = places(&rows, |row| row.less_isotropic);
                 if let Some(name) = &results.conditions[condition].isotropic
                     && let Some(other) = results.conditions.iter().find(|c| c.name == *name)
@@ -157,16 +157,18 @@ fn parted(results: &Results) -> Option<String> {
     })
 }
 
-/// Whether the rule is above vanilla noise correlation on enough tasks.
-fn claim(label: &str, units: usize, gains: &[(String, Interval)]) -> String {
+/// Whether the rule is above vanilla noise correlation on enough tasks, if there are as many.
+fn claim(label: &str, units: usize, gains: &[(String, Interval)]) -> Option<String> {
     let of = |keep: fn(&Interval) -> bool| gains.iter().filter(|(_, gain)| keep(gain)).count();
     let (above, below) = (of(|g| g.above(0.0)), of(|g| g.below(0.0)));
     let word = if above >= WANTED { "shown" } else { "not shown" };
-    format!(
-        "That {label} is above VNC at equal probes at N = {units} on {WANTED} tasks or more is {word}: above on {above}, below on {below} \
-         of {}.",
-        plural(gains.len(), "task")
-    )
+    (gains.len() >= WANTED).then(|| {
+        format!(
+            "That {label} is above VNC at equal probes at N = {units} on {WANTED} tasks or more is {word}: above on {above}, below on \
+             {below} of {}.",
+            plural(gains.len(), "task")
+        )
+    })
 }
 
 /// Differences with where they were found.
@@ -269,16 +271,18 @@ mod tests {
                 "BPTT, in %, reached meaning within 2 points: A 99.0 ± 0.0 (ideal observer 100.0: reached) and B 70.0 ± 0.0 (ideal \
                  observer 90.0: not reached).",
                 "NMNC against VNC at N = 64 with 100 probes: above: 10.0 ± 0.0 at A.",
-                "That NMNC is above VNC at equal probes at N = 64 on 3 tasks or more is not shown: above on 1, below on 0 of 1 task.",
+                "NMNC, mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A.",
             ]
         );
-        assert!(
-            found[5].ends_with(
-                "mean over training, against VNC at N = 64 with 100 probes: above: 5.0 ± 0.0 at A."
-            )
+        let gain = interval([10.0, 10.1, 9.9]).unwrap();
+        let gains: Vec<(String, Interval)> = ["A", "B", "C"].map(|task| (task.to_owned(), gain)).into();
+        assert_eq!(
+            claim("NMNC", 64, &gains).unwrap(),
+            "That NMNC is above VNC at equal probes at N = 64 on 3 tasks or more is shown: above on 3, below on 0 of 3 tasks."
         );
+        assert!(claim("NMNC", 64, &gains[1..]).is_none(), "two tasks cannot show it");
         assert!(found.iter().all(|sentence| !sentence.contains("two groups")));
-        assert!(found[6].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[6]);
+        assert!(found[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[5]);
         assert!(found[1].starts_with("With fewer than 8 seeds"), "{}", found[1]);
         assert_eq!(
             found.last().unwrap(),
