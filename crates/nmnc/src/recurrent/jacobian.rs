@@ -123,14 +123,13 @@ mod tests {
                         };
                         let jacobian: Vec<Vec<f64>> = (0..UNITS).map(column).collect();
                         total += jacobian.iter().flatten().map(|v| v * v).sum::<f64>();
-                        for axis in 0..2 {
-                            for output in 0..OUTPUTS {
-                                let along: f64 = (0..UNITS)
-                                    .map(|unit| jacobian[unit][output] * basis[unit * 2 + axis])
-                                    .sum();
-                                inside += along * along;
-                            }
-                        }
+                        let along = |axis: usize, output: usize| -> f64 {
+                            (0..UNITS).map(|unit| jacobian[unit][output] * basis[unit * 2 + axis]).sum()
+                        };
+                        let pairs = [0, 1]
+                            .into_iter()
+                            .flat_map(|axis| (0..OUTPUTS).map(move |output| (axis, output)));
+                        inside += pairs.map(|(axis, output)| along(axis, output).powi(2)).sum::<f64>();
                     }
                     let close =
                         |found: f64, expected: f64| (found - expected).abs() < 1e-7 * expected.max(1e-3);
