@@ -38,8 +38,8 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
     assert!(ran.stdout.ends_with("out/report.html\n"), "{}", ran.stdout);
     let out = folder.path("out");
     let (rows, runs) = (csv(&out.join("rnn.csv")), csv(&out.join("runs.csv")));
-    // Five conditions on two tasks, and on one of them in a second width.
-    assert_eq!((rows.len(), runs.len()), (15, 30));
+    // Six conditions on two tasks, and on one of them in a second width.
+    assert_eq!((rows.len(), runs.len()), (18, 36));
     for row in &rows {
         let own: Vec<f64> = runs
             .iter()
@@ -63,7 +63,12 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
         } else {
             assert!((number(row, "less_bptt") - (number(row, "accuracy") - other("bptt"))).abs() < 1e-9);
         }
-        assert_eq!(row["less_vnc"].is_empty(), !row["condition"].starts_with("nmnc"));
+        assert_eq!(row["less_vnc"].is_empty(), ["bptt", "rflo", "vnc"].contains(&row["condition"].as_str()));
+        assert_eq!(row["less_isotropic"].is_empty(), row["condition"] != "nmnc-ls");
+        if !row["less_isotropic"].is_empty() {
+            let difference = number(row, "accuracy") - other("vnc-ls");
+            assert!((number(row, "less_isotropic") - difference).abs() < 1e-9);
+        }
         if !row["less_vnc"].is_empty() {
             assert!((number(row, "less_vnc") - (number(row, "accuracy") - other("vnc"))).abs() < 1e-9);
         }

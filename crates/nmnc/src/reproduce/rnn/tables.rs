@@ -72,8 +72,8 @@ pub(super) fn csv(results: &Results) -> String {
     let mut out =
         "task,condition,units,budget,seeds,probes,probes_per_trial,accuracy,accuracy_sem,unbroken_accuracy,\
                    unbroken_accuracy_sem,fixation_breaks,misses,less_bptt,less_bptt_half_interval,less_vnc,\
-                   less_vnc_half_interval,mean_accuracy,mean_less_vnc,mean_less_vnc_half_interval,weight_cosine_less_vnc,\
-                   weight_cosine_less_vnc_half_interval,cosine,weight_cosine,alpha,untrained_alpha,chance_alpha,seconds\n"
+                   less_vnc_half_interval,less_isotropic,less_isotropic_half_interval,mean_accuracy,mean_less_vnc,\
+                   mean_less_vnc_half_interval,weight_cosine_less_vnc,weight_cosine_less_vnc_half_interval,cosine,weight_cosine,alpha,untrained_alpha,chance_alpha,seconds\n"
             .to_owned();
     let mean = |i: Option<Interval>| cell(i.map(|i| i.mean));
     let half = |i: Option<Interval>| cell(i.and_then(|i| i.half));
@@ -96,6 +96,8 @@ pub(super) fn csv(results: &Results) -> String {
             half(row.less_exact),
             mean(row.less_vanilla),
             half(row.less_vanilla),
+            mean(row.less_isotropic),
+            half(row.less_isotropic),
             row.mean_accuracy.mean.to_string(),
             mean(row.mean_less_vanilla),
             half(row.mean_less_vanilla),
