@@ -28,7 +28,7 @@ pub const COLUMNS: [&str; 9] = [
     "Probes per example",
     "Cosine to BP by stage",
     "Captured energy by stage",
-    "Images/s",
+    "Examples/s",
     "Time",
 ];
 
