@@ -124,7 +124,7 @@ fn results(out: &mut String, groups: &[Group<'_>]) {
         "</tbody>\n</table>\n</div>\n<p class=\"small\">Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the \
          sd) over the seeds; other columns: mean. Cosines and energies α are those of the last \
          measurement, from the first stage to the last. A probe is one perturbed example of one stage. Time is \
-         training time without evaluation and measurement; images/s is the median over the run.</p>\n</section>\n",
+         training time without evaluation and measurement; examples/s is the median over the run.</p>\n</section>\n",
     );
 }
 
