@@ -94,6 +94,7 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert!(page.contains("Captured energy of lagged Jacobians") && page.contains("State space after NMNC"));
+    assert!(page.contains("Changed in every run") && page.contains("recurrent.units=24, train={epochs=2"));
     let again = folder.run(&TINY).success();
     assert_eq!(again.stdout.matches("made before, kept").count(), runs.len());
     assert!(!again.stdout.contains("analyzing"));

@@ -96,10 +96,9 @@ fn fixed_parts_keep_their_values_and_do_not_touch_the_rest() {
     let weights = |rule: &str, settings: &[&str]| -> Vec<(String, Vec<f64>)> {
         let (config, folder) = (with(rule, settings), tempfile::tempdir().unwrap());
         finish(&config, folder.path(), false, &mut Silent).unwrap();
-        let last = nmnc::train::checkpoint::list(&folder.path().join("checkpoints")).unwrap().pop().unwrap();
+        let last = checkpoint::list(&folder.path().join("checkpoints")).unwrap().pop().unwrap();
         let (device, task) = (Device::flex(), config.task.open(config.seed).unwrap());
-        let size = [task.channels().inputs.len(), task.channels().outputs.len()];
-        let mut network = config.recurrent.build(size, task.dt(), config.seed, &device).unwrap();
+        let mut network = config.initial_network(task.as_ref(), &device).unwrap();
         let before = network.clone();
         checkpoint::load(&last, &device).unwrap().restore_weights(&mut network, &device).unwrap();
         let moved = network.parameters().into_iter().zip(before.parameters());
@@ -186,6 +185,10 @@ fn a_readout_within_the_manifold_lies_on_the_leading_components_of_untrained_sta
         told(&["recurrent.readout_dimension=25"]),
         "test: recurrent.readout_dimension: 25 is not from 1 to the number of units, 24"
     );
+    // Inputs held constant by few conditions leave a wide network with fewer directions than units.
+    let wide = told(&["recurrent.units=256", "recurrent.readout_dimension=256"]);
+    assert!(wide.starts_with("recurrent.readout_dimension: untrained states have "), "{wide}");
+    assert!(wide.ends_with(" components of the 256 asked for; use a smaller dimension"), "{wide}");
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! In data.
+
+use std::fs;
+
+use super::{case, check, prepared};
+
+#[test]
+fn in_data() {
+    check(&[
+        case(
+            "train tiny.toml --set data.source=nowhere",
+            4,
+            "data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, cifar10, cifar100, mnist, fashion-mnist",
+        ),
+        case(
+            "train tiny.toml --set data.source=cifar10",
+            4,
+            "data.source: `cifar10` is not in <tmp>/data/cifar10; run `nmnc data fetch cifar10`",
+        ),
+        case(
+            "train tiny.toml --set data.source=cifar-10",
+            4,
+            "data.source: `cifar-10` is neither a file or folder nor a known set; did you mean `cifar10`?",
+        ),
+        case(
+            "data info nowhere",
+            4,
+            "data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, cifar10, cifar100, mnist, fashion-mnist",
+        ),
+        case(
+            "data verify mnist",
+            4,
+            "<tmp>/data/mnist/train-images-idx3-ubyte.gz: is not there; run `nmnc data fetch mnist`",
+        ),
+        case(
+            "data verify cifar11",
+            3,
+            "data set: no known data set is called `cifar11`; did you mean `cifar10`?",
+        ),
+        case("data fetch minst", 3, "data set: no known data set is called `minst`; did you mean `mnist`?"),
+        case(
+            "data fetch fashion-mnist-sample",
+            3,
+            "data set: `fashion-mnist-sample` is part of nmnc; use it as `data.source` without fetching anything",
+        ),
+        prepared(
+            |f| fs::create_dir(f.path("empty")).unwrap(),
+            "train tiny.toml --set data.source=empty",
+            4,
+            "empty: is not recognized as a data set; it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
+        ),
+        prepared(
+            |f| f.write("x.tar.gz", "not an archive"),
+            "train tiny.toml --set data.source=x.tar.gz",
+            4,
+            "x.tar.gz: is neither .npz nor .tar nor .tar.gz; for IDX or CIFAR files, give the folder that holds them",
+        ),
+        prepared(
+            |f| f.write("x.npz", "PK\u{3}\u{4}not an archive"),
+            "data info x.npz",
+            4,
+            "x.npz: cannot be read: invalid Zip archive: Invalid zip header; the file is truncated or damaged: get it again",
+        ),
+        prepared(
+            |f| f.write("x.txt", "text"),
+            "data info x.txt",
+            4,
+            "x.txt: is neither .npz nor .tar nor .tar.gz; for IDX or CIFAR files, give the folder that holds them",
+        ),
+        prepared(
+            |f| f.write("images/train/cat/1.png", "not an image"),
+            "train tiny.toml --set data.source=images",
+            4,
+            "images/train: has no test split; set `data.validation` to hold out some of the training examples",
+        ),
+        prepared(
+            |f| f.write("idx/train-images-idx3-ubyte", "\0\0\u{8}\u{3}\0\0"),
+            "data info idx",
+            4,
+            "idx: no file `train-labels*` beside the images",
+        ),
+        prepared(
+            |f| f.write("data/mnist/train-images-idx3-ubyte.gz", "short"),
+            "data verify mnist",
+            4,
+            "<tmp>/data/mnist/train-images-idx3-ubyte.gz: has 5 bytes instead of 9912422; run `nmnc data fetch mnist`",
+        ),
+    ]);
+}

@@ -1,0 +1,226 @@
+//! In experiments, analyses and comparisons.
+
+use std::fs;
+
+use super::{case, check, prepared, trained};
+use crate::common::{Folder, TINY, npy_header};
+
+#[test]
+fn in_experiments() {
+    check(&[
+        case(
+            "reproduce alignement",
+            2,
+            "unrecognized subcommand 'alignement'; a similar subcommand exists: 'alignment'; see `nmnc reproduce --help`",
+        ),
+        case(
+            "reproduce alignment --seeds 0",
+            2,
+            "invalid value '0' for '--seeds <N>': not a whole number from 1 to 1000000; see `nmnc reproduce alignment --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,-2",
+            2,
+            "invalid value '-2' for '--scales <NUMBERS>': not a number from 0.001 to 1000; see `nmnc reproduce dimension --help`",
+        ),
+        case(
+            "reproduce dimension --scales 1,1",
+            3,
+            "scales: an exponent needs at least two different widths; for example --scales 0.5,1,2",
+        ),
+        case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
+        case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case("reproduce scaling --probes 5", 3, "probes: 5 is too few; use at least 8"),
+        case("reproduce scaling --quick --examples 10", 3, "examples: 10 is too few; use at least 17"),
+        case(
+            "reproduce cifar10 --rules bp,nmcn",
+            3,
+            "rules: no condition is called `nmcn`; did you mean `nmnc`?",
+        ),
+        case(
+            "reproduce cifar10 --budgets 0.1,0",
+            2,
+            "invalid value '0' for '--budgets <NUMBERS>': not a number of probes from 1e-6 to 1e6; see `nmnc reproduce cifar10 --help`",
+        ),
+        case(
+            "reproduce cifar10 --quick --rules node-perturbation --budgets 0.1 --set train.epohcs=5",
+            3,
+            "base: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
+        case(
+            "reproduce alignment --set train.epohcs=5",
+            3,
+            "sgd-decay: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
+        case(
+            "reproduce alignment --quick --data nowhere",
+            4,
+            "sgd-decay-seed0: data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, \
+             cifar10, cifar100, mnist, fashion-mnist",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --stage 9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            trained,
+            "analyze run --over-training --data x",
+            2,
+            "the argument '--over-training' cannot be used with '--data <SOURCE>'; see `nmnc analyze --help`",
+        ),
+        case(
+            "train tiny.toml --set checkpoint.history=2000",
+            3,
+            "tiny.toml: checkpoint.history: 2000 checkpoints are too many; use at most 1000",
+        ),
+    ]);
+}
+
+#[test]
+fn in_analyses() {
+    fn arrays(folder: &Folder) {
+        for (name, shape, numbers) in
+            [("x.npy", "(5, 3)", 15), ("j.npy", "(2, 4)", 8), ("flat.npy", "(6,)", 6)]
+        {
+            let values: Vec<u8> = (0..numbers).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+            fs::write(folder.path(name), [&npy_header("<f8", shape)[..], &values].concat()).unwrap();
+        }
+    }
+    fn empty_run(folder: &Folder) {
+        folder.write("run/config.toml", TINY);
+    }
+    fn lone_checkpoint(folder: &Folder) {
+        folder.write("step/state.json", "{}");
+    }
+    check(&[
+        case(
+            "analyze",
+            2,
+            "the following required arguments were not provided: <RUN>; see `nmnc analyze --help`",
+        ),
+        case("analyze none", 5, "none: no such folder; give a run folder, or a folder in its checkpoints/"),
+        prepared(
+            lone_checkpoint,
+            "analyze step",
+            5,
+            "step: is not in the checkpoints/ of a run; leave checkpoints in their run folder, whose config.toml \
+             describes the network",
+        ),
+        prepared(empty_run, "analyze run", 5, "run: holds no checkpoint yet; let it train for longer"),
+        prepared(
+            empty_run,
+            "analyze run --stage 0",
+            2,
+            "invalid value '0' for '--stage <NUMBERS>': not a whole number from 1 to 1000000; see `nmnc analyze --help`",
+        ),
+        prepared(
+            trained,
+            "analyze run --stage 2,9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
+        prepared(
+            arrays,
+            "analyze run --activity x.npy",
+            2,
+            "the argument '[RUN]' cannot be used with '--activity <FILE>'; see `nmnc analyze --help`",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --dimensions 300",
+            3,
+            "x.npy: dimensions: 300 is not from 1 to the curve's 256; raise the curve or leave it out",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity flat.npy",
+            4,
+            "flat.npy: activity of shape [6] instead of [samples, units]; reshape it to two dimensions",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --jacobian j.npy",
+            4,
+            "x.npy: jacobian: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity tiny.toml",
+            4,
+            "tiny.toml: is no NumPy array; give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))",
+        ),
+    ]);
+}
+
+#[test]
+fn in_comparisons() {
+    fn recordings(folder: &Folder) {
+        trained(folder);
+        let values: Vec<u8> = (0..15).flat_map(|i| f64::from(i).to_le_bytes()).collect();
+        fs::write(folder.path("x.npy"), [&npy_header("<f8", "(5, 3)")[..], &values].concat()).unwrap();
+    }
+    fn another(folder: &Folder) {
+        trained(folder);
+        folder.write("other.toml", &TINY.replace("test_limit = 100", "test_limit = 90"));
+        folder.run(&["train", "other.toml", "--out", "other", "--quiet"]).success();
+    }
+    check(&[
+        case(
+            "similarity",
+            2,
+            "the following required arguments were not provided: <RUN>...; see `nmnc similarity --help`",
+        ),
+        case(
+            "similarity none",
+            5,
+            "none: no such folder; give a run folder, or a folder in its checkpoints/",
+        ),
+        case(
+            "similarity none --variance 1.5",
+            3,
+            "variance: a share of 1.5; give a share above 0 and at most 1, such as 0.99",
+        ),
+        case(
+            "similarity none --examples 3",
+            3,
+            "examples: 3 to compare; show at least four, better a thousand",
+        ),
+        case(
+            "similarity none --format npz",
+            2,
+            "invalid value 'npz' for '--format <NAMES>' [possible values: json, csv, html]; see `nmnc similarity --help`",
+        ),
+        prepared(
+            trained,
+            "similarity run --stage 2,9",
+            3,
+            "stage: there is no stage 9; run has stages 1 to 3",
+        ),
+        prepared(
+            recordings,
+            "similarity run --against x.npy",
+            4,
+            "x.npy: has 5 rows, the split 100 examples; give one row for each example of the split, in its order",
+        ),
+        prepared(
+            recordings,
+            "similarity run --against none.npz",
+            4,
+            "none.npz: no such file; give a .npy or .npz file, as numpy writes it",
+        ),
+        prepared(
+            recordings,
+            "similarity run --against x.npy --examples 5",
+            2,
+            "the argument '--against <FILE>' cannot be used with '--examples <N>'; see `nmnc similarity --help`",
+        ),
+        prepared(
+            another,
+            "similarity run other",
+            3,
+            "other: has 90 examples, run has 100; compare runs on the same data with the same limits",
+        ),
+    ]);
+}
