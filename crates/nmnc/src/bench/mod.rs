@@ -1,6 +1,6 @@
 //! What this machine does: forward passes, training steps and manifold refreshes, timed side by side with a matrix product.
 //!
-//! A step is [`Trainer::assess`](crate::train::Trainer::assess) and [`Trainer::update`](crate::train::Trainer::update) on
+//! A step is [`Trainer::assess`](nmnc_train::Trainer::assess) and [`Trainer::update`](nmnc_train::Trainer::update) on
 //! synthetic images, the code that training runs. All rows take turns, so that noise from other programs meets all alike.
 
 mod machine;
@@ -11,8 +11,8 @@ mod rows;
 mod spread;
 mod tasks;
 
-use crate::error::{Error, Result};
-use crate::train::PlannedRun;
+use nmnc_core::error::{Error, Result};
+use nmnc_train::PlannedRun;
 
 pub use machine::Machine;
 pub use report::{Report, Row};

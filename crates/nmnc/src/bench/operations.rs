@@ -1,9 +1,9 @@
 //! Multiplications and additions that a network's passes and steps take when every convolution and product is worked out
 //! directly. Nonlinearities, pooling, noise and the optimizer are not counted.
 
-use crate::credit::{CreditConfig, Memory, NoiseCorrelationConfig};
-use crate::manifold::Dimension;
-use crate::net::{Network, Stage, StageConfig};
+use nmnc_learn::credit::{CreditConfig, Memory, NoiseCorrelationConfig};
+use nmnc_learn::manifold::Dimension;
+use nmnc_learn::net::{Network, Stage, StageConfig};
 
 /// Operations of each part of a network for one image.
 pub(super) struct Operations {
@@ -97,9 +97,9 @@ impl Operations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Seed;
-    use crate::net::NetworkConfig;
     use burn::tensor::Device;
+    use nmnc_core::Seed;
+    use nmnc_learn::net::NetworkConfig;
 
     /// Input 1x6x6, a 3x3 convolution to 2x6x6 pooled to 2x3x3 = 18 units, 5 dense units, 3 outputs.
     fn counted() -> Operations {

@@ -7,10 +7,10 @@ use burn::tensor::Device;
 use super::operations::Operations;
 use super::tasks::{Data, Forward, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
-use crate::credit::CreditConfig;
-use crate::device;
-use crate::error::{Error, Result};
-use crate::train::{Config, Trainer};
+use nmnc_core::device;
+use nmnc_core::error::{Error, Result};
+use nmnc_learn::credit::CreditConfig;
+use nmnc_train::{Config, Trainer};
 
 /// Sides of the square matrices multiplied.
 const SIDES: [usize; 3] = [512, 1024, 1536];

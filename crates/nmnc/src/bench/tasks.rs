@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
-use crate::device::matrix;
-use crate::error::{Error, ErrorKind, Result};
-use crate::seed::{Role, Seed};
-use crate::train::{Config, Trainer};
+use nmnc_core::device::matrix;
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::seed::{Role, Seed};
+use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
+use nmnc_train::{Config, Trainer};
 
 /// Batches that steps take in turn.
 const BATCHES: usize = 2;

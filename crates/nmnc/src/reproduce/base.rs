@@ -1,8 +1,8 @@
 //! What experiments have in common: options, and configurations made of a base and changes.
 
-use crate::error::{Error, Result};
-use crate::seed::Seed;
-use crate::train::{Config, PlannedRun};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+use nmnc_train::{Config, PlannedRun};
 
 /// How much to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

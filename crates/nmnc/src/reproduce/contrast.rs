@@ -2,7 +2,7 @@
 
 use super::statistics::Interval;
 use super::table::with_half;
-use crate::report::text::list;
+use nmnc_report::text::list;
 
 /// "X against Y: above: a at stage 1; below: b at stage 3; no difference shown: c at stage 2."
 ///

@@ -35,10 +35,10 @@ pub use statistics::{Interval, exponent, interval, t95};
 pub use table::Table;
 pub use widths::SCALES;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::write_atomically;
-use crate::records::{Status, Summary};
-use crate::train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions};
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::files::write_atomically;
+use nmnc_core::records::{Status, Summary};
+use nmnc_train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions};
 
 /// An experiment.
 pub trait Experiment {

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::table::Table;
-use crate::report::document;
-use crate::report::grid::{self, Figure};
-use crate::report::text::escape;
+use nmnc_report::document;
+use nmnc_report::grid::{self, Figure};
+use nmnc_report::text::escape;
 
 /// What a page shows.
 pub(super) struct Page<'a> {

@@ -1,8 +1,8 @@
 //! Numbers with their uncertainty in cells.
 
 use super::statistics::Interval;
-pub use crate::report::Table;
-use crate::report::text::{NONE, fixed};
+pub use nmnc_report::Table;
+use nmnc_report::text::{NONE, fixed};
 
 /// `mean ± s.e.m.`.
 pub(super) fn with_sem(value: Option<Interval>, decimals: usize) -> String {

@@ -1,8 +1,8 @@
 //! Networks of several widths trained by backprop, which more than one experiment looks at.
 
 use super::base::{Options, Size};
-use crate::error::{Error, Result};
-use crate::train::PlannedRun;
+use nmnc_core::error::{Error, Result};
+use nmnc_train::PlannedRun;
 
 const BASE: &str = include_str!("widths.toml");
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Condition, Seeded};
-use crate::analysis::training::figures::{STEP, place};
-use crate::analysis::{Captured, Moment, StageAnalysis, StageMoment};
-use crate::report::aggregate::{Point, mean_sem};
-use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
-use crate::report::look::Style;
+use nmnc_analysis::analysis::training::figures::{STEP, place};
+use nmnc_analysis::analysis::{Captured, Moment, StageAnalysis, StageMoment};
+use nmnc_core::statistics::mean_sem;
+use nmnc_report::aggregate::Point;
+use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::look::Style;
 
 const UNTRAINED: Style = Style(5);
 const RANDOM: Style = Style(0);

@@ -14,12 +14,12 @@ use super::base::{Options, Size};
 use super::page::Page;
 use super::statistics::{Interval, interval};
 use super::{Experiment, Outcome};
-use crate::analysis::{
+use nmnc_analysis::analysis::{
     self, Analysis, AtDimension, OverTraining, Settings, Source, Split, StageAnalysis, training_csv,
     weights_csv,
 };
-use crate::error::{Error, Result};
-use crate::train::{Config, PlannedRun};
+use nmnc_core::error::{Error, Result};
+use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 

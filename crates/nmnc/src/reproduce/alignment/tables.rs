@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::statistics::{Interval, interval};
 use super::super::table::{Table, cell, with_half, with_sem};
 use super::{Condition, Seeded, over_seeds};
-use crate::report::text::{NONE, fixed};
+use nmnc_report::text::{NONE, fixed};
 
 /// Everything at one stage, dimension and condition, over seeds.
 struct Row {

@@ -3,7 +3,7 @@
 use super::super::contrast::compared;
 use super::super::statistics::{Interval, interval};
 use super::{Condition, Seeded, over_seeds};
-use crate::report::text::plural;
+use nmnc_report::text::plural;
 
 /// One sentence or two a condition at dimension `d`, and the contrasts of optimizers.
 pub(super) fn verdict(conditions: &[(Condition, Vec<Seeded>)], d: usize) -> Vec<String> {

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::base::Options;
 use super::statistics::interval;
 use super::{Experiment, Outcome};
-use crate::analysis::{Loaded, Source, Split};
-use crate::brain::{self, Benchmark, Representation, Settings, Shown, UNTRAINED, represent};
-use crate::error::{Error, Result};
-use crate::records::RunRecords;
-use crate::report::text::{fixed, list};
-use crate::train::{Config, PlannedRun};
+use nmnc_analysis::analysis::{Loaded, Source, Split};
+use nmnc_analysis::brain::{self, Benchmark, Representation, Settings, Shown, UNTRAINED, represent};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::records::RunRecords;
+use nmnc_report::text::{fixed, list};
+use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 

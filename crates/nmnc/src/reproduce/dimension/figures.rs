@@ -6,9 +6,10 @@ use super::super::statistics::line;
 use super::super::widths::Family;
 use super::fits::{ESTIMATORS, Estimator};
 use super::{DimensionRun, StageDimension};
-use crate::report::aggregate::{Point, mean_sem};
-use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
-use crate::report::look::Style;
+use nmnc_core::statistics::mean_sem;
+use nmnc_report::aggregate::Point;
+use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::look::Style;
 
 type Data = [(usize, u64, DimensionRun)];
 

@@ -9,7 +9,7 @@ use super::super::statistics::{Interval, exponent, interval};
 use super::super::table::{Table, cell, with_range};
 use super::super::widths::Family;
 use super::{DimensionRun, StageDimension};
-use crate::dimension::Dimensions;
+use nmnc_analysis::dimension::Dimensions;
 
 /// An estimator: name in files, name for readers, its value.
 pub(super) type Estimator = (&'static str, &'static str, fn(&Dimensions) -> Option<f64>);

@@ -12,10 +12,10 @@ use super::base::{Options, Size};
 use super::page::Page;
 use super::widths::{self, FAMILIES};
 use super::{Experiment, Outcome};
-use crate::analysis::{Loaded, Source, Split, activity};
-use crate::dimension::{self, DimensionSettings, Dimensions};
-use crate::error::{Error, Result};
-use crate::train::{Config, PlannedRun};
+use nmnc_analysis::analysis::{Loaded, Source, Split, activity};
+use nmnc_analysis::dimension::{self, DimensionSettings, Dimensions};
+use nmnc_core::error::{Error, Result};
+use nmnc_train::{Config, PlannedRun};
 
 /// The experiment.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Dimension {
 /// Every stage's dimension.
 fn stages(
     loaded: &Loaded,
-    network: &crate::net::Network,
+    network: &nmnc_learn::net::Network,
     examples: usize,
     settings: &DimensionSettings,
 ) -> Result<Vec<StageDimension>> {

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
-use crate::report::figures::home;
-use crate::report::look::Style;
+use nmnc_core::error::{Error, Result};
+use nmnc_report::figures::home;
+use nmnc_report::look::Style;
 
 const CONDITIONS: &str = include_str!("conditions.toml");
 

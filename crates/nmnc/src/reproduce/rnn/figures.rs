@@ -4,10 +4,10 @@ use super::super::statistics::interval;
 use super::RecurrentRun;
 use super::conditions::Condition;
 use super::results::{Results, Row};
-use crate::analysis::{portrait_cell, portrait_legend};
-use crate::report::aggregate::Point;
-use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
-use crate::report::look::Style;
+use nmnc_analysis::analysis::{portrait_cell, portrait_legend};
+use nmnc_report::aggregate::Point;
+use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::look::Style;
 
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
     let mut out: Vec<Figure> = [

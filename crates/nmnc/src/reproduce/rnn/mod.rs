@@ -15,11 +15,11 @@ use self::conditions::{Condition, conditions};
 use self::results::{Cell, Results};
 use super::page::Page;
 use super::{Experiment, Outcome};
-use crate::analysis::{StateAnalysis, StatesSettings, states};
-use crate::error::{Error, Result};
-use crate::records::RunRecords;
-use crate::seed::Seed;
-use crate::train::{PlannedRun, SequenceConfig};
+use nmnc_analysis::analysis::{StateAnalysis, StatesSettings, states};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::records::RunRecords;
+use nmnc_core::seed::Seed;
+use nmnc_train::{PlannedRun, SequenceConfig};
 
 const BASE: &str = include_str!("base.toml");
 
@@ -248,7 +248,7 @@ impl Experiment for Recurrent {
         let test = summary.test.ok_or_else(|| missing("test accuracy"))?;
         let trials = summary.trials.ok_or_else(|| missing("fixation breaks"))?;
         let measured: Vec<_> = records.records.iter().filter_map(|record| record.stages.first()).collect();
-        let mean = |value: fn(&crate::records::StageRecord) -> f64| {
+        let mean = |value: fn(&nmnc_core::records::StageRecord) -> f64| {
             let sum: f64 = measured.iter().map(|stage| value(stage)).sum();
             (!measured.is_empty()).then(|| sum / measured.len() as f64)
         };
@@ -330,7 +330,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::train::RunConfig;
+    use nmnc_train::RunConfig;
 
     #[test]
     fn every_run_is_planned_once_and_noise_rules_get_equal_probes() {

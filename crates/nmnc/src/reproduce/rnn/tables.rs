@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::statistics::Interval;
 use super::super::table::{Table, cell, with_half, with_sem};
 use super::results::{Results, Row};
-use crate::report::text::{NONE, count_tick, fixed};
+use nmnc_report::text::{NONE, count_tick, fixed};
 
 const HEADINGS: [&str; 13] = [
     "Task and rule",

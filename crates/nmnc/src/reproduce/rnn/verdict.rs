@@ -6,7 +6,7 @@ use super::super::table::with_half;
 use super::RecurrentRun;
 use super::conditions::{EXACT, VANILLA};
 use super::results::{Cell, Results, Row};
-use crate::report::text::{count_tick, fixed, list, plural};
+use nmnc_report::text::{count_tick, fixed, list, plural};
 
 /// Points that a rule may be behind the ideal observer to be called as good.
 const CLOSE: f64 = 2.0;
@@ -207,7 +207,7 @@ fn alignment(results: &Results) -> Option<String> {
 mod tests {
     use super::super::conditions::conditions;
     use super::*;
-    use crate::analysis::StateAnalysis;
+    use nmnc_analysis::analysis::StateAnalysis;
 
     fn runs(accuracies: [f64; 3], probes: u64) -> Vec<(u64, RecurrentRun)> {
         let run = |accuracy: f64| RecurrentRun {

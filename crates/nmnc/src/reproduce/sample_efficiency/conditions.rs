@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::budget::Spending;
-use crate::error::{Error, Result};
-use crate::report::figures::{HOMES, home};
+use nmnc_core::error::{Error, Result};
+use nmnc_report::figures::{HOMES, home};
 
 const CONDITIONS: &str = include_str!("conditions.toml");
 
@@ -73,7 +73,7 @@ pub(super) fn conditions(names: &[String], quick: bool) -> Result<Vec<Condition>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credit::CreditConfig;
+    use nmnc_learn::credit::CreditConfig;
 
     #[test]
     fn every_condition_is_a_rule_with_settings_that_it_has() {

@@ -2,14 +2,14 @@
 
 use super::conditions::Condition;
 use super::results::{Results, Row};
-use crate::report::aggregate::Point;
-use crate::report::axis::{Axis, Writing};
-use crate::report::document::Entry;
-use crate::report::figures::panel;
-use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
-use crate::report::look::Style;
-use crate::report::plot::{End, Line, Reference, Size};
-use crate::report::text::count_tick;
+use nmnc_report::aggregate::Point;
+use nmnc_report::axis::{Axis, Writing};
+use nmnc_report::document::Entry;
+use nmnc_report::figures::panel;
+use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::look::Style;
+use nmnc_report::plot::{End, Line, Reference, Size};
+use nmnc_report::text::count_tick;
 
 const PROBES: &str = "Probes per training example";
 const ACCURACY: &str = "Test accuracy (%)";

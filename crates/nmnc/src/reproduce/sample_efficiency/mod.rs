@@ -18,9 +18,9 @@ use self::results::{Cell, Impossible, Results};
 use super::base::{Options, Size};
 use super::page::Page;
 use super::{Experiment, Outcome};
-use crate::error::{Error, Result};
-use crate::records::RunRecords;
-use crate::train::{Config, PlannedRun};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::records::RunRecords;
+use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::statistics::Interval;
 use super::super::table::{Table, cell, with_half, with_sem};
 use super::results::{Results, Row};
-use crate::report::text::{NONE, count_tick, fixed, significant};
+use nmnc_report::text::{NONE, count_tick, fixed, significant};
 
 const HEADINGS: [&str; 8] = [
     "Rule",

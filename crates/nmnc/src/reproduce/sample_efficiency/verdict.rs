@@ -5,7 +5,7 @@ use super::super::statistics::Interval;
 use super::super::table::with_half;
 use super::conditions::Condition;
 use super::results::{BACKPROP, Results, Row, VANILLA};
-use crate::report::text::{count_tick, list, plural};
+use nmnc_report::text::{count_tick, list, plural};
 
 /// Points that a rule may be behind backprop to be called as good.
 const CLOSE: f64 = 1.0;

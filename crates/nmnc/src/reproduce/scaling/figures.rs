@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::super::widths::Family;
 use super::StageScaling;
 use super::fits::{Data, NOISES, Noise, TARGETS, at};
-use crate::analysis::{ProbesNeeded, Target};
-use crate::report::aggregate::{Point, mean_sem};
-use crate::report::grid::{Cell, Curve, Figure, Scale, figure};
-use crate::report::look::Style;
+use nmnc_analysis::analysis::{ProbesNeeded, Target};
+use nmnc_core::statistics::mean_sem;
+use nmnc_report::aggregate::Point;
+use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::look::Style;
 
 /// The looks of vanilla and manifold noise correlation in every report, and one more.
 const STYLES: [Style; 3] = [Style(2), Style(3), Style(4)];
@@ -111,7 +112,7 @@ fn over_probes(stages: &[&StageScaling], dimension: usize) -> Vec<Curve> {
             .filter_map(|s| at(s, noise, Target::Example))
             .collect();
         let shortest = runs.iter().map(|n| n.curve.len()).min().unwrap_or(0);
-        let points = |value: fn(&crate::analysis::CosinePoint) -> f64| -> Vec<Point> {
+        let points = |value: fn(&nmnc_analysis::analysis::CosinePoint) -> f64| -> Vec<Point> {
             let point = |i: usize| {
                 let mean = mean_sem(runs.iter().map(|n| value(&n.curve[i])))?;
                 Some(Point { x: runs[0].curve[i].probes as f64, y: mean.mean, sem: mean.sem })

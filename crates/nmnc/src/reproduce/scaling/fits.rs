@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::statistics::{Interval, exponent, interval};
 use super::super::widths::Family;
 use super::{ScalingRun, StageScaling};
-use crate::analysis::{ProbesNeeded, Target};
+use nmnc_analysis::analysis::{ProbesNeeded, Target};
 
 /// Probes needed, measured and by the law.
 type Needed = (Option<f64>, f64);

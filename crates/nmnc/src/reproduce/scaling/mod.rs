@@ -15,13 +15,13 @@ use super::base::{Options, Size};
 use super::page::Page;
 use super::widths::{self, FAMILIES};
 use super::{Experiment, Outcome};
-use crate::analysis::{
+use nmnc_analysis::analysis::{
     Loaded, NeededSettings, Needing, ProbesNeeded, Source, Split, activity, probes_needed,
 };
-use crate::dimension::{self, Components};
-use crate::error::{Error, Result};
-use crate::seed::Seed;
-use crate::train::{Config, PlannedRun};
+use nmnc_analysis::dimension::{self, Components};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+use nmnc_train::{Config, PlannedRun};
 
 /// Fraction of the attainable cosine to reach.
 const FRACTION: f64 = 0.9;

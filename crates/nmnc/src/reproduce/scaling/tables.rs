@@ -6,8 +6,8 @@ use super::super::table::{Table, cell, with_range};
 use super::super::widths::Family;
 use super::StageScaling;
 use super::fits::{Data, Fit, NOISES, TARGETS, at};
-use crate::analysis::{ProbesNeeded, Target};
-use crate::report::text::{NONE, count, fixed};
+use nmnc_analysis::analysis::{ProbesNeeded, Target};
+use nmnc_report::text::{NONE, count, fixed};
 
 fn target_label(target: Target) -> &'static str {
     TARGETS.iter().find(|(t, ..)| *t == target).map_or("", |(.., label)| label)

@@ -2,8 +2,8 @@
 
 use super::super::table::with_range;
 use super::fits::{Data, Fit, NOISES, Noise, TARGETS};
-use crate::analysis::{ProbesNeeded, Target};
-use crate::report::text::{count, fixed, list};
+use nmnc_analysis::analysis::{ProbesNeeded, Target};
+use nmnc_report::text::{count, fixed, list};
 
 pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
     let mut out = Vec::new();

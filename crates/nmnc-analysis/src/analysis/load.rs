@@ -1,0 +1,196 @@
+//! The network of a run or checkpoint, and examples to show it.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+
+use nmnc_core::device::{self, matrix};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::{Role, Seed};
+use nmnc_data::{DataConfig, Dataset};
+use nmnc_learn::net::Network;
+use nmnc_train::checkpoint::{self, Checkpoint};
+use nmnc_train::{Config, Loss, Schedule};
+
+/// Which examples to show a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Those it was trained on, not augmented: rules fit their manifold to them.
+    Train,
+    /// Those it is evaluated on.
+    Test,
+}
+
+/// Where a network and its examples come from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// A run folder, whose latest whole checkpoint is taken, or the folder of one checkpoint.
+    pub path: PathBuf,
+    /// Data instead of the run's own: a name or path as in `data.source`.
+    pub data: Option<String>,
+    /// The split to draw from.
+    pub split: Split,
+}
+
+/// A trained network read back.
+pub struct Loaded {
+    /// Configuration of the run, spelled out.
+    pub config: Config,
+    /// The run folder.
+    pub run: PathBuf,
+    /// The checkpoint's folder.
+    pub checkpoint: PathBuf,
+    /// Training steps done.
+    pub step: u64,
+    /// The network of the checkpoint.
+    pub network: Network,
+    /// The network before the first step: the same configuration and seed.
+    pub untrained: Network,
+    /// Where examples are drawn from.
+    pub data: Dataset,
+    /// The training split.
+    pub training: Dataset,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
+    pub(super) device: Device,
+}
+
+impl Loaded {
+    /// Reads what `source` names.
+    ///
+    /// # Errors
+    /// If it is no run or checkpoint, is damaged or of another configuration, or if the data cannot be read or do not fit.
+    pub fn open(source: &Source) -> Result<Self> {
+        let (run, single) = find(&source.path)?;
+        let config = Config::read(&run.join("config.toml"), &[])?.resolve()?;
+        let device = device::open(&config.device)?;
+        let (checkpoint, mut warnings) = match single {
+            Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
+            None => latest(&run, &device)?,
+        };
+        if checkpoint.config_sha256 != config.sha256() {
+            return Err(Error::checkpoint(
+                checkpoint.path.display(),
+                "belongs to another configuration than the run's config.toml",
+            )
+            .mend("put back the config.toml that the run wrote"));
+        }
+        let own = config.data.clone();
+        let data = match &source.data {
+            Some(given) => DataConfig { source: given.clone(), ..own },
+            None => own,
+        };
+        let splits = data.open(config.seed)?;
+        warnings.extend(splits.warnings);
+        let training = splits.train.clone();
+        let data = match source.split {
+            Split::Train => splits.train,
+            Split::Test => splits.evaluation,
+        };
+        let shape = data.shape();
+        let input = [shape.channels, shape.height, shape.width];
+        let outputs = outputs(&checkpoint, data.classes().len());
+        let build = || config.network.build(input, outputs, config.seed, &device);
+        let (mut network, untrained) = (build()?, build()?);
+        checkpoint.restore_weights(&mut network, &device)?;
+        let (step, checkpoint) = (checkpoint.step, checkpoint.path);
+        Ok(Self { config, run, checkpoint, step, network, untrained, data, training, warnings, device })
+    }
+
+    /// `count` examples drawn by `seed` without replacement (all when there are no more), `[count, inputs]`.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    pub fn inputs(&self, count: usize, seed: Seed) -> Result<Tensor<2>> {
+        self.chosen(&self.sample(count, seed))
+    }
+
+    /// Which examples [`Loaded::inputs`] draws.
+    pub fn sample(&self, count: usize, seed: Seed) -> Vec<usize> {
+        seed.stream(Role::Analysis, 0, 0).sample(self.data.len(), count)
+    }
+
+    /// The given examples, `[chosen, inputs]`.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or an example is not there.
+    pub fn chosen(&self, chosen: &[usize]) -> Result<Tensor<2>> {
+        let batch = self.data.batch(chosen)?;
+        Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], &self.device))
+    }
+
+    /// The device that holds the networks.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Training steps an epoch.
+    pub(super) fn steps_per_epoch(&self) -> u64 {
+        self.training.len().div_ceil(self.config.train.batch) as u64
+    }
+
+    /// The run's learning-rate schedule.
+    pub(super) fn schedule(&self) -> Schedule {
+        let steps = self.steps_per_epoch();
+        self.config.train.schedule.in_steps(steps, self.config.train.epochs * steps)
+    }
+
+    /// The network before the first step once more, to be given other weights.
+    pub(super) fn fresh(&self) -> Result<Network> {
+        let shape = self.data.shape();
+        let input = [shape.channels, shape.height, shape.width];
+        self.config.network.build(input, self.network.outputs(), self.config.seed, &self.device)
+    }
+
+    /// Whether the loss does not see a shift common to all outputs.
+    pub fn centered(&self) -> bool {
+        self.config.train.loss == Loss::CrossEntropy
+    }
+
+    /// What this is, in one line.
+    pub fn describe(&self) -> String {
+        format!(
+            "{} after {} training steps ({}, seed {})",
+            self.run.display(),
+            self.step,
+            self.config.credit.rule,
+            self.config.seed.0
+        )
+    }
+}
+
+/// The run folder, and the checkpoint if one was named.
+pub(super) fn find(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
+    if path.join("config.toml").is_file() {
+        return Ok((path.to_owned(), None));
+    }
+    let mend = "give a run folder, or a folder in its checkpoints/";
+    if !path.is_dir() {
+        return Err(Error::checkpoint(path.display(), "no such folder").mend(mend));
+    }
+    if !path.join("state.json").is_file() {
+        return Err(Error::checkpoint(path.display(), "is neither a run nor a checkpoint").mend(mend));
+    }
+    let whole = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
+    match whole.parent().and_then(Path::parent).filter(|run| run.join("config.toml").is_file()) {
+        Some(run) => Ok((run.to_owned(), Some(path.to_owned()))),
+        None => Err(Error::checkpoint(path.display(), "is not in the checkpoints/ of a run")
+            .mend("leave checkpoints in their run folder, whose config.toml describes the network")),
+    }
+}
+
+pub(super) fn latest(run: &Path, device: &Device) -> Result<(Checkpoint, Vec<String>)> {
+    let folder = run.join("checkpoints");
+    let none = || Error::checkpoint(run.display(), "holds no checkpoint yet").mend("let it train for longer");
+    if !folder.is_dir() {
+        return Err(none());
+    }
+    let (found, warnings) = checkpoint::latest(&folder, device)?;
+    Ok((found.ok_or_else(none)?, warnings))
+}
+
+/// Outputs of the network saved, which other data may have another number of classes than.
+fn outputs(checkpoint: &Checkpoint, classes: usize) -> usize {
+    let bias = checkpoint.weights.get("readout.bias").and_then(|array| array.shape.first());
+    bias.copied().unwrap_or(classes)
+}

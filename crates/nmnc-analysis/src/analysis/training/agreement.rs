@@ -1,0 +1,61 @@
+//! Agreement of the rule's error signals with backprop's at a checkpoint.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::load::Loaded;
+use nmnc_core::device::matrix;
+use nmnc_core::error::{Error, Result};
+use nmnc_data::order;
+use nmnc_learn::alignment::{agreement as of_tensors, agreement_of_rows};
+use nmnc_learn::credit::backpropagate;
+use nmnc_train::checkpoint::Checkpoint;
+use nmnc_train::{Trainer, TrainingInputs};
+
+/// One stage's agreement with backprop, as training measures it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageAgreement {
+    /// Mean over examples of the cosine of the signal and dLoss/dx.
+    pub cosine: f64,
+    /// Mean over examples of the ratio of their norms.
+    pub norm_ratio: f64,
+    /// Cosine of the gradients of the stage's weight.
+    pub weight_cosine: f64,
+}
+
+/// All stages' agreement at the batch that the step after `checkpoint` (none: the first step) was or would be made with: the
+/// rule's own state is read back, and it may perturb and refresh as in training.
+pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Result<Vec<StageAgreement>> {
+    let (config, data, device) = (&loaded.config, &loaded.training, &loaded.device);
+    let shape = data.shape();
+    let input = [shape.channels, shape.height, shape.width];
+    let outputs = loaded.network.outputs();
+    let mut trainer = Trainer::new(config, input, outputs, loaded.schedule(), device)?;
+    if let Some(checkpoint) = checkpoint {
+        let place = |e: Error| e.within(checkpoint.path.display());
+        checkpoint.restore_weights(trainer.network_mut(), device)?;
+        trainer.restore(checkpoint.step, &checkpoint.state).map_err(place)?;
+    }
+    let size = config.train.batch;
+    let per_epoch = loaded.steps_per_epoch();
+    let (epoch, done) = (trainer.step() / per_epoch, (trainer.step() % per_epoch) as usize);
+    let chosen = order(data.len(), config.seed, epoch)[done * size..].iter().copied().take(size).collect();
+    let mut batches = data.batches(chosen, size, Some((config.seed, epoch)));
+    let batch = batches.next().expect("an epoch has a batch left")?;
+    let images = matrix(batch.images, [batch.labels.len(), shape.len()], device);
+    let inputs = TrainingInputs { data, seed: config.seed, device };
+    let (outcome, kept) = trainer.assess_keeping(images, &batch.labels, &inputs)?;
+    let moment = trainer.moment(&outcome, &kept);
+    let exact = backpropagate(moment.network, moment.pass, moment.error);
+    let gradients = moment.network.gradients(moment.pass, &exact, moment.error);
+    let stage = |(index, exact)| {
+        let activity = agreement_of_rows(&moment.signals[index], exact);
+        // Two parameters a part, the weight first.
+        let weight = of_tensors(&moment.gradients[2 * index], &gradients[2 * index]);
+        StageAgreement {
+            cosine: activity.cosine,
+            norm_ratio: activity.norm_ratio,
+            weight_cosine: weight.cosine,
+        }
+    };
+    Ok(exact.iter().enumerate().map(stage).collect())
+}

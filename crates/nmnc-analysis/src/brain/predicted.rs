@@ -1,0 +1,206 @@
+//! How well stages predict the responses of recorded units.
+
+use serde::{Deserialize, Serialize};
+
+use super::benchmark::Benchmark;
+use super::recordings::Recordings;
+use super::representation::StageRdm;
+use super::scores::{Condition, Network, RegressionName, Settings};
+use crate::dimension::{Matrix, Rows};
+use crate::similarity::{
+    PlsSettings, PredictivitySettings, Projection, Regression, RidgeSettings, predictivity,
+};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::statistics::{Interval, interval};
+
+/// Predictivity of one stage for one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predicted {
+    /// The target.
+    pub target: String,
+    /// Over all stimuli.
+    pub all: Prediction,
+    /// The score over the stimuli by which stages are chosen.
+    pub selection: f64,
+    /// Over the other stimuli.
+    pub reported: Prediction,
+}
+
+/// A score with what it is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// r |r| / ceiling; without repetitions r |r|.
+    pub score: f64,
+    /// Standard error over splits.
+    pub sem: Option<f64>,
+    /// Median over units of Pearson's r on held-out stimuli.
+    pub r: f64,
+    /// Median reliability of the units; none without repetitions.
+    pub ceiling: Option<f64>,
+    /// Units that entered the medians.
+    pub units: usize,
+    /// Units left out: not recorded for some stimulus, constant, or not reliable.
+    pub left_out: usize,
+}
+
+/// Predictivity for one target.
+#[derive(Clone, Debug, Serialize)]
+pub struct PredictivityScores {
+    /// The target.
+    pub target: String,
+    /// Every network.
+    pub networks: Vec<NetworkPrediction>,
+    /// Means over the networks of a condition.
+    pub conditions: Vec<ConditionPrediction>,
+    /// Pixels.
+    pub controls: Vec<(String, Predicted)>,
+}
+
+/// Predictivity of a network.
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkPrediction {
+    /// Its condition.
+    pub condition: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Every stage with its number from 1.
+    pub stages: Vec<(usize, Predicted)>,
+    /// The stage most predictive over the stimuli that choose.
+    pub chosen: usize,
+}
+
+/// Predictivity of a condition.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConditionPrediction {
+    /// Its name.
+    pub condition: String,
+    /// Score of chosen stages, over the stimuli that did not choose them.
+    pub reported: Interval,
+    /// Score of every stage over all stimuli.
+    pub stages: Vec<(usize, Interval)>,
+}
+
+/// Predictivity of `activity` `[stimuli, units]` for each target with responses.
+pub(super) fn predicted(
+    activity: &Matrix<f32>,
+    benchmark: &Benchmark,
+    [choose, report]: &[Vec<usize>; 2],
+    settings: &Settings,
+) -> Result<Vec<Predicted>> {
+    if settings.regression == RegressionName::None {
+        return Ok(Vec::new());
+    }
+    let with_responses: Vec<(&str, &Recordings)> = benchmark
+        .targets
+        .iter()
+        .filter_map(|target| Some((target.name.as_str(), target.recordings.as_ref()?)))
+        .collect();
+    if with_responses.is_empty() {
+        return Ok(Vec::new());
+    }
+    let seed = settings.bootstrap.seed;
+    let features: Vec<f64> = match activity.units() > settings.components {
+        true => Projection::new(activity.units(), settings.components, seed)?.project(activity)?,
+        false => activity.values().iter().map(|&v| f64::from(v)).collect(),
+    };
+    let width = features.len() / activity.samples();
+    let score = |recordings: &Recordings, stimuli: &[usize]| -> Result<Prediction> {
+        // A correlation needs three stimuli, which of few are more than a tenth.
+        let own = PredictivitySettings::default();
+        let held_out = own.held_out.max(3.0 / stimuli.len() as f64);
+        let regression = match settings.regression {
+            RegressionName::Ridge => {
+                let own = RidgeSettings::default();
+                // Each fold tests two stimuli at least.
+                let fitted = stimuli.len() - (held_out * stimuli.len() as f64).ceil() as usize;
+                Regression::Ridge(RidgeSettings { folds: own.folds.min(fitted / 2), ..own })
+            }
+            _ => Regression::Pls(PlsSettings::default()),
+        };
+        let how = PredictivitySettings { regression, held_out, ..own };
+        let own: Vec<f64> =
+            stimuli.iter().flat_map(|&at| &features[at * width..(at + 1) * width]).copied().collect();
+        let found = predictivity(&own, &recordings.of_stimuli(stimuli).responses(), &how, seed)?;
+        let (Some(score), Some(r)) = (found.score, found.median_r) else {
+            let parts = [
+                (found.unrecorded, "not recorded for some stimulus"),
+                (found.undefined, "constant"),
+                (found.unreliable, "not reliable"),
+            ];
+            let parts = parts.iter().filter(|(count, _)| *count > 0);
+            let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+            let problem = format!("no unit can be predicted ({})", parts.join(", "));
+            return Err(
+                Error::data("responses", problem).mend("leave predictions out with --regression none")
+            );
+        };
+        Ok(Prediction {
+            score,
+            sem: found.standard_error,
+            r,
+            ceiling: found.ceiling,
+            units: found.scored,
+            left_out: found.units.len() - found.scored,
+        })
+    };
+    let all: Vec<usize> = (0..activity.samples()).collect();
+    let one = |(target, recordings): (&str, &Recordings)| {
+        let measure = || -> Result<Predicted> {
+            Ok(Predicted {
+                target: target.to_owned(),
+                all: score(recordings, &all)?,
+                selection: score(recordings, choose)?.score,
+                reported: score(recordings, report)?,
+            })
+        };
+        measure().map_err(|e| e.within(format!("target `{target}`")))
+    };
+    with_responses.into_iter().map(one).collect()
+}
+
+/// Predictivity for `target`; none where nothing was measured.
+pub(super) fn predictions(
+    target: &str,
+    conditions: &[Condition],
+    networks: &[Network],
+    extra: &[(String, StageRdm)],
+) -> Option<PredictivityScores> {
+    let of = |stage: &StageRdm| stage.predicted.iter().find(|p| p.target == target).cloned();
+    let networks: Vec<NetworkPrediction> = networks
+        .iter()
+        .filter_map(|network| {
+            let stages: Vec<(usize, Predicted)> =
+                network.stages.iter().filter_map(|stage| Some((stage.stage, of(stage)?))).collect();
+            let best = stages.iter().max_by(|a, b| a.1.selection.total_cmp(&b.1.selection))?;
+            let (condition, seed, chosen) = (network.condition.clone(), network.seed, best.0);
+            Some(NetworkPrediction { condition, seed, stages, chosen })
+        })
+        .collect();
+    let conditions: Vec<ConditionPrediction> = conditions
+        .iter()
+        .filter_map(|condition| {
+            let own: Vec<&NetworkPrediction> =
+                networks.iter().filter(|n| n.condition == condition.name).collect();
+            let at = |network: &NetworkPrediction, stage: usize| {
+                network.stages.iter().find(|(number, _)| *number == stage).map(|(_, p)| p.clone())
+            };
+            let reported = own.iter().filter_map(|n| Some(at(n, n.chosen)?.reported.score));
+            let count = own.iter().map(|n| n.stages.len()).min()?;
+            let stages = (1..=count).filter_map(|stage| {
+                Some((stage, interval(own.iter().filter_map(|n| Some(at(n, stage)?.all.score)))?))
+            });
+            Some(ConditionPrediction {
+                condition: condition.name.clone(),
+                reported: interval(reported)?,
+                stages: stages.collect(),
+            })
+        })
+        .collect();
+    let controls = extra.iter().filter_map(|(name, stage)| Some((name.clone(), of(stage)?))).collect();
+    (!networks.is_empty()).then(|| PredictivityScores {
+        target: target.to_owned(),
+        networks,
+        conditions,
+        controls,
+    })
+}

@@ -1,0 +1,109 @@
+//! The folder of a comparison.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
+use serde_json::json;
+
+use super::benchmark::Benchmark;
+use super::page::page;
+use super::representation::StageRdm;
+use super::scores::{Network, Scores};
+use super::tables::{contrasts_csv, networks_csv, predictivity_csv};
+use super::verdict::verdict;
+use crate::similarity::Rdm;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::files::{check_folder, replace_folder};
+
+/// What the folder holds.
+const FILES: [&str; 6] =
+    ["brain.json", "networks.csv", "contrasts.csv", "predictivity.csv", "rdms.npz", "report.html"];
+
+/// Whether [`write()`] may write to `folder`.
+///
+/// # Errors
+/// If it holds something else than an earlier comparison.
+pub fn check(folder: &Path) -> Result<()> {
+    check_folder(folder, &FILES, "a comparison with a brain")
+}
+
+/// The files of a comparison that are text, by name.
+pub fn texts(
+    scores: &Scores,
+    benchmark: &Benchmark,
+    networks: &[Network],
+    setup: &[(&str, String)],
+    command: &str,
+) -> Vec<(String, String)> {
+    let json = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": command,
+        "verdict": verdict(scores),
+        "scores": scores,
+    });
+    let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
+    let mut files = vec![
+        ("brain.json".to_owned(), json),
+        ("networks.csv".to_owned(), networks_csv(scores)),
+        ("contrasts.csv".to_owned(), contrasts_csv(scores)),
+        ("report.html".to_owned(), page(scores, benchmark, networks, setup, command)),
+    ];
+    if !scores.predictivity.is_empty() {
+        files.push(("predictivity.csv".to_owned(), predictivity_csv(scores)));
+    }
+    files
+}
+
+/// Writes everything to `folder`, whole or not at all: a comparison that was there is replaced when the new one is complete.
+///
+/// # Errors
+/// If the file system refuses, or `folder` holds something else.
+pub fn write(
+    folder: &Path,
+    scores: &Scores,
+    benchmark: &Benchmark,
+    networks: &[Network],
+    extra: &[(String, StageRdm)],
+    command: &str,
+) -> Result<()> {
+    let texts = texts(scores, benchmark, networks, &[], command);
+    let mut files: Vec<(String, Vec<u8>)> =
+        texts.into_iter().map(|(n, text)| (n, text.into_bytes())).collect();
+    let npz = rdms(benchmark, networks, extra).map_err(|e| Error::io(folder, "write", e))?;
+    files.push(("rdms.npz".to_owned(), npz));
+    replace_folder(folder, &files, &FILES, "a comparison with a brain")
+}
+
+/// Every matrix, square, f64: `target.NAME` `[subjects, stimuli, stimuli]`, `control.NAME`, and
+/// `network.CONDITION-seedN.stageM`.
+fn rdms(
+    benchmark: &Benchmark,
+    networks: &[Network],
+    extra: &[(String, StageRdm)],
+) -> std::io::Result<Vec<u8>> {
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    let mut put = |name: String, shape: &[u64], values: Vec<f64>| -> std::io::Result<()> {
+        let options = npyz::zip::write::FileOptions::default();
+        let mut array = writer.array(&name, options)?.default_dtype().shape(shape).begin_nd()?;
+        array.extend(values)?;
+        array.finish()
+    };
+    let n = benchmark.stimuli.len() as u64;
+    for target in &benchmark.targets {
+        let values = target.subjects.iter().flat_map(Rdm::square).collect();
+        put(format!("target.{}", target.name), &[target.subjects.len() as u64, n, n], values)?;
+    }
+    let pixels = extra.iter().map(|(name, stage)| (name, &stage.rdm));
+    for (name, rdm) in benchmark.controls.iter().map(|(name, rdm)| (name, rdm)).chain(pixels) {
+        put(format!("control.{name}"), &[n, n], rdm.square())?;
+    }
+    for network in networks {
+        for stage in &network.stages {
+            let name = format!("network.{}-seed{}.stage{}", network.condition, network.seed, stage.stage);
+            put(name, &[n, n], stage.rdm.square())?;
+        }
+    }
+    Ok(writer.zip_writer().finish()?.into_inner())
+}

@@ -1,0 +1,134 @@
+//! Dimension of the manifold that samples lie on: spectrum, participation ratio, intrinsic dimension.
+//!
+//! Everything is read by blocks through [`Rows`], so that a recording larger than memory can be measured. Sums are in f64.
+
+mod intrinsic;
+mod neighbors;
+mod participation;
+pub mod product;
+mod rows;
+mod spectrum;
+
+use serde::{Deserialize, Serialize};
+
+pub use intrinsic::Estimate;
+pub use participation::Participation;
+pub use rows::{Chosen, Matrix, Rows, shuffled};
+pub use spectrum::Components;
+
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::{Role, Seed};
+use participation::Sums;
+use rows::Centered;
+
+/// How to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DimensionSettings {
+    /// Principal axes to find.
+    pub components: usize,
+    /// The most points among which neighbors are found.
+    pub points: usize,
+    /// Neighbors k of the maximum-likelihood estimate.
+    pub neighbors: usize,
+    /// The most multiplications that neighbors may cost, points^2 units; fewer points are used above it.
+    pub work: f64,
+    /// Draws subsets.
+    pub seed: Seed,
+}
+
+impl Default for DimensionSettings {
+    fn default() -> Self {
+        Self { components: 256, points: 10_000, neighbors: 20, work: 1e12, seed: Seed(0) }
+    }
+}
+
+/// What was measured of `[samples, units]` activity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dimensions {
+    /// Number of samples.
+    pub samples: usize,
+    /// Number n of units.
+    pub units: usize,
+    /// Sum of the variances of all units.
+    pub total_variance: f64,
+    /// Components that explain 90 %, 95 % and 99 % of the variance; none where more are needed than were found.
+    pub components: [Option<usize>; 3],
+    /// Participation ratio; none without variance.
+    pub participation: Option<Participation>,
+    /// TwoNN; none with fewer than 20 distinct points.
+    pub two_nn: Option<Estimate>,
+    /// Maximum likelihood from k neighbors; none with too few distinct points.
+    pub mle: Option<Estimate>,
+    /// Neighbors k of the maximum-likelihood estimate.
+    pub neighbors: usize,
+    /// Points among which neighbors were found, a random subset where fewer than the samples.
+    pub points: usize,
+    /// Points left out of them because another one is in the same place.
+    pub coincident: usize,
+}
+
+/// The fractions of variance of [`Dimensions::components`].
+pub const FRACTIONS: [f64; 3] = [0.9, 0.95, 0.99];
+
+/// Principal components of `rows`: the leading `count` axes, and the whole spectrum where samples or units are at most 2048.
+///
+/// Otherwise the axes come from a randomized range finder, which holds two f32 matrices `[units, count + 10]` and passes over the
+/// samples five times.
+///
+/// # Errors
+/// A value that is not finite, or no samples.
+pub fn components(rows: &dyn Rows, count: usize, seed: Seed) -> Result<Components> {
+    check(rows)?;
+    Ok(spectrum::components(&Centered::new(rows)?, count, &mut seed.stream(Role::RangeFinder, 0, 0)))
+}
+
+/// Every estimate of the dimension of `rows`, and their principal components.
+///
+/// # Errors
+/// A value that is not finite, no samples, or fewer than 3 neighbors asked for.
+pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensions, Components)> {
+    check(rows)?;
+    let k = settings.neighbors;
+    if k < 3 {
+        return Err(Error::config("neighbors", format!("{k} neighbors are too few")).mend("use at least 3"));
+    }
+    let (samples, units) = (rows.samples(), rows.units());
+    let found = components(rows, settings.components, settings.seed)?;
+    let affordable = (settings.work / units as f64).sqrt() as usize;
+    let points = settings.points.min(affordable).min(samples);
+    let chosen = Chosen::draw(rows, points, settings.seed);
+    // Half of the points must leave k neighbors in a list of all.
+    let (neighbors, pair_sums) = neighbors::neighbors(&Centered::new(&chosen)?, 5 * k);
+    let sums = if found.complete {
+        let scale = samples.saturating_sub(1) as f64;
+        Sums {
+            samples,
+            trace: found.total_variance * scale,
+            square: found.variances.iter().map(|v| (v * scale).powi(2)).sum(),
+            diagonal: found.fourth,
+        }
+    } else {
+        pair_sums
+    };
+    let dimensions = Dimensions {
+        samples,
+        units,
+        total_variance: found.total_variance,
+        components: FRACTIONS.map(|fraction| found.explaining(fraction)),
+        participation: participation::participation(sums),
+        two_nn: intrinsic::two_nn(&neighbors, settings.seed),
+        mle: intrinsic::mle(&neighbors, k, settings.seed),
+        neighbors: k,
+        points,
+        coincident: neighbors.coincident(),
+    };
+    Ok((dimensions, found))
+}
+
+fn check(rows: &dyn Rows) -> Result<()> {
+    if rows.samples() < 2 || rows.units() == 0 {
+        let shape = format!("has shape [{}, {}]", rows.samples(), rows.units());
+        return Err(Error::data("activity", shape).mend("give at least 2 samples of at least 1 unit"));
+    }
+    Ok(())
+}

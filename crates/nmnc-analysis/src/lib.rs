@@ -1,0 +1,6 @@
+//! What trained networks and recordings are like: dimension, Jacobians against manifolds, similarity, brains.
+
+pub mod analysis;
+pub mod brain;
+pub mod dimension;
+pub mod similarity;

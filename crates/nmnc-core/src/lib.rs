@@ -1,0 +1,20 @@
+//! What every part of nmnc stands on: errors, seeds, linear algebra, state, files, statistics and records.
+
+pub mod config_text;
+pub mod device;
+pub mod error;
+pub mod files;
+pub mod linalg;
+pub mod memory;
+pub mod records;
+pub mod seed;
+pub mod state;
+pub mod statistics;
+pub mod tensor_file;
+
+pub use error::{Error, ErrorKind, Result};
+pub use seed::Seed;
+
+/// Name and version of what numerical results depend on beside this crate.
+pub const ENVIRONMENT: [(&str, &str); 3] =
+    [("burn", env!("NMNC_BURN")), ("rustc", env!("NMNC_RUSTC")), ("target", env!("NMNC_TARGET"))];

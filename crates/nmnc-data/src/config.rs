@@ -1,0 +1,218 @@
+//! The `[data]` table of a configuration.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::embedded;
+use super::kind::Format;
+use nmnc_core::error::{Error, Result};
+
+/// Where examples come from and what is done to them before the network sees them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// `fashion-mnist-sample` (embedded), the name of a fetched set (`cifar10`, `cifar100`, `mnist`, `fashion-mnist`) or a path
+    /// to a file or folder.
+    pub source: String,
+    /// How the source is stored. Detected when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Use at most this many training examples: the first ones in the order of the files, unless that order is grouped by
+    /// class and the first ones lack a class; then a seeded random subset, with a warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_limit: Option<usize>,
+    /// Use at most this many test examples, chosen like the training examples. With `validation` there are none to limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_limit: Option<usize>,
+    /// Hold out this many training examples (a seeded choice, class-balanced as far as possible, made before `train_limit`
+    /// applies) and evaluate on them instead of on the test split, so that tuning never sees the test data.
+    pub validation: usize,
+    /// Scale the shorter side of every image to this many pixels and crop the center square. Without it all images must have
+    /// the same size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub image_size: Option<usize>,
+    /// How pixel values (bytes are first divided by 255, floats are kept) are shifted and scaled.
+    pub standardize: Standardize,
+    /// Random changes to training images.
+    pub augment: Augment,
+    /// Threads that decode batches ahead; 0 decodes on the calling thread. By default one when the images are held decoded in
+    /// memory, else one per core. The results do not depend on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
+    /// Images are decoded once into memory when they fit in this many MiB, and decoded anew for every batch otherwise.
+    pub cache_mib: usize,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            source: embedded::NAME.to_owned(),
+            format: None,
+            train_limit: None,
+            test_limit: None,
+            validation: 0,
+            image_size: None,
+            standardize: Standardize::default(),
+            augment: Augment::default(),
+            workers: None,
+            cache_mib: 1024,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Checks what can be checked without opening the source. [`DataConfig::open`] calls it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](nmnc_core::ErrorKind::Config) at the offending key.
+    pub fn check(&self) -> Result<()> {
+        let positive = [
+            ("data.train_limit", self.train_limit),
+            ("data.test_limit", self.test_limit),
+            ("data.image_size", self.image_size),
+        ];
+        for (key, value) in positive {
+            if value == Some(0) {
+                return Err(Error::config(key, "is 0").mend("give a positive number or leave the key out"));
+            }
+        }
+        if self.image_size.is_some_and(|size| size > super::decode::MAX_SIDE as usize) {
+            return Err(Error::config("data.image_size", format!("is above {}", super::decode::MAX_SIDE)));
+        }
+        if self.workers.is_some_and(|workers| workers > 1024) {
+            return Err(Error::config("data.workers", "is above 1024"));
+        }
+        if self.source.is_empty() {
+            return Err(Error::config("data.source", "is empty").mend("give a name or a path"));
+        }
+        if let Standardize::Fixed { mean, sd } = &self.standardize {
+            if mean.len() != sd.len() {
+                return Err(Error::config(
+                    "data.standardize",
+                    format!("{} means but {} standard deviations", mean.len(), sd.len()),
+                )
+                .mend("give one of each per channel"));
+            }
+            if mean.iter().any(|m| !m.is_finite()) || sd.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+                return Err(Error::config(
+                    "data.standardize",
+                    "means must be finite and standard deviations finite and positive",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The cache limit in bytes.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        (self.cache_mib as u64).saturating_mul(1 << 20)
+    }
+}
+
+/// Random changes to training images, drawn anew in every epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Pad by this many black pixels on every side and crop the original size at a random place.
+    pub crop: usize,
+    /// Mirror left and right with probability one half.
+    pub flip: bool,
+}
+
+/// How pixel values are shifted and scaled: `"train"`, `"none"` or `{ mean = [...], sd = [...] }`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Standardize {
+    /// Subtract the mean and divide by the standard deviation of each channel over the training examples used.
+    #[default]
+    Train,
+    /// Leave values as they are: bytes divided by 255, floats as stored.
+    None,
+    /// Subtract and divide by these numbers, one per channel, in units of byte / 255 or of the stored floats.
+    Fixed {
+        /// Mean of each channel.
+        mean: Vec<f64>,
+        /// Standard deviation of each channel.
+        sd: Vec<f64>,
+    },
+}
+
+impl Serialize for Standardize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Train => serializer.serialize_str("train"),
+            Self::None => serializer.serialize_str("none"),
+            Self::Fixed { mean, sd } => {
+                let mut table = serializer.serialize_struct("Standardize", 2)?;
+                table.serialize_field("mean", mean)?;
+                table.serialize_field("sd", sd)?;
+                table.end()
+            }
+        }
+    }
+}
+
+/// Written by hand because a derived untagged enum can only say that no variant matched.
+impl<'de> Deserialize<'de> for Standardize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Standardize;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"train\", \"none\" or { mean = [...], sd = [...] }")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Standardize, E> {
+                match text {
+                    "train" => Ok(Standardize::Train),
+                    "none" => Ok(Standardize::None),
+                    other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Standardize, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct Table {
+                    mean: Vec<f64>,
+                    sd: Vec<f64>,
+                }
+                let Table { mean, sd } = Table::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Standardize::Fixed { mean, sd })
+            }
+        }
+
+        deserializer.deserialize_any(Form)
+    }
+}
+
+impl JsonSchema for Standardize {
+    fn schema_name() -> Cow<'static, str> {
+        "Standardize".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How pixel values are shifted and scaled.",
+            "anyOf": [
+                { "type": "string", "enum": ["train", "none"] },
+                {
+                    "type": "object",
+                    "properties": {
+                        "mean": { "type": "array", "items": { "type": "number" } },
+                        "sd": { "type": "array", "items": { "type": "number", "exclusiveMinimum": 0 } },
+                    },
+                    "required": ["mean", "sd"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! A split ready for use, and the batches it gives.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::config::Augment;
+use super::decode::{self, Target};
+use super::kind::{Format, ImageShape};
+use super::raw::Encoded;
+use super::standardize::Statistics;
+use super::stream::BatchStream;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::{Role, Seed};
+
+/// What [`DataConfig::open`](super::DataConfig::open) gives.
+#[derive(Clone, Debug)]
+pub struct Splits {
+    /// Examples to train on.
+    pub train: Dataset,
+    /// Examples to evaluate on.
+    pub evaluation: Dataset,
+    /// Which examples these are: `test` or `validation`.
+    pub evaluation_name: &'static str,
+    /// How the source is stored.
+    pub format: Format,
+    /// What the user should know about the choices made, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Some examples: images of one shape with labels. Cloning shares the data.
+#[derive(Clone)]
+pub struct Dataset {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// The parts of a data set.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) shape: ImageShape,
+    pub(crate) labels: Vec<u32>,
+    pub(crate) classes: Arc<[String]>,
+    pub(crate) statistics: Statistics,
+    /// The standardized value of each byte, per channel.
+    pub(crate) table: Vec<[f32; 256]>,
+    pub(crate) augment: Augment,
+    pub(crate) workers: Option<usize>,
+}
+
+/// Where the pixels are.
+pub(crate) enum Store {
+    /// Decoded, `[len, channels, height, width]`.
+    Bytes(Vec<u8>),
+    /// Stored as floats, `[len, channels, height, width]`.
+    Floats(Vec<f32>),
+    /// Decoded for every batch.
+    Streamed {
+        /// The images.
+        images: Encoded,
+        /// What they become.
+        target: Target,
+    },
+}
+
+/// Some examples of a data set, standardized.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// `[len, channels * height * width]`, row-major; each image is `[channels, height, width]`.
+    pub images: Vec<f32>,
+    /// Label of each image, `[len]`.
+    pub labels: Vec<u32>,
+    /// Index of each image in its data set, `[len]`.
+    pub indices: Vec<usize>,
+}
+
+/// Where an augmented image is cut from the original, and whether it is mirrored.
+#[derive(Clone, Copy, Default)]
+struct View {
+    down: isize,
+    right: isize,
+    flip: bool,
+}
+
+impl Dataset {
+    pub(crate) fn new(
+        store: Store,
+        shape: ImageShape,
+        labels: Vec<u32>,
+        classes: Arc<[String]>,
+        statistics: Statistics,
+        augment: Augment,
+        workers: Option<usize>,
+    ) -> Self {
+        let table = (statistics.mean.iter().zip(&statistics.sd))
+            .map(|(mean, sd)| std::array::from_fn(|byte| ((byte as f64 / 255.0 - mean) / sd) as f32))
+            .collect();
+        Self { inner: Arc::new(Inner { store, shape, labels, classes, statistics, table, augment, workers }) }
+    }
+
+    /// Number of examples; at least one.
+    #[expect(clippy::len_without_is_empty, reason = "no data set is empty")]
+    pub fn len(&self) -> usize {
+        self.inner.labels.len()
+    }
+
+    /// Shape of every image.
+    pub fn shape(&self) -> ImageShape {
+        self.inner.shape
+    }
+
+    /// Class names, by label.
+    pub fn classes(&self) -> &[String] {
+        &self.inner.classes
+    }
+
+    /// Label of each example.
+    pub fn labels(&self) -> &[u32] {
+        &self.inner.labels
+    }
+
+    /// What was subtracted from and divided the values of each channel.
+    pub fn statistics(&self) -> &Statistics {
+        &self.inner.statistics
+    }
+
+    /// The examples at `indices`, standardized and not augmented, on the calling thread.
+    ///
+    /// # Errors
+    /// When an index is out of range, or an image that is not held in memory cannot be read or decoded.
+    pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
+        self.assemble(indices, None)
+    }
+
+    /// The examples at `order` in batches of `batch_size` (0 counts as 1; the last batch may be smaller), decoded ahead on
+    /// worker threads.
+    ///
+    /// With `augmentation` (the seed of the run and the epoch), the changes that the configuration asks for are made to the
+    /// images of a training split; an evaluation split is never changed. They are a pure function of seed, epoch and index of
+    /// the example: neither the order nor the number of workers matters.
+    pub fn batches(
+        &self,
+        order: Vec<usize>,
+        batch_size: usize,
+        augmentation: Option<(Seed, u64)>,
+    ) -> BatchStream {
+        BatchStream::new(self.clone(), order, batch_size, augmentation)
+    }
+
+    /// Threads to decode with.
+    pub(crate) fn workers(&self) -> usize {
+        self.inner.workers.unwrap_or_else(|| match self.inner.store {
+            Store::Streamed { .. } => std::thread::available_parallelism().map_or(1, usize::from),
+            _ => 1,
+        })
+    }
+
+    pub(crate) fn assemble(&self, indices: &[usize], augmentation: Option<(Seed, u64)>) -> Result<Batch> {
+        if let Some(index) = indices.iter().find(|&&index| index >= self.len()) {
+            return Err(Error::config(
+                "index",
+                format!("example {index} of a data set of {} examples", self.len()),
+            ));
+        }
+        let mut images = vec![0.0; indices.len() * self.inner.shape.len()];
+        for (&index, out) in indices.iter().zip(images.chunks_exact_mut(self.inner.shape.len())) {
+            let view = augmentation.map_or(View::default(), |(seed, epoch)| self.view(seed, epoch, index));
+            self.write(index, view, out)?;
+        }
+        let labels = indices.iter().map(|&index| self.inner.labels[index]).collect();
+        Ok(Batch { images, labels, indices: indices.to_vec() })
+    }
+
+    /// The view of example `index` in `epoch`.
+    fn view(&self, seed: Seed, epoch: u64, index: usize) -> View {
+        let Augment { crop, flip } = self.inner.augment;
+        if crop == 0 && !flip {
+            return View::default();
+        }
+        let mut stream = seed.stream(Role::Augmentation, index, epoch);
+        let mut offset = || stream.below(2 * crop + 1) as isize - crop as isize;
+        let (down, right) = (offset(), offset());
+        View { down, right, flip: flip && stream.next_u32() & 1 == 1 }
+    }
+
+    /// Standardizes the `view` of image `index` into `out`, `[channels, height, width]`.
+    fn write(&self, index: usize, view: View, out: &mut [f32]) -> Result<()> {
+        let Inner { store, shape, statistics, table, .. } = &*self.inner;
+        let len = shape.len();
+        let byte = |channel: usize| move |value: u8| table[channel][usize::from(value)];
+        match store {
+            Store::Bytes(values) => {
+                place(&values[index * len..(index + 1) * len], *shape, view, out, byte);
+            }
+            Store::Streamed { images, target } => {
+                let mut decoded = vec![0; len];
+                decode::decode(images, index, *target, &mut decoded)?;
+                place(&decoded, *shape, view, out, byte);
+            }
+            Store::Floats(values) => {
+                place(&values[index * len..(index + 1) * len], *shape, view, out, |channel| {
+                    let (mean, sd) = (statistics.mean[channel], statistics.sd[channel]);
+                    move |value: f32| ((f64::from(value) - mean) / sd) as f32
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies the `view` of `image` to `out` through a function of each channel; what lies outside the image counts as black.
+fn place<T: Copy + Default, F: Fn(T) -> f32>(
+    image: &[T],
+    shape: ImageShape,
+    view: View,
+    out: &mut [f32],
+    of_channel: impl Fn(usize) -> F,
+) {
+    let plane = shape.height * shape.width;
+    for (channel, (source, out)) in image.chunks_exact(plane).zip(out.chunks_exact_mut(plane)).enumerate() {
+        let value = of_channel(channel);
+        let outside = value(T::default());
+        for (row, out) in out.chunks_exact_mut(shape.width).enumerate() {
+            let Some(row) = row.checked_add_signed(view.down).filter(|&row| row < shape.height) else {
+                out.fill(outside);
+                continue;
+            };
+            let source = &source[row * shape.width..(row + 1) * shape.width];
+            for (column, out) in out.iter_mut().enumerate() {
+                let column = if view.flip { shape.width - 1 - column } else { column };
+                let from = column.checked_add_signed(view.right).and_then(|column| source.get(column));
+                *out = from.map_or(outside, |&pixel| value(pixel));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("len", &self.len())
+            .field("shape", &self.inner.shape)
+            .field("classes", &self.inner.classes.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! JPEG and PNG, decoded within limits.
+
+use std::io::Cursor;
+
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use super::kind::ImageShape;
+use super::raw::Encoded;
+use super::resize;
+use nmnc_core::error::{Error, Result};
+
+/// The longest side of an image that is decoded.
+pub(crate) const MAX_SIDE: u32 = 16_384;
+
+/// The most pixels of an image that is decoded.
+const MAX_PIXELS: u64 = 64 << 20;
+
+/// What the header of an encoded image says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) gray: bool,
+}
+
+/// How encoded images become arrays of one shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The shape of the result.
+    pub(crate) shape: ImageShape,
+    /// Whether images are scaled and cropped to that shape; otherwise they must have it.
+    pub(crate) scale: bool,
+}
+
+/// Reads the header of `bytes` and refuses sizes beyond the limits.
+pub(crate) fn header(bytes: &[u8], place: &dyn Fn() -> String) -> Result<Header> {
+    let decoder = decoder(bytes, place)?;
+    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_whole(bytes) {
+        return Err(Error::data(place(), "ends before the end mark of a JPEG")
+            .mend("the image is truncated or damaged: get it again"));
+    }
+    let (width, height) = decoder.dimensions();
+    let gray =
+        matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
+    Ok(Header { width, height, gray })
+}
+
+/// Whether the end mark follows the pixels of a JPEG. The decoder fills what is missing with gray and says nothing.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    let mut at = 2;
+    // Segments are passed over by their lengths: a thumbnail in one of them has an end mark of its own.
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        match marker {
+            // Padding, and marks without a length.
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+        }
+        if marker == START_OF_SCAN {
+            // Inside pixels, 0xff is always followed by 0 or a restart mark.
+            return bytes.get(at..).is_some_and(|scan| scan.windows(2).any(|pair| pair == [0xff, 0xd9]));
+        }
+    }
+    false
+}
+
+/// A decoder of which size and kind are checked.
+fn decoder<'a>(bytes: &'a [u8], place: &dyn Fn() -> String) -> Result<impl ImageDecoder + use<'a>> {
+    let broken =
+        |e: image::ImageError| Error::data(place(), format!("is no readable image: {e}")).caused_by(e);
+    let format = match bytes {
+        [0xff, 0xd8, ..] => ImageFormat::Jpeg,
+        [0x89, b'P', b'N', b'G', ..] => ImageFormat::Png,
+        _ => return Err(Error::data(place(), "is neither JPEG nor PNG, whatever its name says")),
+    };
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    // Four bytes a pixel, as many for the decoder itself, and some for tables.
+    limits.max_alloc = Some(16 * MAX_PIXELS);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(broken)?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(Error::data(place(), format!("claims {width}x{height} pixels, beyond what is decoded")));
+    }
+    Ok(decoder)
+}
+
+/// Decodes image `index` to `[channels, height, width]` bytes of `target`.
+pub(crate) fn decode(images: &Encoded, index: usize, target: Target, out: &mut [u8]) -> Result<()> {
+    let place = || images.place(index);
+    let bytes = images.read(index)?;
+    let decoder = decoder(&bytes, &place)?;
+    let image = DynamicImage::from_decoder(decoder)
+        .map_err(|e| Error::data(place(), format!("cannot be decoded: {e}")).caused_by(e))?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let ImageShape { channels, height: rows, width: columns } = target.shape;
+    if !target.scale && (height, width) != (rows, columns) {
+        return Err(Error::data(place(), format!("changed its size to {width}x{height} while in use")));
+    }
+    let interleaved = match channels {
+        1 => image.into_luma8().into_raw(),
+        _ => image.into_rgb8().into_raw(),
+    };
+    if (height, width) == (rows, columns) {
+        let pixels = rows * columns;
+        for (at, pixel) in interleaved.chunks_exact(channels).enumerate() {
+            for (channel, &value) in pixel.iter().enumerate() {
+                out[channel * pixels + at] = value;
+            }
+        }
+        return Ok(());
+    }
+    let mut plane = vec![0.0; height * width];
+    let mut scaled = vec![0.0; rows * columns];
+    for channel in 0..channels {
+        for (value, pixel) in plane.iter_mut().zip(interleaved.chunks_exact(channels)) {
+            *value = f32::from(pixel[channel]);
+        }
+        resize::resize_and_crop(&plane, (height, width), &mut scaled, (rows, columns));
+        let start = channel * rows * columns;
+        for (byte, &value) in out[start..].iter_mut().zip(&scaled) {
+            *byte = value.round().clamp(0.0, 255.0) as u8;
+        }
+    }
+    Ok(())
+}

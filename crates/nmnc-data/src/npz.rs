@@ -1,0 +1,245 @@
+//! NumPy archives of images and labels.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use npyz::npz::NpzArchive;
+
+use super::guard::{self, Bounded};
+use super::kind::{Format, ImageShape};
+use super::npy::Header;
+use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
+use nmnc_core::error::{Error, Result};
+
+/// Whether `path` is a zip file, or a folder with `train.npz`.
+pub fn recognizes(path: &Path) -> bool {
+    if path.is_dir() {
+        return path.join("train.npz").is_file();
+    }
+    let mut first = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == *b"PK\x03\x04"
+}
+
+/// Reads `x_train`, `y_train` and, optionally, `x_test`, `y_test` from one file; or `x` and `y` for training alone; or `x` and
+/// `y` from `train.npz` and, optionally, `test.npz` of a folder.
+///
+/// Images are unsigned bytes or floats, `[N, height, width]`, `[N, channels, height, width]` or `[N, height, width, channels]`
+/// with one or three channels; floats are kept as they are. Labels are integers, `[N]` or `[N, 1]`.
+///
+/// # Errors
+/// When an array is missing, of another kind, damaged, or the two disagree.
+pub(crate) fn load(path: &Path) -> Result<RawSet> {
+    let (train, test) = if path.is_dir() {
+        let train = read(&path.join("train.npz"), "x", "y")?.ok_or_else(|| missing(path))?;
+        let file = path.join("test.npz");
+        let test =
+            if file.is_file() { Some(read(&file, "x", "y")?.ok_or_else(|| missing(&file))?) } else { None };
+        (train, test)
+    } else if let Some(train) = read(path, "x_train", "y_train")? {
+        (train, read(path, "x_test", "y_test")?)
+    } else {
+        (read(path, "x", "y")?.ok_or_else(|| missing(path))?, None)
+    };
+    let classes = numbered(implied_classes(&train.labels, &train.place)?);
+    RawSet { format: Format::Npz, classes, train, test }.check()
+}
+
+fn missing(path: &Path) -> Error {
+    Error::data(path.display(), "holds no images and labels")
+        .mend("name the arrays `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y`")
+}
+
+/// The split of two arrays; None when the images are not there.
+fn read(path: &Path, images: &str, labels: &str) -> Result<Option<RawSplit>> {
+    let Some(x) = Array::read(path, images)? else { return Ok(None) };
+    let y = Array::read(path, labels)?
+        .ok_or_else(|| Error::data(path.display(), format!("`{images}` without `{labels}`")))?;
+    let labels = y.labels()?;
+    let place = x.place.clone();
+    Ok(Some(RawSplit { place, labels, pixels: x.images()? }))
+}
+
+/// An array as stored.
+pub struct Array {
+    place: String,
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl Array {
+    /// The array `name` of the archive `path`; None when it is not there.
+    ///
+    /// # Errors
+    /// If the archive or the array cannot be read.
+    pub fn read(path: &Path, name: &str) -> Result<Option<Self>> {
+        let (file, stored) = guard::open(path)?;
+        let place = format!("{}: {name}", path.display());
+        let damaged = |e: std::io::Error| guard::damaged(&place, e);
+        let mut archive =
+            NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
+        if !archive.array_names().any(|array| array == name) {
+            return Ok(None);
+        }
+        // The parser of npyz allocates and multiplies what a header claims; only its zip reader is used.
+        let member = archive
+            .zip_archive()
+            .by_name(&npyz::npz::file_name_from_array_name(name))
+            .map_err(|e| Error::data(&place, format!("cannot be read: {e}")).caused_by(e))?;
+        let mut reader = Bounded::expanding(member, stored);
+        let (header, _) = Header::read(&mut reader, &place)?;
+        let bytes = guard::read_len(&mut reader, header.len).map_err(damaged)?;
+        if !guard::at_end(&mut reader).map_err(damaged)? {
+            return Err(Error::data(&place, format!("goes on after the {} bytes it announces", header.len)));
+        }
+        let bytes = header.in_c_order(bytes);
+        Ok(Some(Self { place, header, bytes }))
+    }
+
+    /// The elements, each made a number by `value`, which gets its bytes in little-endian order.
+    fn elements<T>(&self, value: impl Fn(&[u8]) -> T) -> Vec<T> {
+        let mut bytes = [0; 8];
+        let size = self.header.size;
+        (self.bytes.chunks_exact(size))
+            .map(|element| {
+                bytes[..size].copy_from_slice(element);
+                if self.header.big_endian {
+                    bytes[..size].reverse();
+                }
+                value(&bytes[..size])
+            })
+            .collect()
+    }
+
+    fn labels(self) -> Result<Vec<u32>> {
+        let shape = &self.header.shape;
+        if !matches!(shape[..], [_] | [_, 1]) {
+            return Err(Error::data(&self.place, format!("labels of shape {shape:?} instead of [N]"))
+                .mend("store the number of the class, not a one-hot code"));
+        }
+        let wide = self.integers()?;
+        let narrow = |(at, label): (usize, i64)| {
+            u32::try_from(label)
+                .map_err(|_| Error::data(&self.place, format!("example {at} has the label {label}")))
+        };
+        wide.into_iter().enumerate().map(narrow).collect()
+    }
+
+    /// Names of the arrays of the archive `path`, sorted.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn names(path: &Path) -> Result<Vec<String>> {
+        let (file, _) = guard::open(path)?;
+        let archive = NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
+        let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// File and name, for errors.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Shape, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    /// The elements of an array of integers.
+    ///
+    /// # Errors
+    /// If they are others.
+    pub fn integers(&self) -> Result<Vec<i64>> {
+        let Header { kind, size, .. } = self.header;
+        if !matches!(kind, 'i' | 'u') {
+            return Err(Error::data(&self.place, "labels must be integers"));
+        }
+        Ok(self.elements(|bytes| {
+            let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
+            let mut value = [if negative { 0xff } else { 0 }; 8];
+            value[..size].copy_from_slice(bytes);
+            i64::from_le_bytes(value)
+        }))
+    }
+
+    /// The elements of an array of numbers, all finite.
+    ///
+    /// # Errors
+    /// If they are of another kind, or one is not finite.
+    pub fn numbers(&self) -> Result<Vec<f64>> {
+        let values = match (self.header.kind, self.header.size) {
+            ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
+            ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
+            ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
+            ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f64).collect(),
+            (kind, size) => {
+                return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
+                    .mend("use float32 or float64"));
+            }
+        };
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
+            None => Ok(values),
+        }
+    }
+
+    /// [`Array::numbers`] in single precision.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn floats(&self) -> Result<Vec<f32>> {
+        Ok(self.numbers()?.into_iter().map(|value| value as f32).collect())
+    }
+
+    fn images(self) -> Result<RawPixels> {
+        let (shape, last) = match self.header.shape[..] {
+            [_, height, width] => (ImageShape { channels: 1, height, width }, false),
+            [_, channels @ (1 | 3), height, width] => (ImageShape { channels, height, width }, false),
+            [_, height, width, channels @ (1 | 3)] => (ImageShape { channels, height, width }, true),
+            _ => {
+                return Err(Error::data(&self.place, format!("images of shape {:?}", self.header.shape)).mend(
+                    "use [N, height, width], [N, channels, height, width] or [N, height, width, channels] with 1 or 3 \
+                     channels",
+                ));
+            }
+        };
+        if shape.len() == 0 {
+            return Err(Error::data(&self.place, format!("images of size {shape}")));
+        }
+        match (self.header.kind, self.header.size) {
+            ('u', 1) => {
+                let values = if last { channels_first(&self.bytes, shape) } else { self.bytes };
+                Ok(RawPixels::Bytes { shape, values })
+            }
+            ('f', size @ (4 | 8)) => {
+                let values = self.elements(|bytes| match size {
+                    4 => f32::from_le_bytes(bytes.try_into().expect("four bytes")),
+                    _ => f64::from_le_bytes(bytes.try_into().expect("eight bytes")) as f32,
+                });
+                if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                    return Err(Error::data(
+                        &self.place,
+                        format!("image {} holds a number that is not finite", at / shape.len()),
+                    ));
+                }
+                let values = if last { channels_first(&values, shape) } else { values };
+                Ok(RawPixels::Floats { shape, values })
+            }
+            (kind, size) => Err(Error::data(&self.place, format!("images of type {kind}{size}"))
+                .mend("use uint8, float32 or float64")),
+        }
+    }
+}
+
+/// `[N, height, width, channels]` to `[N, channels, height, width]`.
+fn channels_first<T: Copy>(values: &[T], shape: ImageShape) -> Vec<T> {
+    let mut out = Vec::with_capacity(values.len());
+    for image in values.chunks_exact(shape.len()) {
+        for channel in 0..shape.channels {
+            out.extend(image.iter().skip(channel).step_by(shape.channels));
+        }
+    }
+    out
+}

@@ -1,0 +1,170 @@
+//! Batches decoded ahead on worker threads through a bounded queue.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::dataset::{Batch, Dataset};
+use nmnc_core::error::Result;
+use nmnc_core::seed::{Role, Seed};
+
+/// The order in which epoch `epoch` visits `len` examples: a permutation that depends on seed and epoch alone.
+pub fn order(len: usize, seed: Seed, epoch: u64) -> Vec<usize> {
+    seed.stream(Role::Order, 0, epoch).permutation(len)
+}
+
+/// Batches in the order asked for. Ends after the first error. Dropping it stops the workers.
+pub struct BatchStream {
+    job: Arc<Job>,
+    /// Batches handed out.
+    given: usize,
+    failed: bool,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What workers share with the consumer.
+struct Job {
+    dataset: Dataset,
+    order: Vec<usize>,
+    batch_size: usize,
+    augmentation: Option<(Seed, u64)>,
+    /// The most batches claimed but not yet handed out.
+    ahead: usize,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    claimed: usize,
+    given: usize,
+    stopped: bool,
+    ready: BTreeMap<usize, Made>,
+}
+
+/// A batch, an error, or the panic of the worker that tried.
+type Made = std::result::Result<Result<Batch>, Box<dyn Any + Send>>;
+
+impl BatchStream {
+    pub(crate) fn new(
+        dataset: Dataset,
+        order: Vec<usize>,
+        batch_size: usize,
+        augmentation: Option<(Seed, u64)>,
+    ) -> Self {
+        let batch_size = batch_size.max(1);
+        let workers = dataset.workers().min(order.len().div_ceil(batch_size));
+        let job = Arc::new(Job {
+            dataset,
+            order,
+            batch_size,
+            augmentation,
+            ahead: workers + 2,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        // Where the system grants no thread, those it did grant or the caller do the work; only the pace changes.
+        let threads = (0..workers)
+            .map_while(|_| {
+                let job = job.clone();
+                std::thread::Builder::new().name("nmnc-data".to_owned()).spawn(move || job.work()).ok()
+            })
+            .collect();
+        Self { job, given: 0, failed: false, threads }
+    }
+
+    /// Number of batches in all.
+    pub fn total(&self) -> usize {
+        self.job.batches()
+    }
+}
+
+impl Job {
+    fn batches(&self) -> usize {
+        self.order.len().div_ceil(self.batch_size)
+    }
+
+    fn make(&self, number: usize) -> Made {
+        let start = number * self.batch_size;
+        let end = (start + self.batch_size).min(self.order.len());
+        catch_unwind(AssertUnwindSafe(|| self.dataset.assemble(&self.order[start..end], self.augmentation)))
+    }
+
+    /// The lock guards plain counters that no panic leaves half-changed.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        loop {
+            let number = {
+                let mut queue = self.lock();
+                while !queue.stopped
+                    && queue.claimed < self.batches()
+                    && queue.claimed >= queue.given + self.ahead
+                {
+                    queue = self.wait(queue);
+                }
+                if queue.stopped || queue.claimed >= self.batches() {
+                    return;
+                }
+                queue.claimed += 1;
+                queue.claimed - 1
+            };
+            let made = self.make(number);
+            self.lock().ready.insert(number, made);
+            self.changed.notify_all();
+        }
+    }
+
+    fn take(&self, number: usize) -> Made {
+        let mut queue = self.lock();
+        loop {
+            if let Some(made) = queue.ready.remove(&number) {
+                queue.given = number + 1;
+                drop(queue);
+                self.changed.notify_all();
+                return made;
+            }
+            queue = self.wait(queue);
+        }
+    }
+}
+
+impl Iterator for BatchStream {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        if self.failed || self.given == self.total() {
+            return None;
+        }
+        let made =
+            if self.threads.is_empty() { self.job.make(self.given) } else { self.job.take(self.given) };
+        self.given += 1;
+        let batch = made.unwrap_or_else(|panic| resume_unwind(panic));
+        self.failed = batch.is_err();
+        Some(batch)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = if self.failed { 0 } else { self.total() - self.given };
+        (usize::from(left > 0), Some(left))
+    }
+}
+
+impl Drop for BatchStream {
+    fn drop(&mut self) {
+        self.job.lock().stopped = true;
+        self.job.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // Workers catch panics of the work itself; nothing else in them can panic.
+            let _ = thread.join();
+        }
+    }
+}

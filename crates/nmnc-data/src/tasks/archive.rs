@@ -1,0 +1,214 @@
+//! Trials in NumPy archives, so that other programs can use them and their trials can be used here.
+//!
+//! | array | shape | |
+//! |---|---|---|
+//! | `inputs` | `[T, B, n_in]` | float |
+//! | `targets` | `[T, B]` integer, or `[T, B, n_out]` float | classes, 0 to withhold an answer; or values |
+//! | `mask` | `[T, B]` | weight of each step, 0 after the end of a trial; 1 when left out |
+//! | `response` | `[B, 2]` | first step of the response period and the step after it |
+//! | `window` | `[B, 2]` | when the right answer may come; the response period when left out |
+//! | `conditions` | `[B]` | number of each trial's condition; the right class when left out |
+//! | `tolerance` | `[1]` | for values |
+//!
+//! Without `response`, that is from a trial's first to its last step of a class other than 0 (of values, its last step). `kind` tells
+//! how an answer is judged: 0 the first class other than 0, 1 the class at the last step, 2 every step, 3 the value.
+
+use std::io::Cursor;
+use std::ops::Range;
+use std::path::Path;
+
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
+
+use super::batch::{TrialBatch, TrialInfo};
+use super::trial::{Answer, Targets};
+use crate::npz::Array;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::files::write_atomically;
+
+/// Writes `batch` to `path`, whole or not at all.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn export(path: &Path, batch: &TrialBatch) -> Result<()> {
+    let bytes = bytes(batch).map_err(|e| Error::io(path, "write", e))?;
+    write_atomically(path, &bytes)
+}
+
+fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    let [t, b] = [batch.steps as u64, batch.size() as u64];
+    put(&mut writer, "inputs", &[t, b, batch.inputs as u64], &batch.values)?;
+    match &batch.targets {
+        Targets::Labels(labels) => {
+            let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+            put(&mut writer, "targets", &[t, b], &labels)?;
+        }
+        Targets::Values(values) => put(&mut writer, "targets", &[t, b, batch.outputs as u64], values)?,
+    }
+    put(&mut writer, "mask", &[t, b], &batch.mask)?;
+    let pairs = |of: &dyn Fn(&TrialInfo) -> Range<usize>| -> Vec<i64> {
+        batch.info.iter().flat_map(|info| [of(info).start as i64, of(info).end as i64]).collect()
+    };
+    put(&mut writer, "response", &[b, 2], &pairs(&|info| info.response.clone()))?;
+    let window = |info: &TrialInfo| match &info.answer {
+        Answer::Choice { window, .. } => window.clone(),
+        _ => info.response.clone(),
+    };
+    put(&mut writer, "window", &[b, 2], &pairs(&window))?;
+    let conditions: Vec<i64> = batch.info.iter().map(|info| info.condition as i64).collect();
+    put(&mut writer, "conditions", &[b], &conditions)?;
+    let kind = |info: &TrialInfo| match info.answer {
+        Answer::Choice { .. } => 0_i64,
+        Answer::Class(_) => 1,
+        Answer::Sequence => 2,
+        Answer::Value { .. } => 3,
+    };
+    put(&mut writer, "kind", &[1], &[batch.info.first().map_or(0, kind)])?;
+    put(&mut writer, "outputs", &[1], &[batch.outputs as i64])?;
+    if let Some(Answer::Value { tolerance }) = batch.info.first().map(|info| &info.answer) {
+        put(&mut writer, "tolerance", &[1], &[*tolerance])?;
+    }
+    Ok(writer.zip_writer().finish()?.into_inner())
+}
+
+fn put<T: npyz::AutoSerialize + Copy>(
+    writer: &mut NpzWriter<Cursor<Vec<u8>>>,
+    name: &str,
+    shape: &[u64],
+    values: &[T],
+) -> std::io::Result<()> {
+    let options = npyz::zip::write::FileOptions::default();
+    let mut array = writer.array(name, options)?.default_dtype().shape(shape).begin_nd()?;
+    array.extend(values.iter().copied())?;
+    array.finish()
+}
+
+/// Reads the trials of `path`.
+///
+/// # Errors
+/// An array that is missing, damaged, of another kind, or at odds with the others.
+pub fn import(path: &Path) -> Result<TrialBatch> {
+    let place = |name: &str| format!("{}: {name}", path.display());
+    let missing = || {
+        Error::data(path.display(), "holds no trials")
+            .mend("name the arrays `inputs` [T, B, n_in] and `targets` [T, B] or [T, B, n_out]")
+    };
+    let inputs = Array::read(path, "inputs")?.ok_or_else(missing)?;
+    let targets = Array::read(path, "targets")?.ok_or_else(missing)?;
+    let [steps, size, width] = inputs.shape()[..] else {
+        return Err(
+            Error::data(place("inputs"), format!("has shape {:?}", inputs.shape())).mend("use [T, B, n_in]")
+        );
+    };
+    if steps == 0 || size == 0 || width == 0 {
+        return Err(Error::data(place("inputs"), format!("has shape {:?}", inputs.shape())));
+    }
+    let values = inputs.floats()?;
+    let (targets, outputs) = match targets.shape()[..] {
+        [t, b] if [t, b] == [steps, size] => labels(targets.integers()?, &place("targets"))?,
+        [t, b, outputs] if [t, b] == [steps, size] && outputs > 0 => {
+            (Targets::Values(targets.floats()?), outputs)
+        }
+        _ => {
+            let problem = format!("has shape {:?} beside inputs {:?}", targets.shape(), [steps, size, width]);
+            return Err(Error::data(place("targets"), problem).mend("use [T, B] or [T, B, n_out]"));
+        }
+    };
+    let optional = |name: &str, shape: &[usize]| -> Result<Option<Array>> {
+        let Some(array) = Array::read(path, name)? else { return Ok(None) };
+        if array.shape() != shape {
+            let problem = format!("has shape {:?}, expected {shape:?}", array.shape());
+            return Err(Error::data(place(name), problem));
+        }
+        Ok(Some(array))
+    };
+    let mask = match optional("mask", &[steps, size])? {
+        Some(mask) => mask.floats()?,
+        None => vec![1.0; steps * size],
+    };
+    if mask.iter().any(|weight| !(0.0..=1e6).contains(weight)) {
+        return Err(Error::data(place("mask"), "holds a weight that is negative or not finite"));
+    }
+    let integers = |name: &str, shape: &[usize]| -> Result<Option<Vec<usize>>> {
+        let Some(array) = optional(name, shape)? else { return Ok(None) };
+        let small = |v: i64| usize::try_from(v).map_err(|_| Error::data(place(name), format!("holds {v}")));
+        array.integers()?.into_iter().map(small).collect::<Result<_>>().map(Some)
+    };
+    let outputs = match integers("outputs", &[1])? {
+        Some(told) if matches!(targets, Targets::Labels(_)) && (outputs..=1 << 20).contains(&told[0]) => {
+            told[0]
+        }
+        _ => outputs,
+    };
+    let kind = integers("kind", &[1])?.map(|kind| kind[0]);
+    let tolerance = match optional("tolerance", &[1])? {
+        Some(tolerance) => tolerance.numbers()?[0],
+        None => 0.1,
+    };
+    let given = [integers("response", &[size, 2])?, integers("window", &[size, 2])?];
+    let conditions = integers("conditions", &[size])?;
+    let info = (0..size)
+        .map(|trial| {
+            let end = (0..steps).rfind(|step| mask[step * size + trial] > 0.0).map_or(0, |last| last + 1);
+            if end == 0 {
+                return Err(Error::data(
+                    place("mask"),
+                    format!("trial {trial} has no step of weight above 0"),
+                ));
+            }
+            let label = |step: usize| match &targets {
+                Targets::Labels(labels) => labels[step * size + trial],
+                Targets::Values(_) => 0,
+            };
+            let range = |pairs: &Option<Vec<usize>>, name: &str| -> Result<Option<Range<usize>>> {
+                let Some(pairs) = pairs else { return Ok(None) };
+                let (start, stop) = (pairs[2 * trial], pairs[2 * trial + 1]);
+                if start >= stop || stop > steps {
+                    let problem =
+                        format!("trial {trial}: {start} to {stop} is no range of its {steps} steps");
+                    return Err(Error::data(place(name), problem));
+                }
+                Ok(Some(start..stop))
+            };
+            let found = || match (0..end).find(|&step| label(step) != 0) {
+                Some(first) => first..(0..end).rfind(|&step| label(step) != 0).unwrap_or(first) + 1,
+                None => end - 1..end,
+            };
+            let response = range(&given[0], "response")?.unwrap_or_else(found);
+            let right = response.clone().map(label).find(|label| *label != 0).unwrap_or(0);
+            let answer = match (&targets, kind) {
+                (Targets::Values(_), _) => Answer::Value { tolerance },
+                (_, Some(1)) => Answer::Class(label(response.end - 1)),
+                (_, Some(2)) => Answer::Sequence,
+                _ if right == 0 => {
+                    return Err(Error::data(
+                        place("targets"),
+                        format!("trial {trial} has no class other than 0"),
+                    )
+                    .mend(
+                        "class 0 is to withhold an answer; for classes at the last step store kind = [1]",
+                    ));
+                }
+                _ => {
+                    let window = range(&given[1], "window")?.unwrap_or(response.clone());
+                    Answer::Choice { label: right, window }
+                }
+            };
+            let condition = conditions.as_ref().map_or(right as usize, |conditions| conditions[trial]);
+            Ok(TrialInfo { steps: end.max(response.end), response, answer, condition })
+        })
+        .collect::<Result<_>>()?;
+    Ok(TrialBatch { steps, inputs: width, outputs, values, targets, mask, info })
+}
+
+/// Classes, and how many there are.
+fn labels(integers: Vec<i64>, place: &str) -> Result<(Targets, usize)> {
+    const MOST: i64 = 1 << 20;
+    if let Some(bad) = integers.iter().find(|label| !(0..MOST).contains(*label)) {
+        return Err(Error::data(place, format!("holds the class {bad}")));
+    }
+    let labels: Vec<u32> = integers.into_iter().map(|label| label as u32).collect();
+    let outputs = labels.iter().max().map_or(0, |most| *most as usize + 1);
+    Ok((Targets::Labels(labels), outputs))
+}

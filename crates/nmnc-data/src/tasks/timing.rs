@@ -1,0 +1,127 @@
+//! How long periods last.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Stream;
+
+/// Longest duration, in milliseconds: an hour.
+const LONGEST: f64 = 3.6e6;
+
+/// How long a period lasts, in milliseconds: a number, or a distribution such as `{ uniform = [800, 1500] }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected milliseconds, or { uniform = [low, high] }, { choice = [..] } or \
+                 { truncated_exponential = [mean, low, high] }"
+)]
+pub enum Span {
+    /// Always the same.
+    Fixed(f64),
+    /// Drawn for each trial.
+    Drawn(Draw),
+}
+
+/// A distribution of durations, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Draw {
+    /// Uniform between two numbers.
+    Uniform([f64; 2]),
+    /// One of several, with equal probability.
+    Choice(Vec<f64>),
+    /// Exponential with the given mean, drawn again until it lies in [low, high): `[mean, low, high]`.
+    TruncatedExponential([f64; 3]),
+}
+
+impl Span {
+    /// A duration in whole steps of `dt` milliseconds, rounded down as neurogym does.
+    pub(super) fn steps(&self, dt: f64, stream: &mut Stream) -> usize {
+        let milliseconds = match self {
+            Self::Fixed(value) => *value,
+            Self::Drawn(Draw::Uniform([low, high])) => low + (high - low) * stream.uniform(),
+            Self::Drawn(Draw::Choice(values)) => values[stream.below(values.len())],
+            Self::Drawn(Draw::TruncatedExponential([mean, low, high])) => loop {
+                let value = -mean * stream.uniform().ln();
+                if (*low..*high).contains(&value) {
+                    break value;
+                }
+            },
+        };
+        (milliseconds / dt).floor() as usize
+    }
+
+    /// The shortest and the longest it can be, in milliseconds.
+    pub fn range(&self) -> [f64; 2] {
+        match self {
+            Self::Fixed(value) => [*value; 2],
+            Self::Drawn(Draw::Uniform(range)) => *range,
+            Self::Drawn(Draw::Choice(values)) => [
+                values.iter().copied().fold(f64::INFINITY, f64::min),
+                values.iter().copied().fold(0.0, f64::max),
+            ],
+            Self::Drawn(Draw::TruncatedExponential([_, low, high])) => [*low, *high],
+        }
+    }
+
+    fn check(&self, place: &str) -> Result<()> {
+        let bad = |problem: String| Err(Error::config(place, problem));
+        if let Self::Drawn(Draw::Choice(values)) = self
+            && values.is_empty()
+        {
+            return bad("has nothing to choose from".into());
+        }
+        let [low, high] = self.range();
+        if !(0.0..=LONGEST).contains(&low) || !(0.0..=LONGEST).contains(&high) || low > high {
+            return bad(format!("{low} to {high} ms is no duration"));
+        }
+        if let Self::Drawn(Draw::TruncatedExponential([mean, ..])) = self {
+            // Drawing again and again has to end.
+            let inside = |mean: f64| (-low / mean).exp() - (-high / mean).exp();
+            if !(*mean > 0.0 && mean.is_finite() && inside(*mean) > 1e-3) {
+                return bad(format!("an exponential of mean {mean} hardly ever lies in {low} to {high} ms"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Durations by name of the period.
+pub type Timing = BTreeMap<String, Span>;
+
+/// The timing `given` laid over a task's own, which names every period there is.
+///
+/// # Errors
+/// An unknown period, or an impossible duration.
+pub(super) fn resolve(given: &Timing, own: &[(&str, Span)]) -> Result<Timing> {
+    let mut timing: Timing = own.iter().map(|(name, span)| ((*name).to_owned(), span.clone())).collect();
+    for (name, span) in given {
+        let place = format!("timing.{name}");
+        if !timing.contains_key(name) {
+            return Err(Error::config(&place, format!("the task has no period `{name}`"))
+                .suggest(name, own.iter().map(|(name, _)| *name)));
+        }
+        span.check(&place)?;
+        timing.insert(name.clone(), span.clone());
+    }
+    Ok(timing)
+}
+
+/// A step in milliseconds that a task can have.
+pub(super) fn check_step(dt: f64) -> Result<()> {
+    if dt > 0.0 && dt.is_finite() {
+        return Ok(());
+    }
+    Err(Error::config("dt", format!("{dt} is not a positive number of milliseconds")))
+}
+
+/// Noise that a task can have.
+pub(super) fn check_noise(sigma: f64) -> Result<()> {
+    if sigma >= 0.0 && sigma.is_finite() {
+        return Ok(());
+    }
+    Err(Error::config("sigma", format!("{sigma} is not a number of at least 0")))
+}

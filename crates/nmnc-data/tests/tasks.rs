@@ -1,0 +1,356 @@
+//! Tasks: their trials are those of neurogym by distribution, observers reach what the tasks claim for them, archives give trials back,
+//! and a trial depends on its number and the seed alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nmnc_core::Seed;
+use nmnc_data::tasks::{Answer, Split, TASKS, Targets, TaskConfig, Trial, TrialBatch, TrialId, TrialScore};
+use nmnc_data::tasks::{export, generate, import, judge};
+use serde_json::Value;
+
+fn config(name: &str, settings: &str) -> nmnc_core::Result<TaskConfig> {
+    TaskConfig::named(name, settings.parse().unwrap())
+}
+
+/// Steps looked at from either end, as in scripts/golden/tasks.py.
+const REACH: usize = 12;
+
+/// Mean and deviation of numbers that come one trial after the other.
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    sums: Vec<[f64; 2]>,
+}
+
+impl Moments {
+    fn add(&mut self, numbers: impl Iterator<Item = f64>) {
+        self.count += 1.0;
+        for (index, x) in numbers.enumerate() {
+            if index == self.sums.len() {
+                self.sums.push([0.0; 2]);
+            }
+            let [sum, square] = &mut self.sums[index];
+            (*sum, *square) = (*sum + x, *square + x * x);
+        }
+    }
+
+    /// The largest difference in standard errors of means and of deviations.
+    fn worst(&self, golden: &Value, trials: f64) -> f64 {
+        let flat = |value: &Value| {
+            let mut out = Vec::new();
+            flatten(value, &mut out);
+            out
+        };
+        let (mean, sd) = (flat(&golden[0]), flat(&golden[1]));
+        assert_eq!((mean.len(), sd.len()), (self.sums.len(), self.sums.len()));
+        let (n, m) = (self.count, trials);
+        let differences =
+            self.sums.iter().zip(mean.iter().zip(&sd)).flat_map(|([sum, square], (mean, sd))| {
+                let own = sum / n;
+                let own_sd = (square / n - own * own).max(0.0).sqrt();
+                let error = (own_sd * own_sd / n + sd * sd / m).sqrt().max(1e-5);
+                let error_of_sd = sd.max(1e-5) * (1.0 / n + 1.0 / m).sqrt();
+                [(own - mean).abs() / error, (own_sd - sd).abs() / error_of_sd]
+            });
+        differences.fold(0.0, f64::max)
+    }
+}
+
+fn flatten(value: &Value, out: &mut Vec<f64>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|inner| flatten(inner, out)),
+        other => out.push(other.as_f64().unwrap()),
+    }
+}
+
+fn labels(trial: &Trial) -> &[u32] {
+    match &trial.targets {
+        Targets::Labels(labels) => labels,
+        Targets::Values(_) => panic!("a task with classes"),
+    }
+}
+
+#[test]
+fn trials_have_the_distributions_of_neurogym() {
+    let text = std::fs::read_to_string(nmnc_testing::golden_path("tasks.json")).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    let tasks = golden["tasks"].as_object().unwrap();
+    assert_eq!(tasks.len(), TASKS.iter().filter(|task| task.neurogym).count() + 1);
+    const TRIALS: u64 = 8000;
+    for (case, golden) in tasks {
+        let settings = match case.as_str() {
+            "ContextDecisionMaking" => "go_cue = false\nuse_expl_context = false",
+            "ContextDecisionMakingCued" => "go_cue = false",
+            _ => "",
+        };
+        let task = config(case.trim_end_matches("Cued"), settings).unwrap().open(Seed(0)).unwrap();
+        let width = task.channels().inputs.len();
+        let (mut lengths, mut answers) = (BTreeMap::<usize, f64>::new(), BTreeMap::<usize, f64>::new());
+        let [mut start, mut end, mut due, mut labelled] = [0; 4].map(|_| Moments::default());
+        let shortest = golden["lengths"].as_object().unwrap().keys().map(|k| k.parse().unwrap()).min();
+        let reach = REACH.min(shortest.unwrap());
+        for number in 0..TRIALS {
+            let mut stream = Seed(4).stream(nmnc_core::seed::Role::Trial, 0, number);
+            let id = TrialId { split: Split::Training, number };
+            let trial = task.trial(id, &mut stream).unwrap();
+            let row = |step: usize| trial.inputs[step * width..][..width].iter().map(|x| f64::from(*x));
+            *lengths.entry(trial.steps).or_default() += 1.0;
+            let labels = labels(&trial);
+            *answers.entry(*labels.iter().max().unwrap() as usize).or_default() += 1.0;
+            start.add((0..reach).flat_map(row));
+            end.add((trial.steps - reach..trial.steps).flat_map(row));
+            let first = labels.iter().position(|label| *label != 0).unwrap();
+            due.add([first as f64 / trial.steps as f64].into_iter());
+            labelled.add([labels.iter().filter(|label| **label != 0).count() as f64].into_iter());
+        }
+        let theirs = golden["trials"].as_f64().unwrap();
+        for (what, ours, golden) in
+            [("lengths", lengths, &golden["lengths"]), ("answers", answers, &golden["answers"])]
+        {
+            let golden: BTreeMap<usize, f64> = golden
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(|(k, n)| (k.parse().unwrap(), n.as_f64().unwrap()))
+                .collect();
+            for value in ours.keys().chain(golden.keys()) {
+                let own = |map: &BTreeMap<usize, f64>, n: f64| map.get(value).copied().unwrap_or(0.0) / n;
+                let (a, b) = (own(&ours, TRIALS as f64), own(&golden, theirs));
+                let p = (a + b) / 2.0;
+                let error = (p * (1.0 - p) * (1.0 / TRIALS as f64 + 1.0 / theirs)).sqrt().max(1e-9);
+                assert!((a - b).abs() < 5.0 * error, "{case}, {what} {value}: {a}, neurogym {b}");
+            }
+        }
+        for (what, moments) in [("start", start), ("end", end), ("due", due), ("labelled", labelled)] {
+            let worst = moments.worst(&golden[what], theirs);
+            assert!(worst < 6.0, "{case}, {what}: {worst} standard errors from neurogym");
+        }
+    }
+}
+
+/// Outputs with the largest at the given class of each step, `[T, B, outputs]`.
+fn outputs(batch: &TrialBatch, class: impl Fn(usize, usize) -> usize) -> Vec<f64> {
+    let mut out = vec![0.0; batch.steps * batch.size() * batch.outputs];
+    for step in 0..batch.steps {
+        for trial in 0..batch.size() {
+            out[(step * batch.size() + trial) * batch.outputs + class(step, trial)] = 1.0;
+        }
+    }
+    out
+}
+
+fn score(batch: &TrialBatch, outputs: &[f64]) -> TrialScore {
+    let mut score = TrialScore::default();
+    judge(batch, outputs).into_iter().for_each(|outcome| score.add(outcome));
+    score
+}
+
+#[test]
+fn whoever_answers_as_the_targets_say_is_right_and_whoever_fixates_is_wrong() {
+    for task in TASKS.iter().filter(|task| task.name != "Recorded") {
+        let opened = config(task.name, "").unwrap().open(Seed(0)).unwrap();
+        let batch = generate(opened.as_ref(), Seed(0), Split::Evaluation, 0..200).unwrap();
+        let told = match &batch.targets {
+            Targets::Labels(labels) => outputs(&batch, |t, b| labels[t * batch.size() + b] as usize),
+            Targets::Values(values) => values.iter().map(|v| f64::from(*v)).collect(),
+        };
+        let right = score(&batch, &told);
+        assert_eq!((right.accuracy(), right.broken, right.missed), (1.0, 0, 0), "{}", task.name);
+        if opened.channels().fixation {
+            let silent = score(&batch, &outputs(&batch, |_, _| 0));
+            assert_eq!(silent.accuracy(), 0.0, "{}", task.name);
+            let hasty = score(&batch, &outputs(&batch, |t, _| usize::from(t == 0)));
+            assert_eq!(hasty.fixation_breaks(), 1.0, "{}", task.name);
+        }
+    }
+}
+
+/// An observer who sums what the docs say, on many trials.
+#[test]
+fn ideal_observers_reach_the_accuracy_that_tasks_claim() {
+    const TRIALS: u64 = 20_000;
+    type Evidence = fn(&[&[f32]]) -> f32;
+    let cases: [(&str, Evidence); 3] = [
+        ("PerceptualDecisionMaking", |rows| rows[1..21].iter().map(|x| x[1] - x[2]).sum()),
+        ("ContextDecisionMaking", |rows| {
+            let modality = if rows[0][5] > 0.5 { 1 } else { 3 };
+            rows[3..10].iter().map(|x| x[modality] - x[modality + 1]).sum()
+        }),
+        ("DelayComparison", |rows| {
+            let sum = |range: std::ops::Range<usize>| rows[range].iter().map(|x| x[1]).sum::<f32>();
+            sum(5..10) - sum(20..25)
+        }),
+    ];
+    for (name, evidence) in cases {
+        let task = config(name, "").unwrap().open(Seed(0)).unwrap();
+        let batch = generate(task.as_ref(), Seed(7), Split::Evaluation, 0..TRIALS).unwrap();
+        let right = (0..batch.size()).filter(|&b| {
+            let rows: Vec<&[f32]> = (0..batch.steps)
+                .map(|t| &batch.values[(t * batch.size() + b) * batch.inputs..][..batch.inputs])
+                .collect();
+            let choice = if evidence(&rows) > 0.0 { 1 } else { 2 };
+            matches!(batch.info[b].answer, Answer::Choice { label, .. } if label == choice)
+        });
+        let (found, claimed) = (right.count() as f64 / TRIALS as f64, task.ideal_accuracy().unwrap());
+        let error = (claimed * (1.0 - claimed) / TRIALS as f64).sqrt();
+        assert!((found - claimed).abs() < 4.0 * error, "{name}: {found}, claimed {claimed}");
+    }
+}
+
+#[test]
+fn the_go_cue_of_the_context_task_goes_off_with_the_decision() {
+    let task = config("ContextDecisionMaking", "").unwrap().open(Seed(0)).unwrap();
+    let batch = generate(task.as_ref(), Seed(0), Split::Training, 0..50).unwrap();
+    for (b, info) in batch.info.iter().enumerate() {
+        let input = |t: usize, i: usize| batch.values[(t * batch.size() + b) * batch.inputs + i];
+        assert!((0..info.response.start).all(|t| input(t, 0) == 1.0));
+        assert!(info.response.clone().all(|t| input(t, 0) == 0.0));
+        assert!((0..info.steps).all(|t| input(t, 5) + input(t, 6) == 1.0));
+    }
+}
+
+#[test]
+fn a_trial_depends_on_seed_split_and_number_alone() {
+    let task = config("ContextDecisionMaking", "").unwrap().open(Seed(0)).unwrap();
+    let in_pool = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| generate(task.as_ref(), Seed(1), Split::Training, 10..40).unwrap())
+    };
+    let batch = in_pool(1);
+    assert_eq!(batch, in_pool(3));
+    assert_ne!(batch, generate(task.as_ref(), Seed(1), Split::Evaluation, 10..40).unwrap());
+    let one = generate(task.as_ref(), Seed(1), Split::Training, 25..26).unwrap();
+    assert_eq!(one.info[0], batch.info[15]);
+    let steps = one.steps;
+    let of = |t: usize| &batch.values[(t * 30 + 15) * 7..][..7];
+    assert!((0..steps).all(|t| one.values[t * 7..][..7] == *of(t)));
+    assert!((steps..batch.steps).all(|t| batch.mask[t * 30 + 15] == 0.0 && of(t).iter().all(|x| *x == 0.0)));
+}
+
+#[test]
+fn archives_give_every_kind_of_trial_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for task in TASKS.iter().filter(|task| task.name != "Recorded") {
+        let opened = config(task.name, "").unwrap().open(Seed(0)).unwrap();
+        let batch = generate(opened.as_ref(), Seed(2), Split::Training, 0..40).unwrap();
+        let path = folder.path().join("trials.npz");
+        export(&path, &batch).unwrap();
+        let back = import(&path).unwrap();
+        assert_eq!((&back.values, &back.targets, &back.mask), (&batch.values, &batch.targets, &batch.mask));
+        for (ours, theirs) in batch.info.iter().zip(&back.info) {
+            assert_eq!((ours, back.outputs), (theirs, batch.outputs), "{}", task.name);
+        }
+        let settings = format!("path = {path:?}\nheld_out = 0.25");
+        let recorded = config("Recorded", &settings).unwrap().open(Seed(0)).unwrap();
+        assert_eq!(recorded.evaluation_size(), Some(10), "{}", task.name);
+        let of = |split| generate(recorded.as_ref(), Seed(0), split, 0..200).unwrap();
+        let first = |batch: &TrialBatch, b: usize| -> Vec<u32> {
+            let rows = (0..batch.info[b].steps).map(|t| (t * batch.size() + b) * batch.inputs);
+            rows.flat_map(|at| batch.values[at..at + batch.inputs].iter().map(|x| x.to_bits())).collect()
+        };
+        let all = |batch: &TrialBatch| -> std::collections::BTreeSet<Vec<u32>> {
+            (0..batch.size()).map(|b| first(batch, b)).collect()
+        };
+        let (training, held) = (all(&of(Split::Training)), all(&of(Split::Evaluation)));
+        // Noisy trials are all different, so that none may be on both sides.
+        if task.name == "DelayComparison" {
+            assert_eq!((training.len() <= 30, held.len()), (true, 10));
+            assert!(training.is_disjoint(&held));
+        }
+    }
+}
+
+/// Arrays of a neurogym dataset, without anything of our own.
+#[test]
+fn plain_arrays_are_trials_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.npz");
+    write(
+        &path,
+        &[("inputs", &[3, 2, 1], &[0.0; 6]), ("targets", &[3, 2], &[0.0, 0.0, 0.0, 2.0, 1.0, 2.0])],
+        true,
+    );
+    let batch = import(&path).unwrap();
+    assert_eq!((batch.outputs, batch.mask.clone()), (3, vec![1.0; 6]));
+    assert_eq!(batch.info[0].answer, Answer::Choice { label: 1, window: 2..3 });
+    assert_eq!(batch.info[1].answer, Answer::Choice { label: 2, window: 1..3 });
+}
+
+#[test]
+fn wrong_archives_and_settings_are_told_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.npz");
+    let of = |arrays: &[(&str, &[u64], &[f64])]| {
+        write(&path, arrays, true);
+        import(&path).unwrap_err().to_string().replace(&path.display().to_string(), "FILE")
+    };
+    let inputs: (&str, &[u64], &[f64]) = ("inputs", &[2, 1, 1], &[0.0, 1.0]);
+    assert_eq!(
+        of(&[("x", &[1], &[0.0])]),
+        "FILE: holds no trials; name the arrays `inputs` [T, B, n_in] and `targets` [T, B] or [T, B, n_out]"
+    );
+    assert_eq!(
+        of(&[inputs, ("targets", &[3, 1], &[0.0; 3])]),
+        "FILE: targets: has shape [3, 1] beside inputs [2, 1, 1]; use [T, B] or [T, B, n_out]"
+    );
+    assert_eq!(of(&[inputs, ("targets", &[2, 1], &[0.0, -1.0])]), "FILE: targets: holds the class -1");
+    assert_eq!(
+        of(&[inputs, ("targets", &[2, 1], &[0.0; 2])]),
+        "FILE: targets: trial 0 has no class other than 0; class 0 is to withhold an answer; for classes at the last step store \
+         kind = [1]"
+    );
+    assert_eq!(
+        of(&[inputs, ("targets", &[2, 1], &[0.0, 1.0]), ("response", &[1, 2], &[1.0, 5.0])]),
+        "FILE: response: trial 0: 1 to 5 is no range of its 2 steps"
+    );
+    assert_eq!(
+        of(&[("inputs", &[2, 1, 1], &[0.0, f64::NAN]), ("targets", &[2, 1], &[0.0, 1.0])]),
+        "FILE: inputs: element 1 is not a finite number"
+    );
+    let setting = |name: &str, text: &str| config(name, text).unwrap_err().to_string();
+    assert_eq!(
+        setting("ReadySetGoo", ""),
+        "task.name: there is no task `ReadySetGoo`; did you mean `ReadySetGo`?"
+    );
+    assert_eq!(
+        setting("AntiReach", "dim_rng = 4"),
+        "task: unknown setting `dim_rng`; did you mean `dim_ring`?"
+    );
+    assert_eq!(
+        setting("DelayComparison", "timing = { delai = 3 }"),
+        "task.timing.delai: the task has no period `delai`; did you mean `delay`?"
+    );
+    assert_eq!(
+        setting("ReadySetGo", "timing = { measure = { uniform = [900, 800] } }"),
+        "task.timing.measure: 900 to 800 ms is no duration"
+    );
+    assert_eq!(setting("Recorded", ""), "task.path: is missing; name a .npz file");
+    let short = config("AntiReach", "timing = { decision = 50 }").unwrap().open(Seed(0)).unwrap();
+    let error = generate(short.as_ref(), Seed(0), Split::Training, 0..1).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "task.timing: a trial without steps or without a response period; use longer periods or a smaller dt"
+    );
+}
+
+/// An archive of plain arrays; `targets` and what is not `inputs` are integers.
+fn write(path: &Path, arrays: &[(&str, &[u64], &[f64])], integers: bool) {
+    use npyz::WriterBuilder;
+    let mut writer = npyz::npz::NpzWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, shape, values) in arrays {
+        let options = npyz::zip::write::FileOptions::default();
+        if integers && *name != "inputs" {
+            let mut array =
+                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
+            array.extend(values.iter().map(|v| *v as i64)).unwrap();
+            array.finish().unwrap();
+        } else {
+            let mut array =
+                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
+            array.extend(values.iter().copied()).unwrap();
+            array.finish().unwrap();
+        }
+    }
+    std::fs::write(path, writer.zip_writer().finish().unwrap().into_inner()).unwrap();
+}

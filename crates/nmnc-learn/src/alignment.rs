@@ -1,0 +1,142 @@
+//! How close a rule's signals come to backprop's, and how much of the Jacobian the manifold captures.
+//!
+//! Conventions that keep every number finite: a cosine with a zero vector is 0 (an angle of 90 degrees), and a ratio to a zero norm
+//! is 0.
+
+use burn::tensor::Tensor;
+
+use crate::credit::backpropagate;
+use crate::manifold::Subspace;
+use crate::net::{ForwardPass, Network};
+use nmnc_core::device::{energy, matrix, values};
+
+/// Agreement of an estimate with its reference.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Agreement {
+    /// Cosine.
+    pub cosine: f64,
+    /// Angle in degrees.
+    pub angle_degrees: f64,
+    /// Norm of the estimate over norm of the reference.
+    pub norm_ratio: f64,
+}
+
+/// Inner product and norms of one pair of vectors.
+#[derive(Clone, Copy, Default)]
+struct Products {
+    cross: f64,
+    estimate: f64,
+    reference: f64,
+}
+
+impl Products {
+    fn cosine(self) -> f64 {
+        let scale = (self.estimate * self.reference).sqrt();
+        if scale > 0.0 { (self.cross / scale).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+
+    fn norm_ratio(self) -> f64 {
+        if self.reference > 0.0 { (self.estimate / self.reference).sqrt() } else { 0.0 }
+    }
+}
+
+impl std::iter::Sum for Products {
+    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
+        items.fold(Self::default(), |a, b| Self {
+            cross: a.cross + b.cross,
+            estimate: a.estimate + b.estimate,
+            reference: a.reference + b.reference,
+        })
+    }
+}
+
+/// Inner products of matching rows.
+fn row_products(estimate: &Tensor<2>, reference: &Tensor<2>) -> Vec<Products> {
+    let row_sums = |a: &Tensor<2>, b: &Tensor<2>| values::<f64>(&(a.clone() * b.clone()).sum_dim(1));
+    let cross = row_sums(estimate, reference);
+    let squares = row_sums(estimate, estimate).into_iter().zip(row_sums(reference, reference));
+    cross
+        .into_iter()
+        .zip(squares)
+        .map(|(cross, (estimate, reference))| Products { cross, estimate, reference })
+        .collect()
+}
+
+/// Agreement of two batches of vectors `[batch, n]`: cosine and angle of matching rows, averaged over the rows whose reference is
+/// not zero, and the ratio of Frobenius norms.
+pub fn agreement_of_rows(estimate: &Tensor<2>, reference: &Tensor<2>) -> Agreement {
+    let rows = row_products(estimate, reference);
+    let cosines: Vec<f64> = rows.iter().filter(|p| p.reference > 0.0).map(|p| p.cosine()).collect();
+    let mean = |f: fn(f64) -> f64| cosines.iter().map(|&c| f(c)).sum::<f64>() / cosines.len().max(1) as f64;
+    let angle_degrees = if cosines.is_empty() { 90.0 } else { mean(|c| c.acos().to_degrees()) };
+    Agreement {
+        cosine: mean(|c| c),
+        angle_degrees,
+        norm_ratio: rows.into_iter().sum::<Products>().norm_ratio(),
+    }
+}
+
+/// Agreement of two tensors as a whole, such as weight gradients.
+pub fn agreement(estimate: &Tensor<2>, reference: &Tensor<2>) -> Agreement {
+    let products: Products = row_products(estimate, reference).into_iter().sum();
+    let cosine = products.cosine();
+    Agreement { cosine, angle_degrees: cosine.acos().to_degrees(), norm_ratio: products.norm_ratio() }
+}
+
+/// Captured energy alpha_l = sum ||J_l U_l||^2 / sum ||J_l||^2 over the examples of `pass`, for each stage that has a subspace.
+///
+/// J is the exact per-example Jacobian dy/dx_l. With `centered` the mean over outputs is removed from it, since a loss on softmax
+/// does not see a shift common to all outputs. A zero Jacobian has alpha 0.
+pub fn captured_energy(
+    network: &Network,
+    pass: &ForwardPass,
+    subspaces: &[Option<&Subspace>],
+    centered: bool,
+) -> Vec<Option<f64>> {
+    let [batch, outputs] = pass.output.dims();
+    let mut sums = vec![(0.0, 0.0); subspaces.len()];
+    let shift = if centered { 1.0 / outputs as f32 } else { 0.0 };
+    for output in 0..outputs {
+        let row = (0..outputs).map(|j| if j == output { 1.0 - shift } else { -shift });
+        let error = matrix(row.collect(), [1, outputs], &pass.output.device()).cast(pass.output.dtype());
+        let rows = backpropagate(network, pass, &error.repeat_dim(0, batch));
+        for ((jacobian_row, subspace), (inside, total)) in rows.into_iter().zip(subspaces).zip(&mut sums) {
+            if let Some(subspace) = subspace {
+                *inside += energy(&subspace.coordinates(jacobian_row.clone()));
+                *total += energy(&jacobian_row);
+            }
+        }
+    }
+    let ratio = |(inside, total): (f64, f64)| if total > 0.0 { (inside / total).min(1.0) } else { 0.0 };
+    subspaces.iter().zip(sums).map(|(subspace, sum)| subspace.map(|_| ratio(sum))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn zero_vectors_give_finite_numbers() {
+        let device = Device::flex();
+        let zero = matrix(vec![0.0; 4], [2, 2], &device);
+        let one = matrix(vec![1.0, 0.0, 0.0, 2.0], [2, 2], &device);
+        let nothing = Agreement { cosine: 0.0, angle_degrees: 90.0, norm_ratio: 0.0 };
+        for (a, b) in [(&zero, &one), (&one, &zero), (&zero, &zero)] {
+            assert_eq!(agreement(a, b), nothing);
+            assert_eq!(agreement_of_rows(a, b), nothing);
+        }
+        let same = agreement_of_rows(&(one.clone() * 3.0), &one);
+        assert!((same.cosine - 1.0).abs() < 1e-12 && (same.norm_ratio - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn rows_are_averaged_and_whole_tensors_are_not() {
+        let device = Device::flex();
+        // One row agrees, one opposes with ten times the length.
+        let estimate = matrix(vec![1.0, 0.0, -10.0, 0.0], [2, 2], &device);
+        let reference = matrix(vec![1.0, 0.0, 10.0, 0.0], [2, 2], &device);
+        assert!(agreement_of_rows(&estimate, &reference).cosine.abs() < 1e-12);
+        assert!((agreement(&estimate, &reference).cosine + 99.0 / 101.0).abs() < 1e-9);
+    }
+}

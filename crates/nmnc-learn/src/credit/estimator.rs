@@ -1,0 +1,158 @@
+//! Estimators: from probes and responses to a Jacobian, each with the law of its error.
+
+use burn::tensor::{DType, Tensor, TensorData};
+use nmnc_kernels::matmul;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::uncertainty::Uncertainty;
+use crate::noise::Probe;
+use nmnc_core::device::values;
+use nmnc_core::linalg::pseudo_inverse;
+
+/// Probes z and the responses they caused.
+#[derive(Clone, Debug)]
+pub struct Responses {
+    /// Coordinates of the probes, identity covariance, `[K, m]`.
+    pub probes: Tensor<2>,
+    /// Change of the output per unit of the coordinates, `[K, outputs]`.
+    pub changes: Tensor<2>,
+}
+
+/// The declared error of an estimate from K probes in dimension m.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorLaw {
+    /// E||jhat - j||^2 / ||j||^2 for one row j of the Jacobian when the output is linear in the noise, as a function of (m, K).
+    pub variance: fn(usize, usize) -> f64,
+    /// What is added for each unit of variance of an independent error of every response (another stage's noise in the same pass, an
+    /// example's own Jacobian), as a function of (m, K): E||jhat - j||^2 per unit. Nothing where no closed form is known or the
+    /// expectation is infinite.
+    pub response_noise: fn(usize, usize) -> Option<f64>,
+    /// The bias that a smooth nonlinear output adds vanishes as this power of sigma.
+    pub bias_order: i32,
+    /// By how much `variance` may be too small, as a function of (m, K): for probes that may by chance depend on each other.
+    pub slack: fn(usize, usize) -> f64,
+}
+
+/// How responses become an estimate of the Jacobian. Named in configuration as `estimator`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimator {
+    /// The sample mean of response times probe (method of correlation).
+    Average,
+    /// The smallest change of what is known that explains the responses best. K >= m independent probes of a linear response give it
+    /// exactly; what fewer did not probe stays as it was.
+    LeastSquares,
+    /// Least squares over all responses so far, earlier ones counting less.
+    RecursiveLeastSquares,
+}
+
+impl Estimator {
+    /// Every estimator: the shared test fits the declared law of each.
+    pub const ALL: [Self; 3] = [Self::Average, Self::LeastSquares, Self::RecursiveLeastSquares];
+
+    /// Estimate of the Jacobian in the coordinates of the probes, `[outputs, m]`, by one that knew nothing (its norm the smallest
+    /// where there are fewer probes than coordinates).
+    pub fn estimate(self, responses: &Responses) -> Tensor<2> {
+        match self {
+            Self::Average => {
+                let count = responses.probes.dims()[0] as f64;
+                matmul(responses.changes.clone().transpose(), responses.probes.clone()) / count
+            }
+            Self::LeastSquares => solve(responses),
+            Self::RecursiveLeastSquares => {
+                let m = responses.probes.dims()[1];
+                // Responses are all but exact compared with what is expected of the Jacobian.
+                recursive_step(&mut Uncertainty::new(m, 1.0), responses, 1e-9)
+            }
+        }
+    }
+
+    /// The law this estimator declares for a distribution of probes.
+    pub fn law(self, probe: Probe) -> ErrorLaw {
+        let blocks = matches!(probe, Probe::Orthogonal | Probe::Hadamard);
+        let none = |_, _| 0.0;
+        match self {
+            // Independent errors of unit variance, averaged with weights z / K of mean square m / K^2.
+            Self::Average => ErrorLaw {
+                variance: match probe {
+                    // Var(z_i z.j) summed over i: (m + 1)||j||^2 for normal coordinates, (m - 1)||j||^2 for signs.
+                    Probe::Gaussian => |m, k| (m + 1) as f64 / k as f64,
+                    Probe::Rademacher => |m, k| (m - 1) as f64 / k as f64,
+                    // Whole blocks are exact; a remainder of r probes leaves r (m - r) / K^2.
+                    Probe::Orthogonal | Probe::Hadamard => |m, k| {
+                        let remainder = k % m;
+                        (remainder * (m - remainder)) as f64 / (k * k) as f64
+                    },
+                },
+                response_noise: |m, k| Some(m as f64 / k as f64),
+                bias_order: 2,
+                slack: none,
+            },
+            Self::LeastSquares | Self::RecursiveLeastSquares => ErrorLaw {
+                // What K < m independent directions leave unseen of a row, on average over orientations.
+                variance: |m, k| m.saturating_sub(k) as f64 / m as f64,
+                response_noise: match (blocks, probe) {
+                    // The trace of the pseudo-inverse of Z^T Z: K eigenvalues m, or whole blocks.
+                    (true, _) => |m, k| match k {
+                        _ if k < m => Some(k as f64 / m as f64),
+                        _ if k.is_multiple_of(m) => Some(m as f64 / k as f64),
+                        _ => None,
+                    },
+                    // The same of a Wishart matrix.
+                    (false, Probe::Gaussian) => |m, k| {
+                        let (small, large) = (m.min(k), m.max(k));
+                        (large > small + 1).then(|| small as f64 / (large - small - 1) as f64)
+                    },
+                    (false, _) => |_, _| None,
+                },
+                bias_order: 2,
+                slack: match probe {
+                    // Two of the rows (or, of a square, the columns) may be equal or opposite, which loses a direction of m. Four times
+                    // the chance, for the rarer coincidences of more.
+                    Probe::Rademacher => |m, k| {
+                        let (few, length) = (m.min(k), m.max(k));
+                        let chance = 2.0 * (few * (few - 1)) as f64 * 0.5f64.powi(length as i32);
+                        4.0 * chance / m as f64
+                    },
+                    _ => none,
+                },
+            },
+        }
+    }
+}
+
+/// The least-squares solution J `[outputs, m]` of changes = probes J^T, of the smallest norm where there are several.
+pub(super) fn solve(responses: &Responses) -> Tensor<2> {
+    let Responses { probes, changes } = responses;
+    let [count, m] = probes.dims();
+    let wide = count < m;
+    let gram = match wide {
+        true => matmul(probes.clone(), probes.clone().transpose()),
+        false => matmul(probes.clone().transpose(), probes.clone()),
+    };
+    let size = count.min(m);
+    // What rounding leaves of a zero eigenvalue in the precision of the responses.
+    let rounding = if probes.dtype() == DType::F64 { 1e-13 } else { 1e-6 };
+    let inverse = pseudo_inverse(&values::<f64>(&gram), size, rounding);
+    let data = TensorData::new(inverse, [size, size]);
+    let inverse = Tensor::from_data(data, (&probes.device(), probes.dtype()));
+    match wide {
+        true => matmul(matmul(changes.clone().transpose(), inverse), probes.clone()),
+        false => matmul(matmul(changes.clone().transpose(), probes.clone()), inverse),
+    }
+}
+
+/// The correction `[outputs, m]` that recursive least squares makes for `innovations`: changes less their predictions. Each change
+/// has an independent error of variance `noise`.
+pub(super) fn recursive_step(
+    uncertainty: &mut Uncertainty,
+    innovations: &Responses,
+    noise: f64,
+) -> Tensor<2> {
+    let Responses { probes, changes } = innovations;
+    let [count, m] = probes.dims();
+    let gain = uncertainty.observe(&values::<f64>(probes), noise);
+    let gain = Tensor::from_data(TensorData::new(gain, [m, count]), (&probes.device(), probes.dtype()));
+    matmul(changes.clone().transpose(), gain.transpose())
+}

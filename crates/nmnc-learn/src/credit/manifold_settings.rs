@@ -1,0 +1,133 @@
+//! Settings of the manifold, for every rule that has one.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::at_least_one;
+use crate::manifold::{Dimension, PcaMethod, Tracker, Tracking};
+use nmnc_core::error::{Error, Result};
+
+/// Dimensions of the stages' manifolds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a whole number of components, a fraction of variance between 0 and 1, or a list with one of these for \
+                 each stage"
+)]
+pub enum Dimensions {
+    /// The same for every stage.
+    Same(Dimension),
+    /// One for each stage.
+    Each(Vec<Dimension>),
+}
+
+impl Dimensions {
+    /// The dimension of `stage` (from 0).
+    ///
+    /// # Panics
+    /// If a list has none for it.
+    pub fn of(&self, stage: usize) -> Dimension {
+        match self {
+            Self::Same(dimension) => *dimension,
+            Self::Each(list) => list[stage],
+        }
+    }
+
+    fn all(&self) -> &[Dimension] {
+        match self {
+            Self::Same(dimension) => std::slice::from_ref(dimension),
+            Self::Each(list) => list,
+        }
+    }
+}
+
+/// The manifold of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ManifoldConfig {
+    /// Dimension d, or a fraction of variance to explain; one for all stages, or a list with one for each.
+    pub dimension: Dimensions,
+    /// How the principal components are found.
+    pub method: PcaMethod,
+    /// Training examples whose activity is analyzed (method = "exact" or "randomized"; 1024 when left out).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// Training steps between refreshes of the basis.
+    pub refresh: u64,
+    /// Start from the previous basis: two passes over the activity instead of five (method = "randomized"; true when left out).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_start: Option<bool>,
+    /// Weight that earlier batches keep at each refresh, in (0, 1] (method = "incremental"; 0.9 when left out). The memory is
+    /// 1 / (1 - forgetting) batches, and 1 never forgets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<f64>,
+}
+
+impl Default for ManifoldConfig {
+    fn default() -> Self {
+        Self {
+            dimension: Dimensions::Same(Dimension::Count(64)),
+            method: PcaMethod::Randomized,
+            samples: None,
+            refresh: 100,
+            warm_start: None,
+            forgetting: None,
+        }
+    }
+}
+
+impl ManifoldConfig {
+    /// Checks values and their combinations, and spells out what was left out.
+    pub(super) fn resolve(&mut self) -> Result<()> {
+        at_least_one("refresh", self.refresh)?;
+        let only = |key: &str, given: bool, methods: &str| match given {
+            true => {
+                Err(Error::config(key, format!("has no meaning with method = \"{}\"", self.method.name()))
+                    .mend(format!("remove it, or set method = {methods}")))
+            }
+            false => Ok(()),
+        };
+        let (incremental, randomized) =
+            (self.method == PcaMethod::Incremental, self.method == PcaMethod::Randomized);
+        only("samples", incremental && self.samples.is_some(), "\"exact\" or \"randomized\"")?;
+        only("warm_start", !randomized && self.warm_start.is_some(), "\"randomized\"")?;
+        only("forgetting", !incremental && self.forgetting.is_some(), "\"incremental\"")?;
+        if incremental {
+            self.forgetting.get_or_insert(0.9);
+        } else if *self.samples.get_or_insert(1024) < 2 {
+            return Err(Error::config("samples", "needs at least 2 examples"));
+        }
+        if randomized {
+            self.warm_start.get_or_insert(true);
+        }
+        self.dimension.all().iter().try_for_each(|&d| Tracker::new(self.tracking(d)).map(drop))
+    }
+
+    /// Checks the settings against a network of `stages` stages.
+    ///
+    /// # Errors
+    /// A list of dimensions that is not as long.
+    pub(super) fn fits(&self, stages: usize) -> Result<()> {
+        match &self.dimension {
+            Dimensions::Each(list) if list.len() != stages => {
+                let problem = format!("lists {} dimensions for {stages} stages", list.len());
+                Err(Error::config("dimension", problem).mend("give one for each stage, or one for all"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tracking(&self, dimension: Dimension) -> Tracking {
+        Tracking {
+            dimension,
+            method: self.method,
+            warm_start: self.warm_start.unwrap_or(false),
+            forgetting: self.forgetting.unwrap_or(1.0),
+        }
+    }
+
+    /// A tracker of the manifold of `stage` (from 0), from resolved settings that fit the network.
+    pub(crate) fn tracker(&self, stage: usize) -> Tracker {
+        Tracker::new(self.tracking(self.dimension.of(stage))).expect("the settings have been checked")
+    }
+}

@@ -1,0 +1,203 @@
+//! Settings of mirrors and their names.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::Mirror;
+use crate::credit::estimator::Estimator;
+use crate::credit::manifold_settings::ManifoldConfig;
+use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
+use crate::net::Network;
+use crate::noise::Probe;
+use nmnc_core::error::{Error, Result};
+
+pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
+    name: "weight-mirror",
+    summary: "weight mirror: feedback from isotropic noise, by correlation with the next stage's pre-activation",
+    settings: || MirrorConfig {
+        noise: MirrorNoise::Isotropic,
+        estimator: Estimator::Average,
+        probe: Probe::Gaussian,
+        initial: 0,
+        probes: Some(4),
+        ..MirrorConfig::manifold()
+    },
+};
+
+pub(in crate::credit) const MANIFOLD_MIRROR: Preset<MirrorConfig> = Preset {
+    name: "manifold-mirror",
+    summary: "manifold weight mirror: feedback from noise on and off the manifold, by least squares, stage by stage",
+    settings: MirrorConfig::manifold,
+};
+
+/// Where a mirror's noise lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MirrorNoise {
+    /// All n directions of activity alike.
+    Isotropic,
+    /// The top d principal components of activity.
+    Manifold,
+    /// Some probes on the manifold, where training changes the weights, the others anywhere, where the initial weights lie.
+    Both,
+}
+
+/// What the learned feedback is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feedback {
+    /// A matrix of the shape of the next stage's weight; a convolution's is shared over positions.
+    Weights,
+    /// The response of the next stage's pre-activation to each principal component.
+    Coordinates,
+}
+
+/// How many probes an update takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// `probes` of them every `interval` steps.
+    Fixed,
+    /// As many as keep the measured error of the feedback at `tolerance`, up to `initial` and `cap` times the training examples.
+    Auto,
+}
+
+/// Settings of a mirror.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorConfig {
+    /// Where the noise lives.
+    pub noise: MirrorNoise,
+    /// Distribution of the noise.
+    pub probe: Probe,
+    /// What the learned feedback is.
+    pub feedback: Feedback,
+    /// How responses become feedback.
+    pub estimator: Estimator,
+    /// Learning rate of the feedback, B <- (1 - eta) B + eta Bhat (estimator = "average"; 0.1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta: Option<f64>,
+    /// Growth per step of the variance of what is known along the principal components, as a fraction of a prior of one that is shared
+    /// among them as the variance of the activity is (estimator = "recursive-least-squares"; 0.01 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<f64>,
+    /// Perturbed examples before the first step, as many as a stage has use for. Those that none has are kept for later under an
+    /// automatic budget.
+    pub initial: usize,
+    /// Take the batch's own differences from its mean for probes too. The next stage's pre-activation depends on the activity alone, so
+    /// that they tell of its weight what noise would, on the manifold and without perturbing anything
+    /// (feedback = "weights", estimator = "least-squares"; true when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<bool>,
+    /// Whether the number of probes is fixed or follows the measured error.
+    pub budget: Budget,
+    /// Perturbed examples K of an update, each serving all stages (budget = "fixed"; 1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<usize>,
+    /// Training steps between updates (budget = "fixed"; 1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u64>,
+    /// Most perturbed examples per training example beside the initial ones (budget = "auto"; 0.1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
+    /// Squared error of a predicted response over the response's square that is aimed at (budget = "auto"; 0.02 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<f64>,
+    /// The manifold (noise = "manifold" or "both").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifold: Option<ManifoldConfig>,
+}
+
+impl MirrorConfig {
+    fn manifold() -> Self {
+        Self {
+            noise: MirrorNoise::Both,
+            probe: Probe::Hadamard,
+            feedback: Feedback::Weights,
+            estimator: Estimator::LeastSquares,
+            eta: None,
+            drift: None,
+            initial: 4096,
+            observe: None,
+            budget: Budget::Fixed,
+            probes: None,
+            interval: None,
+            cap: None,
+            tolerance: None,
+            manifold: None,
+        }
+    }
+
+    /// Settings that belong to some values of others only: an error where they are given elsewhere, a default where left out.
+    fn resolve_dependent(&mut self) -> Result<()> {
+        let only = |key: &str, given: bool, wanted: bool, setting: &str| match given && !wanted {
+            true => Err(Error::config(key, format!("has no meaning without {setting}"))
+                .mend(format!("remove it, or set {setting}"))),
+            false => Ok(()),
+        };
+        let (average, recursive) =
+            (self.estimator == Estimator::Average, self.estimator == Estimator::RecursiveLeastSquares);
+        let auto = self.budget == Budget::Auto;
+        only("eta", self.eta.is_some(), average, "estimator = \"average\"")?;
+        only("drift", self.drift.is_some(), recursive, "estimator = \"recursive-least-squares\"")?;
+        only("probes", self.probes.is_some(), !auto, "budget = \"fixed\"")?;
+        only("interval", self.interval.is_some(), !auto, "budget = \"fixed\"")?;
+        only("cap", self.cap.is_some(), auto, "budget = \"auto\"")?;
+        only("tolerance", self.tolerance.is_some(), auto, "budget = \"auto\"")?;
+        let weights = self.feedback == Feedback::Weights && self.estimator == Estimator::LeastSquares;
+        let needed = "feedback = \"weights\" and estimator = \"least-squares\"";
+        only("observe", self.observe == Some(true), weights, needed)?;
+        if weights {
+            self.observe.get_or_insert(true);
+        }
+        let isotropic = self.noise == MirrorNoise::Isotropic;
+        only("manifold", self.manifold.is_some(), !isotropic, "noise = \"manifold\"")?;
+        if average {
+            let eta = *self.eta.get_or_insert(0.1);
+            if !(eta > 0.0 && eta <= 1.0) {
+                return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
+            }
+        }
+        if recursive {
+            positive("drift", *self.drift.get_or_insert(0.01))?;
+        }
+        if auto {
+            positive("cap", *self.cap.get_or_insert(0.1))?;
+            positive("tolerance", *self.tolerance.get_or_insert(0.02))?;
+        } else {
+            at_least_one("probes", *self.probes.get_or_insert(1) as u64)?;
+            at_least_one("interval", *self.interval.get_or_insert(1))?;
+        }
+        if !isotropic {
+            let manifold = self.manifold.get_or_insert_default();
+            manifold.resolve().map_err(|e| e.under("manifold"))?;
+        }
+        Ok(())
+    }
+}
+
+impl RuleConfig for MirrorConfig {
+    fn resolve(mut self) -> Result<Self> {
+        self.resolve_dependent()?;
+        match (self.feedback, self.noise, self.estimator) {
+            (Feedback::Coordinates, MirrorNoise::Isotropic | MirrorNoise::Both, _) => {
+                Err(Error::config("noise", "coordinates are those of the manifold")
+                    .mend("set noise = \"manifold\", or feedback = \"weights\""))
+            }
+            (Feedback::Weights, _, Estimator::RecursiveLeastSquares) => {
+                Err(Error::config("estimator", "recursive least squares needs a covariance of coordinates")
+                    .mend("set feedback = \"coordinates\", or estimator = \"least-squares\""))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    fn fits(&self, network: &Network) -> Result<()> {
+        let stages = network.stages().len();
+        self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
+    }
+
+    fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {
+        Box::new(Mirror::new(self, setup))
+    }
+}

@@ -1,0 +1,117 @@
+//! Mirrors of the shape of the next stage's weight.
+
+use burn::tensor::Tensor;
+use nmnc_kernels::blend;
+
+use crate::net::Stage;
+use nmnc_core::device::{energy, values};
+
+/// Steps of conjugate gradients for one update at the most.
+const ITERATIONS: usize = 12;
+/// Squared error over squared response at which an update is good enough.
+const PRECISION: f64 = 1e-5;
+/// Squared error over squared response up to which a mirror needs no more than probes to stay right: a cosine of 0.99995.
+pub(super) const SETTLED: f64 = 1e-4;
+/// Equations per unknown beyond which more probes of one update tell little more.
+const ENOUGH: usize = 4;
+
+/// A learned mirror B of one stage's weight W.
+#[derive(Clone, Debug)]
+pub(super) struct WeightMirror {
+    weight: Tensor<2>,
+    /// Positions at which each weight is used: what E[response noise^T] is in units of W, for isotropic noise.
+    uses: Tensor<2>,
+}
+
+/// What the probes of one update said of the mirror before it was corrected.
+#[derive(Clone, Debug)]
+pub(super) struct Innovation {
+    /// Squared difference of each response from its prediction.
+    pub error: Vec<f64>,
+    /// Square of each response.
+    pub response: Vec<f64>,
+}
+
+impl WeightMirror {
+    /// A mirror that knows nothing of `next`.
+    pub fn new(next: &dyn Stage) -> Self {
+        let weight = next.parameters()[0].value.zeros_like();
+        let ones = |units: usize| Tensor::ones([1, units], (&weight.device(), weight.dtype()));
+        // At least one, so that a weight that padding keeps from ever being used stays zero.
+        let uses = next.correlate(ones(next.inputs()), ones(next.pre_activations())).clamp_min(1.0);
+        Self { weight, uses }
+    }
+
+    /// B.
+    pub fn weight(&self) -> &Tensor<2> {
+        &self.weight
+    }
+
+    /// Takes B back from a checkpoint.
+    pub fn restore(&mut self, weight: Tensor<2>) {
+        self.weight = weight;
+    }
+
+    /// Probes of one update that `next` has use for: all n for a dense stage, few where weights are shared.
+    pub fn useful(next: &dyn Stage) -> usize {
+        let [outputs, unknowns] = next.parameters()[0].value.dims();
+        let positions = next.pre_activations() / outputs;
+        (ENOUGH * unknowns).div_ceil(positions).clamp(1, next.inputs())
+    }
+
+    /// What `noise` `[K, n]` shows, and the responses `[K, pre-activations]`.
+    fn observe(&self, next: &dyn Stage, noise: &Tensor<2>) -> (Tensor<2>, Tensor<2>, Innovation) {
+        let response = next.response(noise.clone());
+        let residual = response.clone() - next.respond(noise.clone(), self.weight.clone());
+        let innovation = Innovation {
+            error: nmnc_kernels::row_energies(&residual),
+            response: nmnc_kernels::row_energies(&response),
+        };
+        (response, residual, innovation)
+    }
+
+    /// B <- (1 - eta) B + eta mean(response noise^T): unbiased for isotropic noise, and W times the autocorrelation of the noise
+    /// for any other.
+    pub fn average(&mut self, next: &dyn Stage, noise: Tensor<2>, eta: f64) -> Innovation {
+        let count = noise.dims()[0] as f64;
+        let (response, _, innovation) = self.observe(next, &noise);
+        let estimate = next.correlate(noise, response) / (self.uses.clone() * count);
+        self.weight = blend(self.weight.clone(), estimate, eta);
+        innovation
+    }
+
+    /// B moves by the smallest correction that explains the responses best (least squares by conjugate gradients, CGLS: Hestenes and
+    /// Stiefel 1952). Directions that were not probed stay as they were.
+    pub fn least_squares(&mut self, next: &dyn Stage, noise: Tensor<2>) -> Innovation {
+        let (_, mut residual, innovation) = self.observe(next, &noise);
+        let enough = PRECISION * innovation.response.iter().sum::<f64>();
+        if innovation.error.iter().sum::<f64>() <= enough {
+            return innovation;
+        }
+        let mut gradient = next.correlate(noise.clone(), residual.clone());
+        let mut square = energy(&gradient);
+        let mut direction = gradient.clone();
+        for _ in 0..ITERATIONS {
+            let change = next.respond(noise.clone(), direction.clone());
+            let step = square / energy(&change);
+            if !step.is_finite() {
+                break;
+            }
+            self.weight = self.weight.clone() + direction.clone() * step;
+            residual = residual - change * step;
+            if energy(&residual) <= enough {
+                break;
+            }
+            gradient = next.correlate(noise.clone(), residual.clone());
+            let previous = std::mem::replace(&mut square, energy(&gradient));
+            direction = gradient.clone() + direction * (square / previous);
+        }
+        innovation
+    }
+
+    /// Squared response that B predicts to each unit vector of `axes` `[n, d]`.
+    pub fn gains(&self, next: &dyn Stage, axes: &Tensor<2>) -> Vec<f64> {
+        let responses = next.respond(axes.clone().transpose(), self.weight.clone());
+        values::<f64>(&responses.powi_scalar(2).sum_dim(1))
+    }
+}

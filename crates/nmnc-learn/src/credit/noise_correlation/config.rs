@@ -1,0 +1,206 @@
+//! Settings of noise correlation and their names.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::injection::Injection;
+use super::rule::NoiseCorrelation;
+use crate::credit::estimator::Estimator;
+use crate::credit::manifold_settings::ManifoldConfig;
+use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
+use crate::net::Network;
+use crate::noise::Probe;
+use nmnc_core::error::{Error, Result};
+
+pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
+    name: "vnc",
+    summary: "vanilla noise correlation: isotropic noise, learned feedback",
+    settings: || NoiseCorrelationConfig::new(Noise::Isotropic, Memory::Feedback),
+};
+
+pub(in crate::credit) const NMNC: Preset<NoiseCorrelationConfig> = Preset {
+    name: "nmnc",
+    summary: "neural manifold noise correlation: noise on the activity manifold, learned feedback",
+    settings: || NoiseCorrelationConfig::new(Noise::Manifold, Memory::Feedback),
+};
+
+pub(in crate::credit) const NODE_PERTURBATION: Preset<NoiseCorrelationConfig> = Preset {
+    name: "node-perturbation",
+    summary: "node perturbation: isotropic noise for each example, no memory",
+    settings: || NoiseCorrelationConfig::new(Noise::Isotropic, Memory::None),
+};
+
+pub(in crate::credit) const MANIFOLD_NODE_PERTURBATION: Preset<NoiseCorrelationConfig> = Preset {
+    name: "manifold-node-perturbation",
+    summary: "node perturbation with noise on the activity manifold, no memory",
+    settings: || NoiseCorrelationConfig::new(Noise::Manifold, Memory::None),
+};
+
+/// Where the noise lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noise {
+    /// All n directions of activity alike.
+    Isotropic,
+    /// The top d principal components of activity.
+    Manifold,
+}
+
+/// What becomes of an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Memory {
+    /// Feedback weights B average the estimates of the Jacobian, and delta_l = B_l^T e.
+    Feedback,
+    /// Each example uses its own perturbations: delta_l = mean over k of (e . dy_k) xi_k / sigma^2.
+    None,
+}
+
+/// Scaling of a stage's error signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalize {
+    /// As estimated.
+    None,
+    /// Each stage's batch of signals gets the Frobenius norm of the batch of output errors.
+    Signal,
+}
+
+/// Settings of noise correlation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseCorrelationConfig {
+    /// Where the noise lives.
+    pub noise: Noise,
+    /// Distribution of the noise.
+    pub probe: Probe,
+    /// Perturb by +xi and -xi and halve the difference: removes even orders, costs two passes.
+    pub antithetic: bool,
+    /// Learned feedback weights, or each example for itself.
+    pub memory: Memory,
+    /// How responses become an estimate.
+    pub estimator: Estimator,
+    /// Which stages share a perturbed pass.
+    pub injection: Injection,
+    /// Perturbations K of each example.
+    pub probes: usize,
+    /// Noise norm over activity norm: each coordinate has the deviation sigma * mean ||x_l|| / sqrt(m), so that isotropic
+    /// (m = n) and manifold noise (m = d) carry the same energy.
+    pub sigma: f64,
+    /// Learning rate of the feedback, B <- (1 - eta) B + eta Jhat, where what least squares did not probe stays as it was
+    /// (memory = "feedback", estimator = "average" or "least-squares"; 0.2 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta: Option<f64>,
+    /// Weight that earlier responses keep at each update, in (0, 1] (estimator = "recursive-least-squares"; 0.95 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<f64>,
+    /// Variance of a response that no single Jacobian explains, over that of one coordinate of the Jacobian: how many probes a
+    /// direction needs before it is believed (estimator = "recursive-least-squares"; 100 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ridge: Option<f64>,
+    /// Training steps between feedback updates (memory = "feedback"; 1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u64>,
+    /// Scaling of the signals.
+    pub normalize: Normalize,
+    /// The manifold (noise = "manifold").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifold: Option<ManifoldConfig>,
+}
+
+impl NoiseCorrelationConfig {
+    fn new(noise: Noise, memory: Memory) -> Self {
+        Self {
+            noise,
+            probe: Probe::Gaussian,
+            antithetic: false,
+            memory,
+            estimator: Estimator::Average,
+            injection: Injection::default(),
+            probes: 1,
+            sigma: 0.1,
+            eta: None,
+            forgetting: None,
+            ridge: None,
+            interval: None,
+            normalize: Normalize::None,
+            manifold: None,
+        }
+    }
+}
+
+impl NoiseCorrelationConfig {
+    /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
+    fn resolve_memory(&mut self) -> Result<()> {
+        let recursive = self.estimator == Estimator::RecursiveLeastSquares;
+        let feedback = self.memory == Memory::Feedback;
+        let only = |key: &str, given: bool, wanted: bool, setting: &str| match given && !wanted {
+            true => Err(Error::config(key, format!("has no meaning without {setting}"))
+                .mend(format!("remove it, or set {setting}"))),
+            false => Ok(()),
+        };
+        only("eta", self.eta.is_some(), feedback, "memory = \"feedback\"")?;
+        only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
+        only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
+        if recursive && self.eta.is_some() {
+            return Err(Error::config("eta", "recursive least squares has no learning rate")
+                .mend("remove it, and set forgetting instead"));
+        }
+        let needed = "estimator = \"recursive-least-squares\"";
+        only("forgetting", self.forgetting.is_some(), recursive, needed)?;
+        only("ridge", self.ridge.is_some(), recursive, needed)?;
+        if recursive {
+            if self.noise == Noise::Isotropic {
+                return Err(Error::config("estimator", "a covariance of all units would be n by n")
+                    .mend("set noise = \"manifold\", or estimator = \"least-squares\""));
+            }
+            let forgetting = *self.forgetting.get_or_insert(0.95);
+            if !(forgetting > 0.0 && forgetting <= 1.0) {
+                return Err(Error::config("forgetting", format!("{forgetting} is not in (0, 1]")));
+            }
+            positive("ridge", *self.ridge.get_or_insert(100.0))?;
+        } else if feedback {
+            let eta = *self.eta.get_or_insert(0.2);
+            if !(eta > 0.0 && eta <= 1.0) {
+                return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
+            }
+        }
+        if feedback {
+            at_least_one("interval", *self.interval.get_or_insert(1))?;
+        }
+        Ok(())
+    }
+}
+
+impl RuleConfig for NoiseCorrelationConfig {
+    const LOCAL: bool = true;
+
+    fn resolve(mut self) -> Result<Self> {
+        positive("sigma", self.sigma)?;
+        at_least_one("probes", self.probes as u64)?;
+        self.resolve_memory()?;
+        self.injection.check().map_err(|e| e.under("injection"))?;
+        match self.noise {
+            Noise::Manifold => {
+                let manifold = self.manifold.get_or_insert_default();
+                manifold.resolve().map_err(|e| e.under("manifold"))?;
+            }
+            Noise::Isotropic if self.manifold.is_some() => {
+                return Err(Error::config("manifold", "has no meaning with isotropic noise")
+                    .mend("remove it, or set noise = \"manifold\""));
+            }
+            Noise::Isotropic => {}
+        }
+        Ok(self)
+    }
+
+    fn fits(&self, network: &Network) -> Result<()> {
+        let stages = network.stages().len();
+        self.injection.fits(stages).map_err(|e| e.under("injection"))?;
+        self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
+    }
+
+    fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {
+        Box::new(NoiseCorrelation::new(self, setup))
+    }
+}

@@ -1,0 +1,236 @@
+//! What a credit rule is and how it is made from configuration.
+
+use burn::tensor::{Device, Tensor};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::local::LocalRule;
+use crate::manifold::Subspace;
+use crate::net::{ForwardPass, Network};
+use nmnc_core::config_text::deserialize;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+use nmnc_core::state::State;
+
+/// Draws training inputs for a rule that has to look at activity beyond the current batch.
+pub trait InputSampler {
+    /// `count` distinct training inputs (fewer if there are fewer), `[count, inputs]`, fixed by seed and training step.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>>;
+}
+
+/// What a rule sees of one training step.
+pub struct StepContext<'a> {
+    /// The network, before this step's update.
+    pub network: &'a Network,
+    /// The forward pass of this step's batch.
+    pub pass: &'a ForwardPass,
+    /// e = dLoss/dy `[batch, outputs]`.
+    pub error: &'a Tensor<2>,
+    /// Training step, from 0.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// More training inputs.
+    pub inputs: &'a dyn InputSampler,
+}
+
+/// What a rule has chosen or measured of a stage by itself, for the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Choices {
+    /// Dimension of the noise, where it is not that of the whole manifold.
+    pub dimension: Option<usize>,
+    /// Squared error of the responses that the feedback predicted at its last update, over their square.
+    pub feedback_error: Option<f64>,
+    /// Perturbed examples a training step.
+    pub probe_rate: Option<f64>,
+    /// Share of the probes that lie on the manifold.
+    pub manifold_share: Option<f64>,
+}
+
+/// A rule of credit assignment.
+///
+/// State changes only in [`CreditRule::signals`]; everything that the next call depends on is in [`CreditRule::state`], so
+/// that a resumed run continues bit by bit.
+pub trait CreditRule: Send {
+    /// One error signal per stage, `[batch, n_l]`: the rule's estimate of dLoss/dx_l.
+    ///
+    /// # Errors
+    /// If data cannot be read or activity is no longer finite.
+    fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>>;
+
+    /// The rule as one that needs a single stage's activity at a time, if it is: then a step need not keep the whole forward
+    /// pass. Its settings must say so too ([`RuleConfig::LOCAL`]).
+    fn local(&mut self) -> Option<&mut dyn LocalRule> {
+        None
+    }
+
+    /// Perturbed examples so far, summed over stages: every perturbed forward pass of one example counts one.
+    fn probes(&self) -> u64 {
+        0
+    }
+
+    /// The manifold in use at a stage (from 0), if the rule has one.
+    fn manifold(&self, _stage: usize) -> Option<&Subspace> {
+        None
+    }
+
+    /// What the rule has chosen or measured of a stage (from 0) by itself.
+    fn choices(&self, _stage: usize) -> Choices {
+        Choices::default()
+    }
+
+    /// Takes the warnings given since the last call.
+    fn take_warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything the next step depends on.
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    /// Takes back what [`CreditRule::state`] gave.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    fn restore(&mut self, _state: &State) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a rule is built for.
+pub struct RuleSetup<'a> {
+    /// The network it will train.
+    pub network: &'a Network,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Device of all tensors.
+    pub device: &'a Device,
+}
+
+/// Settings of a family of rules, as they stand in `[credit]` beside `rule`.
+pub trait RuleConfig: Serialize + DeserializeOwned + JsonSchema {
+    /// Whether the rule is local: whether [`CreditRule::local`] gives something.
+    const LOCAL: bool = false;
+
+    /// Checks values and their combinations, and spells out what was left out.
+    ///
+    /// # Errors
+    /// The first setting that is out of range or has no meaning in its combination.
+    fn resolve(self) -> Result<Self>;
+
+    /// Checks resolved settings against the network they are for.
+    ///
+    /// # Errors
+    /// The first setting that does not fit.
+    fn fits(&self, _network: &Network) -> Result<()> {
+        Ok(())
+    }
+
+    /// Builds the rule from resolved settings that fit the network.
+    fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule>;
+}
+
+/// A named rule of the registry.
+pub trait RuleEntry: Sync {
+    /// Name, as in `rule = "nmnc"`.
+    fn name(&self) -> &'static str;
+
+    /// One line for people.
+    fn summary(&self) -> &'static str;
+
+    /// Whether the rule is local ([`RuleConfig::LOCAL`]).
+    fn is_local(&self) -> bool;
+
+    /// Resolved settings: the preset's, overridden by `overrides`.
+    ///
+    /// # Errors
+    /// Unknown or impossible settings.
+    fn resolve(&self, overrides: &toml::Table) -> Result<toml::Table>;
+
+    /// Builds the rule from the preset's settings overridden by `overrides`.
+    ///
+    /// # Errors
+    /// As [`RuleEntry::resolve`]; settings that do not fit the network.
+    fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>>;
+
+    /// JSON schema of the settings.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+}
+
+/// A registry entry: a name for particular settings of a family.
+pub struct Preset<C> {
+    /// Name, as in `rule = "nmnc"`.
+    pub name: &'static str,
+    /// One line for people.
+    pub summary: &'static str,
+    /// The settings that the name stands for.
+    pub settings: fn() -> C,
+}
+
+impl<C: RuleConfig> Preset<C> {
+    fn parse(&self, overrides: &toml::Table) -> Result<C> {
+        let mut settings = to_table(&(self.settings)());
+        merge(&mut settings, overrides);
+        deserialize::<C>(settings)?.resolve()
+    }
+}
+
+impl<C: RuleConfig> RuleEntry for Preset<C> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    fn is_local(&self) -> bool {
+        C::LOCAL
+    }
+
+    fn resolve(&self, overrides: &toml::Table) -> Result<toml::Table> {
+        Ok(to_table(&self.parse(overrides)?))
+    }
+
+    fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>> {
+        let settings = self.parse(overrides)?;
+        settings.fits(setup.network)?;
+        Ok(settings.build(setup))
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        C::json_schema(generator)
+    }
+}
+
+fn to_table(config: &impl Serialize) -> toml::Table {
+    toml::Table::try_from(config).expect("settings are plain tables")
+}
+
+/// Lays `overrides` over `base`, table by table.
+pub(crate) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
+    for (key, value) in overrides {
+        match (base.get_mut(key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
+            _ => drop(base.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+/// A setting that must be a positive finite number.
+pub(crate) fn positive(key: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::config(key, format!("{value} is not a positive number")))
+}
+
+/// A setting that must be at least one.
+pub(super) fn at_least_one(key: &str, value: u64) -> Result<()> {
+    if value >= 1 { Ok(()) } else { Err(Error::config(key, "must be at least 1")) }
+}

@@ -1,0 +1,8 @@
+//! Networks, manifolds, estimators, and rules of credit assignment.
+
+pub mod alignment;
+pub mod credit;
+pub mod manifold;
+pub mod net;
+pub mod noise;
+pub mod recurrent;

@@ -1,0 +1,122 @@
+//! Activity as principal component analysis needs it: centered, and of a size whose products do not overflow.
+
+use burn::tensor::Tensor;
+use nmnc_kernels::{column_moments, matmul};
+
+use super::columns::mirror_product;
+use nmnc_core::device::{energy, values};
+use nmnc_core::error::{Error, Result};
+
+/// Beyond this energy of the mean over the variance, products of raw activity would lose to the mean too many of the digits that
+/// centering them afterwards should leave.
+const FAR_FROM_ZERO: f64 = 64.0;
+
+/// Activity `[samples, units]`, in products centered without a centered copy of it wherever rounding allows.
+///
+/// Whatever is made of it is in units of [`Activity::unit`], a power of two near the root of the variance: products of activity
+/// with itself overflow long before the activity does, and a power of two changes no other bit.
+pub(super) struct Activity {
+    /// Raw, or centered where the mean is far from zero.
+    matrix: Tensor<2>,
+    /// Mean over the samples, `[1, units]`.
+    pub mean: Tensor<2>,
+    /// Variance in all directions together.
+    pub variance: f64,
+    /// What one is in the numbers of this activity.
+    pub unit: f64,
+    /// Mean square of an example, which says how much of the variance is rounding error of a constant.
+    scale: f64,
+}
+
+impl Activity {
+    /// # Errors
+    /// If a number is not finite.
+    pub fn new(activity: Tensor<2>) -> Result<Self> {
+        let (mean, squares) = column_moments(&activity);
+        let freedom = activity.dims()[0].saturating_sub(1).max(1) as f64;
+        let variance = values::<f64>(&squares).iter().sum::<f64>() / freedom;
+        if !variance.is_finite() {
+            return Err(Error::new(nmnc_core::ErrorKind::Diverged, "manifold", "the activity is not finite"));
+        }
+        let offset = energy(&mean);
+        let matrix = if offset > FAR_FROM_ZERO * variance { activity - mean.clone() } else { activity };
+        Ok(Self { matrix, mean, variance, unit: power_of_two(variance), scale: offset + variance })
+    }
+
+    /// Whether the samples differ by more than rounding.
+    pub fn varies(&self) -> bool {
+        self.samples() >= 2 && self.variance > self.scale * 1e-12
+    }
+
+    /// Samples b.
+    pub fn samples(&self) -> usize {
+        self.matrix.dims()[0]
+    }
+
+    /// Units n.
+    pub fn units(&self) -> usize {
+        self.matrix.dims()[1]
+    }
+
+    /// An empty matrix's neighbor: device and precision for new ones.
+    pub fn like(&self) -> &Tensor<2> {
+        &self.mean
+    }
+
+    /// A centered copy `[samples, units]`.
+    pub fn centered(&self) -> Tensor<2> {
+        (self.matrix.clone() - self.matrix.clone().mean_dim(0)) * self.unit.recip()
+    }
+
+    /// X A `[samples, k]` of the centered activity X, for A `[units, k]`.
+    pub fn project(&self, axes: Tensor<2>) -> Tensor<2> {
+        center(matmul(self.matrix.clone(), axes)) * self.unit.recip()
+    }
+
+    /// X^T C `[units, k]` of the centered activity X, for C `[samples, k]`.
+    pub fn combine(&self, coefficients: Tensor<2>) -> Tensor<2> {
+        // The mean drops out of sums whose coefficients add to zero.
+        matmul(self.matrix.clone().transpose(), center(coefficients) * self.unit.recip())
+    }
+
+    /// X^T X A `[units, k]` of the centered activity X, for A `[units, k]`: two passes over the activity.
+    pub fn power(&self, axes: Tensor<2>) -> Tensor<2> {
+        let coordinates = center(matmul(self.matrix.clone(), axes));
+        matmul(self.matrix.clone().transpose(), coordinates * (self.unit * self.unit).recip())
+    }
+
+    /// X X^T of the centered activity X, row-major, `samples` rows.
+    pub fn gram(&self) -> Vec<f64> {
+        let samples = self.samples();
+        // Within this range the products themselves do not overflow, and need no scaled copy.
+        let moderate = self.unit.log2().abs() <= 30.0;
+        let mut gram = if moderate {
+            mirror_product(&self.matrix)
+        } else {
+            mirror_product(&(self.matrix.clone() * self.unit.recip()))
+        };
+        if moderate {
+            gram.iter_mut().for_each(|value| *value /= self.unit * self.unit);
+        }
+        let means: Vec<f64> =
+            gram.chunks_exact(samples).map(|row| row.iter().sum::<f64>() / samples as f64).collect();
+        let mean = means.iter().sum::<f64>() / samples as f64;
+        for (i, row) in gram.chunks_exact_mut(samples).enumerate() {
+            for (j, value) in row.iter_mut().enumerate() {
+                *value += mean - means[i] - means[j];
+            }
+        }
+        gram
+    }
+}
+
+/// The power of two nearest to the root of a variance.
+pub(super) fn power_of_two(variance: f64) -> f64 {
+    if variance > 0.0 { (0.5 * variance.log2()).round().exp2() } else { 1.0 }
+}
+
+/// Subtracts from each column its mean.
+fn center(matrix: Tensor<2>) -> Tensor<2> {
+    let mean = matrix.clone().mean_dim(0);
+    matrix - mean
+}

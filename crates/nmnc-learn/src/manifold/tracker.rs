@@ -1,0 +1,150 @@
+//! A manifold over time: what one refresh leaves for the next.
+
+use burn::tensor::Tensor;
+
+use super::activity::Activity;
+use super::incremental::History;
+use super::pca::{self, OVERSAMPLING, Spectrum};
+use super::{Degeneracy, Dimension, Fit, PcaMethod, Subspace, check};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Stream;
+use nmnc_core::state::State;
+
+/// Variances below this fraction of the largest are rounding error.
+const RANK: f64 = 1e-6;
+
+/// How a manifold is followed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tracking {
+    /// Dimension.
+    pub dimension: Dimension,
+    /// Method.
+    pub method: PcaMethod,
+    /// Start from the previous basis (randomized method).
+    pub warm_start: bool,
+    /// What remains of the weight of earlier batches at each refresh, in (0, 1] (incremental method).
+    pub forgetting: f64,
+}
+
+/// Follows the manifold of one stage's activity from refresh to refresh.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    tracking: Tracking,
+    history: Option<History>,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing.
+    ///
+    /// # Errors
+    /// As [`check`]; a forgetting outside (0, 1].
+    pub fn new(tracking: Tracking) -> Result<Self> {
+        check(tracking.dimension, tracking.method)?;
+        if !(tracking.forgetting > 0.0 && tracking.forgetting <= 1.0) {
+            return Err(Error::config("forgetting", format!("{} is not in (0, 1]", tracking.forgetting)));
+        }
+        Ok(Self { tracking, history: None })
+    }
+
+    /// The manifold after looking at `activity` `[samples, units]`; `previous` is what the last refresh gave.
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    pub fn refresh(
+        &mut self,
+        previous: Option<&Subspace>,
+        activity: Tensor<2>,
+        stream: &mut Stream,
+    ) -> Result<Fit> {
+        let activity = Activity::new(activity)?;
+        if self.tracking.method == PcaMethod::Incremental {
+            return Ok(self.merge(&activity));
+        }
+        if !activity.varies() {
+            return Ok(Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) });
+        }
+        let available = activity.units().min(activity.samples() - 1);
+        let spectrum = match (self.tracking.method, self.tracking.dimension) {
+            (PcaMethod::Randomized, Dimension::Count(asked)) => {
+                let count = asked.min(available);
+                match previous.filter(|p| self.tracking.warm_start && p.dimension() >= count) {
+                    Some(previous) => pca::warm(&activity, count, previous.basis(), stream),
+                    None => pca::randomized(&activity, count, stream),
+                }
+            }
+            _ => pca::exact(&activity),
+        };
+        Ok(self.fit(&activity, &spectrum, available))
+    }
+
+    /// As many components as asked for and found.
+    fn fit(&self, activity: &Activity, spectrum: &Spectrum, available: usize) -> Fit {
+        let square = activity.unit * activity.unit;
+        let variances = &spectrum.variances;
+        let rank = variances.iter().take(available).take_while(|&&v| v > variances[0] * RANK).count();
+        let asked = match self.tracking.dimension {
+            Dimension::Count(count) => count,
+            Dimension::Variance(fraction) => components_for(variances, activity.variance / square, fraction),
+        };
+        let given = asked.min(rank);
+        let subspace = Subspace::new(
+            spectrum.basis(activity, given),
+            variances[..given].iter().map(|v| v * square).collect(),
+            activity.variance,
+        );
+        Fit { subspace: Some(subspace), degeneracy: clipped(asked, given, activity) }
+    }
+
+    fn merge(&mut self, activity: &Activity) -> Fit {
+        let Dimension::Count(asked) = self.tracking.dimension else { unreachable!("checked when made") };
+        // A few axes more than asked for, so that a direction on the rise is known before it is among the first.
+        let most = asked + OVERSAMPLING;
+        let history = match &self.history {
+            Some(history) => history.merge(activity, self.tracking.forgetting, most),
+            None => History::of(activity, most),
+        };
+        let fit = match history.axes() {
+            Some(axes) => {
+                let given = asked.min(axes.dims()[1]);
+                let subspace = Subspace::new(
+                    axes.clone().narrow(1, 0, given),
+                    history.variances()[..given].to_vec(),
+                    history.total_variance(),
+                );
+                Fit { subspace: Some(subspace), degeneracy: clipped(asked, given, activity) }
+            }
+            None => Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) },
+        };
+        self.history = Some(history);
+        fit
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> State {
+        self.history.as_ref().map(History::state).unwrap_or_default()
+    }
+
+    /// Takes back what [`Tracker::state`] gave.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        self.history = if state.tensors.is_empty() { None } else { Some(History::restore(state)?) };
+        Ok(())
+    }
+}
+
+fn clipped(asked: usize, given: usize, activity: &Activity) -> Option<Degeneracy> {
+    let (samples, units) = (activity.samples(), activity.units());
+    (given < asked).then_some(Degeneracy::Clipped { asked, given, samples, units })
+}
+
+/// Number of leading components that explain `fraction` of `total` variance.
+fn components_for(variances: &[f64], total: f64, fraction: f64) -> usize {
+    let mut sum = 0.0;
+    let enough = variances.iter().position(|v| {
+        sum += v;
+        sum >= fraction * total
+    });
+    enough.map_or(variances.len(), |index| index + 1)
+}

@@ -1,0 +1,26 @@
+//! Recurrent networks over time, and rules that give each step's states an error signal.
+//!
+//! Rate units in continuous time, h_t = (1 - a) h_{t-1} + a phi(W h_{t-1} + W_u u_t + b), or gated recurrent units; a linear readout
+//! y_t = W_o h_t + b_o. Everything over time is a matrix of `T B` rows, step after step of the whole batch.
+//!
+//! A rule ([`TimeRule`]) gives signals delta_t, estimates of dLoss/dh_t, from the errors at the outputs. The network makes gradients
+//! of them: through the step's own update, or through an eligibility trace ([`Trace`]).
+
+mod config;
+mod connectivity;
+mod jacobian;
+mod network;
+mod part;
+mod rows;
+mod rules;
+
+pub use config::{RateActivation, RecurrentConfig, RecurrentInit, UnitKind};
+pub use jacobian::{LaggedEnergies, lagged_energies};
+pub use network::{Cell, RecurrentNetwork, SequencePass, Trace};
+pub use nmnc_kernels::recurrent::Sequence;
+pub use part::Part;
+pub use rows::{live_rows, selected};
+pub use rules::{
+    TIME_RULES, TemporalNoiseCorrelation, TimeContext, TimeRule, TimeRuleEntry, TimeSetup, build_rule,
+    for_rule, resolve_rule, time_rule_names,
+};

@@ -1,0 +1,44 @@
+//! Backpropagation through time, whole or truncated (Werbos 1990; Williams and Peng 1990).
+
+use burn::tensor::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::registry::{TimePreset, TimeRuleConfig};
+use super::{TimeContext, TimeRule, TimeSetup};
+use nmnc_core::error::{Error, Result};
+
+/// Registry entry.
+pub(super) const BPTT: TimePreset<BackpropThroughTime> = TimePreset {
+    name: "bptt",
+    summary: "backpropagation through time, exact; truncated with `truncation`",
+    settings: || BackpropThroughTime { truncation: None },
+};
+
+/// The rule, which is its settings.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackpropThroughTime {
+    /// Cut the sequence into pieces of this many steps, between which no error is carried back; none when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncation: Option<usize>,
+}
+
+impl TimeRuleConfig for BackpropThroughTime {
+    fn resolve(self) -> Result<Self> {
+        if self.truncation == Some(0) {
+            return Err(Error::config("truncation", "must be at least 1"));
+        }
+        Ok(self)
+    }
+
+    fn build(self, _setup: &TimeSetup) -> Box<dyn TimeRule> {
+        Box::new(self)
+    }
+}
+
+impl TimeRule for BackpropThroughTime {
+    fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
+        Ok(context.network.backpropagate(context.pass, context.error, self.truncation))
+    }
+}

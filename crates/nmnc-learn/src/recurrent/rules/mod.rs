@@ -1,0 +1,88 @@
+//! Rules of credit assignment over time.
+
+mod backprop;
+mod feedback;
+mod noise_correlation;
+mod registry;
+
+use burn::tensor::{Device, Tensor};
+
+pub use noise_correlation::TemporalNoiseCorrelation;
+pub use registry::{TIME_RULES, TimeRuleEntry, build_rule, for_rule, resolve_rule, time_rule_names};
+
+use super::network::{RecurrentNetwork, SequencePass, Trace};
+use crate::manifold::Subspace;
+use nmnc_core::error::Result;
+use nmnc_core::seed::Seed;
+use nmnc_core::state::State;
+
+/// What a rule sees of one training step.
+pub struct TimeContext<'a> {
+    /// The network, before this step's update.
+    pub network: &'a RecurrentNetwork,
+    /// The forward pass of this step's batch.
+    pub pass: &'a SequencePass,
+    /// e = dLoss/dy `[T B, outputs]`.
+    pub error: &'a Tensor<2>,
+    /// Number of steps of each trial, `[B]`.
+    pub lengths: &'a [usize],
+    /// Training step, from 0.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: Seed,
+}
+
+/// A rule of credit assignment over time.
+///
+/// State changes only in [`TimeRule::signals`]; everything that the next call depends on is in [`TimeRule::state`].
+pub trait TimeRule: Send {
+    /// The error signals `[T B, N]` of all states: the rule's estimate of dLoss/dh_t, or, with a trace, of what of it comes about at
+    /// the step itself.
+    ///
+    /// # Errors
+    /// If activity is no longer finite.
+    fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>>;
+
+    /// How signals reach parameters through earlier steps.
+    fn trace(&self) -> Trace {
+        Trace::None
+    }
+
+    /// Perturbed trial-steps so far: a state of one trial at one step, perturbed, counts one.
+    fn probes(&self) -> u64 {
+        0
+    }
+
+    /// The manifold in use, if the rule has one.
+    fn manifold(&self) -> Option<&Subspace> {
+        None
+    }
+
+    /// Takes the warnings given since the last call.
+    fn take_warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Everything the next step depends on.
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    /// Takes back what [`TimeRule::state`] gave.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    fn restore(&mut self, _state: &State) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What a rule is built for.
+pub struct TimeSetup<'a> {
+    /// The network it will train.
+    pub network: &'a RecurrentNetwork,
+    /// Seed of the run.
+    pub seed: Seed,
+    /// Device of all tensors.
+    pub device: &'a Device,
+}

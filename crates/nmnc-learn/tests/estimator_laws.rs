@@ -1,0 +1,265 @@
+//! Every registered estimator obeys the error law it declares (method of correlation: Kang et al. 2026; closed forms).
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use nmnc_core::Seed;
+use nmnc_core::seed::{Role, Stream};
+use nmnc_learn::credit::estimator::{Estimator, Responses};
+use nmnc_learn::credit::leaky_average_law;
+use nmnc_learn::noise::Probe;
+use nmnc_testing::values;
+
+const DIMENSION: usize = 12;
+const OUTPUTS: usize = 3;
+
+fn normal(shape: [usize; 2], stream: &mut Stream) -> Tensor<2> {
+    let mut numbers = vec![0.0; shape[0] * shape[1]];
+    stream.fill_normal(&mut numbers);
+    let numbers: Vec<f64> = numbers.into_iter().map(f64::from).collect();
+    Tensor::from_data(TensorData::new(numbers, shape), (&Device::flex(), DType::F64))
+}
+
+fn energy(t: Tensor<2>) -> f64 {
+    values(&t).iter().map(|v| v * v).sum()
+}
+
+/// Slope of a least-squares line through points in double-logarithmic coordinates.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+    let mean = |f: fn(&(f64, f64)) -> f64| logs.iter().map(f).sum::<f64>() / logs.len() as f64;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let cross: f64 = logs.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    cross / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
+}
+
+/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear output, each response
+/// with an error of deviation `noise`.
+fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64, noise: f64) -> (f64, f64) {
+    let mut stream = Seed(11).stream(Role::Analysis, 0, 0);
+    let jacobian = normal([OUTPUTS, DIMENSION], &mut stream);
+    let errors: Vec<f64> = (0..trials)
+        .map(|trial| {
+            let mut stream = Seed(11).stream(Role::Probe, probes, trial);
+            let z = probe.draw([probes, DIMENSION], &mut stream, &Device::flex()).cast(DType::F64);
+            let errors = normal([probes, OUTPUTS], &mut Seed(12).stream(Role::Probe, probes, trial)) * noise;
+            let changes = z.clone().matmul(jacobian.clone().transpose()) + errors;
+            let estimate = estimator.estimate(&Responses { probes: z, changes });
+            energy(estimate - jacobian.clone()) / energy(jacobian.clone())
+        })
+        .collect();
+    let mean = errors.iter().sum::<f64>() / trials as f64;
+    let variance = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (trials - 1) as f64;
+    (mean, (variance / trials as f64).sqrt())
+}
+
+#[test]
+fn variance_laws_hold_for_every_estimator_and_probe() {
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            let law = estimator.law(probe);
+            let mut against_law = Vec::new();
+            let mut against_probes = Vec::new();
+            for probes in [5, 9, 12, 17, 30, 41, 67, 90] {
+                let (mean, error) = measured(estimator, probe, probes, 1500, 0.0);
+                let declared = (law.variance)(DIMENSION, probes);
+                let slack = (law.slack)(DIMENSION, probes);
+                let what = format!(
+                    "{estimator:?} {probe:?} K {probes}: measured {mean} +- {error}, declared {declared} + {slack}"
+                );
+                if declared == 0.0 {
+                    // Exact up to the single precision of the probes, and where a solution hardly exists.
+                    assert!(mean < 1e-7 + slack, "{what}");
+                    continue;
+                }
+                // The probes are single-precision numbers.
+                let off = mean - declared;
+                assert!(off > -5.0 * error - 1e-6 * declared, "{what}");
+                assert!(off < 5.0 * error + 1e-6 * declared + slack, "{what}");
+                against_law.push((declared, mean));
+                against_probes.push((probes as f64, mean));
+            }
+            let fitted = slope(&against_law);
+            assert!(
+                (fitted - 1.0).abs() < 0.05,
+                "{estimator:?} {probe:?}: slope {fitted} against its own law"
+            );
+            // Averages of independent probes go as 1/K.
+            if estimator == Estimator::Average && matches!(probe, Probe::Gaussian | Probe::Rademacher) {
+                let fitted = slope(&against_probes);
+                assert!(
+                    (fitted + 1.0).abs() < 0.05,
+                    "{estimator:?} {probe:?}: slope {fitted} against probes"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_of_the_responses_add_what_is_declared() {
+    const NOISE: f64 = 0.7;
+    let scale = energy(normal([OUTPUTS, DIMENSION], &mut Seed(11).stream(Role::Analysis, 0, 0)));
+    let mut checked = 0;
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            let law = estimator.law(probe);
+            for probes in [5, 8, 17, 24, 48, 90] {
+                let Some(added) = (law.response_noise)(DIMENSION, probes) else { continue };
+                let (mean, error) = measured(estimator, probe, probes, 1500, NOISE);
+                let added = added * NOISE * NOISE * OUTPUTS as f64 / scale;
+                let declared = (law.variance)(DIMENSION, probes) + added;
+                let what =
+                    format!("{estimator:?} {probe:?} K {probes}: {mean} +- {error}, declared {declared}");
+                assert!((mean - declared).abs() < 5.0 * error, "{what}");
+                // Where the test can tell the declared addition from none.
+                checked += usize::from(added > 5.0 * error);
+            }
+        }
+    }
+    assert!(checked >= 30, "{checked}");
+}
+
+#[test]
+fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
+    const M: usize = 4;
+    const PROBES: usize = 40_000;
+    let device = Device::flex();
+    let mut stream = Seed(5).stream(Role::Analysis, 0, 0);
+    let weight = normal([OUTPUTS, M], &mut stream) * 0.5;
+    let shift = normal([1, OUTPUTS], &mut stream) * 0.7;
+    let output = |z: Tensor<2>| (z.matmul(weight.clone().transpose()) + shift.clone()).tanh();
+    let gain = (shift.clone().tanh().powi_scalar(2) * -1.0 + 1.0).transpose();
+    let jacobian = weight.clone() * gain;
+    for estimator in Estimator::ALL {
+        for probe in Probe::ALL {
+            for antithetic in [false, true] {
+                if estimator == Estimator::RecursiveLeastSquares {
+                    // The same solution as least squares, by a recursion that takes all probes at once: too large here.
+                    continue;
+                }
+                let z =
+                    probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
+                let points: Vec<(f64, f64)> = [0.05, 0.1, 0.2]
+                    .into_iter()
+                    .map(|sigma| {
+                        let forward = output(z.clone() * sigma);
+                        let change = match antithetic {
+                            true => (forward - output(z.clone() * -sigma)) / 2.0,
+                            false => forward - output(z.zeros_like()),
+                        };
+                        // Estimators are linear in the changes: without the linear part only the bias remains, and its noise is
+                        // small.
+                        let linear = z.clone().matmul(jacobian.clone().transpose());
+                        let responses = Responses { probes: z.clone(), changes: change / sigma - linear };
+                        (sigma, energy(estimator.estimate(&responses)).sqrt())
+                    })
+                    .collect();
+                let fitted = slope(&points);
+                let declared = f64::from(estimator.law(probe).bias_order);
+                let what = format!("{estimator:?} {probe:?} antithetic {antithetic}: {points:?}");
+                assert!((fitted - declared).abs() < 0.25, "{what}: slope {fitted}, declared {declared}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_leaky_average_obeys_its_law() {
+    const PROBES: usize = 30;
+    const TRIALS: u64 = 600;
+    let jacobian = normal([OUTPUTS, DIMENSION], &mut Seed(3).stream(Role::Analysis, 0, 0));
+    let variance = (Estimator::Average.law(Probe::Gaussian).variance)(DIMENSION, PROBES);
+    for eta in [0.1, 0.5, 1.0] {
+        let mut sums = [0.0; 12];
+        for trial in 0..TRIALS {
+            let mut feedback = jacobian.zeros_like();
+            let mut stream = Seed(3).stream(Role::Probe, 0, trial);
+            for sum in &mut sums {
+                let z = normal([PROBES, DIMENSION], &mut stream);
+                let changes = z.clone().matmul(jacobian.clone().transpose());
+                let estimate = Estimator::Average.estimate(&Responses { probes: z, changes });
+                feedback = feedback * (1.0 - eta) + estimate * eta;
+                *sum +=
+                    energy(feedback.clone() - jacobian.clone()) / energy(jacobian.clone()) / TRIALS as f64;
+            }
+        }
+        for (updates, measured) in sums.iter().enumerate() {
+            let declared = leaky_average_law(eta, updates as u32 + 1, variance);
+            assert!(
+                (measured / declared - 1.0).abs() < 0.08,
+                "eta {eta} t {}: {measured} {declared}",
+                updates + 1
+            );
+        }
+    }
+}
+
+/// A Jacobian `[OUTPUTS, n]` with a given fraction alpha of its energy on the first d units, which stand for the manifold.
+fn jacobian_with(alpha: f64, d: usize, n: usize) -> Tensor<2> {
+    let mut stream = Seed(7).stream(Role::Analysis, 1, 0);
+    let (on, off) = (normal([OUTPUTS, d], &mut stream), normal([OUTPUTS, n - d], &mut stream));
+    let part = |t: Tensor<2>, share: f64| t.clone() * (share / energy(t)).sqrt();
+    Tensor::cat(vec![part(on, alpha), part(off, 1.0 - alpha)], 1)
+}
+
+/// Of estimates of `jacobian` (energy 1) by K probes on its first `m` units: squared error, cosine as a ratio of means, mean cosine.
+fn estimates(jacobian: &Tensor<2>, m: usize, probes: usize, trials: u64) -> [f64; 3] {
+    let n = jacobian.dims()[1];
+    let seen = jacobian.clone().narrow(1, 0, m);
+    let (mut error, mut cross, mut square, mut cosine) = (0.0, 0.0, 0.0, 0.0);
+    for trial in 0..trials {
+        let mut stream = Seed(13).stream(Role::Probe, m * 1000 + probes, trial);
+        let z = normal([probes, m], &mut stream);
+        let changes = z.clone().matmul(seen.clone().transpose());
+        let found = Estimator::Average.estimate(&Responses { probes: z, changes });
+        let missed = 1.0 - energy(seen.clone());
+        let own: f64 = values(&(found.clone() * seen.clone())).iter().sum();
+        let length = energy(found.clone());
+        error += energy(found - seen.clone()) + if m < n { missed } else { 0.0 };
+        cross += own;
+        square += length;
+        cosine += own / length.sqrt();
+    }
+    let count = trials as f64;
+    [error / count, cross / count / (square / count).sqrt(), cosine / count]
+}
+
+#[test]
+fn the_manifold_wins_up_to_the_break_even_number_of_probes_and_no_further() {
+    const TRIALS: u64 = 1500;
+    let (d, n) = (6, 60);
+    for alpha in [0.2, 0.3, 0.6] {
+        let jacobian = jacobian_with(alpha, d, n);
+        let both = |k: usize| (estimates(&jacobian, d, k, TRIALS), estimates(&jacobian, n, k, TRIALS));
+        // alpha = (K + d + 1) / (K + n + 1), where the cosines, and so the errors after the best scaling, are equal.
+        let even = (alpha * (n + 1) as f64 - (d + 1) as f64) / (1.0 - alpha);
+        for factor in [0.5, 0.75, 1.4, 2.5] {
+            let k = (factor * even).round().max(1.0) as usize;
+            let (manifold, isotropic) = both(k);
+            let what = format!("alpha {alpha}, K {k}, break-even {even:.1}: {manifold:?} {isotropic:?}");
+            let wins = alpha > (k + d + 1) as f64 / (k + n + 1) as f64;
+            assert_eq!(wins, factor < 1.0, "{what}");
+            assert_eq!(manifold[1] > isotropic[1], wins, "{what}");
+            let k = k as f64;
+            let law = (alpha * k / (k + (d + 1) as f64)).sqrt();
+            assert!((manifold[1] / law - 1.0).abs() < 0.03, "{what}: law {law}");
+            let law = (k / (k + (n + 1) as f64)).sqrt();
+            assert!((isotropic[1] / law - 1.0).abs() < 0.03, "{what}: law {law}");
+            // Away from the crossing the mean of the cosines says the same.
+            if !(0.6..2.0).contains(&factor) {
+                assert_eq!(manifold[2] > isotropic[2], wins, "{what}");
+            }
+        }
+        // Squared errors without scaling cross where (1 - alpha) + alpha (d + 1) / K = (n + 1) / K.
+        let even = ((n + 1) as f64 - alpha * (d + 1) as f64) / (1.0 - alpha);
+        for (factor, wins) in [(0.7, true), (1.4, false)] {
+            let (manifold, isotropic) = both((factor * even).round() as usize);
+            assert_eq!(manifold[0] < isotropic[0], wins, "alpha {alpha}: {manifold:?} {isotropic:?}");
+        }
+    }
+    // Below the margin, alpha < (d + 2) / (n + 2), isotropic noise is the better one from the first probe on.
+    let jacobian = jacobian_with(0.05, d, n);
+    for k in [1, 4, 16] {
+        let (manifold, isotropic) = (estimates(&jacobian, d, k, TRIALS), estimates(&jacobian, n, k, TRIALS));
+        assert!(manifold[1] < isotropic[1], "K {k}: {manifold:?} {isotropic:?}");
+    }
+}

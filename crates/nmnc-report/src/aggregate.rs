@@ -1,0 +1,272 @@
+//! Runs grouped by rule, and means over the seeds of a group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::text::rule_name;
+use nmnc_core::records::{Record, RunRecords, Status};
+use nmnc_core::statistics::mean_sem;
+
+/// One point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Mean abscissa of the seeds.
+    pub x: f64,
+    /// Mean over the seeds.
+    pub y: f64,
+    /// Standard error of the mean over the seeds.
+    pub sem: Option<f64>,
+}
+
+/// The curve of `y` against `x` averaged over `runs` step by step.
+///
+/// Only steps at which every run has a finite value make a point, so that the mean is over the same seeds everywhere.
+pub fn curve(
+    runs: &[&RunRecords],
+    x: &dyn Fn(&Record) -> f64,
+    y: &dyn Fn(&Record) -> Option<f64>,
+) -> Vec<Point> {
+    let mut steps: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
+    for run in runs {
+        for record in &run.records {
+            if let Some(value) = y(record).filter(|v| v.is_finite()) {
+                steps.entry(record.step).or_default().push((x(record), value));
+            }
+        }
+    }
+    let whole = steps.into_values().filter(|pairs| pairs.len() == runs.len());
+    whole
+        .filter_map(|pairs| {
+            let across = mean_sem(pairs.iter().map(|p| p.0))?;
+            let value = mean_sem(pairs.iter().map(|p| p.1))?;
+            Some(Point { x: across.mean, y: value.mean, sem: value.sem })
+        })
+        .collect()
+}
+
+/// The runs of one rule in one configuration, over seeds.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// Name for readers: the rule, and what tells it from other configurations of the same rule.
+    pub label: String,
+    /// The rule as configured.
+    pub rule: &'a str,
+    /// Runs that ended well; only these enter means.
+    pub complete: Vec<&'a RunRecords>,
+    /// Diverged and unfinished runs, shown singly.
+    pub incomplete: Vec<&'a RunRecords>,
+    /// Runs whose seed is in the group already; left out.
+    pub repeated: Vec<&'a RunRecords>,
+}
+
+impl Group<'_> {
+    /// Whether this is backprop itself.
+    pub fn is_backprop(&self) -> bool {
+        matches!(self.rule, "bp" | "bptt")
+    }
+
+    /// Whether no complete run perturbed any example.
+    pub fn without_probes(&self) -> bool {
+        !self.complete.is_empty() && self.complete.iter().all(|run| probes(run) == 0)
+    }
+}
+
+/// Perturbed examples of the whole run.
+pub fn probes(run: &RunRecords) -> u64 {
+    let last = run.records.last().map_or(0, |r| r.probes);
+    run.summary.as_ref().map_or(last, |s| s.probes)
+}
+
+/// The last value of a metric in a run.
+pub fn last(run: &RunRecords, value: &dyn Fn(&Record) -> Option<f64>) -> Option<f64> {
+    run.records.iter().rev().find_map(value)
+}
+
+/// Test accuracy at the end of the run.
+pub fn final_accuracy(run: &RunRecords) -> Option<f64> {
+    let summary = run.summary.as_ref().and_then(|s| s.test);
+    summary.map(|s| s.accuracy).or_else(|| last(run, &|r| r.test.map(|s| s.accuracy)))
+}
+
+/// Configuration entries by dotted key; none if it does not parse.
+pub fn settings(config: &str) -> Option<BTreeMap<String, String>> {
+    fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                toml::Value::Table(inner) => flatten(&key, inner, into),
+                toml::Value::String(text) => drop(into.insert(key, text.clone())),
+                other => drop(into.insert(key, other.to_string())),
+            }
+        }
+    }
+    let mut entries = BTreeMap::new();
+    flatten("", &config.parse().ok()?, &mut entries);
+    Some(entries)
+}
+
+/// Configuration entries that make a difference between rules or settings, not between repetitions.
+fn identity(run: &RunRecords) -> BTreeMap<String, String> {
+    let mut entries = settings(&run.config_text)
+        .unwrap_or_else(|| BTreeMap::from([("config".to_owned(), run.config_text.clone())]));
+    entries.retain(|key, _| {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        !["seed", "folder", "out", "output"].contains(&name)
+    });
+    entries
+}
+
+/// Groups runs by rule and, within a rule, by configuration but for the seed, in order of first appearance.
+///
+/// Averaging two settings of the same rule as if they were seeds would be wrong, so they are told apart by the entries
+/// they differ in.
+pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
+    let mut found: Vec<(BTreeMap<String, String>, Group<'_>)> = Vec::new();
+    for run in runs {
+        let entries = identity(run);
+        let at = found.iter().position(|(e, g)| g.rule == run.rule && *e == entries).unwrap_or_else(|| {
+            let group = Group {
+                label: rule_name(&run.rule),
+                rule: &run.rule,
+                complete: Vec::new(),
+                incomplete: Vec::new(),
+                repeated: Vec::new(),
+            };
+            found.push((entries, group));
+            found.len() - 1
+        });
+        let group = &mut found[at].1;
+        if group.complete.iter().chain(&group.incomplete).any(|other| other.seed == run.seed) {
+            group.repeated.push(run);
+        } else if run.status() == Some(Status::Complete) {
+            group.complete.push(run);
+        } else {
+            group.incomplete.push(run);
+        }
+    }
+    let stems: Vec<Option<String>> = found.iter().map(|(_, group)| stem(group)).collect();
+    let labels: Vec<String> = found
+        .iter()
+        .zip(&stems)
+        .map(|((entries, group), stem)| {
+            let siblings: Vec<_> =
+                found.iter().filter(|(_, g)| g.rule == group.rule).map(|(e, _)| e).collect();
+            let keys: BTreeSet<&String> = siblings.iter().flat_map(|e| e.keys()).collect();
+            let differing =
+                keys.into_iter().filter(|k| siblings.iter().any(|e| e.get(*k) != entries.get(*k)));
+            let parts: Vec<String> = differing
+                .map(|key| {
+                    let name = key.rsplit('.').next().unwrap_or(key);
+                    format!("{name} {}", entries.get(key).map_or("unset", String::as_str))
+                })
+                .collect();
+            match parts.len() {
+                0 => group.label.clone(),
+                1..=3 => format!("{} ({})", group.label, parts.join(", ")),
+                _ if stem.is_some() && stems.iter().filter(|other| *other == stem).count() == 1 => {
+                    format!("{} ({})", group.label, stem.as_deref().unwrap_or_default())
+                }
+                more => format!("{} ({}, and {} more)", group.label, parts[..2].join(", "), more - 2),
+            }
+        })
+        .collect();
+    // Settings that differ in many entries may still share a label; numbers keep them apart.
+    let mut seen: BTreeMap<&String, usize> = BTreeMap::new();
+    let numbered: Vec<String> = labels
+        .iter()
+        .map(|label| {
+            let nth = seen.entry(label).and_modify(|n| *n += 1).or_insert(1);
+            if *nth > 1 { format!("{label} no. {nth}") } else { label.clone() }
+        })
+        .collect();
+    found.into_iter().zip(numbered).map(|((_, group), label)| Group { label, ..group }).collect()
+}
+
+/// What the names of a group's folders have in common before the seed, as in `wide` for `wide-seed0` and `wide-seed1`.
+fn stem(group: &Group<'_>) -> Option<String> {
+    let mut runs = group.complete.iter().chain(&group.incomplete).chain(&group.repeated);
+    let of = |run: &RunRecords| {
+        let name = run.folder.file_name()?.to_str()?;
+        name.strip_suffix(&format!("-seed{}", run.seed)).map(str::to_owned)
+    };
+    let first = of(runs.next()?)?;
+    runs.all(|run| of(run).as_ref() == Some(&first)).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nmnc_core::statistics::MeanSem;
+
+    fn run(config: &str, seed: u64, losses: &[(u64, f64)]) -> RunRecords {
+        let record = |&(step, loss): &(u64, f64)| {
+            let text = format!(
+                "{{\"step\":{step},\"epoch\":{step},\"probes\":0,\"learning_rate\":1,\"seconds\":1,\
+                 \"images_per_second\":1,\"train\":{{\"loss\":{loss},\"accuracy\":0}}}}"
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        RunRecords {
+            folder: format!("runs/{seed}").into(),
+            config_text: format!("{config}\nseed = {seed}\n"),
+            rule: "nmnc".into(),
+            seed,
+            records: losses.iter().map(record).collect(),
+            summary: None,
+        }
+    }
+
+    #[test]
+    fn report_mean_and_standard_error_are_those_of_a_textbook() {
+        // sd of 2, 4, 9 with n - 1: sqrt((9 + 1 + 16) / 2) = sqrt(13).
+        let got = mean_sem([2.0, 4.0, 9.0, f64::NAN]).unwrap();
+        assert_eq!((got.mean, got.n), (5.0, 3));
+        assert!((got.sem.unwrap() - (13.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(mean_sem([7.0]), Some(MeanSem { mean: 7.0, sem: None, n: 1 }));
+        assert_eq!(mean_sem([f64::INFINITY]), None);
+    }
+
+    #[test]
+    fn report_curves_hold_only_steps_that_every_seed_has() {
+        let a = run("", 1, &[(1, 4.0), (2, 2.0), (3, 1.0)]);
+        let b = run("", 2, &[(1, 2.0), (3, 3.0), (4, 9.0)]);
+        let curve = curve(&[&a, &b], &|r| r.epoch, &|r| r.train.map(|s| s.loss));
+        let points: Vec<_> = curve.iter().map(|p| (p.x, p.y, p.sem.unwrap())).collect();
+        let expected = [(1.0, 3.0, 1.0), (3.0, 2.0, 1.0)];
+        for (got, want) in points.iter().zip(expected) {
+            assert!(
+                (got.0 - want.0).abs() + (got.1 - want.1).abs() + (got.2 - want.2).abs() < 1e-12,
+                "{got:?}"
+            );
+        }
+        assert_eq!(points.len(), 2);
+    }
+
+    #[test]
+    fn report_groups_tell_settings_of_one_rule_apart_and_leave_repeated_seeds_out() {
+        let runs = [
+            run("[rule]\ndimension = 8", 1, &[]),
+            run("[rule]\ndimension = 32", 1, &[]),
+            run("[rule]\ndimension = 8", 2, &[]),
+            run("[rule]\ndimension = 8", 2, &[]),
+        ];
+        // `seed` lands in the section here; what matters is that it is not an identity.
+        let groups = groups(&runs);
+        let labels: Vec<&str> = groups.iter().map(|g| g.label.as_str()).collect();
+        assert_eq!(labels, ["NMNC (dimension 8)", "NMNC (dimension 32)"]);
+        assert_eq!((groups[0].incomplete.len(), groups[0].repeated.len()), (2, 1));
+    }
+
+    #[test]
+    fn report_groups_that_differ_in_much_are_called_as_their_folders() {
+        let named = |name: &str, seed, value: u8| {
+            let settings = ["a", "b", "c", "d"].map(|key| format!("{key} = {value}")).join("\n");
+            RunRecords { folder: format!("runs/{name}-seed{seed}").into(), ..run(&settings, seed, &[]) }
+        };
+        let labels = |runs: &[RunRecords]| groups(runs).into_iter().map(|g| g.label).collect::<Vec<_>>();
+        let runs = [named("few", 0, 1), named("few", 1, 1), named("many", 0, 2)];
+        assert_eq!(labels(&runs), ["NMNC (few)", "NMNC (many)"]);
+        // A name that two groups share tells nothing.
+        let runs = [named("few", 0, 1), named("few", 1, 2)];
+        assert_eq!(labels(&runs), ["NMNC (a 1, b 1, and 2 more)", "NMNC (a 2, b 2, and 2 more)"]);
+    }
+}

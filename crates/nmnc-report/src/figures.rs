@@ -1,0 +1,410 @@
+//! Which figures a report has, and what each shows.
+
+use std::collections::BTreeMap;
+
+use super::aggregate::{Group, Point, curve};
+use super::axis::{Axis, Writing};
+use super::look::Style;
+use super::plot::{End, Line, Panel, Reference, Size};
+use super::text::{list, significant};
+use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
+use nmnc_core::statistics::mean_sem;
+
+/// A figure: panels that share a legend and a caption.
+#[derive(Debug)]
+pub struct Figure {
+    /// What it shows.
+    pub title: &'static str,
+    /// How to read it.
+    pub caption: String,
+    /// At least one panel.
+    pub panels: Vec<Panel>,
+}
+
+/// What a curve takes from a record.
+type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
+
+/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
+const AT_HOME: [&str; HOMES] = [
+    "bp",
+    "dfa",
+    "vnc",
+    "nmnc",
+    "fa",
+    "node-perturbation",
+    "manifold-node-perturbation",
+    "weight-mirror",
+    "manifold-mirror",
+];
+
+/// How many looks belong to a rule.
+pub const HOMES: usize = 9;
+
+/// The number of a rule's own look.
+pub fn home(rule: &str) -> Option<usize> {
+    AT_HOME.iter().position(|name| *name == rule)
+}
+
+/// The look of each group: a rule's own, or for other rules and further settings of one rule the next that is free.
+pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
+    let mut styles: Vec<Option<usize>> = Vec::new();
+    for group in groups {
+        // Backprop through time is backprop, random feedback online is direct feedback.
+        let rule = match group.rule {
+            "bptt" => "bp",
+            "rflo" => "dfa",
+            other => other,
+        };
+        styles.push(home(rule).filter(|home| !styles.contains(&Some(*home))));
+    }
+    for index in 0..styles.len() {
+        if styles[index].is_none() {
+            styles[index] = (1..).find(|free| !styles.contains(&Some(*free)));
+        }
+    }
+    styles.into_iter().map(|style| Style(style.expect("there is always another number"))).collect()
+}
+
+/// All figures for which the runs hold data.
+pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
+    let context = Context { groups, styles: styles(groups) };
+    let learning = [
+        context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
+            r.test.map(|s| 100.0 * s.accuracy)
+        }),
+        context
+            .learning("Training loss", "Training loss per example", Kind::Loss, &|r| r.train.map(|s| s.loss)),
+        context.learning("Test loss", "Test loss per example", Kind::Loss, &|r| r.test.map(|s| s.loss)),
+    ];
+    let stages = [
+        context.stages(
+            "Cosine to backprop’s error signal",
+            "Cosine",
+            Kind::Cosine,
+            "Cosine between each stage’s error signal and backprop’s, per example, averaged over the batch; 1 is \
+             backprop’s direction, 0 chance.",
+            &|s| Some(s.cosine),
+        ),
+        context.stages(
+            "Norm of the error signal relative to backprop’s",
+            "Norm ratio",
+            Kind::Ratio,
+            "Frobenius norm of the batch’s error signals over backprop’s; 1 (dotted) is backprop’s.",
+            &|s| Some(s.norm_ratio),
+        ),
+        context.stages(
+            "Cosine to backprop’s weight gradient",
+            "Cosine",
+            Kind::Cosine,
+            "Cosine between the batch’s weight gradient and backprop’s. Averaging over examples cancels noise, so \
+             it can exceed the cosine of the error signals.",
+            &|s| Some(s.weight_cosine),
+        ),
+        context.stages(
+            "Energy of the Jacobian captured by the manifold",
+            "Captured energy α",
+            Kind::Energy,
+            "α = ‖J U‖² / ‖J‖² of the per-example Jacobians J for the manifold’s basis U of d directions. A random \
+             basis captures d/n of it (dotted, at the last measurement).",
+            &|s| s.captured_energy,
+        ),
+    ];
+    learning.into_iter().chain(stages).flatten().collect()
+}
+
+/// How a vertical axis is chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Percent,
+    Loss,
+    Cosine,
+    Ratio,
+    Energy,
+}
+
+struct Context<'a> {
+    groups: &'a [Group<'a>],
+    styles: Vec<Style>,
+}
+
+impl Context<'_> {
+    /// A metric against epochs and against probes.
+    fn learning(&self, title: &'static str, label: &str, kind: Kind, metric: Metric<'_>) -> Option<Figure> {
+        let over_epochs = self.lines(&|r| r.epoch, metric, |_| true);
+        if over_epochs.is_empty() {
+            return None;
+        }
+        let mut caption = "Against epochs".to_owned();
+        let y = y_axis(label, kind, [(over_epochs.as_slice(), [].as_slice())], 7);
+        let x_high = high(&over_epochs);
+        let mut panels = vec![panel(
+            Size::Wide,
+            format!("{title} against epochs"),
+            Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7).tight(0.0, x_high),
+            y.clone(),
+            over_epochs.clone(),
+            Vec::new(),
+        )];
+        let mut over_probes = self.lines(&|r| r.probes as f64, metric, |g| !g.without_probes());
+        for line in &mut over_probes {
+            line.points.retain(|p| p.x > 0.0);
+        }
+        over_probes.retain(|l| !l.points.is_empty());
+        if !over_probes.is_empty() {
+            let free: Vec<usize> =
+                (0..self.groups.len()).filter(|&i| self.groups[i].without_probes()).collect();
+            let references: Vec<Reference> = free
+                .iter()
+                .filter_map(|&i| {
+                    let line =
+                        over_epochs.iter().find(|l| l.style == self.styles[i] && l.end == End::Mean)?;
+                    let last = line.points.last()?;
+                    let label = self.groups[i].label.clone();
+                    Some(Reference {
+                        style: Some(self.styles[i]),
+                        label,
+                        y: last.y,
+                        sem: last.sem,
+                        dotted: false,
+                    })
+                })
+                .collect();
+            caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
+            if !references.is_empty() {
+                let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
+                let verb = if names.len() == 1 { "uses" } else { "use" };
+                caption.push_str(&format!(
+                    "; {} {verb} no probes and {} drawn at the final value",
+                    list(&names),
+                    if names.len() == 1 { "is" } else { "are" }
+                ));
+            }
+            let low = over_probes.iter().map(|l| l.points[0].x).fold(f64::INFINITY, f64::min);
+            let most = high(&over_probes);
+            panels.push(panel(
+                Size::Wide,
+                format!("{title} against probes"),
+                Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, most).tight(low, most),
+                y,
+                over_probes,
+                references,
+            ));
+        }
+        caption.push('.');
+        Some(Figure { title, caption, panels })
+    }
+
+    /// A stage's metric against training steps, one panel a stage.
+    fn stages(
+        &self,
+        title: &'static str,
+        label: &str,
+        kind: Kind,
+        note: &str,
+        metric: &dyn Fn(&StageRecord) -> Option<f64>,
+    ) -> Option<Figure> {
+        // Backprop against itself is 1 by definition, and would only press the others together.
+        let shown = |g: &Group<'_>| kind == Kind::Energy || !g.is_backprop();
+        let runs = self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete));
+        let mut units: BTreeMap<usize, usize> = BTreeMap::new();
+        for stage in runs.flat_map(|r| &r.records).flat_map(|r| &r.stages) {
+            units.insert(stage.stage, stage.units);
+        }
+        let mut drawn: Vec<(usize, Vec<Line>, Vec<Reference>)> = Vec::new();
+        for &stage in units.keys() {
+            let of = |r: &Record| r.stages.iter().find(|s| s.stage == stage).and_then(metric);
+            let lines = self.lines(&|r| r.step as f64, &of, shown);
+            if !lines.is_empty() {
+                let references = match kind {
+                    Kind::Energy => self.chance(stage),
+                    Kind::Ratio => {
+                        vec![Reference { style: None, label: String::new(), y: 1.0, sem: None, dotted: true }]
+                    }
+                    _ => Vec::new(),
+                };
+                drawn.push((stage, lines, references));
+            }
+        }
+        let all: Vec<Line> = drawn.iter().flat_map(|d| d.1.clone()).collect();
+        if all.is_empty() {
+            return None;
+        }
+        // Two columns hold two or four panels without a gap, three columns the rest.
+        let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
+        let y = y_axis(label, kind, drawn.iter().map(|d| (d.1.as_slice(), d.2.as_slice())), 6);
+        let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5).tight(0.0, high(&all));
+        let panels = drawn.into_iter().map(|(stage, lines, references)| {
+            let mut panel =
+                panel(size, format!("{title}, stage {stage}"), x.clone(), y.clone(), lines, references);
+            panel.heading = Some((format!("Stage {stage}"), format!("n = {}", units[&stage])));
+            panel
+        });
+        let panels: Vec<Panel> = panels.collect();
+        let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
+        let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
+        let caption = format!("{note}{own}");
+        Some(Figure { title, caption, panels })
+    }
+
+    /// One mean line a group and one line each incomplete run.
+    fn lines(
+        &self,
+        x: &dyn Fn(&Record) -> f64,
+        y: Metric<'_>,
+        shown: impl Fn(&Group<'_>) -> bool,
+    ) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (group, &style) in self.groups.iter().zip(&self.styles).filter(|(g, _)| shown(g)) {
+            let mut push = |runs: &[&RunRecords], label: String, end: End| {
+                let points: Vec<Point> =
+                    curve(runs, x, y).into_iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
+                if !points.is_empty() {
+                    lines.push(Line { style, label, points, end });
+                }
+            };
+            for run in &group.incomplete {
+                let diverged = run.status() == Some(Status::Diverged);
+                let end = if diverged { End::Diverged } else { End::Unfinished };
+                push(&[run], format!("{} seed {}", group.label, run.seed), end);
+            }
+            if !group.complete.is_empty() {
+                push(&group.complete, group.label.clone(), End::Mean);
+            }
+        }
+        lines
+    }
+
+    /// The share d/n of a random basis, once if all rules have the same.
+    fn chance(&self, stage: usize) -> Vec<Reference> {
+        let mut found: Vec<(Style, f64)> = Vec::new();
+        for (group, &style) in self.groups.iter().zip(&self.styles) {
+            let runs = group.complete.iter().chain(&group.incomplete);
+            let shares = runs.filter_map(|run| {
+                let stages = run.records.iter().rev().flat_map(|r| &r.stages);
+                let mut shares = stages.filter(|s| s.stage == stage && s.units > 0).filter_map(|s| {
+                    s.captured_energy?;
+                    Some(s.dimension? as f64 / s.units as f64)
+                });
+                shares.next()
+            });
+            if let Some(share) = mean_sem(shares) {
+                found.push((style, share.mean));
+            }
+        }
+        // More labels than this would cover each other; the caption says what the lines are.
+        let label = if found.len() <= 3 { "d/n" } else { "" };
+        let common = found.windows(2).all(|w| (w[0].1 - w[1].1).abs() < 1e-9);
+        let count = if common { 1 } else { found.len() };
+        let reference = |&(style, y): &(Style, f64)| Reference {
+            style: (!common).then_some(style),
+            label: if common { "d/n" } else { label }.to_owned(),
+            y,
+            sem: None,
+            dotted: true,
+        };
+        found.iter().take(count).map(reference).collect()
+    }
+}
+
+/// A panel with its description in words.
+pub fn panel(
+    size: Size,
+    title: String,
+    x: Axis,
+    y: Axis,
+    lines: Vec<Line>,
+    references: Vec<Reference>,
+) -> Panel {
+    let mut parts = vec![format!("{} from {} to {}", x.label, text(&x, true), text(&x, false))];
+    for line in &lines {
+        let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
+        let status = match line.end {
+            End::Mean | End::Fit => "",
+            End::Diverged => " (diverged)",
+            End::Unfinished => " (unfinished)",
+        };
+        parts.push(format!(
+            "{}{status} goes from {} to {}",
+            line.label,
+            significant(first.y, 3),
+            significant(last.y, 3)
+        ));
+    }
+    for reference in references.iter().filter(|r| !r.label.is_empty()) {
+        parts.push(format!("horizontal line for {} at {}", reference.label, significant(reference.y, 3)));
+    }
+    let description = format!("{}.", parts.join("; "));
+    Panel { size, heading: None, title, description, x, y, lines, references }
+}
+
+fn text(axis: &Axis, first: bool) -> String {
+    let tick = if first { axis.ticks.first() } else { axis.ticks.last() };
+    tick.map_or_else(String::new, |&t| axis.text(t))
+}
+
+fn high(lines: &[Line]) -> f64 {
+    lines.iter().flat_map(|l| &l.points).map(|p| p.x).fold(0.0, f64::max)
+}
+
+/// A vertical axis for all panels of a figure, bands included.
+fn y_axis<'p>(
+    label: &str,
+    kind: Kind,
+    panels: impl IntoIterator<Item = (&'p [Line], &'p [Reference])>,
+    most: usize,
+) -> Axis {
+    let panels: Vec<_> = panels.into_iter().collect();
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let mut smallest = f64::INFINITY;
+    // A diverged run would press all others together; it leaves the axis unless there is nothing else.
+    let sound = |l: &&Line| l.end != End::Diverged;
+    let all_diverged = !panels.iter().flat_map(|p| p.0).any(|l| sound(&l));
+    for (lines, references) in panels {
+        let lines = lines.iter().filter(|l| all_diverged || sound(l));
+        let points = lines.flat_map(|l| &l.points).map(|p| (p.y, p.sem));
+        for (y, sem) in points.chain(references.iter().map(|r| (r.y, r.sem))) {
+            let sem = sem.unwrap_or(0.0);
+            low = low.min(y - sem);
+            high = high.max(y + sem);
+            smallest = smallest.min(y);
+        }
+    }
+    let logarithmic = match kind {
+        Kind::Loss => smallest > 0.0 && high > 20.0 * smallest,
+        Kind::Ratio => smallest > 0.0 && high > 8.0 * smallest,
+        _ => false,
+    };
+    if logarithmic {
+        // A band that reaches below 0 has no end on this axis; the smallest mean bounds it.
+        let low = if low > 0.2 * smallest { low } else { smallest };
+        return Axis::logarithmic(label, Writing::Decimal, low, high);
+    }
+    // Starting at 0 keeps heights comparable; far from it, the differences matter.
+    let from_zero = match kind {
+        Kind::Percent => low < 0.6 * high,
+        Kind::Loss => low < 0.3 * high,
+        _ => true,
+    };
+    let low = if from_zero { low.min(0.0) } else { low };
+    Axis::linear(label, Writing::Decimal, low, high, most)
+}
+
+/// How to read the lines of all figures.
+pub fn reading(figures: &[Figure]) -> String {
+    let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
+    let has = |end: End| lines().any(|l| l.end == end);
+    let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
+    let mut out = Vec::new();
+    match (has(End::Mean), banded) {
+        (true, true) => out.push("Lines are means over the n seeds of a rule, bands ± s.e.m."),
+        (true, false) => out.push("One seed a rule, hence no bands."),
+        _ => {}
+    }
+    if has(End::Diverged) {
+        out.push("Thin lines ending in × are single runs that diverged; where one leaves the axis, its × is on the edge.");
+    }
+    if has(End::Unfinished) {
+        out.push("Thin lines ending in ○ are single runs that have not finished.");
+    }
+    out.join(" ")
+}

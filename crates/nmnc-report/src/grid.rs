@@ -1,0 +1,139 @@
+//! Figures of one panel a stage (or another part), with common axes.
+
+use super::aggregate::Point;
+use super::axis::{Axis, Writing};
+use super::document::{self, Entry};
+use super::figures::panel;
+use super::look::Style;
+use super::plot::{End, Line, Panel, Size};
+
+/// A figure.
+pub struct Figure {
+    /// Its title.
+    pub title: String,
+    /// What it shows, in a sentence.
+    pub caption: String,
+    /// What its marks mean.
+    pub legend: Vec<Entry>,
+    /// Its panels, left to right.
+    pub panels: Vec<Panel>,
+}
+
+/// One curve: its look, its name, and its points.
+pub struct Curve {
+    /// Look.
+    pub style: Style,
+    /// Name.
+    pub label: String,
+    /// Points, by rising abscissa.
+    pub points: Vec<Point>,
+    /// Whether it is a line through other points: thin, without markers.
+    pub fit: bool,
+}
+
+impl Curve {
+    /// A curve with markers.
+    pub fn new(style: Style, label: impl Into<String>, points: Vec<Point>) -> Self {
+        Self { style, label: label.into(), points, fit: false }
+    }
+}
+
+/// A panel: its heading, a note beside it, its curves.
+pub struct Cell {
+    /// Heading.
+    pub heading: String,
+    /// A note beside the heading.
+    pub note: String,
+    /// Curves.
+    pub curves: Vec<Curve>,
+}
+
+/// How axes are scaled.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// From 0 (or below, where values are) against a logarithmic axis.
+    UnitLog,
+    /// Both axes logarithmic.
+    LogLog,
+    /// From 0 to 90 degrees against a logarithmic axis.
+    Degrees,
+    /// From 0 (or below) against a linear axis.
+    Linear,
+    /// A plane: both linear, neither bound to 0.
+    Plane,
+}
+
+/// The figure; none without points.
+pub fn figure(
+    title: &str,
+    caption: String,
+    (x_label, y_label, scale): (&str, &str, Scale),
+    cells: Vec<Cell>,
+) -> Option<Figure> {
+    let drawn: Vec<Cell> = cells.into_iter().filter(|cell| !cell.curves.is_empty()).collect();
+    let points = || drawn.iter().flat_map(|d| &d.curves).flat_map(|c| &c.points);
+    points().next()?;
+    let (low_x, high_x) = span(points().map(|p| p.x));
+    let (low_y, high_y) = span(points().map(|p| p.y));
+    let x = match scale {
+        Scale::Degrees => Axis::linear(x_label, Writing::Count, low_x, high_x.max(low_x + 1.0), 6),
+        Scale::Linear => {
+            Axis::linear(x_label, Writing::Decimal, low_x, high_x.max(low_x + 1.0), 6).tight(low_x, high_x)
+        }
+        Scale::Plane => Axis::linear(x_label, Writing::Decimal, low_x, high_x, 6),
+        _ => {
+            let high_x = high_x.max(2.0 * low_x);
+            Axis::logarithmic(x_label, Writing::Count, low_x, high_x).tight(low_x, high_x)
+        }
+    };
+    let y = match scale {
+        Scale::Plane => Axis::linear(y_label, Writing::Decimal, low_y, high_y, 6),
+        Scale::UnitLog | Scale::Linear => Axis::linear(y_label, Writing::Decimal, low_y.min(0.0), high_y, 6),
+        // Components of rounding error would stretch the axis over many empty decades.
+        Scale::LogLog => {
+            let writing = if high_y >= 1e4 { Writing::Count } else { Writing::Decimal };
+            Axis::logarithmic(y_label, writing, low_y.max(1e-7 * high_y), high_y)
+        }
+        Scale::Degrees => Axis::linear(y_label, Writing::Decimal, 0.0, 90.0, 6),
+    };
+    let mut legend: Vec<Entry> = Vec::new();
+    for curve in drawn.iter().flat_map(|d| &d.curves).filter(|c| !c.label.is_empty()) {
+        if !legend.iter().any(|e| e.label == curve.label) {
+            let label = curve.label.clone();
+            legend.push(Entry { style: curve.style, mean: !curve.fit, label, note: String::new() });
+        }
+    }
+    let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
+    let panels = drawn.into_iter().map(|cell| {
+        let lines = cell.curves.into_iter().map(|curve| Line {
+            style: curve.style,
+            // The legend names the curves: there are too many for labels at their ends.
+            label: String::new(),
+            points: curve.points.into_iter().filter(|p| scale != Scale::LogLog || p.y >= y.low()).collect(),
+            end: if curve.fit { End::Fit } else { End::Mean },
+        });
+        let name = format!("{title}, {}", cell.heading);
+        let mut panel = panel(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
+        panel.heading = Some((cell.heading, cell.note));
+        panel
+    });
+    Some(Figure { title: title.to_owned(), caption, legend, panels: panels.collect() })
+}
+
+/// Appends the figures to a page, numbered from 1.
+pub fn write(out: &mut String, figures: &[Figure]) {
+    if figures.is_empty() {
+        return;
+    }
+    out.push_str("<section>\n<h2>Figures</h2>\n");
+    let mut id = 0;
+    for (number, figure) in figures.iter().enumerate() {
+        let Figure { title, caption, legend, panels } = figure;
+        document::figure(out, number + 1, title, legend, panels, caption, &mut id);
+    }
+    out.push_str("</section>\n");
+}
+
+fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}

@@ -1,0 +1,65 @@
+//! Reports: runs compared in one self-contained HTML page, and in a table for the terminal.
+//!
+//! Runs are grouped by rule (and by configuration, where a rule comes in several) and averaged over seeds. Only runs
+//! that completed enter a mean; diverged and unfinished runs are shown singly and marked. The page needs no network and
+//! no script.
+
+pub mod aggregate;
+pub mod axis;
+pub mod bars;
+pub mod colors;
+mod columns;
+pub mod document;
+pub mod figures;
+pub mod grid;
+pub mod heatmap;
+mod labels;
+pub mod look;
+mod page;
+pub mod plot;
+pub mod scatter;
+mod setup;
+mod summary;
+mod table;
+pub mod text;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::records::RunRecords;
+
+pub use columns::Table;
+pub use table::table;
+
+/// The report on `runs` as one HTML document.
+///
+/// `commands` are those that led to the report beside the runs' own commands, such as the one writing it.
+pub fn html(runs: &[RunRecords], title: &str, commands: &[String]) -> Result<String> {
+    if runs.is_empty() {
+        return Err(Error::config("report", "no run to report on").mend("give at least one run folder"));
+    }
+    Ok(page::page(runs, title, commands))
+}
+
+/// Writes the document to `path`, all or nothing: readers see the old file or the new one, never a part.
+pub fn write(path: &Path, html: &str) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::new(ErrorKind::Io, folder.display(), "no such folder")
+            .mend("create it, or name another place"));
+    }
+    if path.is_dir() {
+        return Err(Error::new(ErrorKind::Io, path.display(), "is a folder").mend("name a file"));
+    }
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private by default; a report should be as readable as any other file.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(|e| Error::io(folder, "create a file in", e))?;
+    file.write_all(html.as_bytes())
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|e| Error::io(path, "write", e))?;
+    file.persist(path).map_err(|e| Error::io(path, "replace", e.error))?;
+    Ok(())
+}

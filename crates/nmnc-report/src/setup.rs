@@ -1,0 +1,190 @@
+//! What all runs of a report share, in words: data, network, training, device.
+
+use super::text::{count, grouped, list};
+use nmnc_core::records::{RunRecords, Summary};
+
+/// Name and text of each part of the setup on which all runs agree.
+pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
+    let configs: Vec<toml::Table> = runs.iter().filter_map(|r| r.config_text.parse().ok()).collect();
+    let summaries: Vec<&Summary> = runs.iter().filter_map(|r| r.summary.as_ref()).collect();
+    let parts = [
+        ("Data set", common(&configs, data)),
+        ("Task", common(&configs, task)),
+        ("Network", common(&configs, network)),
+        ("Network", common(&configs, recurrent)),
+        ("Training", common(&configs, training)),
+        ("Stages", common(&summaries, |s| Some(units(s)))),
+        ("Device", common(&summaries, |s| Some(s.device.clone()))),
+        ("Version", common(&summaries, |s| Some(format!("nmnc {}", s.version)))),
+    ];
+    parts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+}
+
+/// Name of the data set, if all runs have the same.
+pub fn data_set(runs: &[RunRecords]) -> Option<String> {
+    let configs: Vec<toml::Table> = runs.iter().filter_map(|r| r.config_text.parse().ok()).collect();
+    common(&configs, |config| source(config.get("data")?.as_table()?))
+}
+
+/// What `describe` says of all items, if it says the same of each.
+fn common<T>(items: &[T], describe: impl Fn(&T) -> Option<String>) -> Option<String> {
+    let first = describe(items.first()?)?;
+    items.iter().all(|item| describe(item).as_ref() == Some(&first)).then_some(first)
+}
+
+/// A known name, or the last part of a path.
+fn source(data: &toml::Table) -> Option<String> {
+    let source = data.get("source")?.as_str()?.trim_end_matches('/');
+    Some(source.rsplit('/').next().unwrap_or(source).to_owned())
+}
+
+fn data(config: &toml::Table) -> Option<String> {
+    let data = config.get("data")?.as_table()?;
+    let number = |key: &str| data.get(key).and_then(toml::Value::as_integer).filter(|&n| n > 0);
+    let mut text = source(data)?;
+    for (key, words) in [
+        ("train_limit", "training images"),
+        ("test_limit", "test images"),
+        ("validation", "images held out for validation"),
+    ] {
+        if let Some(limit) = number(key) {
+            text += &format!(", {} {words}", grouped(limit as u64));
+        }
+    }
+    let augment = data.get("augment").and_then(toml::Value::as_table);
+    let crop = augment.and_then(|a| a.get("crop")?.as_integer()).filter(|&c| c > 0);
+    text += &crop.map_or(String::new(), |c| format!(", random crops ({c} pixels)"));
+    if augment.and_then(|a| a.get("flip")?.as_bool()) == Some(true) {
+        text += ", random flips";
+    }
+    Some(text)
+}
+
+fn task(config: &toml::Table) -> Option<String> {
+    Some(config.get("task")?.get("name")?.as_str()?.to_owned())
+}
+
+fn recurrent(config: &toml::Table) -> Option<String> {
+    let recurrent = config.get("recurrent")?.as_table()?;
+    let number = |key: &str| recurrent.get(key).and_then(toml::Value::as_float);
+    let units = recurrent.get("units")?.as_integer()?;
+    let mut text = match recurrent.get("activation").and_then(toml::Value::as_str) {
+        Some(activation) => format!("{units} {activation} rate units"),
+        None => format!("{units} gated units"),
+    };
+    text += &number("tau").map_or(String::new(), |tau| format!(", time constant {tau} ms"));
+    text += &number("density").map_or(String::new(), |density| format!(", density {density}"));
+    text +=
+        &number("excitatory").map_or(String::new(), |fraction| format!(", {fraction} of them excitatory"));
+    let noise = number("state_noise").filter(|noise| *noise > 0.0);
+    text += &noise.map_or(String::new(), |noise| format!(", state noise {noise}"));
+    Some(text + "; linear readout")
+}
+
+fn network(config: &toml::Table) -> Option<String> {
+    let stages = config.get("network")?.get("stages")?.as_array()?;
+    let mut previous = String::new();
+    let described: Vec<String> = stages
+        .iter()
+        .map(|stage| {
+            let word = |key: &str| stage.get(key).and_then(toml::Value::as_str).unwrap_or("");
+            let number = |key: &str| stage.get(key).and_then(toml::Value::as_integer).unwrap_or(0);
+            let (width, mut details) = match word("kind") {
+                "conv" => {
+                    let kernel = number("kernel");
+                    let mut details = vec![format!("{kernel}×{kernel}")];
+                    details.extend((number("stride") > 1).then(|| format!("stride {}", number("stride"))));
+                    (number("channels"), details)
+                }
+                _ => (number("units"), Vec::new()),
+            };
+            details.push(word("activation").to_owned());
+            if matches!(word("pool"), "max" | "average") {
+                details.push(format!("{} pooling {}", word("pool"), number("pool_size")));
+            }
+            // Stages mostly differ in width alone.
+            let details = details.join(", ");
+            let text = match details == previous {
+                true => format!("{} {width}", word("kind")),
+                false => format!("{} {width} ({details})", word("kind")),
+            };
+            previous = details;
+            text
+        })
+        .collect();
+    (!described.is_empty()).then(|| format!("{}; linear readout", described.join(", ")))
+}
+
+fn training(config: &toml::Table) -> Option<String> {
+    let train = config.get("train")?.as_table()?;
+    let optimizer = train.get("optimizer")?.as_table()?;
+    let mut text = format!(
+        "{} epochs, batches of {}, {} at {}",
+        train.get("epochs")?.as_integer()?,
+        train.get("batch")?.as_integer()?,
+        optimizer.get("name")?.as_str()?,
+        optimizer.get("learning_rate")?.as_float()?
+    );
+    let decay = optimizer.get("weight_decay").and_then(toml::Value::as_float).filter(|&d| d > 0.0);
+    text += &decay.map_or(String::new(), |d| format!(", weight decay {d}"));
+    let shape = train.get("schedule").and_then(|s| s.get("shape")?.as_str()).filter(|&s| s != "constant");
+    text += &shape.map_or(String::new(), |s| format!(", {s} schedule"));
+    Some(text)
+}
+
+fn units(summary: &Summary) -> String {
+    let sizes: Vec<String> = summary.stage_units.iter().map(usize::to_string).collect();
+    format!("{} units; {} parameters", list(&sizes), count(summary.parameters as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+        [data]
+        source = "../data/cifar10-jpeg"
+        train_limit = 20000
+        augment = { crop = 4, flip = true }
+        [[network.stages]]
+        kind = "conv"
+        channels = 32
+        kernel = 3
+        activation = "relu"
+        pool = "max"
+        pool_size = 2
+        [[network.stages]]
+        kind = "conv"
+        channels = 64
+        kernel = 3
+        activation = "relu"
+        pool = "max"
+        pool_size = 2
+        [[network.stages]]
+        kind = "dense"
+        units = 10
+        activation = "tanh"
+        [train]
+        epochs = 4
+        batch = 128
+        optimizer = { name = "sgd", learning_rate = 0.02, weight_decay = 0.005 }
+    "#;
+
+    #[test]
+    fn a_configuration_is_told_in_words() {
+        let config: toml::Table = CONFIG.parse().unwrap();
+        let expected = "cifar10-jpeg, 20,000 training images, random crops (4 pixels), random flips";
+        assert_eq!(data(&config).unwrap().replace('\u{202f}', ","), expected);
+        assert_eq!(
+            network(&config).unwrap(),
+            "conv 32 (3×3, relu, max pooling 2), conv 64, dense 10 (tanh); linear readout"
+        );
+        assert_eq!(training(&config).unwrap(), "4 epochs, batches of 128, sgd at 0.02, weight decay 0.005");
+    }
+
+    #[test]
+    fn what_differs_between_runs_is_left_out() {
+        assert_eq!(common(&[1, 1], |n| Some(n.to_string())), Some("1".to_owned()));
+        assert_eq!(common(&[1, 2], |n| Some(n.to_string())), None);
+    }
+}

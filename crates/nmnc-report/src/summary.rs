@@ -1,0 +1,112 @@
+//! The summary in words, computed from the numbers.
+
+use super::aggregate::{Group, curve, final_accuracy, probes};
+use super::setup::data_set;
+use super::table::state;
+use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
+use nmnc_core::records::{RunRecords, Status};
+use nmnc_core::statistics::{MeanSem, mean_sem};
+
+/// What came out, in a few sentences.
+pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
+    let mut ranked: Vec<(&Group<'_>, MeanSem)> = groups
+        .iter()
+        .filter_map(|g| {
+            Some((g, mean_sem(g.complete.iter().filter_map(|r| final_accuracy(r)).map(|a| 100.0 * a))?))
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
+    let mut sentences = Vec::new();
+    let mut explained = false;
+    // A sweep has too many settings for a sentence; its best ones and the range of the others say the most.
+    let named = if ranked.len() > 5 { 3 } else { ranked.len() };
+    let mut parts = Vec::new();
+    for (group, accuracy) in &ranked[..named] {
+        let value = plus_minus(accuracy, 1);
+        let probes = mean_sem(group.complete.iter().map(|r| probes(r) as f64)).map_or(0.0, |p| p.mean);
+        let verb = if parts.is_empty() { " reached" } else { "" };
+        let what = if parts.is_empty() { " test accuracy" } else { "" };
+        let cost = if probes > 0.0 {
+            let meaning = if std::mem::replace(&mut explained, true) { "" } else { " (perturbed examples)" };
+            format!("with {} probes{meaning}", count(probes.round()))
+        } else {
+            "without probes".to_owned()
+        };
+        parts.push(format!("{}{verb} {value} %{what} {cost}", group.label));
+    }
+    if let ([(_, best), .., (_, worst)], number) = (&ranked[named..], ranked.len() - named) {
+        parts.push(format!(
+            "the other {number} settings between {} and {} %",
+            fixed(worst.mean, 1),
+            fixed(best.mean, 1)
+        ));
+    }
+    if !parts.is_empty() {
+        let place = data_set(runs).map_or_else(String::new, |name| format!("On {name}, "));
+        sentences.push(format!("{place}{}.", list(&parts)));
+    }
+    if ranked.is_empty() {
+        sentences.extend(groups.iter().flat_map(|g| &g.incomplete).take(4).filter_map(|run| {
+            let accuracy = fixed(100.0 * final_accuracy(run)?, 1);
+            Some(format!(
+                "{}, seed {}: {accuracy} % test accuracy, {}.",
+                rule_name(&run.rule),
+                run.seed,
+                state(run)
+            ))
+        }));
+    }
+    sentences.extend(economy(&ranked));
+    sentences.extend(averaging(groups));
+    sentences.extend(incomplete(groups));
+    sentences.join(" ")
+}
+
+/// How many probes the best rule that probes needs for what the next one reaches.
+fn economy(ranked: &[(&Group<'_>, MeanSem)]) -> Option<String> {
+    let mut probing = ranked.iter().filter(|(g, _)| !g.without_probes());
+    let ((best, _), (next, goal)) = (probing.next()?, probing.next()?);
+    let accuracy = curve(&best.complete, &|r| r.probes as f64, &|r| r.test.map(|s| 100.0 * s.accuracy));
+    let reached = accuracy.iter().find(|p| p.y >= goal.mean)?.x;
+    let spent = mean_sem(next.complete.iter().map(|r| probes(r) as f64))?.mean;
+    // Less than a factor of two is within the spacing of the evaluations.
+    (spent >= 2.0 * reached && reached > 0.0).then(|| {
+        format!(
+            "{} first matched {}’s final accuracy after {} probes, {} times fewer.",
+            best.label,
+            next.label,
+            count(reached.round()),
+            significant(spent / reached, 2)
+        )
+    })
+}
+
+fn averaging(groups: &[Group<'_>]) -> Option<String> {
+    let mut numbers: Vec<usize> = groups.iter().map(|g| g.complete.len()).filter(|&n| n > 0).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    match numbers[..] {
+        [] => None,
+        [1] => Some("One seed each, so no spread is known.".to_owned()),
+        [n] => Some(format!("Values are means ± s.e.m. over {n} seeds.")),
+        [low, .., high] => Some(format!("Values are means ± s.e.m. over {low} to {high} seeds.")),
+    }
+}
+
+fn incomplete(groups: &[Group<'_>]) -> Option<String> {
+    let all: Vec<&&RunRecords> = groups.iter().flat_map(|g| &g.incomplete).collect();
+    let diverged = all.iter().filter(|r| r.status() == Some(Status::Diverged)).count();
+    let unfinished = all.len() - diverged;
+    let mut parts = Vec::new();
+    if diverged > 0 {
+        parts.push(format!("{} diverged", plural(diverged, "run")));
+    }
+    if unfinished > 0 {
+        parts.push(format!(
+            "{} {} not finished",
+            plural(unfinished, "run"),
+            if unfinished == 1 { "has" } else { "have" }
+        ));
+    }
+    (!parts.is_empty()).then(|| format!("{}; such runs are in no mean.", list(&parts)))
+}

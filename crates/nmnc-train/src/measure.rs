@@ -1,0 +1,117 @@
+//! Measurements during training: the evaluation split, and alignment with backprop.
+
+use burn::tensor::{Device, Tensor};
+
+use super::config::{Config, MetricsConfig};
+use super::loss::Loss;
+use nmnc_core::device::matrix;
+use nmnc_core::error::Result;
+use nmnc_core::records::{Score, StageRecord};
+use nmnc_core::seed::{Role, Seed};
+use nmnc_data::Dataset;
+use nmnc_learn::alignment::{agreement, agreement_of_rows, captured_energy};
+use nmnc_learn::credit::{CreditRule, InputSampler, backpropagate};
+use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
+use nmnc_learn::net::{ForwardPass, Network};
+
+/// Examples an evaluation pass takes at a time.
+const EVALUATION_BATCH: usize = 500;
+
+/// Loss and accuracy over a whole data set.
+///
+/// # Errors
+/// If the data cannot be read.
+pub fn evaluate(network: &Network, data: &Dataset, loss: Loss, device: &Device) -> Result<Score> {
+    let (mut sum, mut correct) = (0.0, 0);
+    for batch in data.batches((0..data.len()).collect(), EVALUATION_BATCH, None) {
+        let batch = batch?;
+        let count = batch.labels.len();
+        let output = network.output(matrix(batch.images, [count, data.shape().len()], device));
+        let judged = loss.judge(&output, &batch.labels);
+        sum += judged.loss * count as f64;
+        correct += judged.correct;
+    }
+    let count = data.len() as f64;
+    Ok(Score { loss: sum / count, accuracy: correct as f64 / count })
+}
+
+/// One training step as the measurements see it.
+pub struct Moment<'a> {
+    /// The network, before the step's update.
+    pub network: &'a Network,
+    /// Its forward pass.
+    pub pass: &'a ForwardPass,
+    /// dLoss/dy.
+    pub error: &'a Tensor<2>,
+    /// The rule's signals.
+    pub signals: &'a [Tensor<2>],
+    /// The gradients those signals gave.
+    pub gradients: &'a [Tensor<2>],
+    /// The rule.
+    pub rule: &'a dyn CreditRule,
+    /// Training step, from 0.
+    pub step: u64,
+}
+
+/// Alignment of every stage with backprop at one training step.
+///
+/// Captured energy is that of a manifold fitted here, from `metrics.samples` training examples and with `metrics.dimension`
+/// components, so that rules with and without a manifold of their own are compared alike.
+///
+/// # Errors
+/// If the data cannot be read.
+pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Result<Vec<StageRecord>> {
+    let Moment { network, pass, error, signals, gradients, .. } = *moment;
+    let exact_signals = backpropagate(network, pass, error);
+    let exact_gradients = network.gradients(pass, &exact_signals, error);
+    let subspaces = measured_manifolds(moment, &config.metrics, config.seed, inputs)?;
+    let borrowed: Vec<Option<&Subspace>> = subspaces.iter().map(Option::as_ref).collect();
+    let energies = captured_energy(network, pass, &borrowed, config.train.loss == Loss::CrossEntropy);
+    let stages = signals.iter().zip(&exact_signals).enumerate();
+    Ok(stages
+        .map(|(index, (signal, exact))| {
+            let activity = agreement_of_rows(signal, exact);
+            // Two parameters a part, the weight first.
+            let weight = agreement(&gradients[2 * index], &exact_gradients[2 * index]);
+            let units = signal.dims()[1];
+            let measured = subspaces[index].as_ref().map(Subspace::dimension);
+            let choices = moment.rule.choices(index);
+            StageRecord {
+                stage: index + 1,
+                units,
+                cosine: activity.cosine,
+                angle_degrees: activity.angle_degrees,
+                norm_ratio: activity.norm_ratio,
+                weight_cosine: weight.cosine,
+                weight_angle_degrees: weight.angle_degrees,
+                weight_norm_ratio: weight.norm_ratio,
+                rule_dimension: choices.dimension.or(moment.rule.manifold(index).map(Subspace::dimension)),
+                feedback_error: choices.feedback_error,
+                probe_rate: choices.probe_rate,
+                manifold_share: choices.manifold_share,
+                dimension: measured,
+                captured_energy: energies[index],
+                margin: energies[index].zip(measured).map(|(alpha, d)| alpha - d as f64 / units as f64),
+            }
+        })
+        .collect())
+}
+
+fn measured_manifolds(
+    moment: &Moment,
+    metrics: &MetricsConfig,
+    seed: Seed,
+    inputs: &dyn InputSampler,
+) -> Result<Vec<Option<Subspace>>> {
+    let sample = inputs.sample(metrics.samples, moment.step)?;
+    let activities = moment.network.activities(sample).into_iter().enumerate();
+    activities
+        .map(|(index, activity)| {
+            let mut stream = seed.stream(Role::Analysis, index, moment.step);
+            let dimension = Dimension::Count(metrics.dimension);
+            manifold::fit(activity, dimension, PcaMethod::Randomized, &mut stream)
+                .map(|fit| fit.subspace)
+                .map_err(|error| error.within(format!("step {}, stage {}", moment.step, index + 1)))
+        })
+        .collect()
+}

@@ -1,0 +1,212 @@
+//! Optimizers: SGD, Adam, AdamW, with the formulas and defaults of PyTorch.
+
+use burn::tensor::Tensor;
+use nmnc_kernels::{AdamStep, SgdStep};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use nmnc_core::error::{Error, Result};
+use nmnc_core::state::State;
+
+/// `[train.optimizer]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OptimizerConfig {
+    /// Stochastic gradient descent; weight decay is added to the gradient.
+    Sgd {
+        /// Learning rate.
+        learning_rate: f64,
+        /// Momentum: velocity <- momentum * velocity + gradient.
+        #[serde(default)]
+        momentum: f64,
+        /// Look ahead along the velocity (Nesterov).
+        #[serde(default)]
+        nesterov: bool,
+        /// L2 penalty.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
+    Adam {
+        /// Learning rate.
+        learning_rate: f64,
+        /// Decay rates of the two moments.
+        #[serde(default = "betas")]
+        betas: [f64; 2],
+        /// Added to the denominator.
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+        /// L2 penalty.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    Adamw {
+        /// Learning rate.
+        learning_rate: f64,
+        /// Decay rates of the two moments.
+        #[serde(default = "betas")]
+        betas: [f64; 2],
+        /// Added to the denominator.
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+        /// Decoupled decay: weights shrink by learning_rate * weight_decay a step.
+        #[serde(default = "decoupled_decay")]
+        weight_decay: f64,
+    },
+}
+
+fn betas() -> [f64; 2] {
+    [0.9, 0.999]
+}
+fn epsilon() -> f64 {
+    1e-8
+}
+fn decoupled_decay() -> f64 {
+    1e-2
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self::Adam { learning_rate: 1e-3, betas: betas(), epsilon: epsilon(), weight_decay: 0.0 }
+    }
+}
+
+impl OptimizerConfig {
+    /// The learning rate before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Self::Sgd { learning_rate, .. }
+            | Self::Adam { learning_rate, .. }
+            | Self::Adamw { learning_rate, .. } => *learning_rate,
+        }
+    }
+
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first setting out of range.
+    pub fn check(&self) -> Result<()> {
+        let bad = |key: &str, problem: String| Err(Error::config(format!("train.optimizer.{key}"), problem));
+        let rate = self.learning_rate();
+        if !(rate > 0.0 && rate.is_finite()) {
+            return bad("learning_rate", format!("{rate} is not a positive number"));
+        }
+        let decay = match self {
+            Self::Sgd { momentum, nesterov, weight_decay, .. } => {
+                if !(0.0..1.0).contains(momentum) {
+                    return bad("momentum", format!("{momentum} is not in [0, 1)"));
+                }
+                if *nesterov && *momentum == 0.0 {
+                    return bad("nesterov", "needs momentum above 0".into());
+                }
+                *weight_decay
+            }
+            Self::Adam { betas, epsilon, weight_decay, .. }
+            | Self::Adamw { betas, epsilon, weight_decay, .. } => {
+                if !betas.iter().all(|b| (0.0..1.0).contains(b)) {
+                    return bad("betas", format!("{betas:?} are not in [0, 1)"));
+                }
+                if !(*epsilon > 0.0 && epsilon.is_finite()) {
+                    return bad("epsilon", format!("{epsilon} is not a positive number"));
+                }
+                *weight_decay
+            }
+        };
+        if !(decay >= 0.0 && decay.is_finite()) {
+            return bad("weight_decay", format!("{decay} is not a number of at least 0"));
+        }
+        Ok(())
+    }
+}
+
+impl OptimizerConfig {
+    /// The new `value` after step `steps` (from 1) with `factor` times the learning rate; changes `moments`.
+    fn apply(
+        &self,
+        value: Tensor<2>,
+        gradient: Tensor<2>,
+        moments: &mut Vec<Tensor<2>>,
+        steps: u64,
+        factor: f64,
+    ) -> Tensor<2> {
+        let rate = self.learning_rate() * factor;
+        let (betas, epsilon, penalty, decay) = match *self {
+            Self::Sgd { momentum, nesterov, weight_decay, .. } => {
+                let step = SgdStep { rate, momentum, nesterov, penalty: weight_decay };
+                let (value, velocity) = nmnc_kernels::sgd(value, gradient, moments.pop(), &step);
+                moments.extend(velocity);
+                return value;
+            }
+            Self::Adam { betas, epsilon, weight_decay, .. } => (betas, epsilon, weight_decay, 0.0),
+            Self::Adamw { betas, epsilon, weight_decay, .. } => (betas, epsilon, 0.0, weight_decay),
+        };
+        let step = AdamStep { rate, betas, epsilon, penalty, decay, steps };
+        let second = moments.pop().unwrap_or_else(|| gradient.zeros_like());
+        let first = moments.pop().unwrap_or_else(|| gradient.zeros_like());
+        let [value, first, second] = nmnc_kernels::adam(value, gradient, first, second, &step);
+        moments.extend([first, second]);
+        value
+    }
+}
+
+/// An optimizer with its state: for each parameter, up to two tensors of its shape.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    /// Velocity (SGD), or first and second moment (Adam).
+    moments: Vec<Vec<Tensor<2>>>,
+    steps: u64,
+}
+
+impl Optimizer {
+    /// An optimizer that has not made a step.
+    pub fn new(config: OptimizerConfig) -> Self {
+        Self { config, moments: Vec::new(), steps: 0 }
+    }
+
+    /// One step: changes each of `values` along its gradient, with `factor` times the configured learning rate.
+    ///
+    /// # Panics
+    /// If there is not one gradient a value.
+    pub fn step(&mut self, values: Vec<&mut Tensor<2>>, gradients: Vec<Tensor<2>>, factor: f64) {
+        assert_eq!(values.len(), gradients.len(), "one gradient a parameter");
+        self.moments.resize(values.len(), Vec::new());
+        self.steps += 1;
+        for ((value, gradient), moments) in values.into_iter().zip(gradients).zip(&mut self.moments) {
+            // The gradient stands in while the value is away: the only owner of its memory can change it in place.
+            let owned = std::mem::replace(value, gradient.clone());
+            *value = self.config.apply(owned, gradient, moments, self.steps, factor);
+        }
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.counters.insert("steps".into(), self.steps);
+        for (i, moments) in self.moments.iter().enumerate() {
+            for (j, moment) in moments.iter().enumerate() {
+                state.tensors.insert(format!("parameter{i}.moment{j}"), moment.clone());
+            }
+        }
+        state
+    }
+
+    /// Takes back what [`Optimizer::state`] gave, for parameters of the given shapes.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, state: &State, shapes: &[[usize; 2]]) -> Result<()> {
+        self.steps = state.counter("steps")?;
+        let count = match (&self.config, self.steps) {
+            (_, 0) => 0,
+            (OptimizerConfig::Sgd { momentum, .. }, _) => usize::from(*momentum > 0.0),
+            _ => 2,
+        };
+        let moments = |(i, shape): (usize, &[usize; 2])| {
+            (0..count).map(|j| state.shaped(&format!("parameter{i}.moment{j}"), *shape)).collect()
+        };
+        self.moments = shapes.iter().enumerate().map(moments).collect::<Result<_>>()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Learning-rate schedules.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use nmnc_core::error::{Error, Result};
+
+/// `[train.schedule]`: a factor on the learning rate. Times are in epochs and may be fractions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScheduleConfig {
+    /// Shape after the warm-up.
+    pub shape: ScheduleShape,
+    /// Epochs over which the factor rises linearly to 1.
+    pub warmup: f64,
+    /// Shape "step": epochs between drops, counted from the end of the warm-up.
+    pub period: f64,
+    /// Shape "step": the factor of each drop.
+    pub gamma: f64,
+}
+
+/// What the factor does after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleShape {
+    /// Stays at 1.
+    Constant,
+    /// Multiplied by gamma every period.
+    Step,
+    /// Half a cosine from 1 to 0 over the rest of the training.
+    Cosine,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self { shape: ScheduleShape::Constant, warmup: 0.0, period: 30.0, gamma: 0.1 }
+    }
+}
+
+/// A schedule in training steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule {
+    shape: ScheduleShape,
+    warmup: u64,
+    period: u64,
+    gamma: f64,
+    total: u64,
+}
+
+impl ScheduleConfig {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first setting out of range.
+    pub fn check(&self) -> Result<()> {
+        let bad = |key: &str, value: f64, range: &str| {
+            Err(Error::config(format!("train.schedule.{key}"), format!("{value} is not {range}")))
+        };
+        if !(self.warmup >= 0.0 && self.warmup.is_finite()) {
+            return bad("warmup", self.warmup, "a number of epochs");
+        }
+        if !(self.period > 0.0 && self.period.is_finite()) {
+            return bad("period", self.period, "a positive number of epochs");
+        }
+        if !(self.gamma > 0.0 && self.gamma <= 1.0) {
+            return bad("gamma", self.gamma, "in (0, 1]");
+        }
+        Ok(())
+    }
+
+    /// The schedule for a training of `total` steps.
+    pub fn in_steps(&self, steps_per_epoch: u64, total: u64) -> Schedule {
+        let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
+        Schedule {
+            shape: self.shape,
+            warmup: steps(self.warmup),
+            period: steps(self.period).max(1),
+            gamma: self.gamma,
+            total,
+        }
+    }
+}
+
+impl Schedule {
+    /// The factor at training step `step`, from 0.
+    pub fn factor(&self, step: u64) -> f64 {
+        if step < self.warmup {
+            return (step + 1) as f64 / self.warmup as f64;
+        }
+        let after = step - self.warmup;
+        match self.shape {
+            ScheduleShape::Constant => 1.0,
+            ScheduleShape::Step => self.gamma.powi((after / self.period) as i32),
+            ScheduleShape::Cosine => {
+                let span = self.total.saturating_sub(self.warmup).max(1) as f64;
+                0.5 * (1.0 + (std::f64::consts::PI * after as f64 / span).cos())
+            }
+        }
+    }
+}

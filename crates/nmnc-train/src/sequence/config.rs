@@ -1,0 +1,228 @@
+//! The configuration of a recurrent network's training on a task.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::run::run_sequence;
+use crate::config::{check_clip, check_seed, parse_table, read_text};
+use crate::{CheckpointConfig, Observer, OptimizerConfig, RunConfig, RunOptions, ScheduleConfig};
+use nmnc_core::config_text::deserialize;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::records::Summary;
+use nmnc_core::seed::Seed;
+use nmnc_data::tasks::{Task, TaskConfig};
+use nmnc_learn::credit::CreditConfig;
+use nmnc_learn::recurrent::{Part, RecurrentConfig, for_rule, resolve_rule};
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SequenceConfig {
+    /// The one seed.
+    #[serde(default = "seed_zero")]
+    pub seed: Seed,
+    /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
+    #[serde(default = "flex")]
+    pub device: String,
+    /// The task: its name, or a table with name and settings.
+    pub task: TaskConfig,
+    /// The network.
+    #[serde(default)]
+    pub recurrent: RecurrentConfig,
+    /// The credit rule: `rule`, its settings, and tables of settings by rule name.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub credit: CreditConfig,
+    /// Training.
+    #[serde(default)]
+    pub train: SequenceTrainConfig,
+    /// What is measured on the way.
+    #[serde(default)]
+    pub metrics: SequenceMetricsConfig,
+    /// What is kept on the way.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+}
+
+fn seed_zero() -> Seed {
+    Seed(0)
+}
+fn flex() -> String {
+    "flex".to_owned()
+}
+
+/// `[train]` of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SequenceTrainConfig {
+    /// Epochs: evaluations, and the unit of schedules.
+    pub epochs: u64,
+    /// Training trials an epoch. No trial comes twice, unless it is recorded or an image.
+    pub trials: usize,
+    /// Trials a batch.
+    pub batch: usize,
+    /// Trials of an evaluation, the same each time.
+    pub evaluation: usize,
+    /// Weight of steps of the response period in the loss; other steps have weight 1.
+    pub response_weight: f64,
+    /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Parts of the network that keep their initial values: `input`, `recurrent`, `readout`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fixed: Vec<Part>,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    pub schedule: ScheduleConfig,
+}
+
+impl Default for SequenceTrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            trials: 6400,
+            batch: 64,
+            evaluation: 1000,
+            response_weight: 1.0,
+            clip_norm: Some(1.0),
+            fixed: Vec::new(),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+        }
+    }
+}
+
+/// `[metrics]` of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SequenceMetricsConfig {
+    /// Training steps between records of loss and accuracy.
+    pub interval: u64,
+    /// Training steps between measurements against backpropagation through time; 0 turns them off.
+    pub alignment_interval: u64,
+    /// Dimension of the manifold of states whose captured energy is measured, for every rule alike.
+    pub dimension: usize,
+    /// Lags over which lagged Jacobians are measured.
+    pub lags: usize,
+}
+
+impl Default for SequenceMetricsConfig {
+    fn default() -> Self {
+        Self { interval: 50, alignment_interval: 100, dimension: 16, lags: 20 }
+    }
+}
+
+/// Whether the configuration at `path`, changed by `overrides`, is that of a task: whether it has the key `task`. A file that cannot
+/// be read is not.
+pub fn describes_task(path: &Path, overrides: &[String]) -> bool {
+    let text = read_text(path).unwrap_or_default();
+    parse_table(&text, "", overrides).is_ok_and(|table| table.contains_key("task"))
+}
+
+impl SequenceConfig {
+    /// Reads the TOML file at `path`, applies `overrides` such as `train.epochs=5` and checks the result.
+    ///
+    /// # Errors
+    /// Unreadable file, bad TOML (with its line), unknown or impossible settings (with their key).
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        Self::parse(&read_text(path)?, &path.display().to_string(), overrides)
+    }
+
+    /// Parses TOML `text` that came from `origin` and applies `overrides`.
+    ///
+    /// # Errors
+    /// As [`SequenceConfig::read`].
+    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
+        let mut table = parse_table(text, origin, overrides)?;
+        let mut read = || {
+            let task = match table.remove("task") {
+                Some(toml::Value::Table(settings)) => TaskConfig::from_table(settings)?,
+                Some(toml::Value::String(name)) => TaskConfig::named(&name, toml::Table::new())?,
+                _ => {
+                    return Err(Error::config("task", "is neither a name nor a table")
+                        .mend("for example task = \"DelayMatchSample\""));
+                }
+            };
+            table.insert("task".into(), toml::Value::Table(task.table()));
+            let config: Self = deserialize(std::mem::take(&mut table))?;
+            config.resolve()?;
+            Ok(config)
+        };
+        read().map_err(|e| e.within(origin))
+    }
+
+    /// The same with every default and preset spelled out: what a run folder keeps.
+    ///
+    /// # Errors
+    /// The first setting that is unknown, out of range or contradictory.
+    pub fn resolve(&self) -> Result<Self> {
+        check_seed(self.seed)?;
+        let train = &self.train;
+        let positive = [
+            ("train.epochs", train.epochs),
+            ("train.trials", train.trials as u64),
+            ("train.batch", train.batch as u64),
+            ("train.evaluation", train.evaluation as u64),
+            ("metrics.interval", self.metrics.interval),
+            ("metrics.dimension", self.metrics.dimension as u64),
+        ];
+        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::config(key, "must be at least 1"));
+        }
+        if !(train.response_weight > 0.0 && train.response_weight.is_finite()) {
+            let problem = format!("{} is not a positive number", train.response_weight);
+            return Err(Error::config("train.response_weight", problem));
+        }
+        check_clip(train.clip_norm)?;
+        if Part::ALL.iter().all(|part| train.fixed.contains(part)) {
+            return Err(Error::config("train.fixed", "leaves nothing to train"));
+        }
+        self.checkpoint.check()?;
+        train.optimizer.check()?;
+        train.schedule.check()?;
+        Ok(Self {
+            task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
+            recurrent: self.recurrent.clone().resolve().map_err(|e| e.under("recurrent"))?,
+            credit: resolve_rule(&self.credit)?,
+            ..self.clone()
+        })
+    }
+}
+
+impl SequenceConfig {
+    /// Whether the loss does not see a shift common to all outputs: cross-entropy, of more than one class.
+    pub fn centered(&self, task: &dyn Task) -> bool {
+        !matches!(self.task, TaskConfig::Adding(_)) && task.channels().outputs.len() > 1
+    }
+}
+
+impl RunConfig for SequenceConfig {
+    const EXAMPLES: &'static str = "trials";
+
+    fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a configuration is representable in TOML")
+    }
+
+    fn rule(&self) -> &str {
+        &self.credit.rule
+    }
+
+    fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    fn epochs(&self) -> u64 {
+        self.train.epochs
+    }
+
+    fn for_rule(&self, rule: &str, seed: Seed) -> Result<Self> {
+        Self { seed, credit: for_rule(&self.credit, rule)?, ..self.clone() }.resolve()
+    }
+
+    fn run(&self, folder: &Path, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary> {
+        run_sequence(self, folder, options, observer)
+    }
+}

@@ -1,0 +1,51 @@
+//! The network of a configuration before its first step.
+
+use burn::tensor::Device;
+
+use super::config::SequenceConfig;
+use nmnc_core::device::matrix;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Role;
+use nmnc_data::tasks::{Split, Task, generate};
+use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
+use nmnc_learn::recurrent::{RecurrentNetwork, live_rows, selected};
+
+/// Training trials whose states give the manifold of a readout within it.
+const TRIALS: u64 = 256;
+
+impl SequenceConfig {
+    /// The network that training of this configuration (resolved) on `task` starts from.
+    ///
+    /// # Errors
+    /// An impossible network; trials that cannot be made; states without as many components as the readout is to lie in.
+    pub fn initial_network(&self, task: &dyn Task, device: &Device) -> Result<RecurrentNetwork> {
+        let channels = task.channels();
+        let size = [channels.inputs.len(), channels.outputs.len()];
+        let mut network = self.recurrent.build(size, task.dt(), self.seed, device)?;
+        if let Some(dimension) = self.recurrent.readout_dimension {
+            let within = self.manifold(&network, task, dimension)?;
+            // Rows of length one in expectation, as they have anywhere.
+            let mut coordinates = vec![0.0; size[1] * dimension];
+            self.seed.stream(Role::Weights, 1, 0).fill_normal(&mut coordinates);
+            let scale = 1.0 / (dimension as f32).sqrt();
+            coordinates.iter_mut().for_each(|value| *value *= scale);
+            network.replace_readout_weight(within.embed(matrix(coordinates, [size[1], dimension], device)));
+        }
+        Ok(network)
+    }
+
+    /// The subspace of the leading principal components of the network's states over training trials.
+    fn manifold(&self, network: &RecurrentNetwork, task: &dyn Task, dimension: usize) -> Result<Subspace> {
+        let batch = generate(task, self.seed, Split::Training, 0..TRIALS)?;
+        let pass = network.forward(&batch.values, [batch.steps, batch.size()], None);
+        let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
+        let states = selected(&pass.activity(), &live_rows(&pass, &lengths));
+        let mut stream = self.seed.stream(Role::ManifoldSample, 0, 0);
+        let fit = manifold::fit(states, Dimension::Count(dimension), PcaMethod::Exact, &mut stream)?;
+        let found = fit.subspace.as_ref().map_or(0, Subspace::dimension);
+        fit.subspace.filter(|_| found == dimension).ok_or_else(|| {
+            let problem = format!("untrained states have {found} components of the {dimension} asked for");
+            Error::config("recurrent.readout_dimension", problem).mend("use a smaller dimension")
+        })
+    }
+}

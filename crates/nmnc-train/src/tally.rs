@@ -1,0 +1,182 @@
+//! Bookkeeping of a run: sums since the last record, time, warnings, evaluations.
+
+use nmnc_core::error::Result;
+use nmnc_core::records::{Score, TrialRecord};
+use nmnc_core::state::State;
+
+/// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Loss times images since the last record.
+    loss: f64,
+    correct: u64,
+    interval_images: u64,
+    interval_seconds: f64,
+    images: u64,
+    seconds: f64,
+    /// Since this process took the run up, for the rate that people see.
+    process_images: u64,
+    process_seconds: f64,
+    last_test: Option<Score>,
+    best_accuracy: Option<f64>,
+    last_trials: Option<TrialRecord>,
+    notes: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one training step.
+    pub fn add(&mut self, loss: f64, correct: usize, images: usize, seconds: f64) {
+        self.loss += loss * images as f64;
+        self.correct += correct as u64;
+        for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
+            *counter += images as u64;
+        }
+        for clock in [&mut self.interval_seconds, &mut self.seconds, &mut self.process_seconds] {
+            *clock += seconds;
+        }
+    }
+
+    /// Mean score and images per second since the last call.
+    pub fn take_interval(&mut self) -> (Option<Score>, f64) {
+        let count = self.interval_images as f64;
+        let score = Score { loss: self.loss / count, accuracy: self.correct as f64 / count };
+        let rate = rate(self.interval_images, self.interval_seconds);
+        let counted = self.interval_images > 0;
+        (self.loss, self.correct, self.interval_images, self.interval_seconds) = (0.0, 0, 0, 0.0);
+        (counted.then_some(score), rate)
+    }
+
+    /// Counts an evaluation.
+    pub fn evaluated(&mut self, score: Score) {
+        self.last_test = Some(score);
+        self.best_accuracy = Some(self.best_accuracy.map_or(score.accuracy, |best| best.max(score.accuracy)));
+    }
+
+    /// Keeps how evaluation trials went beside their answers.
+    pub fn tried(&mut self, trials: TrialRecord) {
+        self.last_trials = Some(trials);
+    }
+
+    /// How the last evaluation trials went beside their answers.
+    pub fn last_trials(&self) -> Option<TrialRecord> {
+        self.last_trials
+    }
+
+    /// Notes a warning; true the first time.
+    pub fn note(&mut self, text: &str) -> bool {
+        let new = !self.notes.iter().any(|known| known == text);
+        if new {
+            self.notes.push(text.to_owned());
+        }
+        new
+    }
+
+    /// Warnings so far, each once.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Seconds of training.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Training images seen.
+    pub fn images(&self) -> u64 {
+        self.images
+    }
+
+    /// Images per second since the run was started or resumed.
+    pub fn images_per_second(&self) -> f64 {
+        rate(self.process_images, self.process_seconds)
+    }
+
+    /// The last evaluation.
+    pub fn last_test(&self) -> Option<Score> {
+        self.last_test
+    }
+
+    /// The best accuracy of any evaluation.
+    pub fn best_accuracy(&self) -> Option<f64> {
+        self.best_accuracy
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        let counters =
+            [("correct", self.correct), ("interval_images", self.interval_images), ("images", self.images)];
+        state.counters.extend(counters.map(|(name, value)| (name.to_owned(), value)));
+        let test = self.last_test.map_or(Vec::new(), |score| vec![score.loss, score.accuracy]);
+        let numbers = [
+            ("sums", vec![self.loss, self.interval_seconds, self.seconds]),
+            ("last_test", test),
+            ("best_accuracy", self.best_accuracy.into_iter().collect()),
+            (
+                "last_trials",
+                self.last_trials
+                    .map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses, t.unbroken_accuracy]),
+            ),
+        ];
+        // Empty lists cannot be told from absent ones in some formats, so they are left out.
+        let present = numbers.into_iter().filter(|(_, list)| !list.is_empty());
+        state.numbers.extend(present.map(|(name, list)| (name.to_owned(), list)));
+        state.texts.insert("notes".into(), self.notes.clone());
+        state
+    }
+
+    /// Takes back what [`Tally::state`] gave.
+    ///
+    /// # Errors
+    /// If something is missing.
+    pub fn restore(state: &State) -> Result<Self> {
+        let &[loss, interval_seconds, seconds] =
+            state.numbers("sums", 3)?.first_chunk().expect("three numbers");
+        let pair = |name: &str| state.numbers.get(name).and_then(|list| list.first_chunk::<2>());
+        let test = pair("last_test");
+        let trials = state.numbers.get("last_trials").and_then(|list| list.first_chunk::<3>());
+        Ok(Self {
+            loss,
+            correct: state.counter("correct")?,
+            interval_images: state.counter("interval_images")?,
+            interval_seconds,
+            images: state.counter("images")?,
+            seconds,
+            process_images: 0,
+            process_seconds: 0.0,
+            last_test: test.map(|&[loss, accuracy]| Score { loss, accuracy }),
+            best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
+            last_trials: trials.map(|&[fixation_breaks, misses, unbroken_accuracy]| TrialRecord {
+                fixation_breaks,
+                misses,
+                unbroken_accuracy,
+            }),
+            notes: state.texts.get("notes").cloned().unwrap_or_default(),
+        })
+    }
+}
+
+fn rate(images: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { images as f64 / seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restored_tally_goes_on_as_the_first_would_have() {
+        let mut tally = Tally::default();
+        tally.add(2.0, 3, 10, 0.5);
+        tally.evaluated(Score { loss: 1.0, accuracy: 0.25 });
+        assert!(tally.note("dead stage") && !tally.note("dead stage"));
+        let mut restored = Tally::restore(&tally.state()).unwrap();
+        for each in [&mut tally, &mut restored] {
+            each.add(1.0, 5, 30, 0.5);
+        }
+        let (score, rate) = restored.take_interval();
+        assert_eq!((score, rate), tally.take_interval());
+        assert_eq!((score, rate), (Some(Score { loss: 1.25, accuracy: 0.2 }), 40.0));
+        assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
+    }
+}

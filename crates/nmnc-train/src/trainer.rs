@@ -1,0 +1,274 @@
+//! One training step: forward pass, loss, credit, gradients, update.
+
+use burn::tensor::{Device, Tensor};
+
+use super::config::Config;
+use super::loss::Judgement;
+use super::measure::Moment;
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+use nmnc_core::device::energy;
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::state::State;
+use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, RuleSetup, StepContext};
+use nmnc_learn::net::{ForwardPass, Network};
+
+/// A network in training: everything that a training step changes.
+pub struct Trainer {
+    network: Network,
+    rule: Box<dyn CreditRule>,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    config: Config,
+    step: u64,
+}
+
+/// A step that has been worked out but not yet made.
+pub struct StepOutcome {
+    /// Mean loss of the batch, before the update.
+    pub loss: f64,
+    /// Examples of the batch decided right.
+    pub correct: usize,
+    gradients: Vec<Tensor<2>>,
+    norm: f64,
+}
+
+/// What a step that is to be measured keeps beside its outcome.
+pub struct Kept {
+    pass: ForwardPass,
+    error: Tensor<2>,
+    signals: Vec<Tensor<2>>,
+}
+
+/// A judged output.
+struct Judged {
+    loss: f64,
+    correct: usize,
+    error: Tensor<2>,
+    output: Tensor<2>,
+}
+
+impl Trainer {
+    /// A network, rule and optimizer as `config` (resolved) describes them, before the first step.
+    ///
+    /// # Errors
+    /// An impossible network or rule.
+    pub fn new(
+        config: &Config,
+        input: [usize; 3],
+        outputs: usize,
+        schedule: Schedule,
+        device: &Device,
+    ) -> Result<Self> {
+        let network = config.network.build(input, outputs, config.seed, device)?;
+        let setup = RuleSetup { network: &network, seed: config.seed, device };
+        let rule = config.credit.build(&setup)?;
+        let optimizer = Optimizer::new(config.train.optimizer.clone());
+        Ok(Self { network, rule, optimizer, schedule, config: config.clone(), step: 0 })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &dyn CreditRule {
+        self.rule.as_ref()
+    }
+
+    /// Takes the rule's warnings since the last call.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        self.rule.take_warnings()
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.config.train.optimizer.learning_rate() * self.schedule.factor(self.step)
+    }
+
+    /// Works out the next step for a batch of `images` `[batch, inputs]` with `labels`, keeping of the forward pass and the signals
+    /// no more than the work needs (`train.streamed` decides what that is).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Diverged`] naming step and stage when a number is not finite.
+    pub fn assess(
+        &mut self,
+        images: Tensor<2>,
+        labels: &[u32],
+        inputs: &dyn InputSampler,
+    ) -> Result<StepOutcome> {
+        let (judged, pass) = if self.config.train.streamed {
+            let output = self.network.output(images.clone());
+            (self.judge(&output, labels, self.network.each_activity(images.clone()))?, None)
+        } else {
+            let pass = self.network.forward(images.clone());
+            (self.judge(&pass.output, labels, pass.activities.iter().cloned())?, Some(pass))
+        };
+        let (network, step, seed, error) = (&self.network, self.step, self.config.seed, &judged.error);
+        let gradients = match (self.rule.local(), pass) {
+            (Some(rule), pass) => {
+                let output = &judged.output;
+                let context = LocalContext { network, output, error, step, seed, inputs };
+                let signal = |rule: &mut dyn LocalRule, stage: usize, activity: &Tensor<2>| {
+                    if stage == 0 {
+                        rule.begin(&context)?;
+                    }
+                    rule.signal(stage, activity, &context)
+                };
+                match pass {
+                    Some(pass) => network.gradients_in_turn(pass, error, |l, x| signal(rule, l, x)),
+                    None => network.gradients_streamed(images, error, |l, x| signal(rule, l, x)),
+                }
+            }
+            (None, Some(pass)) => {
+                let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+                let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
+                network.gradients_in_turn(pass, error, |_, _| Ok(signals.next().expect("one signal a stage")))
+            }
+            (None, None) => unreachable!("a configuration that streams is resolved for local rules only"),
+        };
+        let gradients = gradients.map_err(|e| at_step(e, step))?;
+        self.outcome(&judged, gradients)
+    }
+
+    /// As [`Trainer::assess`], to the same bits, keeping what measurements look at: the whole forward pass and all signals.
+    ///
+    /// # Errors
+    /// As [`Trainer::assess`].
+    pub fn assess_keeping(
+        &mut self,
+        images: Tensor<2>,
+        labels: &[u32],
+        inputs: &dyn InputSampler,
+    ) -> Result<(StepOutcome, Kept)> {
+        let pass = self.network.forward(images);
+        let judged = self.judge(&pass.output, labels, pass.activities.iter().cloned())?;
+        let context = StepContext {
+            network: &self.network,
+            pass: &pass,
+            error: &judged.error,
+            step: self.step,
+            seed: self.config.seed,
+            inputs,
+        };
+        let signals = self.rule.signals(&context).map_err(|e| at_step(e, self.step))?;
+        let gradients = self.network.gradients(&pass, &signals, &judged.error);
+        let outcome = self.outcome(&judged, gradients)?;
+        Ok((outcome, Kept { pass, error: judged.error, signals }))
+    }
+
+    /// Loss and output error, or where the first number that is not finite came from.
+    fn judge(
+        &self,
+        output: &Tensor<2>,
+        labels: &[u32],
+        mut activities: impl Iterator<Item = Tensor<2>>,
+    ) -> Result<Judged> {
+        let Judgement { loss, correct, error } = self.config.train.loss.judge(output, labels);
+        if !loss.is_finite() {
+            let bad = activities.position(|activity| !energy(&activity).is_finite());
+            let part = part_label(&self.network, bad.unwrap_or(self.network.stages().len()));
+            return Err(self.diverged(&part, "loss is not finite"));
+        }
+        Ok(Judged { loss, correct, error, output: output.clone() })
+    }
+
+    fn outcome(&self, judged: &Judged, gradients: Vec<Tensor<2>>) -> Result<StepOutcome> {
+        let mut square = 0.0;
+        for (index, gradient) in gradients.iter().enumerate() {
+            let own = energy(gradient);
+            if !own.is_finite() {
+                return Err(self.diverged(&part_label(&self.network, index / 2), "gradient is not finite"));
+            }
+            square += own;
+        }
+        Ok(StepOutcome { loss: judged.loss, correct: judged.correct, gradients, norm: square.sqrt() })
+    }
+
+    /// What measurements see of a step that has been worked out.
+    pub fn moment<'a>(&'a self, outcome: &'a StepOutcome, kept: &'a Kept) -> Moment<'a> {
+        Moment {
+            network: &self.network,
+            pass: &kept.pass,
+            error: &kept.error,
+            signals: &kept.signals,
+            gradients: &outcome.gradients,
+            rule: self.rule.as_ref(),
+            step: self.step,
+        }
+    }
+
+    /// Makes the step.
+    pub fn update(&mut self, outcome: StepOutcome) {
+        let StepOutcome { mut gradients, norm, .. } = outcome;
+        if let Some(limit) = self.config.train.clip_norm
+            && norm > limit
+        {
+            gradients = gradients.into_iter().map(|g| g * (limit / norm)).collect();
+        }
+        let factor = self.schedule.factor(self.step);
+        self.optimizer.step(self.network.values_mut(), gradients, factor);
+        self.step += 1;
+    }
+
+    /// The error for weights that are no longer finite, if any are not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Diverged`] naming step and stage.
+    pub fn check_weights(&self) -> Result<()> {
+        for (index, (_, parameter)) in self.network.parameters().into_iter().enumerate() {
+            if !energy(&parameter.value).is_finite() {
+                return Err(self.diverged(&part_label(&self.network, index / 2), "weights are not finite"));
+            }
+        }
+        Ok(())
+    }
+
+    fn diverged(&self, part: &str, problem: &str) -> Error {
+        Error::new(ErrorKind::Diverged, format!("step {}, {part}", self.step), problem)
+    }
+
+    /// Everything but the weights that the next step depends on.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.nest("optimizer", self.optimizer.state());
+        state.nest("rule", self.rule.state());
+        state
+    }
+
+    /// Continues after `step` steps from `state`; the weights are restored by [`super::checkpoint::Checkpoint`].
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, step: u64, state: &State) -> Result<()> {
+        let shapes: Vec<[usize; 2]> = self.network.values_mut().into_iter().map(|v| v.dims()).collect();
+        self.optimizer.restore(&state.nested("optimizer"), &shapes)?;
+        self.rule.restore(&state.nested("rule"))?;
+        self.step = step;
+        Ok(())
+    }
+
+    /// The network, for restoring its weights.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+}
+
+/// `stage 1`, `stage 2`, ..., `readout`: for people.
+fn part_label(network: &Network, index: usize) -> String {
+    if index < network.stages().len() { format!("stage {}", index + 1) } else { "readout".to_owned() }
+}
+
+/// Says at which step a rule met a number that is not finite.
+fn at_step(error: Error, step: u64) -> Error {
+    match error.kind() {
+        ErrorKind::Diverged => error.within(format!("step {step}")),
+        _ => error,
+    }
+}
