@@ -6,7 +6,7 @@ mod synthetic;
 
 use std::path::Path;
 
-fn main() -> nmnc::Result<()> {
+fn main() -> nmnc_core::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "report.html".to_owned());
     let case = arguments.next().unwrap_or_else(|| "full".to_owned());
@@ -15,12 +15,12 @@ fn main() -> nmnc::Result<()> {
         "many" => synthetic::many(),
         _ => synthetic::full(),
     };
-    let html = nmnc::report::html(
+    let html = nmnc_report::html(
         &runs,
         "Synthetic preview: four ways to assign credit in a small network",
         &[format!("nmnc report runs/* --output {path}")],
     )?;
-    nmnc::report::write(Path::new(&path), &html)?;
-    print!("{}", nmnc::report::table(&runs));
+    nmnc_report::write(Path::new(&path), &html)?;
+    print!("{}", nmnc_report::table(&runs));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Invented runs: curves of about the right shape, no measurement.
 
-use nmnc::records::{Record, RunRecords, Score, StageRecord, Status, Summary};
-use nmnc::seed::{Role, Seed, Stream};
+use nmnc_core::records::{Record, RunRecords, Score, StageRecord, Status, Summary};
+use nmnc_core::seed::{Role, Seed, Stream};
 
 /// The shape of a rule's curves.
 #[derive(Clone, Copy)]
