@@ -167,9 +167,8 @@ fn alpha_of_a_linear_network_trained_with_decay_tends_to_one() {
         let error = (pass.output.clone() - target.clone()) / 80.0;
         let signals = nmnc_learn::credit::backpropagate(&net, &pass, &error);
         let gradients = net.gradients(&pass, &signals, &error);
-        for (index, (value, gradient)) in net.values_mut().into_iter().zip(gradients).enumerate() {
-            // Weights stand at even places, biases at odd ones.
-            let shrink = if index % 2 == 0 { 1.0 - rate * decay } else { 1.0 };
+        for (value, (name, gradient)) in net.values_mut().into_iter().zip(gradients) {
+            let shrink = if name.ends_with(".weight") { 1.0 - rate * decay } else { 1.0 };
             *value = value.clone() * shrink - gradient * rate;
         }
     }

@@ -17,7 +17,7 @@ use nmnc_core::state::State;
 use nmnc_core::tensor_file::{self, Array};
 use nmnc_learn::net::Weights;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const FILES: [&str; 3] = ["weights.safetensors", "state.safetensors", "state.json"];
 /// Marks lists of numbers among the tensors of the state.
 const NUMBERS: &str = "numbers.";

@@ -12,7 +12,7 @@ use nmnc_data::Dataset;
 use nmnc_learn::alignment::{agreement, agreement_of_rows, captured_energy};
 use nmnc_learn::credit::{CreditRule, InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
-use nmnc_learn::net::{ForwardPass, Network};
+use nmnc_learn::net::{ForwardPass, Gradients, Network};
 
 /// Examples an evaluation pass takes at a time.
 const EVALUATION_BATCH: usize = 500;
@@ -46,7 +46,7 @@ pub struct Moment<'a> {
     /// The rule's signals.
     pub signals: &'a [Tensor<2>],
     /// The gradients those signals gave.
-    pub gradients: &'a [Tensor<2>],
+    pub gradients: &'a Gradients,
     /// The rule.
     pub rule: &'a dyn CreditRule,
     /// Training step, from 0.
@@ -71,8 +71,9 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
     Ok(stages
         .map(|(index, (signal, exact))| {
             let activity = agreement_of_rows(signal, exact);
-            // Two parameters a part, the weight first.
-            let weight = agreement(&gradients[2 * index], &exact_gradients[2 * index]);
+            let name = format!("{}.weight", network.part_name(index));
+            let of_weight = |all: &Gradients| all.get(&name).expect("every stage has a weight").clone();
+            let weight = agreement(&of_weight(gradients), &of_weight(&exact_gradients));
             let units = signal.dims()[1];
             let measured = subspaces[index].as_ref().map(Subspace::dimension);
             let choices = moment.rule.choices(index);

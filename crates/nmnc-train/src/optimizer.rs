@@ -1,5 +1,7 @@
 //! Optimizers: SGD, Adam, AdamW, with the formulas and defaults of PyTorch.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use burn::tensor::Tensor;
 use nmnc_kernels::{AdamStep, SgdStep};
 use schemars::JsonSchema;
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use nmnc_core::error::{Error, Result};
 use nmnc_core::state::State;
+use nmnc_learn::net::{Gradients, Weights};
 
 /// `[train.optimizer]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,30 +153,39 @@ impl OptimizerConfig {
     }
 }
 
-/// An optimizer with its state: for each parameter, up to two tensors of its shape.
+/// An optimizer with its state: for each parameter by name, up to two tensors of its shape.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
     /// Velocity (SGD), or first and second moment (Adam).
-    moments: Vec<Vec<Tensor<2>>>,
+    moments: BTreeMap<String, Vec<Tensor<2>>>,
     steps: u64,
 }
 
 impl Optimizer {
     /// An optimizer that has not made a step.
     pub fn new(config: OptimizerConfig) -> Self {
-        Self { config, moments: Vec::new(), steps: 0 }
+        Self { config, moments: BTreeMap::new(), steps: 0 }
     }
 
-    /// One step: changes each of `values` along its gradient, with `factor` times the configured learning rate.
+    /// The learning rate before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        self.config.learning_rate()
+    }
+
+    /// One step: changes each parameter of `weights` that has a gradient along it, with `factor` times the configured learning rate.
+    /// The others keep their values.
     ///
     /// # Panics
-    /// If there is not one gradient a value.
-    pub fn step(&mut self, values: Vec<&mut Tensor<2>>, gradients: Vec<Tensor<2>>, factor: f64) {
-        assert_eq!(values.len(), gradients.len(), "one gradient a parameter");
-        self.moments.resize(values.len(), Vec::new());
+    /// If a gradient belongs to no parameter, or the parameters' order is not that of the gradients.
+    pub fn step(&mut self, weights: &mut (impl Weights + ?Sized), gradients: Gradients, factor: f64) {
         self.steps += 1;
-        for ((value, gradient), moments) in values.into_iter().zip(gradients).zip(&mut self.moments) {
+        let names: Vec<String> = weights.parameters().into_iter().map(|(name, _)| name).collect();
+        let mut values = names.iter().zip(weights.values_mut());
+        for (name, gradient) in gradients {
+            let (_, value) =
+                values.find(|(own, _)| **own == name).unwrap_or_else(|| panic!("no parameter {name}"));
+            let moments = self.moments.entry(name).or_default();
             // The gradient stands in while the value is away: the only owner of its memory can change it in place.
             let owned = std::mem::replace(value, gradient.clone());
             *value = self.config.apply(owned, gradient, moments, self.steps, factor);
@@ -184,29 +196,41 @@ impl Optimizer {
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.counters.insert("steps".into(), self.steps);
-        for (i, moments) in self.moments.iter().enumerate() {
+        for (name, moments) in &self.moments {
             for (j, moment) in moments.iter().enumerate() {
-                state.tensors.insert(format!("parameter{i}.moment{j}"), moment.clone());
+                state.tensors.insert(format!("{name}.moment{j}"), moment.clone());
             }
         }
         state
     }
 
-    /// Takes back what [`Optimizer::state`] gave, for parameters of the given shapes.
+    /// Takes back what [`Optimizer::state`] gave, for the parameters of `weights`.
     ///
     /// # Errors
-    /// If something is missing or has the wrong shape.
-    pub fn restore(&mut self, state: &State, shapes: &[[usize; 2]]) -> Result<()> {
+    /// If something is missing, belongs to no parameter, or has the wrong shape.
+    pub fn restore(&mut self, state: &State, weights: &(impl Weights + ?Sized)) -> Result<()> {
         self.steps = state.counter("steps")?;
         let count = match (&self.config, self.steps) {
             (_, 0) => 0,
             (OptimizerConfig::Sgd { momentum, .. }, _) => usize::from(*momentum > 0.0),
             _ => 2,
         };
-        let moments = |(i, shape): (usize, &[usize; 2])| {
-            (0..count).map(|j| state.shaped(&format!("parameter{i}.moment{j}"), *shape)).collect()
-        };
-        self.moments = shapes.iter().enumerate().map(moments).collect::<Result<_>>()?;
-        Ok(())
+        self.moments.clear();
+        let mut left: BTreeSet<&String> = state.tensors.keys().collect();
+        for (name, parameter) in weights.parameters() {
+            let keys: Vec<String> = (0..count).map(|j| format!("{name}.moment{j}")).collect();
+            // A parameter that is not trained has none.
+            if keys.iter().any(|key| left.contains(key)) {
+                let shape = parameter.value.dims();
+                let moments = keys.iter().map(|key| state.shaped(key, shape)).collect::<Result<_>>()?;
+                left.retain(|key| !keys.contains(key));
+                self.moments.insert(name, moments);
+            }
+        }
+        match left.first() {
+            Some(name) => Err(Error::checkpoint(name, "belongs to no parameter of the network")
+                .mend("use the network and the optimizer it was trained with")),
+            None => Ok(()),
+        }
     }
 }

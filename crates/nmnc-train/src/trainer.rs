@@ -11,7 +11,7 @@ use nmnc_core::device::energy;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::state::State;
 use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, RuleSetup, StepContext};
-use nmnc_learn::net::{ForwardPass, Network};
+use nmnc_learn::net::{ForwardPass, Gradients, Network};
 
 /// A network in training: everything that a training step changes.
 pub struct Trainer {
@@ -29,7 +29,7 @@ pub struct StepOutcome {
     pub loss: f64,
     /// Examples of the batch decided right.
     pub correct: usize,
-    gradients: Vec<Tensor<2>>,
+    gradients: Gradients,
     norm: f64,
 }
 
@@ -173,18 +173,17 @@ impl Trainer {
         let Judgement { loss, correct, error } = self.config.train.loss.judge(output, labels);
         if !loss.is_finite() {
             let bad = activities.position(|activity| !energy(&activity).is_finite());
-            let part = part_label(&self.network, bad.unwrap_or(self.network.stages().len()));
+            let part = part_of(&self.network.part_name(bad.unwrap_or(self.network.stages().len())));
             return Err(self.diverged(&part, "loss is not finite"));
         }
         Ok(Judged { loss, correct, error, output: output.clone() })
     }
 
-    fn outcome(&self, judged: &Judged, gradients: Vec<Tensor<2>>) -> Result<StepOutcome> {
+    fn outcome(&self, judged: &Judged, gradients: Gradients) -> Result<StepOutcome> {
         let mut square = 0.0;
-        for (index, gradient) in gradients.iter().enumerate() {
-            let own = energy(gradient);
+        for (name, own) in gradients.energies() {
             if !own.is_finite() {
-                return Err(self.diverged(&part_label(&self.network, index / 2), "gradient is not finite"));
+                return Err(self.diverged(&part_of(name), "gradient is not finite"));
             }
             square += own;
         }
@@ -210,10 +209,10 @@ impl Trainer {
         if let Some(limit) = self.config.train.clip_norm
             && norm > limit
         {
-            gradients = gradients.into_iter().map(|g| g * (limit / norm)).collect();
+            gradients = gradients.scaled(limit / norm);
         }
         let factor = self.schedule.factor(self.step);
-        self.optimizer.step(self.network.values_mut(), gradients, factor);
+        self.optimizer.step(&mut self.network, gradients, factor);
         self.step += 1;
     }
 
@@ -222,9 +221,9 @@ impl Trainer {
     /// # Errors
     /// [`ErrorKind::Diverged`] naming step and stage.
     pub fn check_weights(&self) -> Result<()> {
-        for (index, (_, parameter)) in self.network.parameters().into_iter().enumerate() {
+        for (name, parameter) in self.network.parameters() {
             if !energy(&parameter.value).is_finite() {
-                return Err(self.diverged(&part_label(&self.network, index / 2), "weights are not finite"));
+                return Err(self.diverged(&part_of(&name), "weights are not finite"));
             }
         }
         Ok(())
@@ -247,8 +246,7 @@ impl Trainer {
     /// # Errors
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, step: u64, state: &State) -> Result<()> {
-        let shapes: Vec<[usize; 2]> = self.network.values_mut().into_iter().map(|v| v.dims()).collect();
-        self.optimizer.restore(&state.nested("optimizer"), &shapes)?;
+        self.optimizer.restore(&state.nested("optimizer"), &self.network)?;
         self.rule.restore(&state.nested("rule"))?;
         self.step = step;
         Ok(())
@@ -260,9 +258,13 @@ impl Trainer {
     }
 }
 
-/// `stage 1`, `stage 2`, ..., `readout`: for people.
-fn part_label(network: &Network, index: usize) -> String {
-    if index < network.stages().len() { format!("stage {}", index + 1) } else { "readout".to_owned() }
+/// The part that a parameter's full name begins with, for people: `stage 1`, `readout`.
+fn part_of(name: &str) -> String {
+    let part = name.split('.').next().unwrap_or(name);
+    match part.strip_prefix("stage").filter(|number| !number.is_empty()) {
+        Some(number) => format!("stage {number}"),
+        None => part.to_owned(),
+    }
 }
 
 /// Says at which step a rule met a number that is not finite.

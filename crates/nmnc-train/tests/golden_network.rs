@@ -49,14 +49,15 @@ fn losses_signals_and_gradients_agree_with_pytorch() {
                 check(&format!("{name}.delta.{l}"), signal);
             }
             let gradients = network.gradients(&pass, &signals, &judged.error);
-            for ((full_name, _), gradient) in network.parameters().iter().zip(&gradients) {
+            assert_eq!(gradients.iter().len(), network.parameters().len());
+            for (full_name, gradient) in gradients.iter() {
                 // The files number stages from 0.
                 let their_name = match full_name.strip_prefix("stage") {
                     Some(rest) => {
                         let (number, parameter) = rest.split_once('.').unwrap();
                         format!("stage.{}.{parameter}", number.parse::<usize>().unwrap() - 1)
                     }
-                    None => full_name.clone(),
+                    None => full_name.to_owned(),
                 };
                 check(&format!("{name}.gradient.{their_name}"), gradient);
             }

@@ -1,8 +1,22 @@
 //! Optimizers and schedules against PyTorch.
 
-use burn::tensor::DType;
+use burn::tensor::{DType, Tensor};
+use nmnc_learn::net::{Gradients, Parameter, Weights};
 use nmnc_testing::{Golden, assert_close, golden_path, values};
 use nmnc_train::{Optimizer, OptimizerConfig, ScheduleConfig, ScheduleShape};
+
+/// A single parameter.
+struct One(Parameter);
+
+impl Weights for One {
+    fn parameters(&self) -> Vec<(String, &Parameter)> {
+        vec![(self.0.name.to_owned(), &self.0)]
+    }
+
+    fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
+        vec![&mut self.0.value]
+    }
+}
 
 #[test]
 fn optimizers_follow_pytorch_step_by_step() {
@@ -25,9 +39,9 @@ fn optimizers_follow_pytorch_step_by_step() {
         ("adamw", OptimizerConfig::Adamw { learning_rate: 0.01, betas, epsilon, weight_decay: 0.1 }),
     ];
     let gradients = golden.matrix("gradients", DType::F64);
-    let shape = [[1, 7]];
     for (name, config) in cases {
-        let mut value = golden.matrix("start", DType::F64);
+        let value = golden.matrix("start", DType::F64);
+        let mut weights = One(Parameter { name: "weight", value, shape: vec![7] });
         let mut optimizer = Optimizer::new(config.clone());
         let expected = golden.numbers(name);
         for step in 0..12 {
@@ -35,10 +49,12 @@ fn optimizers_follow_pytorch_step_by_step() {
             if step == 5 {
                 let state = optimizer.state();
                 optimizer = Optimizer::new(config.clone());
-                optimizer.restore(&state, &shape).unwrap();
+                optimizer.restore(&state, &weights).unwrap();
             }
-            optimizer.step(vec![&mut value], vec![gradients.clone().narrow(0, step, 1)], 1.0);
-            assert_close(&format!("{name} step {step}"), &values(&value), &expected[step * 7..][..7], 1e-12);
+            let gradient = ("weight".to_owned(), gradients.clone().narrow(0, step, 1));
+            optimizer.step(&mut weights, Gradients::from_iter([gradient]), 1.0);
+            let found = values(&weights.0.value);
+            assert_close(&format!("{name} step {step}"), &found, &expected[step * 7..][..7], 1e-12);
         }
     }
 }
@@ -63,4 +79,18 @@ fn schedules_follow_pytorch() {
             assert_close(&format!("{name}{suffix}"), &actual, &expected, 1e-12);
         }
     }
+}
+
+#[test]
+fn moments_of_another_network_are_told() {
+    let golden = Golden::read("optimizers.safetensors");
+    let one = |name| One(Parameter { name, value: golden.matrix("start", DType::F64), shape: vec![7] });
+    let mut optimizer = Optimizer::new(OptimizerConfig::default());
+    let gradient = ("weight".to_owned(), golden.matrix("gradients", DType::F64).narrow(0, 0, 1));
+    optimizer.step(&mut one("weight"), Gradients::from_iter([gradient]), 1.0);
+    let error = optimizer.clone().restore(&optimizer.state(), &one("other")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "weight.moment0: belongs to no parameter of the network; use the network and the optimizer it was trained with"
+    );
 }

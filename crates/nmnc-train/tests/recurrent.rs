@@ -132,9 +132,10 @@ fn networks_losses_and_gradients_are_those_of_pytorch() {
             let exact = golden.numbers(&format!("{name}.signals"));
             assert_close(&what("signals"), &values(&signals), exact, tolerance);
             let gradients = network.gradients(&pass, signals, Trace::None, &judged.error);
-            for (own, gradient) in names.iter().zip(gradients) {
+            assert_eq!(gradients.iter().len(), names.len());
+            for (own, gradient) in gradients.iter() {
                 let exact = golden.numbers(&format!("{name}.gradient.{own}"));
-                assert_close(&what(own), &values(&gradient), exact, 2.0 * tolerance);
+                assert_close(&what(own), &values(gradient), exact, 2.0 * tolerance);
             }
         }
     }
@@ -158,7 +159,7 @@ fn gradients_of_constrained_networks_are_those_of_the_loss() {
         let judged = judge_sequence(&batch, &passed.output, 2.0);
         let signals = network.backpropagate(&passed, &judged.error, None);
         let gradients = network.gradients(&passed, signals, Trace::None, &judged.error);
-        for (index, gradient) in gradients.iter().enumerate() {
+        for (index, (_, gradient)) in gradients.iter().enumerate() {
             let told = values(gradient);
             let size = gradient.dims();
             let start = values(network.values_mut()[index]);
@@ -244,7 +245,12 @@ fn traces_are_those_that_run_online() {
         let given = matrix(&signals, 7, DType::F64);
         let gradients = network.gradients(&passed, given, trace, &error);
         let exact = online_gradient(&network, &batch, &signals, diagonal);
-        assert_close(&format!("{trace:?}"), &values(&gradients[1]), &exact, 1e-12);
+        assert_close(
+            &format!("{trace:?}"),
+            &values(gradients.get("recurrent.weight").unwrap()),
+            &exact,
+            1e-12,
+        );
     }
 }
 

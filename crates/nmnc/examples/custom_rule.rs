@@ -56,7 +56,7 @@ fn main() -> Result<()> {
                 StepContext { network: &network, pass: &pass, error, step, seed, inputs: &NoInputs };
             let signals = SignRule.signals(&context)?;
             let gradients = network.gradients(&pass, &signals, error);
-            optimizer.step(network.values_mut(), gradients, 1.0);
+            optimizer.step(&mut network, gradients, 1.0);
             step += 1;
         }
         let score = evaluate(&network, &splits.evaluation, loss, &device)?;

@@ -3,6 +3,7 @@
 mod config;
 mod conv;
 mod dense;
+mod gradients;
 mod init;
 mod network;
 mod stage;
@@ -11,6 +12,7 @@ mod weights;
 pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS, PoolName, StageConfig};
 pub use conv::Conv;
 pub use dense::Dense;
+pub use gradients::Gradients;
 pub use init::Init;
 pub use network::{ForwardPass, Network};
 pub use nmnc_kernels::{Activation, ConvSpec, Pool};

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
+use super::gradients::Gradients;
 use super::stage::{Parameter, Stage, Trace};
 use nmnc_core::error::Result;
 
@@ -165,7 +166,7 @@ impl Network {
         pass: &ForwardPass,
         signals: &[Tensor<2>],
         output_error: &Tensor<2>,
-    ) -> Vec<Tensor<2>> {
+    ) -> Gradients {
         assert_eq!(signals.len(), self.stages.len(), "one error signal a stage");
         let local = self
             .stages()
@@ -173,7 +174,7 @@ impl Network {
             .zip(signals)
             .flat_map(|((stage, trace), signal)| stage.parameter_gradient(trace, signal.clone()));
         let readout = self.readout.parameter_gradient(&pass.readout_trace, output_error.clone());
-        local.chain(readout).collect()
+        self.named(local.chain(readout))
     }
 
     /// As [`Network::gradients`], but asks for a stage's signal, showing its activity, only when it is the stage's turn, and
@@ -186,14 +187,14 @@ impl Network {
         pass: ForwardPass,
         output_error: &Tensor<2>,
         mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
-    ) -> Result<Vec<Tensor<2>>> {
+    ) -> Result<Gradients> {
         let mut gradients = Vec::new();
         let ForwardPass { activities, traces, readout_trace, .. } = pass;
         for (index, (activity, trace)) in activities.into_iter().zip(traces).enumerate() {
             gradients.extend(self.stage(index).parameter_gradient(&trace, signal(index, &activity)?));
         }
         gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
-        Ok(gradients)
+        Ok(self.named(gradients))
     }
 
     /// As [`Network::gradients_in_turn`], of the forward pass of `input` `[batch, inputs]`, of which one stage exists at a time.
@@ -205,7 +206,7 @@ impl Network {
         input: Tensor<2>,
         output_error: &Tensor<2>,
         mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
-    ) -> Result<Vec<Tensor<2>>> {
+    ) -> Result<Gradients> {
         let mut gradients = Vec::new();
         let mut activity = input;
         for (index, stage) in self.stages().enumerate() {
@@ -215,7 +216,12 @@ impl Network {
         }
         let (_, readout_trace) = self.readout.forward(activity);
         gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
-        Ok(gradients)
+        Ok(self.named(gradients))
+    }
+
+    /// Gradients in the order of [`Network::parameters`], with the parameters' names.
+    fn named(&self, gradients: impl IntoIterator<Item = Tensor<2>>) -> Gradients {
+        self.parameters().into_iter().map(|(name, _)| name).zip(gradients).collect()
     }
 
     /// Moves all parameters to `device`.

@@ -9,7 +9,7 @@ use nmnc_kernels::{Activation, matmul, perturb};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Parameter, Weights};
+use crate::net::{Gradients, Parameter, Weights};
 use nmnc_core::device::matrix;
 use nmnc_core::seed::Stream;
 
@@ -358,7 +358,7 @@ impl RecurrentNetwork {
         signals: Tensor<2>,
         trace: Trace,
         error: &Tensor<2>,
-    ) -> Vec<Tensor<2>> {
+    ) -> Gradients {
         let signals = self.traced(pass, signals, trace);
         let before = pass.before();
         let ones: Tensor<2> = Tensor::ones([1, pass.sequence.rows()], (&self.device(), self.dtype()));
@@ -380,7 +380,7 @@ impl RecurrentNetwork {
         };
         out.push(matmul(error.clone().transpose(), pass.activity()));
         out.push(matmul(ones, error.clone()));
-        out
+        self.parameters.iter().map(|parameter| parameter.name.to_owned()).zip(out).collect()
     }
 
     /// From the gradient of the weight in use to that of the trained weight.

@@ -8,6 +8,7 @@ use nmnc_core::seed::Role;
 use nmnc_data::tasks::Task;
 use nmnc_learn::alignment::{agreement, agreement_of_rows};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
+use nmnc_learn::net::Gradients;
 use nmnc_learn::recurrent::{lagged_energies, live_rows, selected};
 
 /// Agreement of signals and of the recurrent weight's gradient with backpropagation through time, and the energy of the lagged
@@ -29,8 +30,8 @@ pub(super) fn align(
     let own = network.traced(pass, signals, trainer.rule().trace());
     let live = live_rows(pass, lengths);
     let activity = agreement_of_rows(&selected(&own, &live), &selected(&exact, &live));
-    // The recurrent weight is the second parameter.
-    let weight = agreement(&gradients[1], &exact_gradients[1]);
+    let of_weight = |all: &Gradients| all.get("recurrent.weight").expect("it is a parameter").clone();
+    let weight = agreement(&of_weight(gradients), &of_weight(&exact_gradients));
     let mut stream = config.seed.stream(Role::Analysis, 0, step);
     let dimension = Dimension::Count(config.metrics.dimension);
     let states = selected(&pass.activity(), &live);

@@ -12,7 +12,7 @@ use nmnc_core::records::{Score, TrialRecord};
 use nmnc_core::seed::Role;
 use nmnc_core::state::State;
 use nmnc_data::tasks::{Split, Task, TrialBatch, TrialScore, generate};
-use nmnc_learn::net::Weights;
+use nmnc_learn::net::{Gradients, Weights};
 use nmnc_learn::recurrent::{RecurrentNetwork, SequencePass, TimeContext, TimeRule, TimeSetup, build_rule};
 
 /// Trials an evaluation pass takes at a time.
@@ -25,8 +25,6 @@ pub struct SequenceTrainer {
     optimizer: Optimizer,
     schedule: Schedule,
     config: SequenceConfig,
-    /// Whether each parameter is trained.
-    plastic: Vec<bool>,
     step: u64,
 }
 
@@ -41,13 +39,8 @@ pub struct SequenceOutcome {
     /// Kept only for steps that are measured.
     pub(super) signals: Option<Tensor<2>>,
     pub(super) lengths: Vec<usize>,
-    pub(super) gradients: Vec<Tensor<2>>,
+    pub(super) gradients: Gradients,
     norm: f64,
-}
-
-/// What belongs to trained parameters of `all`.
-fn trained<T>(plastic: &[bool], all: Vec<T>) -> Vec<T> {
-    all.into_iter().zip(plastic).filter_map(|(own, plastic)| plastic.then_some(own)).collect()
 }
 
 impl SequenceTrainer {
@@ -64,9 +57,12 @@ impl SequenceTrainer {
         let network = config.initial_network(task, device)?;
         let rule = build_rule(&config.credit, &TimeSetup { network: &network, seed: config.seed, device })?;
         let optimizer = Optimizer::new(config.train.optimizer.clone());
-        let trained = |name: &str| !config.train.fixed.iter().any(|part| part.holds(name));
-        let plastic = network.parameters().iter().map(|(name, _)| trained(name)).collect();
-        Ok(Self { network, rule, optimizer, schedule, config: config.clone(), plastic, step: 0 })
+        Ok(Self { network, rule, optimizer, schedule, config: config.clone(), step: 0 })
+    }
+
+    /// Whether the parameter `name` is trained.
+    fn trains(&self, name: &str) -> bool {
+        !self.config.train.fixed.iter().any(|part| part.holds(name))
     }
 
     /// The network.
@@ -133,8 +129,8 @@ impl SequenceTrainer {
         // Signals that nothing else owns are worked on in place.
         let kept = measured.then(|| signals.clone());
         let gradients = network.gradients(&pass, signals, self.rule.trace(), &judged.error);
-        let trained = gradients.iter().zip(&self.plastic).filter(|(_, plastic)| **plastic);
-        let square: f64 = trained.map(|(gradient, _)| energy(gradient)).sum();
+        let trained = gradients.iter().filter(|(name, _)| self.trains(name));
+        let square: f64 = trained.map(|(_, gradient)| energy(gradient)).sum();
         if !square.is_finite() {
             return Err(self.diverged("gradient is not finite"));
         }
@@ -146,15 +142,14 @@ impl SequenceTrainer {
     /// Makes the step.
     pub fn update(&mut self, outcome: SequenceOutcome) {
         let SequenceOutcome { gradients, norm, .. } = outcome;
-        let mut gradients = trained(&self.plastic, gradients);
+        let mut gradients = gradients.only(|name| self.trains(name));
         if let Some(limit) = self.config.train.clip_norm
             && norm > limit
         {
-            gradients = gradients.into_iter().map(|g| g * (limit / norm)).collect();
+            gradients = gradients.scaled(limit / norm);
         }
         let factor = self.schedule.factor(self.step);
-        let values = trained(&self.plastic, self.network.values_mut());
-        self.optimizer.step(values, gradients, factor);
+        self.optimizer.step(&mut self.network, gradients, factor);
         self.step += 1;
     }
 
@@ -213,9 +208,7 @@ impl SequenceTrainer {
     /// # Errors
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, step: u64, state: &State) -> Result<()> {
-        let values = trained(&self.plastic, self.network.values_mut());
-        let shapes: Vec<[usize; 2]> = values.into_iter().map(|v| v.dims()).collect();
-        self.optimizer.restore(&state.nested("optimizer"), &shapes)?;
+        self.optimizer.restore(&state.nested("optimizer"), &self.network)?;
         self.rule.restore(&state.nested("rule"))?;
         self.step = step;
         Ok(())

@@ -8,6 +8,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_data::order;
 use nmnc_learn::alignment::{agreement as of_tensors, agreement_of_rows};
 use nmnc_learn::credit::backpropagate;
+use nmnc_learn::net::Gradients;
 use nmnc_train::checkpoint::Checkpoint;
 use nmnc_train::{Trainer, TrainingInputs};
 
@@ -49,8 +50,9 @@ pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Res
     let gradients = moment.network.gradients(moment.pass, &exact, moment.error);
     let stage = |(index, exact)| {
         let activity = agreement_of_rows(&moment.signals[index], exact);
-        // Two parameters a part, the weight first.
-        let weight = of_tensors(&moment.gradients[2 * index], &gradients[2 * index]);
+        let name = format!("{}.weight", moment.network.part_name(index));
+        let of_weight = |all: &Gradients| all.get(&name).expect("every stage has a weight").clone();
+        let weight = of_tensors(&of_weight(moment.gradients), &of_weight(&gradients));
         StageAgreement {
             cosine: activity.cosine,
             norm_ratio: activity.norm_ratio,
