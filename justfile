@@ -37,7 +37,7 @@ manifold-and-memory:
     cargo run --release -p nmnc --example memory_against_depth
 
 # What continuous integration runs.
-ci: check docs test examples
+ci: check docs results test examples
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:
@@ -58,10 +58,15 @@ cifar10 DATA="cifar10":
 goldens:
     for family in stages network optimizers schedules pca alignment; do python scripts/golden/$family.py; done
 
-# Copies what a comparison left behind, without checkpoints, to keep it: `just record runs/cifar10 results/2026-11-23-cifar10`.
+# Keeps what a comparison left behind, without checkpoints, in few files: `just record runs/cifar10 results/2026-11-23-cifar10`.
+# Several folders of runs become one experiment: `just record "runs/full runs/scaling" results/2026-11-25-sample-efficiency`.
 record RUNS DEST:
-    for run in {{RUNS}}/*/; do \
-        mkdir -p {{DEST}}/$(basename $run); \
-        cp $run/config.toml $run/metrics.jsonl $run/metrics.csv $run/summary.json {{DEST}}/$(basename $run)/; \
-    done
-    cp {{RUNS}}/report.html {{DEST}}/
+    python3 scripts/record.py {{RUNS}} {{DEST}}
+
+# Whether a comparison that was made again gave every number but times as it is recorded.
+same RUNS DEST:
+    python3 scripts/record.py --compare {{RUNS}} {{DEST}}
+
+# Compares the numbers of README.md and results/*/README.md with the recorded CSVs; changed ones must be noticed.
+results:
+    python3 scripts/check_results.py --self-test

@@ -229,7 +229,6 @@ def markdown(table):
 
 def write(options, versions, rows, table):
     options.out.mkdir(parents=True)
-    (options.out / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     fields = ["side", "measure", "threads", "round", "ms", "first_ms", "following_ms", "peak_mib"]
     with open(options.out / "raw.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, fields, lineterminator="\n")
@@ -259,7 +258,7 @@ feedback update at every step.
 
 {table}
 The numbers are medians over rounds; a ratio is taken within each round, and its median, smallest and largest are
-shown. The yardstick's refresh is exact, ours by the method that training uses. `raw.jsonl` and `raw.csv` hold every
+shown. The yardstick's refresh is exact, ours by the method that training uses. `raw.csv` holds every
 process's numbers. Peak memory is that of the whole process (`ru_maxrss`), libraries included.
 """)
     print(f"kept in {options.out}")

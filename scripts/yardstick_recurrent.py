@@ -12,6 +12,7 @@ one matrix product for all steps, BPTT by autograd; the GRU is torch.nn.GRU, who
 left out. Every measure of a side runs in one process, the sides alternating. A folder named by --out keeps the numbers.
 """
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -147,7 +148,10 @@ def main():
     print(table)
     if options.out:
         options.out.mkdir(parents=True)
-        (options.out / "raw.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        with open(options.out / "raw.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
         head = f"{options.units} units, {options.batch} trials, {options.steps} steps, {options.threads} threads, " \
                f"{options.rounds} rounds, each the median of {options.runs} repetitions.\n\n"
         (options.out / "README.md").write_text(f"# Recurrent steps beside PyTorch\n\n{head}{table}")
