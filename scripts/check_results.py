@@ -131,7 +131,7 @@ def configurations():
                 count += 1
                 text = parts.rebuild(row["run"], int(row["seed"]))
                 if hashlib.sha256(text.encode()).hexdigest() != row["config_sha256"]:
-                    problems.append(f"{file.parent.name}: the configuration of {row['run']} is not the recorded one")
+                    problems.append(f"results/{file.parent.name}/config.toml: the configuration of {row['run']} is not the recorded one")
     return count, problems
 
 

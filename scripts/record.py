@@ -68,6 +68,8 @@ class Runs:
 
 def record(sources, dest):
     runs = Runs(sources)
+    if not runs.configs and not runs.measured:
+        fail(f"{sources[0]}: holds no runs (folders with config.toml and summary.json) and no runs.csv")
     files = {}
     combined, differing = configuration.combine(runs.configs) if runs.configs else (None, [])
     files["config.toml"] = combined
