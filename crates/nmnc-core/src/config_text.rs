@@ -61,6 +61,37 @@ fn expected_names(message: &str, start: &str) -> Option<(String, Vec<String>)> {
     Some((names.next()?, names.collect()))
 }
 
+/// A setting that must be a positive finite number.
+///
+/// # Errors
+/// If it is not.
+pub fn positive(key: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::config(key, format!("{value} is not a positive number")))
+}
+
+/// A setting that must be at least one.
+///
+/// # Errors
+/// If it is zero.
+pub fn at_least_one(key: &str, value: u64) -> Result<()> {
+    if value >= 1 { Ok(()) } else { Err(Error::config(key, "must be at least 1")) }
+}
+
+/// A setting that must be a weight above 0 and up to 1.
+///
+/// # Errors
+/// If it is not.
+pub fn weight(key: &str, value: f64) -> Result<()> {
+    if value > 0.0 && value <= 1.0 {
+        Ok(())
+    } else {
+        Err(Error::config(key, format!("{value} is not in (0, 1]")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,6 +75,14 @@ impl State {
         self.texts.extend(other.texts.into_iter().map(|(k, v)| (format!("{prefix}.{k}"), v)));
     }
 
+    /// Adds `other`'s entries under their own names.
+    pub fn extend(&mut self, other: Self) {
+        self.tensors.extend(other.tensors);
+        self.numbers.extend(other.numbers);
+        self.counters.extend(other.counters);
+        self.texts.extend(other.texts);
+    }
+
     /// The entries under `prefix`, without it.
     pub fn nested(&self, prefix: &str) -> Self {
         fn strip<V: Clone>(map: &BTreeMap<String, V>, prefix: &str) -> BTreeMap<String, V> {

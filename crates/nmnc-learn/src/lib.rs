@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod credit;
+pub mod estimator;
 pub mod manifold;
 pub mod net;
 pub mod noise;

@@ -3,8 +3,8 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::seed::{Role, Stream};
-use nmnc_learn::credit::estimator::{Estimator, Responses};
 use nmnc_learn::credit::leaky_average_law;
+use nmnc_learn::estimator::{Estimator, Responses};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
 

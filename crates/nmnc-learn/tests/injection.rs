@@ -4,11 +4,11 @@ use burn::tensor::{Device, Tensor};
 use nmnc_core::device::matrix;
 use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
-use nmnc_learn::credit::estimator::Estimator;
 use nmnc_learn::credit::{
     CreditConfig, CreditRule, InputSampler, NoiseCorrelation, NoiseCorrelationConfig, RuleConfig, RuleSetup,
     StepContext,
 };
+use nmnc_learn::estimator::Estimator;
 use nmnc_learn::net::{Activation, Dense, Network, Stage};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;

@@ -10,7 +10,7 @@ use crate::dimension::Components;
 use nmnc_core::device::{matrix, values};
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::Role;
-use nmnc_learn::credit::estimator::{Estimator, Responses};
+use nmnc_learn::estimator::{Estimator, Responses};
 use nmnc_learn::net::{ForwardPass, Network};
 use nmnc_learn::noise::Probe;
 

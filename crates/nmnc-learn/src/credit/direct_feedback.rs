@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::local::{LocalContext, LocalRule, local_signals};
-use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext, positive};
+use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
+use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;

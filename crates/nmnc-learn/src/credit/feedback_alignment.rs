@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::backprop::carry_back;
-use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext, positive};
+use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
 use crate::net::Stage;
+use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;

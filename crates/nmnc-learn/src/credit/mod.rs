@@ -2,26 +2,22 @@
 
 mod backprop;
 mod direct_feedback;
-pub mod estimator;
 mod feedback_alignment;
 mod local;
-mod manifold_settings;
 mod mirror;
 mod noise_correlation;
 mod registry;
 mod rule;
-mod uncertainty;
 
 pub use backprop::{Backprop, backpropagate};
 pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
 pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
 pub use local::{LocalContext, LocalRule, local_signals};
-pub use manifold_settings::{Dimensions, ManifoldConfig};
 pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
 pub use noise_correlation::{
     Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
 };
 pub(crate) use noise_correlation::{learned, rescale};
 pub use registry::{CreditConfig, REGISTRY, rule_names};
+pub(crate) use rule::merge;
 pub use rule::{Choices, CreditRule, InputSampler, Preset, RuleConfig, RuleEntry, RuleSetup, StepContext};
-pub(crate) use rule::{merge, positive};

@@ -9,7 +9,7 @@ use super::local::LocalRule;
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Network};
 use nmnc_core::config_text::deserialize;
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
 
@@ -220,17 +220,4 @@ pub(crate) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
             _ => drop(base.insert(key.clone(), value.clone())),
         }
     }
-}
-
-/// A setting that must be a positive finite number.
-pub(crate) fn positive(key: &str, value: f64) -> Result<()> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::config(key, format!("{value} is not a positive number")))
-}
-
-/// A setting that must be at least one.
-pub(super) fn at_least_one(key: &str, value: u64) -> Result<()> {
-    if value >= 1 { Ok(()) } else { Err(Error::config(key, "must be at least 1")) }
 }

@@ -2,6 +2,8 @@
 
 mod activity;
 mod columns;
+mod config;
+mod followed;
 mod incremental;
 mod pca;
 mod subspace;
@@ -14,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Stream;
 
+pub use config::{Dimensions, ManifoldConfig, RefreshFrom};
+pub use followed::{FollowedManifold, Refreshed};
 pub use subspace::Subspace;
 pub use tracker::{Tracker, Tracking};
 

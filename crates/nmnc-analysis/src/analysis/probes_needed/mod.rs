@@ -15,7 +15,7 @@ use crate::dimension::product::{add_product, view};
 use nmnc_core::device::values;
 use nmnc_core::error::Result;
 use nmnc_core::seed::{Role, Seed};
-use nmnc_learn::credit::estimator::Responses;
+use nmnc_learn::estimator::Responses;
 use nmnc_learn::net::{ForwardPass, Network};
 
 /// Streams of this module begin at this index, after those of the analysis of one network.

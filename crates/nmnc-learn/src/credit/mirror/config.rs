@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::Mirror;
-use crate::credit::estimator::Estimator;
-use crate::credit::manifold_settings::ManifoldConfig;
-use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
+use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup};
+use crate::estimator::Estimator;
+use crate::manifold::ManifoldConfig;
 use crate::net::Network;
 use crate::noise::Probe;
+use nmnc_core::config_text::{at_least_one, positive};
 use nmnc_core::error::{Error, Result};
 
 pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {

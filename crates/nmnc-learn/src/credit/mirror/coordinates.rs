@@ -4,8 +4,7 @@ use burn::tensor::Tensor;
 use nmnc_kernels::{blend, matmul};
 
 use super::weights::Innovation;
-use crate::credit::estimator::{Estimator, Responses, recursive_step, solve};
-use crate::credit::uncertainty::Uncertainty;
+use crate::estimator::{Estimator, Responses, Uncertainty, recursive_step, solve};
 use crate::manifold::Subspace;
 use crate::net::Stage;
 use nmnc_core::device::{energy, values};

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::injection::Injection;
 use super::rule::NoiseCorrelation;
-use crate::credit::estimator::Estimator;
-use crate::credit::manifold_settings::ManifoldConfig;
-use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup, at_least_one, positive};
+use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup};
+use crate::estimator::Estimator;
+use crate::manifold::ManifoldConfig;
 use crate::net::Network;
 use crate::noise::Probe;
+use nmnc_core::config_text::{at_least_one, positive, weight};
 use nmnc_core::error::{Error, Result};
 
 pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
@@ -154,16 +155,10 @@ impl NoiseCorrelationConfig {
                 return Err(Error::config("estimator", "a covariance of all units would be n by n")
                     .mend("set noise = \"manifold\", or estimator = \"least-squares\""));
             }
-            let forgetting = *self.forgetting.get_or_insert(0.95);
-            if !(forgetting > 0.0 && forgetting <= 1.0) {
-                return Err(Error::config("forgetting", format!("{forgetting} is not in (0, 1]")));
-            }
+            weight("forgetting", *self.forgetting.get_or_insert(0.95))?;
             positive("ridge", *self.ridge.get_or_insert(100.0))?;
         } else if feedback {
-            let eta = *self.eta.get_or_insert(0.2);
-            if !(eta > 0.0 && eta <= 1.0) {
-                return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
-            }
+            weight("eta", *self.eta.get_or_insert(0.2))?;
         }
         if feedback {
             at_least_one("interval", *self.interval.get_or_insert(1))?;

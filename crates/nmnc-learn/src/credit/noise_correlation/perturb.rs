@@ -1,11 +1,11 @@
 //! Perturbed passes: one stage alone or several together.
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{embed_add, perturb, row_energies};
 
 use crate::credit::local::LocalContext;
+use crate::estimator::Noise;
 use crate::manifold::Subspace;
-use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::error::Result;
 
 /// Perturbations of one stage's activity, repetition after repetition over the batch.
 pub(super) struct Perturbations {
@@ -58,16 +58,16 @@ impl PerturbedPass<'_> {
     /// Activity that is not finite.
     pub fn run(&self, injected: Vec<Injected>) -> Result<Passed> {
         let batch = self.activity.dims()[0];
-        let mut deviations = vec![None; injected.len()];
+        let mut noises = vec![None; injected.len()];
         let mut differences = Vec::with_capacity(self.probes);
         for repetition in 0..self.probes {
-            let forward = self.output(&injected, repetition, 1.0, &mut deviations)?;
-            if deviations.iter().all(|deviation| *deviation == Some(0.0)) {
+            let forward = self.output(&injected, repetition, 1.0, &mut noises)?;
+            if noises.iter().flatten().all(Option::is_none) {
                 break;
             }
             differences.push(match self.antithetic {
                 true => {
-                    let backward = self.output(&injected, repetition, -1.0, &mut deviations)?;
+                    let backward = self.output(&injected, repetition, -1.0, &mut noises)?;
                     (forward - backward) / 2.0
                 }
                 false => forward - self.context.output.clone(),
@@ -80,12 +80,12 @@ impl PerturbedPass<'_> {
         }
         let changes = Tensor::cat(differences, 0);
         debug_assert_eq!(changes.dims()[0], self.probes * batch);
-        for (noise, deviation) in injected.into_iter().zip(deviations) {
-            let Injected { stage, coordinates, manifold } = noise;
-            match deviation.unwrap_or(0.0) {
-                0.0 => passed.silent.push(stage),
-                deviation => {
-                    let changes = changes.clone() / deviation;
+        for (injected, noise) in injected.into_iter().zip(noises) {
+            let Injected { stage, coordinates, manifold } = injected;
+            match noise.flatten() {
+                None => passed.silent.push(stage),
+                Some(noise) => {
+                    let changes = changes.clone() / noise.deviation();
                     passed.perturbations.push((stage, Perturbations { coordinates, changes, manifold }));
                 }
             }
@@ -99,42 +99,30 @@ impl PerturbedPass<'_> {
         injected: &[Injected],
         repetition: usize,
         sign: f64,
-        deviations: &mut [Option<f64>],
+        noises: &mut [Option<Option<Noise>>],
     ) -> Result<Tensor<2>> {
         let (network, batch) = (self.context.network, self.activity.dims()[0]);
         let mut activity = self.activity.clone();
         let mut next = self.first;
-        for (noise, deviation) in injected.iter().zip(deviations) {
-            for stage in next + 1..=noise.stage {
+        for (injected, noise) in injected.iter().zip(noises) {
+            let stage = injected.stage;
+            for stage in next + 1..=stage {
                 activity = network.stage(stage).activity(activity);
             }
-            next = noise.stage;
-            let deviation = match *deviation {
+            next = stage;
+            let noise = match noise {
                 Some(known) => known,
-                None => *deviation.insert(self.deviation(noise, &activity)?),
+                None => {
+                    let scaled = Noise::scaled(self.sigma, injected.manifold.as_ref(), &activity);
+                    noise.insert(scaled.map_err(|e| e.within(format!("stage {}", stage + 1)))?)
+                }
             };
-            if deviation > 0.0 {
-                let coordinates = repeated(&noise.coordinates, repetition, batch);
-                activity = match &noise.manifold {
-                    Some(manifold) => embed_add(&activity, &coordinates, manifold.basis(), sign * deviation),
-                    None => perturb(&activity, &coordinates, sign * deviation),
-                };
+            if let Some(noise) = noise {
+                let coordinates = repeated(&injected.coordinates, repetition, batch);
+                activity = noise.moved(&activity, &coordinates, sign);
             }
         }
         Ok(network.output_after(next, activity))
-    }
-
-    /// Deviation along each coordinate: sigma * mean ||x_l|| / sqrt(m).
-    fn deviation(&self, noise: &Injected, activity: &Tensor<2>) -> Result<f64> {
-        let [batch, _] = activity.dims();
-        let dimension = noise.coordinates.dims()[1] as f64;
-        let norm = row_energies(activity).into_iter().map(f64::sqrt).sum::<f64>() / batch as f64;
-        let deviation = self.sigma * norm / dimension.sqrt();
-        if deviation.is_finite() {
-            return Ok(deviation);
-        }
-        let place = format!("stage {}", noise.stage + 1);
-        Err(Error::new(ErrorKind::Diverged, place, "activity is not finite"))
     }
 }
 

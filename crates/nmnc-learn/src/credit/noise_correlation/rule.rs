@@ -5,12 +5,10 @@ use nmnc_kernels::{blend, matmul};
 
 use super::config::{Memory, NoiseCorrelationConfig, Normalize};
 use super::perturb::{Injected, Perturbations, PerturbedPass, repeated};
-use crate::credit::estimator::{Estimator, Responses, recursive_step, solve};
 use crate::credit::local::{LocalContext, LocalRule, local_signals};
-use crate::credit::manifold_settings::ManifoldConfig;
 use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
-use crate::credit::uncertainty::Uncertainty;
-use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
+use crate::estimator::{Estimator, Responses, Uncertainty, recursive_step, solve};
+use crate::manifold::{FollowedManifold, RefreshFrom, Refreshed, Subspace};
 use nmnc_core::device::{energy, values};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;
@@ -28,9 +26,7 @@ pub struct NoiseCorrelation {
 struct StageState {
     /// Feedback weights B_l `[outputs, n_l]`.
     feedback: Option<Tensor<2>>,
-    manifold: Option<Subspace>,
-    /// Finds the manifold anew, knowing what it was.
-    tracker: Option<Tracker>,
+    manifold: Option<FollowedManifold>,
     /// What is known of the feedback along each axis of the manifold (recursive least squares).
     uncertainty: Option<Uncertainty>,
     /// Perturbations of a pass that another stage of this step began.
@@ -54,8 +50,7 @@ impl NoiseCorrelation {
         };
         let stage = |(index, units)| StageState {
             feedback: feedback(units),
-            manifold: None,
-            tracker: config.manifold.as_ref().map(|manifold| manifold.tracker(index)),
+            manifold: config.manifold.as_ref().map(|manifold| FollowedManifold::new(manifold, index)),
             uncertainty: None,
             pending: None,
         };
@@ -68,9 +63,9 @@ impl NoiseCorrelation {
         self.stages[stage].feedback.as_ref()
     }
 
-    /// Whether this step refreshes the manifolds, and how.
-    fn refresh(&self, step: u64) -> Option<&ManifoldConfig> {
-        self.config.manifold.as_ref().filter(|manifold| step.is_multiple_of(manifold.refresh))
+    /// Whether this step refreshes the manifolds, and from what.
+    fn refresh(&self, step: u64) -> Option<RefreshFrom> {
+        self.config.manifold.as_ref().and_then(|manifold| manifold.due(step))
     }
 
     /// Refreshes every manifold from activity of `samples` training examples, of which one stage's is kept at a time.
@@ -85,21 +80,20 @@ impl NoiseCorrelation {
 
     fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
         let prior = self.prior();
-        let StageState { manifold, tracker, uncertainty, .. } = &mut self.stages[index];
-        let Some(tracker) = tracker else { return Ok(()) };
+        let StageState { manifold, uncertainty, .. } = &mut self.stages[index];
+        let Some(manifold) = manifold else { return Ok(()) };
         let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
-        let Fit { subspace, degeneracy } = tracker
-            .refresh(manifold.as_ref(), activity.clone(), &mut stream)
+        let Refreshed { before, after, degeneracy } = manifold
+            .refresh(activity.clone(), &mut stream)
             .map_err(|e| e.within(format!("stage {}", index + 1)))?;
-        if let (Some(prior), Some(new)) = (prior, &subspace) {
+        if let (Some(prior), Some(new)) = (prior, &after) {
             // The feedback is kept for all units, so that only what is known of its coordinates has to follow the axes.
-            let known = uncertainty.take().zip(manifold.as_ref()).map(|(known, old)| {
+            let known = uncertainty.take().zip(before).map(|(known, old)| {
                 let overlap = matmul(old.basis().clone().transpose(), new.basis().clone());
                 known.carried(&values::<f64>(&overlap), prior)
             });
             *uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
         }
-        *manifold = subspace;
         if let Some(degeneracy) = degeneracy {
             self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
         }
@@ -131,11 +125,11 @@ impl NoiseCorrelation {
         let batch = activity.dims()[0];
         let units = context.network.stage_units();
         let injected = group.iter().filter_map(|&stage| {
-            let manifold = self.stages[stage].manifold.clone();
-            let dimension = match (&self.config.manifold, &manifold) {
-                (None, _) => units[stage],
-                (Some(_), manifold) => manifold.as_ref()?.dimension(),
+            let manifold = match &self.stages[stage].manifold {
+                None => None,
+                Some(followed) => Some(followed.subspace()?.clone()),
             };
+            let dimension = manifold.as_ref().map_or(units[stage], Subspace::dimension);
             let mut stream = context.seed.stream(Role::Probe, stage, context.step);
             // All repetitions are drawn together, so that orthogonal blocks run across examples and repetitions.
             let rows = [batch * self.config.probes, dimension];
@@ -243,16 +237,15 @@ fn innovations(responses: Responses, known: &Tensor<2>, manifold: Option<&Subspa
 
 impl LocalRule for NoiseCorrelation {
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
-        match self.refresh(context.step).and_then(|manifold| manifold.samples) {
-            Some(samples) => self.refresh_manifolds(samples, context),
-            None => Ok(()),
+        match self.refresh(context.step) {
+            Some(RefreshFrom::Samples(samples)) => self.refresh_manifolds(samples, context),
+            Some(RefreshFrom::Batch) | None => Ok(()),
         }
     }
 
     fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
         let due = self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
-        let refreshed =
-            self.refresh(context.step).is_some_and(|manifold| manifold.method == PcaMethod::Incremental);
+        let refreshed = self.refresh(context.step) == Some(RefreshFrom::Batch);
         // Perturbations of a pass already made belong to the manifold as it was.
         let pending = self.stages[index].pending.is_some();
         if refreshed && !pending {
@@ -294,7 +287,7 @@ impl CreditRule for NoiseCorrelation {
     }
 
     fn manifold(&self, stage: usize) -> Option<&Subspace> {
-        self.stages[stage].manifold.as_ref()
+        self.stages[stage].manifold.as_ref().and_then(FollowedManifold::subspace)
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
@@ -309,10 +302,7 @@ impl CreditRule for NoiseCorrelation {
                 state.tensors.insert(format!("stage{}.feedback", index + 1), feedback.clone());
             }
             if let Some(manifold) = &stage.manifold {
-                state.nest(&format!("stage{}.manifold", index + 1), manifold.state());
-            }
-            if let Some(tracker) = &stage.tracker {
-                state.nest(&format!("stage{}.tracker", index + 1), tracker.state());
+                state.nest(&format!("stage{}", index + 1), manifold.state());
             }
             if let Some(uncertainty) = &stage.uncertainty {
                 state.nest(&format!("stage{}.uncertainty", index + 1), uncertainty.state());
@@ -327,13 +317,11 @@ impl CreditRule for NoiseCorrelation {
             if let Some(feedback) = &mut stage.feedback {
                 *feedback = state.shaped(&format!("stage{}.feedback", index + 1), feedback.dims())?;
             }
-            let manifold = state.nested(&format!("stage{}.manifold", index + 1));
-            stage.manifold =
-                if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
-            if let Some(tracker) = &mut stage.tracker {
-                tracker.restore(&state.nested(&format!("stage{}.tracker", index + 1)))?;
+            if let Some(manifold) = &mut stage.manifold {
+                manifold.restore(&state.nested(&format!("stage{}", index + 1)))?;
             }
-            if let (Some(_), Some(manifold)) = (self.config.ridge, &stage.manifold) {
+            let subspace = stage.manifold.as_ref().and_then(FollowedManifold::subspace);
+            if let (Some(_), Some(manifold)) = (self.config.ridge, subspace) {
                 let kept = state.nested(&format!("stage{}.uncertainty", index + 1));
                 stage.uncertainty = Some(Uncertainty::restore(&kept, manifold.dimension())?);
             }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::registry::{TimePreset, TimeRuleConfig};
 use super::{TimeContext, TimeRule, TimeSetup};
-use crate::credit::positive;
 use crate::recurrent::Trace;
+use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;

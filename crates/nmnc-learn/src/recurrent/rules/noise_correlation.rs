@@ -9,18 +9,18 @@
 //! delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2.
 
 use burn::tensor::{Tensor, TensorData};
-use nmnc_kernels::{embed_add, matmul, perturb, row_energies};
+use nmnc_kernels::matmul;
 use serde::{Deserialize, Serialize};
 
 use super::registry::{TimeRuleEntry, table};
 use super::{TimeContext, TimeRule, TimeSetup};
-use crate::credit::estimator::{Estimator, Responses};
 use crate::credit::{self, Injection, Memory, NoiseCorrelationConfig, Normalize, learned, rescale};
-use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
+use crate::estimator::{Estimator, Noise, Responses};
+use crate::manifold::{Dimensions, FollowedManifold, RefreshFrom, Subspace};
 use crate::recurrent::{SequencePass, Trace, live_rows, selected};
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::values;
-use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
 use nmnc_core::state::State;
 
@@ -86,9 +86,7 @@ impl TemporalPreset {
             return Err(Error::config("injection", "has no meaning over time, where there is one state")
                 .mend("remove it"));
         }
-        if let Some(credit::Dimensions::Each(_)) =
-            config.manifold.as_ref().map(|manifold| &manifold.dimension)
-        {
+        if let Some(Dimensions::Each(_)) = config.manifold.as_ref().map(|manifold| &manifold.dimension) {
             return Err(Error::config("manifold.dimension", "there is one state, and so one dimension")
                 .mend("use a single number"));
         }
@@ -125,57 +123,9 @@ pub struct TemporalNoiseCorrelation {
     trace: Trace,
     /// Feedback weights B_k `[outputs, N]` of each lag; empty without memory.
     feedback: Vec<Tensor<2>>,
-    manifold: Option<Subspace>,
-    tracker: Option<Tracker>,
+    manifold: Option<FollowedManifold>,
     probes: u64,
     warnings: Vec<String>,
-}
-
-/// Noise along directions of the state.
-struct Noise<'a> {
-    /// Where it lives `[N, d]`; everywhere if there is none.
-    basis: Option<&'a Tensor<2>>,
-    /// Standard deviation along each coordinate.
-    deviation: f64,
-    /// Number m of coordinates.
-    dimension: usize,
-}
-
-impl Noise<'_> {
-    /// `states` moved by `factor` deviations along `coordinates`.
-    fn moved(&self, states: &Tensor<2>, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
-        let scale = factor * self.deviation;
-        match self.basis {
-            Some(basis) => embed_add(states, coordinates, basis, scale),
-            None => perturb(states, coordinates, scale),
-        }
-    }
-}
-
-/// The noise for states `[rows, N]`. None, with a warning where there is none yet, if there is nothing to perturb.
-fn noise_for<'a>(
-    config: &NoiseCorrelationConfig,
-    manifold: Option<&'a Subspace>,
-    states: &Tensor<2>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Noise<'a>>> {
-    let [rows, units] = states.dims();
-    let basis = match (&config.manifold, manifold) {
-        (None, _) => None,
-        (Some(_), Some(manifold)) => Some(manifold.basis()),
-        (Some(_), None) => return Ok(None),
-    };
-    let dimension = basis.map_or(units, |basis| basis.dims()[1]);
-    let norm = row_energies(states).into_iter().map(f64::sqrt).sum::<f64>() / rows as f64;
-    let deviation = config.sigma * norm / (dimension as f64).sqrt();
-    if !deviation.is_finite() {
-        return Err(Error::new(ErrorKind::Diverged, "states", "activity is not finite"));
-    }
-    if deviation == 0.0 {
-        warnings.push("states are zero, so they receive no probes".to_owned());
-        return Ok(None);
-    }
-    Ok(Some(Noise { basis, deviation, dimension }))
 }
 
 impl TemporalNoiseCorrelation {
@@ -186,8 +136,8 @@ impl TemporalNoiseCorrelation {
             Memory::Feedback => (0..=lags).map(|_| Tensor::zeros(shape, setup.device)).collect(),
             Memory::None => Vec::new(),
         };
-        let tracker = config.manifold.as_ref().map(|manifold| manifold.tracker(0));
-        Self { config, lags, trace, feedback, manifold: None, tracker, probes: 0, warnings: Vec::new() }
+        let manifold = config.manifold.as_ref().map(|manifold| FollowedManifold::new(manifold, 0));
+        Self { config, lags, trace, feedback, manifold, probes: 0, warnings: Vec::new() }
     }
 
     /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
@@ -197,26 +147,35 @@ impl TemporalNoiseCorrelation {
 
     /// Refreshes the manifold from states over trials and time.
     fn refresh(&mut self, context: &TimeContext) -> Result<()> {
-        let (Some(manifold), Some(tracker)) = (&self.config.manifold, &mut self.tracker) else {
-            return Ok(());
-        };
-        if !context.step.is_multiple_of(manifold.refresh) {
-            return Ok(());
-        }
+        let due = self.config.manifold.as_ref().and_then(|manifold| manifold.due(context.step));
+        let (Some(from), Some(manifold)) = (due, &mut self.manifold) else { return Ok(()) };
         let mut rows = live_rows(context.pass, context.lengths);
-        // The incremental method looks at all there is, the others at a sample.
-        if let Some(samples) = manifold.samples.filter(|_| manifold.method != PcaMethod::Incremental) {
+        if let RefreshFrom::Samples(samples) = from {
             let chosen =
                 context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
             rows = chosen.into_iter().map(|place| rows[place]).collect();
         }
         let states = selected(&context.pass.activity(), &rows);
         let mut stream = context.seed.stream(Role::RangeFinder, 0, context.step);
-        let Fit { subspace, degeneracy } =
-            tracker.refresh(self.manifold.as_ref(), states, &mut stream).map_err(|e| e.within("states"))?;
-        self.manifold = subspace;
-        self.warnings.extend(degeneracy.map(|degeneracy| degeneracy.to_string()));
+        let refreshed = manifold.refresh(states, &mut stream).map_err(|e| e.within("states"))?;
+        self.warnings.extend(refreshed.degeneracy.map(|degeneracy| degeneracy.to_string()));
         Ok(())
+    }
+
+    /// The noise for states `[rows, N]`. None, with a warning where there is none yet, if there is nothing to perturb.
+    fn noise(&mut self, states: &Tensor<2>) -> Result<Option<Noise>> {
+        let manifold = match &self.manifold {
+            None => None,
+            Some(followed) => match followed.subspace() {
+                Some(subspace) => Some(subspace),
+                None => return Ok(None),
+            },
+        };
+        let noise = Noise::scaled(self.config.sigma, manifold, states).map_err(|e| e.within("states"))?;
+        if noise.is_none() {
+            self.warnings.push("states are zero, so they receive no probes".to_owned());
+        }
+        Ok(noise)
     }
 
     /// Passes that a probe takes.
@@ -240,10 +199,9 @@ impl TemporalNoiseCorrelation {
         };
         let rows = |lag: usize| chosen.iter().map(|place| row(lag, place)).collect::<Vec<_>>();
         let states = selected(&pass.activity(), &rows(0));
-        let noise = noise_for(&self.config, self.manifold.as_ref(), &states, &mut self.warnings)?;
-        let Some(noise) = noise else { return Ok(()) };
+        let Some(noise) = self.noise(&states)? else { return Ok(()) };
         let mut stream = context.seed.stream(Role::Probe, 0, context.step);
-        let size = [chosen.len(), noise.dimension];
+        let size = [chosen.len(), noise.manifold().map_or(states.dims()[1], Subspace::dimension)];
         let coordinates = self.config.probe.draw(size, &mut stream, &states.device()).cast(states.dtype());
         let left = chosen.iter().map(|&(trial, time)| lengths[trial] - 1 - time);
         let lags = self.lags.min(left.max().unwrap_or(0));
@@ -259,10 +217,10 @@ impl TemporalNoiseCorrelation {
         };
         let forward = outputs(1.0);
         let change = if self.config.antithetic {
-            (forward - outputs(-1.0)) / (2.0 * noise.deviation)
+            (forward - outputs(-1.0)) / (2.0 * noise.deviation())
         } else {
             let seen: Vec<usize> = (0..=lags).flat_map(rows).collect();
-            (forward - selected(&pass.output, &seen)) / noise.deviation
+            (forward - selected(&pass.output, &seen)) / noise.deviation()
         };
         let mut told_of = Vec::new();
         for lag in 0..=lags {
@@ -281,19 +239,10 @@ impl TemporalNoiseCorrelation {
         }
         for (lag, responses) in told_of {
             let known = self.feedback[lag].clone();
-            let manifold = self.manifold.as_ref().filter(|_| self.config.manifold.is_some());
-            self.feedback[lag] = learned(known, responses, self.config.estimator, eta, manifold);
+            self.feedback[lag] = learned(known, responses, self.config.estimator, eta, noise.manifold());
         }
         self.probes += (chosen.len() * self.passes()) as u64;
         Ok(())
-    }
-
-    /// From coordinates `[rows, m]` to states `[rows, N]`.
-    fn embedded(&self, coordinates: Tensor<2>) -> Tensor<2> {
-        match &self.manifold {
-            Some(manifold) if self.config.manifold.is_some() => manifold.embed(coordinates),
-            _ => coordinates,
-        }
     }
 
     /// delta_t = sum over k of B_k^T e_{t+k}.
@@ -324,11 +273,10 @@ impl TemporalNoiseCorrelation {
         let TimeContext { network, pass, error, lengths, .. } = *context;
         let Sizes { batch, rows, lags } = self.sizes(pass);
         let states = pass.activity();
-        let noise = noise_for(&self.config, self.manifold.as_ref(), &states, &mut self.warnings)?;
-        let Some(noise) = noise else { return Ok(states.zeros_like()) };
+        let Some(noise) = self.noise(&states)? else { return Ok(states.zeros_like()) };
         let repeats = self.config.probes;
         let mut stream = context.seed.stream(Role::Probe, 0, context.step);
-        let size = [rows * repeats, noise.dimension];
+        let size = [rows * repeats, noise.manifold().map_or(states.dims()[1], Subspace::dimension)];
         let all = self.config.probe.draw(size, &mut stream, &states.device()).cast(states.dtype());
         let none = states.zeros_like();
         let mut sum: Option<Tensor<2>> = None;
@@ -339,9 +287,9 @@ impl TemporalNoiseCorrelation {
             };
             let forward = outputs(1.0);
             let change = if self.config.antithetic {
-                (forward - outputs(-1.0)) / (2.0 * noise.deviation)
+                (forward - outputs(-1.0)) / (2.0 * noise.deviation())
             } else {
-                (forward - pass.output.clone()) / noise.deviation
+                (forward - pass.output.clone()) / noise.deviation()
             };
             let scores = windowed(values(&(change * error.clone()).sum_dim(1)), batch, lags);
             let scores =
@@ -352,7 +300,11 @@ impl TemporalNoiseCorrelation {
                 None => own,
             });
         }
-        let signal = self.embedded(sum.expect("there is at least one probe") / repeats as f64);
+        let signal = sum.expect("there is at least one probe") / repeats as f64;
+        let signal = match noise.manifold() {
+            Some(manifold) => manifold.embed(signal),
+            None => signal,
+        };
         self.probes += (lengths.iter().sum::<usize>() * repeats * self.passes()) as u64;
         Ok(signal)
     }
@@ -403,7 +355,7 @@ impl TimeRule for TemporalNoiseCorrelation {
     }
 
     fn manifold(&self) -> Option<&Subspace> {
-        self.manifold.as_ref()
+        self.manifold.as_ref().and_then(FollowedManifold::subspace)
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
@@ -417,10 +369,7 @@ impl TimeRule for TemporalNoiseCorrelation {
             state.tensors.insert(format!("feedback{lag}"), feedback.clone());
         }
         if let Some(manifold) = &self.manifold {
-            state.nest("manifold", manifold.state());
-        }
-        if let Some(tracker) = &self.tracker {
-            state.nest("tracker", tracker.state());
+            state.extend(manifold.state());
         }
         state
     }
@@ -430,12 +379,10 @@ impl TimeRule for TemporalNoiseCorrelation {
         for (lag, feedback) in self.feedback.iter_mut().enumerate() {
             *feedback = state.shaped(&format!("feedback{lag}"), feedback.dims())?;
         }
-        let manifold = state.nested("manifold");
-        self.manifold = if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
-        if let Some(tracker) = &mut self.tracker {
-            tracker.restore(&state.nested("tracker"))?;
+        match &mut self.manifold {
+            Some(manifold) => manifold.restore(state),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

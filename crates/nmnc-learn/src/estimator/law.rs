@@ -123,7 +123,7 @@ impl Estimator {
 }
 
 /// The least-squares solution J `[outputs, m]` of changes = probes J^T, of the smallest norm where there are several.
-pub(super) fn solve(responses: &Responses) -> Tensor<2> {
+pub(crate) fn solve(responses: &Responses) -> Tensor<2> {
     let Responses { probes, changes } = responses;
     let [count, m] = probes.dims();
     let wide = count < m;
@@ -145,7 +145,7 @@ pub(super) fn solve(responses: &Responses) -> Tensor<2> {
 
 /// The correction `[outputs, m]` that recursive least squares makes for `innovations`: changes less their predictions. Each change
 /// has an independent error of variance `noise`.
-pub(super) fn recursive_step(
+pub(crate) fn recursive_step(
     uncertainty: &mut Uncertainty,
     innovations: &Responses,
     noise: f64,

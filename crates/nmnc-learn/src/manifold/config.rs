@@ -1,10 +1,10 @@
-//! Settings of the manifold, for every rule that has one.
+//! Settings of a manifold that is followed over training.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::at_least_one;
-use crate::manifold::{Dimension, PcaMethod, Tracker, Tracking};
+use super::{Dimension, PcaMethod, Tracker, Tracking};
+use nmnc_core::config_text::at_least_one;
 use nmnc_core::error::{Error, Result};
 
 /// Dimensions of the stages' manifolds.
@@ -41,7 +41,16 @@ impl Dimensions {
     }
 }
 
-/// The manifold of a rule.
+/// Where a refresh looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshFrom {
+    /// At the activity of this step's own batch (method = "incremental").
+    Batch,
+    /// At the activity of this many training examples.
+    Samples(usize),
+}
+
+/// A manifold that is followed over training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ManifoldConfig {
@@ -78,7 +87,10 @@ impl Default for ManifoldConfig {
 
 impl ManifoldConfig {
     /// Checks values and their combinations, and spells out what was left out.
-    pub(super) fn resolve(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// The first setting that is out of range or has no meaning with the method.
+    pub fn resolve(&mut self) -> Result<()> {
         at_least_one("refresh", self.refresh)?;
         let only = |key: &str, given: bool, methods: &str| match given {
             true => {
@@ -107,7 +119,7 @@ impl ManifoldConfig {
     ///
     /// # Errors
     /// A list of dimensions that is not as long.
-    pub(super) fn fits(&self, stages: usize) -> Result<()> {
+    pub fn fits(&self, stages: usize) -> Result<()> {
         match &self.dimension {
             Dimensions::Each(list) if list.len() != stages => {
                 let problem = format!("lists {} dimensions for {stages} stages", list.len());
@@ -115,6 +127,14 @@ impl ManifoldConfig {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a training step (from 0) refreshes the manifold, and from what. Settings must be resolved.
+    pub fn due(&self, step: u64) -> Option<RefreshFrom> {
+        step.is_multiple_of(self.refresh).then(|| match (self.method, self.samples) {
+            (PcaMethod::Incremental, _) | (_, None) => RefreshFrom::Batch,
+            (_, Some(samples)) => RefreshFrom::Samples(samples),
+        })
     }
 
     fn tracking(&self, dimension: Dimension) -> Tracking {

@@ -1,0 +1,52 @@
+//! Where a perturbation lives and how large it is.
+
+use burn::tensor::Tensor;
+use nmnc_kernels::{embed_add, perturb, row_energies};
+
+use crate::manifold::Subspace;
+use nmnc_core::error::{Error, ErrorKind, Result};
+
+/// Noise of an activity: its span and its deviation along each coordinate.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    manifold: Option<Subspace>,
+    deviation: f64,
+}
+
+impl Noise {
+    /// Noise whose norm is `sigma` times that of `activity` `[rows, n]`, on the manifold or, where there is none, anywhere: the
+    /// deviation along each of its m coordinates is sigma * mean ||x|| / sqrt(m), so that noise anywhere (m = n) and on a manifold
+    /// (m = d) carries the same energy. Nothing where the activity is zero, which has no scale.
+    ///
+    /// # Errors
+    /// Activity that is not finite; the caller adds whose.
+    pub fn scaled(sigma: f64, manifold: Option<&Subspace>, activity: &Tensor<2>) -> Result<Option<Self>> {
+        let [rows, units] = activity.dims();
+        let dimension = manifold.map_or(units, Subspace::dimension);
+        let norm = row_energies(activity).into_iter().map(f64::sqrt).sum::<f64>() / rows as f64;
+        let deviation = sigma * norm / (dimension as f64).sqrt();
+        if !deviation.is_finite() {
+            return Err(Error::new(ErrorKind::Diverged, "", "activity is not finite"));
+        }
+        Ok((deviation > 0.0).then(|| Self { manifold: manifold.cloned(), deviation }))
+    }
+
+    /// Where it lives; anywhere if nowhere else.
+    pub fn manifold(&self) -> Option<&Subspace> {
+        self.manifold.as_ref()
+    }
+
+    /// Standard deviation along each coordinate.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// `activity` `[rows, n]` moved by `factor` deviations along `coordinates` `[rows, m]`.
+    pub fn moved(&self, activity: &Tensor<2>, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
+        let scale = factor * self.deviation;
+        match &self.manifold {
+            Some(manifold) => embed_add(activity, coordinates, manifold.basis(), scale),
+            None => perturb(activity, coordinates, scale),
+        }
+    }
+}
