@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use nmnc_analysis::analysis::{self, OverTraining, Settings, Source, Split, decay_law};
 use nmnc_core::records::RunRecords;
+use nmnc_report::csv;
 use nmnc_train::{Config, RunOptions, Silent, checkpoint, run};
 
 fn config(changes: &[&str]) -> Config {
@@ -172,9 +173,9 @@ fn every_moment_is_the_analysis_of_its_checkpoint() {
     assert!(end.weights[0].initial < 0.95 && end.weights[0].initial > 0.5, "{:?}", end.weights);
 
     // The first stage's weight, against the files themselves.
-    let rows = analysis::weights_csv(&found);
+    let rows = csv(analysis::weight_rows(&found));
     assert_eq!(rows.lines().count(), 1 + steps.len() * 3);
-    assert_eq!(analysis::training_csv(&found).lines().count(), 1 + steps.len() * 2 * 2);
+    assert_eq!(csv(analysis::training_rows(&found)).lines().count(), 1 + steps.len() * 2 * 2);
 }
 
 #[test]

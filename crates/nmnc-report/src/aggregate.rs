@@ -2,20 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::measurements::{Measurements, Place, Point, Seeds};
 use super::text::rule_name;
 use nmnc_core::records::{Record, RunRecords, Status};
-use nmnc_core::statistics::mean_sem;
-
-/// One point of a curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Mean abscissa of the seeds.
-    pub x: f64,
-    /// Mean over the seeds.
-    pub y: f64,
-    /// Standard error of the mean over the seeds.
-    pub sem: Option<f64>,
-}
 
 /// The curve of `y` against `x` averaged over `runs` step by step.
 ///
@@ -25,22 +14,14 @@ pub fn curve(
     x: &dyn Fn(&Record) -> f64,
     y: &dyn Fn(&Record) -> Option<f64>,
 ) -> Vec<Point> {
-    let mut steps: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
-    for run in runs {
+    let mut found = Measurements::default();
+    for (seed, run) in (0..).zip(runs) {
         for record in &run.records {
-            if let Some(value) = y(record).filter(|v| v.is_finite()) {
-                steps.entry(record.step).or_default().push((x(record), value));
-            }
+            let place = Place::new("", "", record.step as f64);
+            found.add(&place, seed, [("x", Some(x(record))), ("y", y(record))]);
         }
     }
-    let whole = steps.into_values().filter(|pairs| pairs.len() == runs.len());
-    whole
-        .filter_map(|pairs| {
-            let across = mean_sem(pairs.iter().map(|p| p.0))?;
-            let value = mean_sem(pairs.iter().map(|p| p.1))?;
-            Some(Point { x: across.mean, y: value.mean, sem: value.sem })
-        })
-        .collect()
+    found.curve("", "", Some("x"), "y", Seeds::All)
 }
 
 /// The runs of one rule in one configuration, over seeds.
@@ -195,7 +176,7 @@ fn stem(group: &Group<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nmnc_core::statistics::MeanSem;
+    use nmnc_core::statistics::{MeanSem, mean_sem};
 
     fn run(config: &str, seed: u64, losses: &[(u64, f64)]) -> RunRecords {
         let record = |&(step, loss): &(u64, f64)| {

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use super::figure::Picture;
+use super::frame::text_width;
 use super::look::Style;
-use super::plot;
 use super::text::{escape, fixed};
 
 /// One bar.
@@ -40,10 +41,9 @@ pub struct BarChart {
 const WIDTH: f64 = 480.0;
 const ROW: f64 = 24.0;
 
-impl BarChart {
-    /// The picture as an `<svg>` element whose ids end in `id`, unique on the page.
-    pub fn svg(&self, id: usize) -> String {
-        let widest = self.bars.iter().map(|b| 0.82 * plot::text_width(&b.label)).fold(0.0, f64::max);
+impl Picture for BarChart {
+    fn svg(&self, id: usize) -> String {
+        let widest = self.bars.iter().map(|b| 0.82 * text_width(&b.label)).fold(0.0, f64::max);
         let (left, right) = ((widest + 14.0).min(0.45 * WIDTH), WIDTH - 14.0);
         let top = 46.0;
         let bottom = top + ROW * self.bars.len() as f64 + 4.0;
@@ -68,7 +68,7 @@ impl BarChart {
         if let Some((low, high, what)) = &self.band {
             let (from, to) = (x(*low), x(*high));
             // The name stands over the band, moved inside the picture.
-            let middle = (0.5 * (from + to)).min(right - 0.41 * plot::text_width(what));
+            let middle = (0.5 * (from + to)).min(right - 0.41 * text_width(what));
             let _ = write!(
                 out,
                 "<g class=\"neutral\"><rect class=\"band\" x=\"{from:.1}\" y=\"{top}\" width=\"{:.1}\" height=\"{:.1}\"/></g>\

@@ -2,48 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::aggregate::{Group, Point, curve};
+use super::aggregate::{Group, curve};
 use super::axis::{Axis, Writing};
-use super::look::Style;
+use super::figure::{Entry, Figure, Mark};
+use super::look::{Style, home};
+use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
-use super::text::{list, significant};
+use super::text::list;
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
 
-/// A figure: panels that share a legend and a caption.
-#[derive(Debug)]
-pub struct Figure {
-    /// What it shows.
-    pub title: &'static str,
-    /// How to read it.
-    pub caption: String,
-    /// At least one panel.
-    pub panels: Vec<Panel>,
+/// A figure without its legend: at least one panel.
+struct Drawn {
+    title: &'static str,
+    caption: String,
+    panels: Vec<Panel>,
 }
 
 /// What a curve takes from a record.
 type Metric<'f> = &'f dyn Fn(&Record) -> Option<f64>;
-
-/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
-const AT_HOME: [&str; HOMES] = [
-    "bp",
-    "dfa",
-    "vnc",
-    "nmnc",
-    "fa",
-    "node-perturbation",
-    "manifold-node-perturbation",
-    "weight-mirror",
-    "manifold-mirror",
-];
-
-/// How many looks belong to a rule.
-pub const HOMES: usize = 9;
-
-/// The number of a rule's own look.
-pub fn home(rule: &str) -> Option<usize> {
-    AT_HOME.iter().position(|name| *name == rule)
-}
 
 /// The look of each group: a rule's own, or for other rules and further settings of one rule the next that is free.
 pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
@@ -65,8 +42,8 @@ pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
     styles.into_iter().map(|style| Style(style.expect("there is always another number"))).collect()
 }
 
-/// All figures for which the runs hold data.
-pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
+/// How to read the lines of all figures, and all figures for which the runs hold data.
+pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
     let context = Context { groups, styles: styles(groups) };
     let learning = [
         context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
@@ -109,7 +86,8 @@ pub fn figures(groups: &[Group<'_>]) -> Vec<Figure> {
             &|s| s.captured_energy,
         ),
     ];
-    learning.into_iter().chain(stages).flatten().collect()
+    let drawn: Vec<Drawn> = learning.into_iter().chain(stages).flatten().collect();
+    (reading(&drawn), drawn.into_iter().map(|figure| context.with_legend(figure)).collect())
 }
 
 /// How a vertical axis is chosen.
@@ -128,8 +106,25 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The figure with an entry for each group that it shows.
+    fn with_legend(&self, Drawn { title, caption, panels }: Drawn) -> Figure {
+        let mut legend = Vec::new();
+        for (group, &style) in self.groups.iter().zip(&self.styles) {
+            let mut lines = panels.iter().flat_map(|p| &p.lines).filter(|l| l.style == style).peekable();
+            if lines.peek().is_none() {
+                continue;
+            }
+            let (mark, n) = match lines.any(|l| l.end == End::Mean) {
+                true => (Mark::Mean, format!("n = {}", group.complete.len())),
+                false => (Mark::Line, "no complete run".to_owned()),
+            };
+            legend.push(Entry { note: format!("({n})"), ..Entry::new(style, mark, group.label.clone()) });
+        }
+        Figure::new(title, caption, legend, panels)
+    }
+
     /// A metric against epochs and against probes.
-    fn learning(&self, title: &'static str, label: &str, kind: Kind, metric: Metric<'_>) -> Option<Figure> {
+    fn learning(&self, title: &'static str, label: &str, kind: Kind, metric: Metric<'_>) -> Option<Drawn> {
         let over_epochs = self.lines(&|r| r.epoch, metric, |_| true);
         if over_epochs.is_empty() {
             return None;
@@ -137,7 +132,7 @@ impl Context<'_> {
         let mut caption = "Against epochs".to_owned();
         let y = y_axis(label, kind, [(over_epochs.as_slice(), [].as_slice())], 7);
         let x_high = high(&over_epochs);
-        let mut panels = vec![panel(
+        let mut panels = vec![Panel::new(
             Size::Wide,
             format!("{title} against epochs"),
             Axis::linear("Epochs", Writing::Decimal, 0.0, x_high, 7).tight(0.0, x_high),
@@ -181,7 +176,7 @@ impl Context<'_> {
             }
             let low = over_probes.iter().map(|l| l.points[0].x).fold(f64::INFINITY, f64::min);
             let most = high(&over_probes);
-            panels.push(panel(
+            panels.push(Panel::new(
                 Size::Wide,
                 format!("{title} against probes"),
                 Axis::logarithmic("Probes (perturbed examples)", Writing::Count, low, most).tight(low, most),
@@ -191,7 +186,7 @@ impl Context<'_> {
             ));
         }
         caption.push('.');
-        Some(Figure { title, caption, panels })
+        Some(Drawn { title, caption, panels })
     }
 
     /// A stage's metric against training steps, one panel a stage.
@@ -202,7 +197,7 @@ impl Context<'_> {
         kind: Kind,
         note: &str,
         metric: &dyn Fn(&StageRecord) -> Option<f64>,
-    ) -> Option<Figure> {
+    ) -> Option<Drawn> {
         // Backprop against itself is 1 by definition, and would only press the others together.
         let shown = |g: &Group<'_>| kind == Kind::Energy || !g.is_backprop();
         let runs = self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete));
@@ -235,7 +230,7 @@ impl Context<'_> {
         let x = Axis::linear("Training steps", Writing::Count, 0.0, high(&all), 5).tight(0.0, high(&all));
         let panels = drawn.into_iter().map(|(stage, lines, references)| {
             let mut panel =
-                panel(size, format!("{title}, stage {stage}"), x.clone(), y.clone(), lines, references);
+                Panel::new(size, format!("{title}, stage {stage}"), x.clone(), y.clone(), lines, references);
             panel.heading = Some((format!("Stage {stage}"), format!("n = {}", units[&stage])));
             panel
         });
@@ -243,7 +238,7 @@ impl Context<'_> {
         let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
         let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
         let caption = format!("{note}{own}");
-        Some(Figure { title, caption, panels })
+        Some(Drawn { title, caption, panels })
     }
 
     /// One mean line a group and one line each incomplete run.
@@ -306,42 +301,6 @@ impl Context<'_> {
     }
 }
 
-/// A panel with its description in words.
-pub fn panel(
-    size: Size,
-    title: String,
-    x: Axis,
-    y: Axis,
-    lines: Vec<Line>,
-    references: Vec<Reference>,
-) -> Panel {
-    let mut parts = vec![format!("{} from {} to {}", x.label, text(&x, true), text(&x, false))];
-    for line in &lines {
-        let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
-        let status = match line.end {
-            End::Mean | End::Fit => "",
-            End::Diverged => " (diverged)",
-            End::Unfinished => " (unfinished)",
-        };
-        parts.push(format!(
-            "{}{status} goes from {} to {}",
-            line.label,
-            significant(first.y, 3),
-            significant(last.y, 3)
-        ));
-    }
-    for reference in references.iter().filter(|r| !r.label.is_empty()) {
-        parts.push(format!("horizontal line for {} at {}", reference.label, significant(reference.y, 3)));
-    }
-    let description = format!("{}.", parts.join("; "));
-    Panel { size, heading: None, title, description, x, y, lines, references }
-}
-
-fn text(axis: &Axis, first: bool) -> String {
-    let tick = if first { axis.ticks.first() } else { axis.ticks.last() };
-    tick.map_or_else(String::new, |&t| axis.text(t))
-}
-
 fn high(lines: &[Line]) -> f64 {
     lines.iter().flat_map(|l| &l.points).map(|p| p.x).fold(0.0, f64::max)
 }
@@ -390,7 +349,7 @@ fn y_axis<'p>(
 }
 
 /// How to read the lines of all figures.
-pub fn reading(figures: &[Figure]) -> String {
+fn reading(figures: &[Drawn]) -> String {
     let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
     let has = |end: End| lines().any(|l| l.end == end);
     let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));

@@ -1,23 +1,10 @@
 //! Figures of one panel a stage (or another part), with common axes.
 
-use super::aggregate::Point;
 use super::axis::{Axis, Writing};
-use super::document::{self, Entry};
-use super::figures::panel;
+use super::figure::{Entry, Figure, Mark};
 use super::look::Style;
+use super::measurements::Point;
 use super::plot::{End, Line, Panel, Size};
-
-/// A figure.
-pub struct Figure {
-    /// Its title.
-    pub title: String,
-    /// What it shows, in a sentence.
-    pub caption: String,
-    /// What its marks mean.
-    pub legend: Vec<Entry>,
-    /// Its panels, left to right.
-    pub panels: Vec<Panel>,
-}
 
 /// One curve: its look, its name, and its points.
 pub struct Curve {
@@ -100,7 +87,8 @@ pub fn figure(
     for curve in drawn.iter().flat_map(|d| &d.curves).filter(|c| !c.label.is_empty()) {
         if !legend.iter().any(|e| e.label == curve.label) {
             let label = curve.label.clone();
-            legend.push(Entry { style: curve.style, mean: !curve.fit, label, note: String::new() });
+            let mark = if curve.fit { Mark::Line } else { Mark::Mean };
+            legend.push(Entry::new(curve.style, mark, label));
         }
     }
     let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
@@ -113,25 +101,11 @@ pub fn figure(
             end: if curve.fit { End::Fit } else { End::Mean },
         });
         let name = format!("{title}, {}", cell.heading);
-        let mut panel = panel(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
+        let mut panel = Panel::new(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
         panel.heading = Some((cell.heading, cell.note));
         panel
     });
-    Some(Figure { title: title.to_owned(), caption, legend, panels: panels.collect() })
-}
-
-/// Appends the figures to a page, numbered from 1.
-pub fn write(out: &mut String, figures: &[Figure]) {
-    if figures.is_empty() {
-        return;
-    }
-    out.push_str("<section>\n<h2>Figures</h2>\n");
-    let mut id = 0;
-    for (number, figure) in figures.iter().enumerate() {
-        let Figure { title, caption, legend, panels } = figure;
-        document::figure(out, number + 1, title, legend, panels, caption, &mut id);
-    }
-    out.push_str("</section>\n");
+    Some(Figure::new(title, caption, legend, panels))
 }
 
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {

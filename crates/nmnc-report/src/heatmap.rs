@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use super::axis::{Axis, Writing};
 use super::colors::{LEVELS, Palette};
-use super::plot::{self, Size};
+use super::figure::Picture;
+use super::frame;
+use super::plot::Size;
 use super::text::{NONE, escape, fixed, significant};
 
 /// The largest cell, and the smallest that can hold a number.
@@ -105,7 +107,7 @@ struct Layout {
 /// Width of a text in user units, as it is on phones.
 fn text_width(text: &str) -> f64 {
     // Labels are not bold.
-    0.82 * plot::text_width(text)
+    0.82 * frame::text_width(text)
 }
 
 impl Heatmap {
@@ -116,34 +118,6 @@ impl Heatmap {
             let (low, high) = span.unwrap_or((v, v));
             Some((f64::min(low, v), f64::max(high, v)))
         })
-    }
-
-    /// The picture as an `<svg>` element whose ids end in `id`, unique on the page.
-    ///
-    /// # Panics
-    /// If the labels do not match the number of entries.
-    pub fn svg(&self, id: usize) -> String {
-        let (rows, columns) = (self.rows.len(), self.columns.len());
-        assert_eq!(rows * columns, self.values.len(), "a label for every row and column");
-        let axis = Axis::linear(self.label.clone(), Writing::Decimal, self.range.0, self.range.1, 6);
-        let layout = self.layout(&axis);
-        let mut out = String::new();
-        let class = if self.size == Size::Wide { "wide" } else { "narrow" };
-        let _ = write!(
-            out,
-            "<svg class=\"plot {class}\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-labelledby=\"t{id} d{id}\">\
-             <title id=\"t{id}\">{}</title><desc id=\"d{id}\">{}</desc>",
-            layout.width,
-            layout.height,
-            escape(&self.title),
-            escape(&self.description())
-        );
-        self.draw_names(&mut out, &layout);
-        self.draw_cells(&mut out, &layout);
-        self.draw_sides(&mut out, &layout);
-        self.draw_scale(&mut out, &layout, &axis);
-        out.push_str("</svg>");
-        out
     }
 
     fn layout(&self, axis: &Axis) -> Layout {
@@ -344,6 +318,34 @@ impl Heatmap {
     }
 }
 
+impl Picture for Heatmap {
+    /// # Panics
+    /// If the labels do not match the number of entries.
+    fn svg(&self, id: usize) -> String {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        assert_eq!(rows * columns, self.values.len(), "a label for every row and column");
+        let axis = Axis::linear(self.label.clone(), Writing::Decimal, self.range.0, self.range.1, 6);
+        let layout = self.layout(&axis);
+        let mut out = String::new();
+        let class = if self.size == Size::Wide { "wide" } else { "narrow" };
+        let _ = write!(
+            out,
+            "<svg class=\"plot {class}\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" aria-labelledby=\"t{id} d{id}\">\
+             <title id=\"t{id}\">{}</title><desc id=\"d{id}\">{}</desc>",
+            layout.width,
+            layout.height,
+            escape(&self.title),
+            escape(&self.description())
+        );
+        self.draw_names(&mut out, &layout);
+        self.draw_cells(&mut out, &layout);
+        self.draw_sides(&mut out, &layout);
+        self.draw_scale(&mut out, &layout, &axis);
+        out.push_str("</svg>");
+        out
+    }
+}
+
 fn rule(out: &mut String, class: &str, from: (f64, f64), to: (f64, f64)) {
     let _ = write!(
         out,
@@ -357,26 +359,6 @@ fn frame(out: &mut String, (x, y): (f64, f64), (width, height): (f64, f64)) {
         out,
         "<rect class=\"frame\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
     );
-}
-
-/// A numbered figure of several matrices; `id` counts the panels of the page.
-pub fn figure(out: &mut String, number: usize, title: &str, maps: &[Heatmap], caption: &str, id: &mut usize) {
-    let columns = match (maps.len(), maps.first().map(|m| m.size)) {
-        (1, _) => "one",
-        (_, Some(Size::Narrow)) => "three",
-        _ => "two",
-    };
-    let _ = writeln!(
-        out,
-        "<figure>\n<h3><span class=\"ordinal\">Figure {number}</span> {}</h3>\n<div class=\"panels {columns}\">",
-        escape(title)
-    );
-    for map in maps {
-        *id += 1;
-        out.push_str(&map.svg(*id));
-        out.push('\n');
-    }
-    let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(caption));
 }
 
 #[cfg(test)]

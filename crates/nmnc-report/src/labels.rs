@@ -1,7 +1,7 @@
 //! Where the labels of lines go, so that none hides another or a curve.
 
+use super::frame::{Frame, text_width};
 use super::look::Style;
-use super::plot::{Frame, text_width};
 
 /// A label to be placed.
 #[derive(Clone, Debug)]

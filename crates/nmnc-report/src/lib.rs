@@ -1,20 +1,24 @@
-//! Reports: runs compared in one self-contained HTML page, and in a table for the terminal.
+//! Reports: measurements, figures and tables on self-contained pages, and runs compared on one of them and in a table for the terminal.
 //!
 //! Runs are grouped by rule (and by configuration, where a rule comes in several) and averaged over seeds. Only runs
 //! that completed enter a mean; diverged and unfinished runs are shown singly and marked. The page needs no network and
 //! no script.
 
-pub mod aggregate;
+mod aggregate;
 pub mod axis;
 pub mod bars;
 pub mod colors;
-mod columns;
-pub mod document;
-pub mod figures;
+mod comparison;
+mod csv;
+pub mod figure;
+mod figures;
+mod frame;
 pub mod grid;
 pub mod heatmap;
 mod labels;
 pub mod look;
+pub mod measurements;
+mod overview;
 mod page;
 pub mod plot;
 pub mod scatter;
@@ -29,8 +33,11 @@ use std::path::Path;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::records::RunRecords;
 
-pub use columns::Table;
-pub use table::table;
+pub use csv::{Number, csv};
+pub use measurements::{Measurement, Measurements};
+pub use overview::table;
+pub use page::Page;
+pub use table::{Column, Table};
 
 /// The report on `runs` as one HTML document.
 ///
@@ -39,7 +46,7 @@ pub fn html(runs: &[RunRecords], title: &str, commands: &[String]) -> Result<Str
     if runs.is_empty() {
         return Err(Error::config("report", "no run to report on").mend("give at least one run folder"));
     }
-    Ok(page::page(runs, title, commands))
+    Ok(comparison::page(runs, title, commands))
 }
 
 /// Writes the document to `path`, all or nothing: readers see the old file or the new one, never a part.

@@ -59,6 +59,27 @@ impl Style {
     }
 }
 
+/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
+const AT_HOME: [&str; HOMES] = [
+    "bp",
+    "dfa",
+    "vnc",
+    "nmnc",
+    "fa",
+    "node-perturbation",
+    "manifold-node-perturbation",
+    "weight-mirror",
+    "manifold-mirror",
+];
+
+/// How many looks belong to a rule.
+pub const HOMES: usize = 9;
+
+/// The number of a rule's own look.
+pub fn home(rule: &str) -> Option<usize> {
+    AT_HOME.iter().position(|name| *name == rule)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

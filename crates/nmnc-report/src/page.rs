@@ -1,302 +1,151 @@
-//! The HTML document.
+//! The page that every report and analysis is shown on: what came out, how it was made, what to note, figures, tables, and the command
+//! that makes it again. One self-contained document: it needs no network and no script.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::aggregate::{Group, final_accuracy, groups, settings};
-use super::document::{self, Entry, key};
-use super::figures::{Figure, figures, reading, styles};
-use super::plot::End;
-use super::table::{COLUMNS, rows, seconds, state};
-use super::text::{NONE, duration, escape, fixed, grouped, plural};
-use super::{setup, summary};
-use nmnc_core::records::{RunRecords, Status};
+use super::figure::Figure;
+use super::table::Table;
+use super::text::escape;
 
-/// The whole page.
-pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
-    let groups = groups(runs);
-    let mut out = document::open(title);
-    out.push_str("<header>\n");
-    let _ = writeln!(out, "<h1>{}</h1>", escape(title));
-    let _ = writeln!(out, "<p class=\"lead\">{}</p>", units(&escape(&summary::paragraph(&groups, runs))));
-    let setup = setup::setup(runs);
-    if !setup.is_empty() {
-        out.push_str("<dl class=\"setup\">\n");
-        for (name, text) in setup {
-            let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&text));
-        }
-        out.push_str("</dl>\n");
-    }
-    out.push_str("</header>\n");
-    notices(&mut out, &groups);
-    results(&mut out, &groups);
-    let mut id = 0;
-    let figures = figures(&groups);
-    if !figures.is_empty() {
-        let _ = write!(
-            out,
-            "<section>\n<h2>Figures</h2>\n<p class=\"reading\">{}</p>\n",
-            escape(&reading(&figures))
-        );
-        for (number, figure) in figures.iter().enumerate() {
-            draw(&mut out, figure, number + 1, &groups, &mut id);
-        }
-        out.push_str("</section>\n");
-    }
-    run_list(&mut out, runs);
-    warnings(&mut out, runs);
-    reproduce(&mut out, &groups, runs, commands);
-    out.push_str(document::CLOSE);
-    out
+/// A page being put together. Parts stand in the order in which they are added; text is escaped.
+#[derive(Clone, Debug)]
+pub struct Page {
+    title: String,
+    header: String,
+    body: String,
 }
 
-/// Keeps numbers and their units or errors on one line.
-fn units(text: &str) -> String {
-    [" %", " k ", " M ", " G ", " ± "].iter().fold(text.to_owned(), |text, unit| {
-        let (inner, trailing) = (unit.trim(), if unit.ends_with(' ') && *unit != " ± " { " " } else { "" });
-        let after = if *unit == " ± " { "\u{202f}" } else { trailing };
-        text.replace(unit, &format!("\u{202f}{inner}{after}"))
-    })
+impl Page {
+    /// A page with its heading.
+    pub fn new(title: impl Into<String>) -> Self {
+        let title = title.into();
+        let header = format!("<h1>{}</h1>\n", escape(&title));
+        Self { title, header, body: String::new() }
+    }
+
+    /// What came out: the first sentence leads, the others are a list below it.
+    pub fn sentences<S: AsRef<str>>(mut self, sentences: &[S]) -> Self {
+        let Some((first, rest)) = sentences.split_first() else { return self };
+        let _ = writeln!(self.header, "<p class=\"lead\">{}</p>", escape(first.as_ref()));
+        if !rest.is_empty() {
+            self.header.push_str(&list(rest.iter().map(|text| escape(text.as_ref()))));
+        }
+        self
+    }
+
+    /// How it was made: name and text; entries without text are left out.
+    pub fn setup<S: AsRef<str>>(mut self, entries: impl IntoIterator<Item = (S, String)>) -> Self {
+        self.header.push_str(&definitions(entries));
+        self
+    }
+
+    /// What a reader must know before reading any number, if there is anything.
+    pub fn notices(mut self, heading: &str, notices: &[String]) -> Self {
+        if !notices.is_empty() {
+            let items = list(notices.iter().map(|text| escape(text)));
+            let _ = writeln!(
+                self.body,
+                "<aside class=\"notice\">\n<h2>{}</h2>\n{items}</aside>",
+                escape(heading)
+            );
+        }
+        self
+    }
+
+    /// A section whose content is HTML.
+    pub fn section(mut self, heading: &str, html: &str) -> Self {
+        let _ = writeln!(self.body, "<section>\n<h2>{}</h2>\n{html}</section>", escape(heading));
+        self
+    }
+
+    /// The figures, numbered from 1; `reading` says how to read all of them. Nothing without figures.
+    pub fn figures(self, reading: &str, figures: &[Figure]) -> Self {
+        if figures.is_empty() {
+            return self;
+        }
+        let mut html = String::new();
+        if !reading.is_empty() {
+            let _ = writeln!(html, "<p class=\"reading\">{}</p>", escape(reading));
+        }
+        let mut id = 0;
+        html.extend(figures.iter().enumerate().map(|(at, figure)| figure.html(at + 1, &mut id)));
+        self.section("Figures", &html)
+    }
+
+    /// A table with a note below it; nothing without rows.
+    pub fn table(self, heading: &str, table: &Table, note: &str) -> Self {
+        if table.rows.is_empty() {
+            return self;
+        }
+        let mut html = table.html(heading);
+        if !note.is_empty() {
+            let _ = writeln!(html, "<p class=\"small\">{}</p>", escape(note));
+        }
+        self.section(heading, &html)
+    }
+
+    /// The command that makes it again.
+    pub fn command(self, command: &str) -> Self {
+        self.section("How to reproduce", &format!("<pre tabindex=\"0\">{}</pre>\n", escape(command)))
+    }
+
+    /// The document.
+    pub fn html(&self) -> String {
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
+             <body>\n<main>\n<header>\n{}</header>\n{}</main>\n</body>\n</html>\n",
+            escape(&self.title),
+            include_str!("style.css"),
+            self.header,
+            self.body
+        )
+    }
 }
 
-/// What a reader must know before reading any number.
-fn notices(out: &mut String, groups: &[Group<'_>]) {
-    let mut items = Vec::new();
-    for group in groups {
-        for run in &group.incomplete {
-            items.push(format!("{}, seed {}: {}; in no mean.", group.label, run.seed, state(run)));
-        }
-        for run in &group.repeated {
-            items.push(format!(
-                "{}, seed {}: left out, as {} is another run of this configuration and seed.",
-                group.label,
-                run.seed,
-                run.folder.display()
-            ));
-        }
-        if group.complete.len() > 1 {
-            let steps = |run: &RunRecords| run.records.iter().map(|r| r.step).collect::<BTreeSet<_>>();
-            let first = steps(group.complete[0]);
-            if group.complete.iter().any(|r| steps(r) != first) {
-                items.push(format!(
-                    "{}: the seeds were measured at different steps; curves show only the steps they share.",
-                    group.label
-                ));
-            }
-        }
-    }
-    if !items.is_empty() {
-        out.push_str("<aside class=\"notice\">\n<h2>Runs to note</h2>\n<ul>\n");
-        for item in items {
-            let _ = writeln!(out, "<li>{}</li>", escape(&item));
-        }
-        out.push_str("</ul>\n</aside>\n");
-    }
+/// A list of items that are HTML.
+pub(crate) fn list(items: impl IntoIterator<Item = String>) -> String {
+    let items: String = items.into_iter().map(|item| format!("<li>{item}</li>\n")).collect();
+    format!("<ul>\n{items}</ul>\n")
 }
 
-fn results(out: &mut String, groups: &[Group<'_>]) {
-    let (rows, used) = rows(groups);
-    out.push_str(
-        "<section>\n<h2>Results</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results\">\n\
-         <table>\n<thead><tr><th scope=\"col\">Rule</th>",
-    );
-    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
-    for &column in &columns {
-        let class = if column == 0 { "" } else { " class=\"number\"" };
-        let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", COLUMNS[column]);
-    }
-    out.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        let class = if row.complete { "" } else { " class=\"incomplete\"" };
-        let _ = write!(
-            out,
-            "<tr{class}><th scope=\"row\">{} {}</th>",
-            key(row.style, row.complete),
-            escape(&row.label)
-        );
-        for &column in &columns {
-            let class = if column == 0 { "seeds" } else { "number" };
-            let _ = write!(out, "<td class=\"{class}\">{}</td>", escape(&row.cells[column]));
-        }
-        out.push_str("</tr>\n");
-    }
-    out.push_str(
-        "</tbody>\n</table>\n</div>\n<p class=\"small\">Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the \
-         sd) over the seeds; other columns: mean. Cosines and energies α are those of the last \
-         measurement, from the first stage to the last. A probe is one perturbed example of one stage. Time is \
-         training time without evaluation and measurement; examples/s is the median over the run.</p>\n</section>\n",
-    );
+/// Names and texts; nothing if no text is left.
+pub(crate) fn definitions<S: AsRef<str>>(entries: impl IntoIterator<Item = (S, String)>) -> String {
+    let entry = |(name, text): (S, String)| {
+        (!text.is_empty())
+            .then(|| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name.as_ref()), escape(&text)))
+    };
+    let entries: String = entries.into_iter().filter_map(entry).collect();
+    if entries.is_empty() { entries } else { format!("<dl class=\"setup\">\n{entries}</dl>\n") }
 }
 
-fn draw(out: &mut String, figure: &Figure, number: usize, groups: &[Group<'_>], id: &mut usize) {
-    let mut legend = Vec::new();
-    for (group, style) in groups.iter().zip(styles(groups)) {
-        let mut lines = figure.panels.iter().flat_map(|p| &p.lines).filter(|l| l.style == style).peekable();
-        if lines.peek().is_none() {
-            continue;
-        }
-        let mean = lines.any(|l| l.end == End::Mean);
-        let n = if mean { format!("n = {}", group.complete.len()) } else { "no complete run".to_owned() };
-        legend.push(Entry { style, mean, label: group.label.clone(), note: format!("({n})") });
-    }
-    document::figure(out, number, figure.title, &legend, &figure.panels, &figure.caption, id);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn run_list(out: &mut String, runs: &[RunRecords]) {
-    let _ = write!(
-        out,
-        "<section>\n<h2>{}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Folder</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"number\">Seed\
-         </th><th scope=\"col\">Status</th><th scope=\"col\" class=\"number\">Steps</th><th scope=\"col\" \
-         class=\"number\">Test accuracy (%)</th><th scope=\"col\" class=\"number\">Best (%)</th><th scope=\"col\" \
-         class=\"number\">Time</th></tr></thead>\n<tbody>\n",
-        plural(runs.len(), "run")
-    );
-    let percent = |v: Option<f64>| v.map_or_else(|| NONE.to_owned(), |v| fixed(100.0 * v, 2));
-    for run in runs {
-        let steps =
-            run.summary.as_ref().map_or_else(|| run.records.last().map_or(0, |r| r.step), |s| s.steps);
-        let best = run.summary.as_ref().and_then(|s| s.best_test_accuracy);
-        let class = if run.status() == Some(Status::Complete) { "" } else { " class=\"incomplete\"" };
-        let _ = writeln!(
-            out,
-            "<tr{class}><td><code>{}</code></td><td>{}</td><td class=\"number\">{}</td><td>{}</td><td \
-             class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}\
-             </td></tr>",
-            escape(&run.folder.display().to_string()),
-            escape(&run.rule),
-            run.seed,
-            state(run),
-            grouped(steps),
-            percent(final_accuracy(run)),
-            percent(best),
-            seconds(run).map_or_else(|| NONE.to_owned(), duration)
+    #[test]
+    fn parts_stand_in_their_order_and_empty_ones_are_left_out() {
+        let table = Table { headings: vec!["a"], rows: vec![vec!["1 < 2".to_owned()]] };
+        let html = Page::new("R & D")
+            .sentences(&["It <works>.", "It is fast."])
+            .setup([("Seeds", "3".to_owned()), ("Citation", String::new())])
+            .notices("To note", &[])
+            .figures("", &[])
+            .table("Numbers", &table, "")
+            .table("Others", &Table::default(), "A note.")
+            .command("nmnc x")
+            .html();
+        let body = html.split_once("<main>\n").unwrap().1;
+        assert_eq!(
+            body,
+            "<header>\n<h1>R &amp; D</h1>\n<p class=\"lead\">It &lt;works&gt;.</p>\n<ul>\n<li>It is fast.</li>\n</ul>\n\
+             <dl class=\"setup\">\n<div><dt>Seeds</dt><dd>3</dd></div>\n</dl>\n</header>\n\
+             <section>\n<h2>Numbers</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Numbers\">\n\
+             <table>\n<thead><tr><th scope=\"col\">a</th></tr></thead>\n<tbody>\n<tr><th scope=\"row\">1 &lt; 2</th></tr>\n\
+             </tbody>\n</table>\n</div>\n</section>\n\
+             <section>\n<h2>How to reproduce</h2>\n<pre tabindex=\"0\">nmnc x</pre>\n</section>\n</main>\n</body>\n</html>\n"
         );
     }
-    out.push_str("</tbody>\n</table>\n</div>\n</section>\n");
-}
-
-fn warnings(out: &mut String, runs: &[RunRecords]) {
-    // The same warning in many runs is one line.
-    let mut found: Vec<(&str, Vec<String>)> = Vec::new();
-    for run in runs {
-        for warning in run.summary.iter().flat_map(|s| &s.warnings) {
-            let who = run.folder.display().to_string();
-            match found.iter_mut().find(|(text, _)| text == warning) {
-                Some((_, runs)) => runs.push(who),
-                None => found.push((warning, vec![who])),
-            }
-        }
-    }
-    if found.is_empty() {
-        return;
-    }
-    out.push_str("<section>\n<h2>Warnings</h2>\n<ul>\n");
-    for (warning, runs) in found {
-        let _ = writeln!(
-            out,
-            "<li>{} <span class=\"note\">({})</span></li>",
-            escape(warning),
-            escape(&runs.join(", "))
-        );
-    }
-    out.push_str("</ul>\n</section>\n");
-}
-
-fn reproduce(out: &mut String, groups: &[Group<'_>], runs: &[RunRecords], commands: &[String]) {
-    out.push_str("<section>\n<h2>How to reproduce</h2>\n");
-    let mut lines: Vec<&str> =
-        runs.iter().filter_map(|r| Some(r.summary.as_ref()?.command.as_str())).collect();
-    lines.extend(commands.iter().map(String::as_str));
-    let mut seen = BTreeSet::new();
-    lines.retain(|l| seen.insert(*l));
-    let missing = runs.iter().filter(|r| r.summary.is_none()).count();
-    let _ = write!(
-        out,
-        "<details open>\n<summary>Commands</summary>\n<pre tabindex=\"0\">{}</pre>\n",
-        escape(&lines.join("\n"))
-    );
-    if missing > 0 {
-        let _ = writeln!(
-            out,
-            "<p class=\"small\">A run records its command when it ends; {} above.</p>",
-            if missing == 1 { "one is not".to_owned() } else { format!("{missing} are not") }
-        );
-    }
-    out.push_str("</details>\n");
-    for group in groups {
-        let mut members = group.complete.iter().chain(&group.incomplete).chain(&group.repeated);
-        let Some(first) = members.next() else { continue };
-        let differing = differing_keys(first, members.copied());
-        let others = if differing.is_empty() {
-            String::new()
-        } else {
-            format!(
-                "<p class=\"small\">Of seed {}; other runs of this rule differ in: {}.</p>\n",
-                first.seed,
-                escape(&differing.join(", "))
-            )
-        };
-        let _ = write!(
-            out,
-            "<details>\n<summary>Configuration: {}</summary>\n{others}<pre tabindex=\"0\">{}</pre>\n</details>\n",
-            escape(&group.label),
-            escape(first.config_text.trim_end())
-        );
-    }
-    environments(out, runs);
-    out.push_str("</section>\n");
-}
-
-/// The entries that tell `others` from `first`.
-fn differing_keys<'r>(first: &RunRecords, others: impl Iterator<Item = &'r RunRecords>) -> Vec<String> {
-    let own = settings(&first.config_text).unwrap_or_default();
-    let mut keys = BTreeSet::new();
-    for other in others {
-        let theirs = settings(&other.config_text).unwrap_or_default();
-        let all: BTreeSet<&String> = own.keys().chain(theirs.keys()).collect();
-        keys.extend(all.into_iter().filter(|k| own.get(*k) != theirs.get(*k)).cloned());
-    }
-    keys.into_iter().collect()
-}
-
-/// Versions and devices; runs that share them share a block.
-fn environments(out: &mut String, runs: &[RunRecords]) {
-    type Entries = Vec<(String, String)>;
-    let mut found: Vec<(Entries, Vec<&RunRecords>)> = Vec::new();
-    for run in runs {
-        let Some(summary) = &run.summary else { continue };
-        let mut entries =
-            vec![("nmnc".to_owned(), summary.version.clone()), ("device".to_owned(), summary.device.clone())];
-        entries.extend(summary.environment.iter().cloned());
-        match found.iter_mut().find(|(e, _)| *e == entries) {
-            Some((_, members)) => members.push(run),
-            None => found.push((entries, vec![run])),
-        }
-    }
-    if found.is_empty() {
-        return;
-    }
-    out.push_str("<details>\n<summary>Versions and device</summary>\n");
-    let several = found.len() > 1;
-    for (entries, members) in found {
-        if several {
-            let folders: Vec<String> = members.iter().map(|r| r.folder.display().to_string()).collect();
-            let _ = writeln!(out, "<p class=\"small\">{}</p>", escape(&folders.join(", ")));
-        }
-        out.push_str("<dl class=\"setup\">\n");
-        for (name, value) in entries {
-            let _ = writeln!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escape(&name), escape(&value));
-        }
-        out.push_str("</dl>\n");
-    }
-    let digests: Vec<String> = runs
-        .iter()
-        .filter_map(|r| Some(format!("{}  {}", r.summary.as_ref()?.config_sha256, r.folder.display())))
-        .collect();
-    let _ = write!(
-        out,
-        "<p class=\"small\">SHA-256 of the configurations:</p>\n<pre tabindex=\"0\">{}</pre>\n</details>\n",
-        escape(&digests.join("\n"))
-    );
 }

@@ -5,11 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::aggregate::Point;
 use super::axis::Axis;
+use super::figure::Picture;
+use super::frame::{Frame, text_width};
 use super::labels::{Label, Placed, place};
 use super::look::Style;
-use super::text::escape;
+use super::measurements::Point;
+use super::text::{escape, significant};
 
 /// Size of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,27 +84,46 @@ pub struct Panel {
     pub references: Vec<Reference>,
 }
 
-/// The rectangle that the axes span.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame {
-    /// Left edge.
-    pub left: f64,
-    /// Right edge.
-    pub right: f64,
-    /// Upper edge.
-    pub top: f64,
-    /// Lower edge.
-    pub bottom: f64,
-}
-
-/// Width of a text in bold at the size used on phones, by the widest of the usual system fonts.
-pub fn text_width(text: &str) -> f64 {
-    text.chars().map(|c| if c.is_uppercase() { 13.0 } else { 10.0 }).sum()
-}
-
 impl Panel {
-    /// The panel as an `<svg>` element whose ids end in `id`, unique on the page.
-    pub fn svg(&self, id: usize) -> String {
+    /// A panel with its description in words.
+    pub fn new(
+        size: Size,
+        title: String,
+        x: Axis,
+        y: Axis,
+        lines: Vec<Line>,
+        references: Vec<Reference>,
+    ) -> Self {
+        let mut parts = vec![format!("{} from {} to {}", x.label, text(&x, true), text(&x, false))];
+        for line in &lines {
+            let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
+            let status = match line.end {
+                End::Mean | End::Fit => "",
+                End::Diverged => " (diverged)",
+                End::Unfinished => " (unfinished)",
+            };
+            parts.push(format!(
+                "{}{status} goes from {} to {}",
+                line.label,
+                significant(first.y, 3),
+                significant(last.y, 3)
+            ));
+        }
+        for reference in references.iter().filter(|r| !r.label.is_empty()) {
+            parts.push(format!("horizontal line for {} at {}", reference.label, significant(reference.y, 3)));
+        }
+        let description = format!("{}.", parts.join("; "));
+        Self { size, heading: None, title, description, x, y, lines, references }
+    }
+}
+
+fn text(axis: &Axis, first: bool) -> String {
+    let tick = if first { axis.ticks.first() } else { axis.ticks.last() };
+    tick.map_or_else(String::new, |&t| axis.text(t))
+}
+
+impl Picture for Panel {
+    fn svg(&self, id: usize) -> String {
         let (width, height) = match self.size {
             Size::Wide => (480.0, 300.0),
             Size::Narrow => (320.0, 236.0),
@@ -143,7 +164,9 @@ impl Panel {
         out.push_str("</svg>");
         out
     }
+}
 
+impl Panel {
     /// User units of a point.
     fn at(&self, frame: Frame, x: f64, y: f64) -> (f64, f64) {
         (

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::figure::Picture;
 use super::look::Style;
 use super::text::escape;
 
@@ -20,9 +21,8 @@ const SIZE: f64 = 320.0;
 const TOP: f64 = 28.0;
 const MARGIN: f64 = 14.0;
 
-impl Scatter {
-    /// The picture as an `<svg>` element whose ids end in `id`, unique on the page.
-    pub fn svg(&self, id: usize) -> String {
+impl Picture for Scatter {
+    fn svg(&self, id: usize) -> String {
         let span = |coordinate: &dyn Fn(&(f64, f64)) -> f64| {
             let values = self.points.iter().map(|(at, ..)| coordinate(at));
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))

@@ -1,8 +1,8 @@
 //! The summary in words, computed from the numbers.
 
 use super::aggregate::{Group, curve, final_accuracy, probes};
+use super::overview::state;
 use super::setup::data_set;
-use super::table::state;
 use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::statistics::{MeanSem, mean_sem};

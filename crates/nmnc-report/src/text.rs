@@ -1,6 +1,6 @@
 //! Numbers and names as a reader wants them, and their escaping for HTML.
 
-use nmnc_core::statistics::MeanSem;
+use nmnc_core::statistics::{Interval, MeanSem};
 
 /// What stands for a value that was not measured or is not finite.
 pub const NONE: &str = "–";
@@ -137,6 +137,31 @@ pub fn list(items: &[String]) -> String {
 /// "1 run", "2 runs".
 pub fn plural(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `mean ± s.e.m.` with fixed decimals; a dash where nothing was measured.
+pub fn with_sem(value: Option<Interval>, decimals: usize) -> String {
+    value.map_or_else(|| NONE.to_owned(), |v| either_way(v.mean, v.sem, decimals))
+}
+
+/// `mean ± half of the interval`; a dash where nothing was measured.
+pub fn with_half(value: Option<Interval>, decimals: usize) -> String {
+    value.map_or_else(|| NONE.to_owned(), |v| either_way(v.mean, v.half, decimals))
+}
+
+fn either_way(mean: f64, error: Option<f64>, decimals: usize) -> String {
+    let mean = fixed(mean, decimals);
+    error.map_or_else(|| mean.clone(), |error| format!("{mean} ± {}", fixed(error, decimals)))
+}
+
+/// `mean [low, high]`, with the ends of the interval.
+pub fn with_range(value: &Interval, decimals: usize) -> String {
+    let mean = fixed(value.mean, decimals);
+    let end = |value| fixed(value, decimals);
+    value.half.map_or_else(
+        || mean.clone(),
+        |half| format!("{mean} [{}, {}]", end(value.mean - half), end(value.mean + half)),
+    )
 }
 
 #[cfg(test)]

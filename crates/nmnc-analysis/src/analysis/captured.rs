@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::rank::{effective_rank, singular_values};
+use super::rank::{coordinates, effective_rank, singular_values, wide};
 use super::result::{Captured, EffectiveRank};
 use crate::dimension::Components;
 use crate::dimension::product::{add_product, view};
@@ -146,20 +146,6 @@ impl<'a> Accumulator<'a> {
     }
 }
 
-/// Coordinates `[outputs, dimension]` of the rows of a Jacobian `[outputs, units]` along the axes.
-pub(super) fn coordinates(jacobian: &[f64], outputs: usize, axes: &Components) -> Vec<f64> {
-    const CHUNK: usize = 1 << 14;
-    let (units, width) = (jacobian.len() / outputs, axes.dimension);
-    let mut out = vec![0.0; outputs * width];
-    let all = view(jacobian, outputs, units);
-    for first in (0..units).step_by(CHUNK) {
-        let count = CHUNK.min(units - first);
-        let part = wide(&axes.basis[first * width..(first + count) * width]);
-        add_product(&mut out, all.subcols(first, count), view(&part, count, width));
-    }
-    out
-}
-
 /// Fraction of the energy of a Jacobian along the first 1, 2, ... axes.
 fn fractions(jacobian: &[f64], outputs: usize, axes: &Components) -> Vec<f64> {
     let width = axes.dimension;
@@ -184,8 +170,4 @@ pub(super) fn center(jacobian: &mut [f32], outputs: usize) {
         let mean = (0..outputs).map(|o| f64::from(jacobian[o * units + unit])).sum::<f64>() / outputs as f64;
         (0..outputs).for_each(|o| jacobian[o * units + unit] -= mean as f32);
     }
-}
-
-fn wide(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&v| f64::from(v)).collect()
 }

@@ -1,9 +1,10 @@
 //! Figures of an analysis.
 
 use super::result::{Alignment, Analysis, Captured, ProbeCurve, StageAnalysis, Target};
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 const MEAN: Style = Style(3);
 const EXAMPLE: Style = Style(1);

@@ -47,7 +47,7 @@ pub use states::{
 pub use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;
 pub use training::{
-    Moment, OverTraining, StageAgreement, StageMoment, WeightMoment, decay_law, over_training,
-    over_training_table, training_csv, weights_csv, write_over_training,
+    Moment, OverTraining, StageAgreement, StageMoment, TrainingRow, WeightMoment, WeightRow, decay_law,
+    over_training, over_training_table, training_rows, weight_rows, write_over_training,
 };
 pub use write::{Format, write};

@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::captured::{center, coordinates};
+use super::captured::center;
 use super::jacobian::jacobians;
+use super::rank::coordinates;
 use super::result::{ProbeCurve, ProbePoint, Target};
 use super::settings::Settings;
 use crate::dimension::Components;

@@ -1,6 +1,5 @@
 //! Singular values, effective rank, principal angles.
 
-use super::captured::coordinates;
 use super::result::EffectiveRank;
 use crate::dimension::Components;
 use crate::dimension::product::{add_product, view};
@@ -22,6 +21,25 @@ pub(super) fn singular_values(jacobian: &[f64], outputs: usize) -> Vec<f64> {
     let (squares, _) = decompose(jacobian, outputs);
     let least = squares.first().map_or(0.0, |s| s * RANK);
     squares.into_iter().map(|s| if s > least { s.sqrt() } else { 0.0 }).collect()
+}
+
+/// Coordinates `[outputs, dimension]` of the rows of a Jacobian `[outputs, units]` along the axes.
+pub(super) fn coordinates(jacobian: &[f64], outputs: usize, axes: &Components) -> Vec<f64> {
+    const CHUNK: usize = 1 << 14;
+    let (units, width) = (jacobian.len() / outputs, axes.dimension);
+    let mut out = vec![0.0; outputs * width];
+    let all = view(jacobian, outputs, units);
+    for first in (0..units).step_by(CHUNK) {
+        let count = CHUNK.min(units - first);
+        let part = wide(&axes.basis[first * width..(first + count) * width]);
+        add_product(&mut out, all.subcols(first, count), view(&part, count, width));
+    }
+    out
+}
+
+/// The values in f64.
+pub(super) fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&v| f64::from(v)).collect()
 }
 
 /// Effective rank by both measures; 0 for a zero Jacobian.

@@ -157,6 +157,16 @@ pub enum Target {
     Mean,
 }
 
+impl Target {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Example => "example",
+            Self::Mean => "mean",
+        }
+    }
+}
+
 /// A Jacobian estimated by noise, against the number of probes, and the law of its error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeCurve {

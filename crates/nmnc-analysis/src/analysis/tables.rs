@@ -1,14 +1,14 @@
 //! Tables of an analysis: CSV files, and a short one for the terminal.
 
-use std::fmt::Write as _;
+use serde::Serialize;
 
-use super::result::{Analysis, StageAnalysis, Target};
+use super::result::{Alignment, Analysis, AtDimension, Captured, EffectiveRank, StageAnalysis};
+use crate::dimension::Estimate;
+use nmnc_report::text::NONE;
+use nmnc_report::{Column, Number, Table, csv};
 
-/// A CSV file: name and text.
-pub(super) type Csv = (&'static str, String);
-
-/// Every table.
-pub(super) fn csv(analysis: &Analysis) -> Vec<Csv> {
+/// Every CSV file: name and text.
+pub(super) fn files(analysis: &Analysis) -> Vec<(&'static str, String)> {
     vec![
         ("stages.csv", stages(analysis)),
         ("spectrum.csv", spectrum(analysis)),
@@ -18,258 +18,269 @@ pub(super) fn csv(analysis: &Analysis) -> Vec<Csv> {
     ]
 }
 
-pub(super) fn cell(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |v| v.to_string())
-}
-
-pub(super) fn count(value: Option<usize>) -> String {
-    value.map_or_else(String::new, |v| v.to_string())
-}
-
-fn row(cells: &[String]) -> String {
-    cells.join(",") + "\n"
+/// `stages.csv`.
+#[derive(Default, Serialize)]
+struct StageRow {
+    stage: usize,
+    units: usize,
+    samples: usize,
+    total_variance: Number,
+    components_90: Option<usize>,
+    components_95: Option<usize>,
+    components_99: Option<usize>,
+    participation_ratio: Number,
+    participation_ratio_corrected: Number,
+    two_nn: Number,
+    two_nn_low: Number,
+    two_nn_high: Number,
+    mle: Number,
+    mle_low: Number,
+    mle_high: Number,
+    mle_neighbors: usize,
+    points: usize,
+    coincident: usize,
+    outputs: Option<usize>,
+    jacobians: Option<usize>,
+    rank_entropy: Number,
+    rank_participation: Number,
+    rank_entropy_per_example: Number,
+    rank_participation_per_example: Number,
+    variation: Number,
 }
 
 fn stages(analysis: &Analysis) -> String {
-    let mut out = "stage,units,samples,total_variance,components_90,components_95,components_99,participation_ratio,\
-                   participation_ratio_corrected,two_nn,two_nn_low,two_nn_high,mle,mle_low,mle_high,mle_neighbors,points,\
-                   coincident,outputs,jacobians,rank_entropy,rank_participation,rank_entropy_per_example,\
-                   rank_participation_per_example,variation\n"
-        .to_owned();
-    for stage in &analysis.stages {
-        let d = &stage.dimensions;
-        let a = stage.alignment.as_ref();
-        let mut cells = vec![
-            stage.stage.to_string(),
-            stage.units.to_string(),
-            d.samples.to_string(),
-            d.total_variance.to_string(),
-        ];
-        cells.extend(d.components.map(count));
-        cells.push(cell(d.participation.map(|p| p.plain)));
-        cells.push(cell(d.participation.and_then(|p| p.corrected)));
-        for estimate in [d.two_nn, d.mle] {
-            cells.push(cell(estimate.map(|e| e.value)));
-            cells.push(cell(estimate.map(|e| e.interval[0])));
-            cells.push(cell(estimate.map(|e| e.interval[1])));
+    csv(analysis.stages.iter().map(|stage| {
+        let (d, a) = (&stage.dimensions, stage.alignment.as_ref());
+        let low = |e: Estimate| e.interval[0];
+        let high = |e: Estimate| e.interval[1];
+        StageRow {
+            stage: stage.stage,
+            units: stage.units,
+            samples: d.samples,
+            total_variance: d.total_variance.into(),
+            components_90: d.components[0],
+            components_95: d.components[1],
+            components_99: d.components[2],
+            participation_ratio: d.participation.map(|p| p.plain).into(),
+            participation_ratio_corrected: d.participation.and_then(|p| p.corrected).into(),
+            two_nn: d.two_nn.map(|e| e.value).into(),
+            two_nn_low: d.two_nn.map(low).into(),
+            two_nn_high: d.two_nn.map(high).into(),
+            mle: d.mle.map(|e| e.value).into(),
+            mle_low: d.mle.map(low).into(),
+            mle_high: d.mle.map(high).into(),
+            mle_neighbors: d.neighbors,
+            points: d.points,
+            coincident: d.coincident,
+            outputs: a.map(|a| a.outputs),
+            jacobians: a.map(|a| a.examples),
+            rank_entropy: a.map(|a| a.rank.entropy).into(),
+            rank_participation: a.map(|a| a.rank.participation).into(),
+            rank_entropy_per_example: a.map(|a| a.rank_per_example.entropy).into(),
+            rank_participation_per_example: a.map(|a| a.rank_per_example.participation).into(),
+            variation: a.map(|a| a.variation).into(),
         }
-        cells.extend([d.neighbors, d.points, d.coincident].map(|v| v.to_string()));
-        cells.extend([a.map(|a| a.outputs), a.map(|a| a.examples)].map(count));
-        let rank = [
-            a.map(|a| a.rank.entropy),
-            a.map(|a| a.rank.participation),
-            a.map(|a| a.rank_per_example.entropy),
-            a.map(|a| a.rank_per_example.participation),
-            a.map(|a| a.variation),
-        ];
-        cells.extend(rank.map(cell));
-        out += &row(&cells);
-    }
-    out
+    }))
+}
+
+/// `spectrum.csv`.
+#[derive(Default, Serialize)]
+struct ComponentRow {
+    stage: usize,
+    component: usize,
+    variance: Number,
+    cumulative_fraction: Number,
 }
 
 fn spectrum(analysis: &Analysis) -> String {
-    let mut out = "stage,component,variance,cumulative_fraction\n".to_owned();
-    for stage in &analysis.stages {
+    csv(analysis.stages.iter().flat_map(|stage| {
+        let total = stage.dimensions.total_variance;
         let mut sum = 0.0;
-        for (k, variance) in stage.variances.iter().enumerate() {
+        stage.variances.iter().enumerate().map(move |(k, &variance)| {
             sum += variance;
-            let fraction = if stage.dimensions.total_variance > 0.0 {
-                sum / stage.dimensions.total_variance
-            } else {
-                0.0
-            };
-            let _ = writeln!(out, "{},{},{variance},{fraction}", stage.stage, k + 1);
-        }
-    }
-    out
+            let fraction = if total > 0.0 { sum / total } else { 0.0 };
+            ComponentRow {
+                stage: stage.stage,
+                component: k + 1,
+                variance: variance.into(),
+                cumulative_fraction: fraction.into(),
+            }
+        })
+    }))
+}
+
+/// `captured.csv`.
+#[derive(Default, Serialize)]
+struct CapturedRow {
+    stage: usize,
+    d: usize,
+    chance: Number,
+    random_sd: Number,
+    simulated_mean: Number,
+    simulated_sd: Number,
+    mean_jacobian: Number,
+    per_example: Number,
+    per_example_sd: Number,
+    pooled: Number,
+    untrained_mean_jacobian: Number,
+    untrained_per_example: Number,
+    shuffled_mean_jacobian: Number,
+    shuffled_per_example: Number,
 }
 
 fn captured(analysis: &Analysis) -> String {
-    let mut out = "stage,d,chance,random_sd,simulated_mean,simulated_sd,mean_jacobian,per_example,per_example_sd,pooled,\
-                   untrained_mean_jacobian,untrained_per_example,shuffled_mean_jacobian,shuffled_per_example\n"
-        .to_owned();
-    for stage in &analysis.stages {
-        let Some(a) = &stage.alignment else { continue };
-        for i in 0..a.captured.mean_jacobian.len() {
-            let control = |c: &Option<super::Captured>, f: fn(&super::Captured) -> &Vec<f64>| {
-                cell(c.as_ref().and_then(|c| f(c).get(i).copied()))
-            };
-            let mut cells = vec![stage.stage.to_string(), (i + 1).to_string()];
-            let own = &a.captured;
-            let numbers = [
-                &a.random.mean,
-                &a.random.sd,
-                &a.random.simulated_mean,
-                &a.random.simulated_sd,
-                &own.mean_jacobian,
-                &own.per_example,
-                &own.per_example_sd,
-                &own.pooled,
-            ];
-            cells.extend(numbers.map(|list| list[i].to_string()));
-            cells.push(control(&a.untrained, |c| &c.mean_jacobian));
-            cells.push(control(&a.untrained, |c| &c.per_example));
-            cells.push(control(&a.shuffled, |c| &c.mean_jacobian));
-            cells.push(control(&a.shuffled, |c| &c.per_example));
-            out += &row(&cells);
-        }
-    }
-    out
+    let stages = analysis.stages.iter().filter_map(|stage| Some((stage.stage, stage.alignment.as_ref()?)));
+    csv(stages.flat_map(|(stage, a)| {
+        let (own, random) = (&a.captured, &a.random);
+        let control = |c: &Option<Captured>, f: fn(&Captured) -> &Vec<f64>, i: usize| -> Number {
+            c.as_ref().and_then(|c| f(c).get(i).copied()).into()
+        };
+        (0..own.mean_jacobian.len()).map(move |i| CapturedRow {
+            stage,
+            d: i + 1,
+            chance: random.mean[i].into(),
+            random_sd: random.sd[i].into(),
+            simulated_mean: random.simulated_mean[i].into(),
+            simulated_sd: random.simulated_sd[i].into(),
+            mean_jacobian: own.mean_jacobian[i].into(),
+            per_example: own.per_example[i].into(),
+            per_example_sd: own.per_example_sd[i].into(),
+            pooled: own.pooled[i].into(),
+            untrained_mean_jacobian: control(&a.untrained, |c| &c.mean_jacobian, i),
+            untrained_per_example: control(&a.untrained, |c| &c.per_example, i),
+            shuffled_mean_jacobian: control(&a.shuffled, |c| &c.mean_jacobian, i),
+            shuffled_per_example: control(&a.shuffled, |c| &c.per_example, i),
+        })
+    }))
+}
+
+/// `angles.csv`.
+#[derive(Default, Serialize)]
+struct AngleRow {
+    stage: usize,
+    d: usize,
+    number: usize,
+    degrees: Number,
 }
 
 fn angles(analysis: &Analysis) -> String {
-    let mut out = "stage,d,number,degrees\n".to_owned();
-    for stage in &analysis.stages {
-        for angles in stage.alignment.iter().flat_map(|a| &a.angles) {
-            for (number, degrees) in angles.degrees.iter().enumerate() {
-                let _ = writeln!(out, "{},{},{},{degrees}", stage.stage, angles.dimension, number + 1);
-            }
-        }
-    }
-    out
+    let all = analysis
+        .stages
+        .iter()
+        .flat_map(|stage| stage.alignment.iter().flat_map(|a| &a.angles).map(|angles| (stage.stage, angles)));
+    csv(all.flat_map(|(stage, angles)| {
+        let row = move |(at, &degrees): (usize, &f64)| AngleRow {
+            stage,
+            d: angles.dimension,
+            number: at + 1,
+            degrees: degrees.into(),
+        };
+        angles.degrees.iter().enumerate().map(row)
+    }))
+}
+
+/// `probes.csv`.
+#[derive(Default, Serialize)]
+struct ProbeRow {
+    stage: usize,
+    target: &'static str,
+    d: Option<usize>,
+    alpha: Number,
+    probes: usize,
+    error: Number,
+    error_sd: Number,
+    error_law: Number,
+    cosine: Number,
+    cosine_sd: Number,
+    cosine_law: Number,
 }
 
 fn probes(analysis: &Analysis) -> String {
-    let mut out =
-        "stage,target,d,alpha,probes,error,error_sd,error_law,cosine,cosine_sd,cosine_law\n".to_owned();
-    for stage in &analysis.stages {
-        for curve in &stage.probes {
-            let target = match curve.target {
-                Target::Example => "example",
-                Target::Mean => "mean",
-            };
-            for p in &curve.points {
-                let _ = writeln!(
-                    out,
-                    "{},{target},{},{},{},{},{},{},{},{},{}",
-                    stage.stage,
-                    count(curve.dimension),
-                    curve.alpha,
-                    p.probes,
-                    p.error,
-                    p.error_sd,
-                    p.error_law,
-                    p.cosine,
-                    p.cosine_sd,
-                    p.cosine_law
-                );
-            }
-        }
-    }
-    out
-}
-
-/// Headings and rows of the summary, for the terminal and the page.
-pub(super) fn summary(analysis: &Analysis) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let mut headings = vec![
-        "Stage",
-        "n",
-        "90 %",
-        "95 %",
-        "99 %",
-        "PR",
-        "PR corrected",
-        "TwoNN",
-        "MLE",
-        "Rank J",
-        "per example",
-    ];
-    if analysis.stages.iter().all(|s| s.alignment.is_none()) {
-        headings.truncate(9);
-    }
-    let rows = analysis.stages.iter().map(|stage| {
-        let mut cells = dimension_cells(stage);
-        let rank = stage.alignment.as_ref();
-        cells.push(short(rank.map(|a| a.rank.entropy)));
-        cells.push(short(rank.map(|a| a.rank_per_example.entropy)));
-        cells.truncate(headings.len());
-        cells
-    });
-    let rows = rows.collect();
-    (headings, rows)
-}
-
-pub(super) fn short(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |v| format!("{v:.1}"))
-}
-
-fn dimension_cells(stage: &StageAnalysis) -> Vec<String> {
-    let d = &stage.dimensions;
-    let mut cells = vec![stage.stage.to_string(), stage.units.to_string()];
-    let most = stage.variances.len();
-    let more = |c: Option<usize>| c.map_or_else(|| format!("> {most}"), |c| c.to_string());
-    cells.extend(d.components.map(more));
-    cells.push(short(d.participation.map(|p| p.plain)));
-    cells.push(short(d.participation.and_then(|p| p.corrected)));
-    for estimate in [d.two_nn, d.mle] {
-        cells.push(
-            estimate.map_or_else(
-                || "–".to_owned(),
-                |e| format!("{:.1} ± {:.1}", e.value, 1.96 * e.standard_error),
-            ),
-        );
-    }
-    cells
-}
-
-/// Headings and rows of captured energy at the dimensions asked for.
-pub(super) fn energies(analysis: &Analysis) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let headings = vec![
-        "Stage",
-        "d",
-        "α, mean J",
-        "α, per example",
-        "d/n",
-        "Margin",
-        "Untrained",
-        "Untrained, per example",
-        "Shuffled",
-        "Break-even K",
-    ];
-    let percent = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}").replace('-', "−"));
-    let rows = analysis.stages.iter().flat_map(|stage| {
-        stage.alignment.iter().flat_map(|a| &a.table).map(move |row| {
-            vec![
-                stage.stage.to_string(),
-                row.dimension.to_string(),
-                percent(Some(row.mean_jacobian)),
-                percent(Some(row.per_example)),
-                percent(Some(row.chance)),
-                percent(Some(row.margin)),
-                percent(row.untrained),
-                percent(row.untrained_per_example),
-                percent(row.shuffled),
-                row.break_even_probes.map_or_else(|| "∞".to_owned(), |k| format!("{k:.0}")),
-            ]
+    let curves = analysis.stages.iter().flat_map(|stage| stage.probes.iter().map(|c| (stage.stage, c)));
+    csv(curves.flat_map(|(stage, curve)| {
+        curve.points.iter().map(move |p| ProbeRow {
+            stage,
+            target: curve.target.name(),
+            d: curve.dimension,
+            alpha: curve.alpha.into(),
+            probes: p.probes,
+            error: p.error.into(),
+            error_sd: p.error_sd.into(),
+            error_law: p.error_law.into(),
+            cosine: p.cosine.into(),
+            cosine_sd: p.cosine_sd.into(),
+            cosine_law: p.cosine_law.into(),
         })
-    });
-    (headings, rows.collect())
+    }))
+}
+
+/// The dimension of every stage, and the effective rank of its Jacobian where there is one.
+pub(super) fn summary(analysis: &Analysis) -> Table {
+    let more = |stage: &StageAnalysis, at: usize| {
+        let most = stage.variances.len();
+        stage.dimensions.components[at].map_or_else(|| format!("> {most}"), |c| c.to_string())
+    };
+    let estimate = |e: Option<Estimate>| {
+        e.map_or_else(|| NONE.to_owned(), |e| format!("{:.1} ± {:.1}", e.value, 1.96 * e.standard_error))
+    };
+    let rank = |stage: &StageAnalysis, of: fn(&Alignment) -> &EffectiveRank| {
+        short(stage.alignment.as_ref().map(|a| of(a).entropy))
+    };
+    let columns: [Column<'_, &StageAnalysis>; 11] = [
+        ("Stage", &|s| s.stage.to_string()),
+        ("n", &|s| s.units.to_string()),
+        ("90 %", &|s| more(s, 0)),
+        ("95 %", &|s| more(s, 1)),
+        ("99 %", &|s| more(s, 2)),
+        ("PR", &|s| short(s.dimensions.participation.map(|p| p.plain))),
+        ("PR corrected", &|s| short(s.dimensions.participation.and_then(|p| p.corrected))),
+        ("TwoNN", &|s| estimate(s.dimensions.two_nn)),
+        ("MLE", &|s| estimate(s.dimensions.mle)),
+        ("Rank J", &|s| rank(s, |a| &a.rank)),
+        ("per example", &|s| rank(s, |a| &a.rank_per_example)),
+    ];
+    let jacobians = analysis.stages.iter().any(|s| s.alignment.is_some());
+    Table::of(&analysis.stages, if jacobians { &columns } else { &columns[..9] })
+}
+
+/// A number with one decimal.
+pub(super) fn short(value: Option<f64>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |v| format!("{v:.1}"))
+}
+
+/// Captured energy at the dimensions asked for.
+pub(super) fn energies(analysis: &Analysis) -> Table {
+    let share = |v: Option<f64>| v.map_or_else(|| NONE.to_owned(), |v| format!("{v:.3}").replace('-', "−"));
+    let rows = analysis
+        .stages
+        .iter()
+        .flat_map(|stage| stage.alignment.iter().flat_map(|a| &a.table).map(|row| (stage.stage, row)));
+    Table::of(
+        rows,
+        &[
+            ("Stage", &|(stage, _): &(usize, &AtDimension)| stage.to_string()),
+            ("d", &|(_, row)| row.dimension.to_string()),
+            ("α, mean J", &|(_, row)| share(Some(row.mean_jacobian))),
+            ("α, per example", &|(_, row)| share(Some(row.per_example))),
+            ("d/n", &|(_, row)| share(Some(row.chance))),
+            ("Margin", &|(_, row)| share(Some(row.margin))),
+            ("Untrained", &|(_, row)| share(row.untrained)),
+            ("Untrained, per example", &|(_, row)| share(row.untrained_per_example)),
+            ("Shuffled", &|(_, row)| share(row.shuffled)),
+            ("Break-even K", &|(_, row)| {
+                row.break_even_probes.map_or_else(|| "∞".to_owned(), |k| format!("{k:.0}"))
+            }),
+        ],
+    )
 }
 
 /// The summary and the captured energies as text.
 pub fn terminal_table(analysis: &Analysis) -> String {
-    let mut out = text(&summary(analysis));
+    let mut out = summary(analysis).text();
     let energies = energies(analysis);
-    if !energies.1.is_empty() {
+    if !energies.rows.is_empty() {
         out.push('\n');
-        out += &text(&energies);
-    }
-    out
-}
-
-pub(super) fn text((headings, rows): &(Vec<&str>, Vec<Vec<String>>)) -> String {
-    let heading: Vec<String> = headings.iter().map(|h| (*h).to_owned()).collect();
-    let lines: Vec<&Vec<String>> = std::iter::once(&heading).chain(rows).collect();
-    let width = |c: usize| lines.iter().map(|l| l[c].chars().count()).max().unwrap_or(0);
-    let mut out = String::new();
-    for line in &lines {
-        let cells: Vec<String> = line
-            .iter()
-            .enumerate()
-            .map(|(c, text)| format!("{}{text}", " ".repeat(width(c) - text.chars().count())))
-            .collect();
-        let _ = writeln!(out, "{}", cells.join("  "));
+        out += &energies.text();
     }
     out
 }

@@ -8,7 +8,7 @@ use npyz::npz::NpzWriter;
 
 use super::page::page;
 use super::result::{Analysis, StageAnalysis};
-use super::tables::csv;
+use super::tables::files as tables;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
 
@@ -45,7 +45,7 @@ pub fn write(folder: &Path, analysis: &Analysis, formats: &[Format], command: &s
             }
             Format::Csv => {
                 files.extend(
-                    csv(analysis).into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())),
+                    tables(analysis).into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())),
                 );
             }
             Format::Npz => {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::scores::{Index, Network};
+use super::network::{Index, NetworkRdms};
 use crate::similarity::{Range, Replicates, holm};
 use nmnc_core::statistics::{Interval, interval};
 
@@ -36,7 +36,7 @@ impl Contrast {
 /// Every pair of conditions, first at the chosen stages, then stage by stage.
 pub(super) fn contrasts(
     pairs: &[(String, String)],
-    networks: &[Network],
+    networks: &[NetworkRdms],
     index: &Index,
     all: &Replicates,
     reported: &Replicates,

@@ -1,70 +1,47 @@
 //! Pictures of scores and of what they are made of.
 
-use std::fmt::Write as _;
-
 use super::benchmark::Benchmark;
-use super::scores::{Network, Scores, TargetScores};
+use super::network::NetworkRdms;
+use super::scores::{Mean, Scores, TargetScores};
 use crate::similarity::{Rdm, plane, pooled};
-use nmnc_report::aggregate::Point;
 use nmnc_report::axis::{Axis, Writing};
 use nmnc_report::bars::{Bar, BarChart};
 use nmnc_report::colors::Palette;
-use nmnc_report::document::{self, Entry};
-use nmnc_report::figures::panel;
-use nmnc_report::heatmap::{self, Heatmap, Side};
+use nmnc_report::figure::{Entry, Figure, Mark};
+use nmnc_report::heatmap::{Heatmap, Side};
 use nmnc_report::look::Style;
-use nmnc_report::plot::{End, Line, Reference, Size};
+use nmnc_report::measurements::Point;
+use nmnc_report::plot::{End, Line, Panel, Size};
 use nmnc_report::scatter::Scatter;
-use nmnc_report::text::{escape, fixed, plural};
+use nmnc_report::text::{fixed, plural};
 
 /// Pictures of dissimilarities beyond this many stimuli would make a page of many megabytes.
 const LARGEST: usize = 300;
 
-/// Appends all figures to a page.
-pub(super) fn write(out: &mut String, scores: &Scores, benchmark: &Benchmark, networks: &[Network]) {
-    out.push_str("<section>\n<h2>Figures</h2>\n");
-    let mut id = 0;
-    bars(out, scores, &mut id);
-    stages(out, scores, &mut id);
+/// All figures.
+pub(super) fn figures(scores: &Scores, benchmark: &Benchmark, networks: &[NetworkRdms]) -> Vec<Figure> {
+    let mut out = vec![bars(scores), stages(scores)];
     if benchmark.stimuli.len() <= LARGEST {
         let shown = matrices(scores, benchmark, networks);
-        dissimilarities(out, benchmark, &shown, &mut id);
-        points(out, benchmark, &shown, &mut id);
-    } else {
-        let _ = writeln!(
-            out,
-            "<p class=\"small\">Dissimilarities of {} are not drawn: more than {LARGEST}. rdms.npz holds them.</p>",
-            plural(benchmark.stimuli.len(), "stimulus").replace("stimuluss", "stimuli")
-        );
+        out.push(dissimilarities(benchmark, &shown));
+        out.push(points(benchmark, &shown));
     }
-    out.push_str("</section>\n");
+    out
 }
 
-fn figure(
-    out: &mut String,
-    number: usize,
-    title: &str,
-    columns: &str,
-    legend: &str,
-    pictures: &[String],
-    caption: &str,
-) {
-    let _ = writeln!(
-        out,
-        "<figure>\n<h3><span class=\"ordinal\">Figure {number}</span> {}</h3>\n{legend}<div class=\"panels {columns}\">",
-        escape(title)
-    );
-    pictures.iter().for_each(|picture| {
-        let _ = writeln!(out, "{picture}");
-    });
-    let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(caption));
+/// What is not drawn, for a note.
+pub(super) fn undrawn(benchmark: &Benchmark) -> Option<String> {
+    let count = benchmark.stimuli.len();
+    (count > LARGEST).then(|| {
+        format!("Dissimilarities of {count} stimuli are not drawn: more than {LARGEST}. rdms.npz holds them.")
+    })
 }
 
 fn subjects(target: &TargetScores) -> String {
     plural(target.subjects, "subject")
 }
 
-fn bars(out: &mut String, scores: &Scores, id: &mut usize) {
+fn bars(scores: &Scores) -> Figure {
     let ends = scores.targets.iter().flat_map(|t| {
         let own = t.conditions.iter().flat_map(|c| [c.reported.stimuli.low, c.reported.stimuli.high]);
         let networks = t.networks.iter().map(|n| n.reported.value);
@@ -100,14 +77,6 @@ fn bars(out: &mut String, scores: &Scores, id: &mut usize) {
             band: target.reported_ceiling.map(|c| (c.lower, c.upper, "noise ceiling".to_owned())),
         }
     };
-    let pictures: Vec<String> = scores
-        .targets
-        .iter()
-        .map(|target| {
-            *id += 1;
-            chart(target).svg(*id)
-        })
-        .collect();
     let caption = format!(
         "Mean over networks of one condition, each at the stage most similar over {} of {} stimuli, scored over the others. Points: \
          single networks. Whiskers: 95 % intervals over {} drawn anew. Gray: models that are no trained network. Band: what the \
@@ -117,8 +86,8 @@ fn bars(out: &mut String, scores: &Scores, id: &mut usize) {
         scores.stimuli,
         drawn(scores)
     );
-    let columns = if pictures.len() == 1 { "one" } else { "two" };
-    figure(out, 1, "Similarity at the chosen stage", columns, "", &pictures, &caption);
+    let charts = scores.targets.iter().map(chart);
+    Figure::new("Similarity at the chosen stage", caption, Vec::new(), charts).in_columns(2)
 }
 
 fn drawn(scores: &Scores) -> &'static str {
@@ -130,7 +99,7 @@ fn drawn(scores: &Scores) -> &'static str {
     }
 }
 
-fn stages(out: &mut String, scores: &Scores, id: &mut usize) {
+fn stages(scores: &Scores) -> Figure {
     let all = || scores.targets.iter().flat_map(|t| &t.conditions).flat_map(|c| &c.stages);
     let last = all().map(|(stage, _)| *stage).max().unwrap_or(1);
     let (low, high) = all().fold((0.0f64, 0.0f64), |(low, high), (_, mean)| {
@@ -142,7 +111,7 @@ fn stages(out: &mut String, scores: &Scores, id: &mut usize) {
     let panels = scores.targets.iter().map(|target| {
         let lines = target.conditions.iter().filter_map(|score| {
             let condition = scores.conditions.iter().find(|c| c.name == score.condition)?;
-            let point = |(stage, mean): &(usize, super::scores::Mean)| Point {
+            let point = |(stage, mean): &(usize, Mean)| Point {
                 x: *stage as f64,
                 y: mean.seeds.mean,
                 sem: mean.seeds.sem,
@@ -150,31 +119,24 @@ fn stages(out: &mut String, scores: &Scores, id: &mut usize) {
             let points = score.stages.iter().map(point).collect();
             Some(Line { style: Style(condition.look), label: String::new(), points, end: End::Mean })
         });
-        let references: Vec<Reference> = Vec::new();
         let title = format!("Similarity with {} against the stage", target.target);
-        let mut panel = panel(Size::Wide, title, x.clone(), y.clone(), lines.collect(), references);
+        let mut panel = Panel::new(Size::Wide, title, x.clone(), y.clone(), lines.collect(), Vec::new());
         panel.heading = Some((target.target.clone(), subjects(target)));
         panel
     });
-    let legend: Vec<Entry> = scores
-        .conditions
-        .iter()
-        .map(|c| Entry { style: Style(c.look), mean: true, label: c.label.clone(), note: String::new() })
-        .collect();
-    document::figure(
-        out,
-        2,
+    let legend: Vec<Entry> =
+        scores.conditions.iter().map(|c| Entry::new(Style(c.look), Mark::Mean, c.label.clone())).collect();
+    Figure::new(
         "Similarity stage by stage",
-        &legend,
-        &panels.collect::<Vec<_>>(),
         "Over all stimuli, mean over networks of one condition, band ± s.e.m. over seeds. The best of these stages is biased upwards, \
          which is why figure 1 chooses it by other stimuli.",
-        id,
-    );
+        legend,
+        panels,
+    )
 }
 
 /// Matrices to draw: each target's, and of each condition the mean over its networks at the stage that most of them chose.
-fn matrices(scores: &Scores, benchmark: &Benchmark, networks: &[Network]) -> Vec<(String, String, Rdm)> {
+fn matrices(scores: &Scores, benchmark: &Benchmark, networks: &[NetworkRdms]) -> Vec<(String, String, Rdm)> {
     let how = scores.settings.comparison;
     let mut out: Vec<(String, String, Rdm)> = benchmark
         .targets
@@ -207,7 +169,7 @@ fn matrices(scores: &Scores, benchmark: &Benchmark, networks: &[Network]) -> Vec
     out
 }
 
-fn dissimilarities(out: &mut String, benchmark: &Benchmark, shown: &[(String, String, Rdm)], id: &mut usize) {
+fn dissimilarities(benchmark: &Benchmark, shown: &[(String, String, Rdm)]) -> Figure {
     let groups = benchmark.stimuli.groups();
     let order: Vec<usize> = groups.iter().flat_map(|(.., members)| members.iter().copied()).collect();
     let side = || match benchmark.stimuli.categories.is_empty() {
@@ -234,15 +196,14 @@ fn dissimilarities(out: &mut String, benchmark: &Benchmark, shown: &[(String, St
             palette: Palette::Sequential,
         })
         .collect();
-    heatmap::figure(
-        out,
-        3,
+    Figure::new(
         "Dissimilarities of the stimuli",
-        &maps,
         "Each pair of stimuli by the percentile of its dissimilarity among all pairs of the matrix; stimuli sorted by category. Of \
          several subjects or networks: the mean of their ranks. Networks at the stage most often chosen for the first target.",
-        id,
-    );
+        Vec::new(),
+        maps,
+    )
+    .in_columns(2)
 }
 
 /// The square matrix in the order given, by percentile; the diagonal is missing.
@@ -258,52 +219,36 @@ fn percentiles(rdm: &Rdm, order: &[usize]) -> Vec<f64> {
     order.iter().flat_map(|&i| order.iter().map(move |&j| (i, j))).map(entry).collect()
 }
 
-fn points(out: &mut String, benchmark: &Benchmark, shown: &[(String, String, Rdm)], id: &mut usize) {
+fn points(benchmark: &Benchmark, shown: &[(String, String, Rdm)]) -> Figure {
     let groups = benchmark.stimuli.groups();
     // Looks of categories, not of rules: begun after backprop's, which is hollow.
     let look = |number: usize| Style(1 + number);
     let ids = &benchmark.stimuli.ids;
-    let pictures: Vec<String> = shown
-        .iter()
-        .map(|(name, _, rdm)| {
-            let (places, kept) = plane(rdm);
-            let places = &places;
-            let points = groups.iter().flat_map(|(category, number, members)| {
-                members
-                    .iter()
-                    .map(move |&at| (places[at], look(*number), format!("{} ({category})", ids[at])))
-            });
-            *id += 1;
-            Scatter {
-                heading: (name.clone(), format!("{} % kept", fixed(100.0 * kept, 0))),
-                title: format!("Stimuli by their dissimilarities in {name}"),
-                points: points.collect(),
-            }
-            .svg(*id)
-        })
-        .collect();
-    let mut legend = String::from("<ul class=\"legend\">\n");
-    if !benchmark.stimuli.categories.is_empty() {
-        for (name, number, _) in &groups {
-            let style = look(*number);
-            let _ = writeln!(
-                legend,
-                "<li><svg class=\"key {}\" viewBox=\"0 0 34 12\" aria-hidden=\"true\">{}</svg> {}</li>",
-                style.class(),
-                style.marker(17.0, 6.0),
-                escape(name)
-            );
+    let scatter = |(name, _, rdm): &(String, String, Rdm)| {
+        let (places, kept) = plane(rdm);
+        let places = &places;
+        let points = groups.iter().flat_map(|(category, number, members)| {
+            members.iter().map(move |&at| (places[at], look(*number), format!("{} ({category})", ids[at])))
+        });
+        Scatter {
+            heading: (name.clone(), format!("{} % kept", fixed(100.0 * kept, 0))),
+            title: format!("Stimuli by their dissimilarities in {name}"),
+            points: points.collect(),
         }
-    }
-    legend.push_str("</ul>\n");
-    figure(
-        out,
-        4,
+    };
+    let legend = match benchmark.stimuli.categories.is_empty() {
+        true => Vec::new(),
+        false => {
+            let entry = |(name, number, _): &(String, usize, _)| Entry::new(look(*number), Mark::Point, name);
+            groups.iter().map(entry).collect()
+        }
+    };
+    Figure::new(
         "Stimuli in the plane",
-        "three",
-        &legend,
-        &pictures,
         "Classical multidimensional scaling of the matrices of figure 3: stimuli that are alike lie together. In brackets: the share of \
          the squared scalar products that two dimensions keep. Axes have no meaning of their own, nor has their sign.",
-    );
+        legend,
+        shown.iter().map(scatter),
+    )
+    .in_columns(3)
 }

@@ -8,12 +8,16 @@ mod assembly;
 mod benchmark;
 mod contrasts;
 mod figures;
+mod network;
 mod page;
-mod predicted;
+mod prediction;
+mod predictivity;
 mod recordings;
 mod representation;
+mod rows;
 mod runs;
 mod scores;
+mod settings;
 mod stimuli;
 mod tables;
 mod target;
@@ -24,15 +28,17 @@ mod write;
 pub use assembly::{AssemblyOptions, read_assembly};
 pub use benchmark::Benchmark;
 pub use contrasts::Contrast;
+pub use network::{Condition, NetworkRdms, StageRdm};
 pub use page::page;
-pub use predicted::{ConditionPrediction, NetworkPrediction, Predicted, Prediction, PredictivityScores};
+pub use prediction::{Predicted, Prediction};
+pub use predictivity::{ConditionPrediction, NetworkPrediction, PredictivityScores};
 pub use recordings::Recordings;
-pub use representation::{Representation, StageRdm, represent};
+pub use representation::{Representation, represent};
 pub use runs::{Gathered, Shown, UNTRAINED, gather};
 pub use scores::{
-    Condition, ConditionScore, ControlScore, Mean, Network, NetworkScore, RegressionName, Scores, Settings,
-    StageScore, TargetScores, scores,
+    ConditionScore, ControlScore, Mean, NetworkScore, Scores, StageScore, TargetScores, scores,
 };
+pub use settings::{BrainSettings, RegressionName};
 pub use stimuli::Stimuli;
 pub use tables::{predictivity, summary};
 pub use target::Target;

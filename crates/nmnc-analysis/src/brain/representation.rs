@@ -3,28 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::benchmark::Benchmark;
-use super::predicted::{Predicted, predicted};
-use super::scores::Settings;
+use super::network::StageRdm;
+use super::prediction::predicted;
+use super::settings::BrainSettings;
 use crate::analysis::{Loaded, activity};
 use crate::dimension::{Matrix, Rows};
-use crate::similarity::{Rdm, rdm};
+use crate::similarity::rdm;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_data::Dataset;
 use nmnc_learn::net::Network;
-
-/// What the activity of one stage is like.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StageRdm {
-    /// Number of the stage, from 1; 0 for pixels.
-    pub stage: usize,
-    /// Number of units.
-    pub units: usize,
-    /// Dissimilarities of the stimuli.
-    pub rdm: Rdm,
-    /// How well its activity predicts responses, for each target that has any.
-    pub predicted: Vec<Predicted>,
-}
 
 /// What a trained network makes of the stimuli, and what it would have made of them before training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +30,7 @@ pub struct Representation {
 /// # Errors
 /// Stimuli that cannot be read; activity without dissimilarities, such as constant activity with
 /// [`Distance::Correlation`](crate::similarity::Distance::Correlation).
-pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &Settings) -> Result<Representation> {
+pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &BrainSettings) -> Result<Representation> {
     let shown = benchmark.stimuli.shown(loaded.training.shape(), loaded.training.statistics())?;
     let stimuli = shown.len();
     let halves = benchmark.stimuli.halves(settings.bootstrap.seed);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::representation::{Representation, StageRdm};
-use super::scores::{Condition, Network};
-use nmnc_report::figures::{HOMES, home};
+use super::network::{Condition, NetworkRdms, StageRdm};
+use super::representation::Representation;
+use nmnc_report::look::{HOMES, home};
 use nmnc_report::text::rule_name;
 
 /// The condition of networks that were not trained.
@@ -32,7 +32,7 @@ pub struct Gathered {
     /// The conditions, in the order of the runs, untrained networks last.
     pub conditions: Vec<Condition>,
     /// Every network.
-    pub networks: Vec<Network>,
+    pub networks: Vec<NetworkRdms>,
     /// Each condition less every earlier one, then each less its own network before training.
     pub pairs: Vec<(String, String)>,
     /// Pixels, once for each kind of input.
@@ -60,7 +60,7 @@ pub fn gather(runs: &[Shown]) -> Gathered {
     };
     // Kinds of initial networks, networks of each, and which conditions began as which.
     let mut kinds: Vec<&str> = Vec::new();
-    let mut untrained: Vec<Network> = Vec::new();
+    let mut untrained: Vec<NetworkRdms> = Vec::new();
     let mut began: Vec<(String, String)> = Vec::new();
     for run in runs {
         let several = stems[run.rule.as_str()].len() > 1;
@@ -116,8 +116,8 @@ fn numbered(name: &str, index: usize) -> String {
     if index == 0 { name.to_owned() } else { format!("{name}-{}", index + 1) }
 }
 
-fn network(condition: &str, seed: u64, stages: &[StageRdm]) -> Network {
-    Network { condition: condition.to_owned(), seed, stages: stages.to_vec() }
+fn network(condition: &str, seed: u64, stages: &[StageRdm]) -> NetworkRdms {
+    NetworkRdms { condition: condition.to_owned(), seed, stages: stages.to_vec() }
 }
 
 /// A folder's name without `-seedN`.

@@ -1,79 +1,16 @@
 //! Similarities of networks' stages with what was recorded.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::benchmark::Benchmark;
 use super::contrasts::{Contrast, contrasts};
-use super::predicted::{PredictivityScores, predictions};
-use super::representation::StageRdm;
+use super::network::{Condition, Index, NetworkRdms, StageRdm};
+use super::predictivity::{PredictivityScores, predictions};
+use super::settings::{BrainSettings, RegressionName};
 use super::target::Target;
-use crate::similarity::{
-    Bootstrap, Ceiling, Comparison, Distance, Range, Rdm, Replicates, Resample, ceiling, compare, replicates,
-};
+use crate::similarity::{Ceiling, Range, Rdm, Replicates, Resample, ceiling, compare, replicates};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::statistics::{Interval, interval};
-
-/// How to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// Dissimilarity of two patterns.
-    pub distance: Distance,
-    /// Similarity of two matrices.
-    pub comparison: Comparison,
-    /// Draws for intervals; its seed parts the stimuli, too, where the benchmark does not.
-    pub bootstrap: Bootstrap,
-    /// How responses are predicted, where there are any.
-    pub regression: RegressionName,
-    /// Most features of a regression: activity of more units is projected to as many at random.
-    pub components: usize,
-}
-
-impl Default for Settings {
-    /// 1 - Pearson's r, Spearman's rank correlation, partial least squares on 1000 features.
-    fn default() -> Self {
-        Self {
-            distance: Distance::default(),
-            comparison: Comparison::default(),
-            bootstrap: Bootstrap::default(),
-            regression: RegressionName::Pls,
-            components: 1000,
-        }
-    }
-}
-
-/// A regression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RegressionName {
-    /// Partial least squares of 25 components.
-    Pls,
-    /// Ridge regression, its penalty by nested cross-validation.
-    Ridge,
-    /// None: responses are compared by their dissimilarities only.
-    None,
-}
-
-/// One network, trained by a rule from a seed.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Its condition: networks of one condition are averaged.
-    pub condition: String,
-    /// Its seed: differences of conditions are taken seed by seed.
-    pub seed: u64,
-    /// What it makes of the stimuli.
-    pub stages: Vec<StageRdm>,
-}
-
-/// A way to train (or not to).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Condition {
-    /// What networks and files call it.
-    pub name: String,
-    /// What readers call it.
-    pub label: String,
-    /// Number of its look in figures.
-    pub look: usize,
-}
 
 /// Everything that came out.
 #[derive(Clone, Debug, Serialize)]
@@ -81,7 +18,7 @@ pub struct Scores {
     /// Name of the benchmark.
     pub benchmark: String,
     /// How it was compared.
-    pub settings: Settings,
+    pub settings: BrainSettings,
     /// Number of stimuli.
     pub stimuli: usize,
     /// Stimuli by which stages were chosen, from 0; the others scored them.
@@ -184,10 +121,10 @@ pub struct ConditionScore {
 pub fn scores(
     benchmark: &Benchmark,
     conditions: &[Condition],
-    networks: &[Network],
+    networks: &[NetworkRdms],
     extra: &[(String, StageRdm)],
     pairs: &[(String, String)],
-    settings: &Settings,
+    settings: &BrainSettings,
 ) -> Result<Scores> {
     if networks.is_empty() {
         return Err(Error::config("brain", "no network to compare").mend("give at least one run"));
@@ -212,7 +149,7 @@ pub fn scores(
                     target.name
                 ));
             }
-            let settings = Settings { bootstrap, ..*settings };
+            let settings = BrainSettings { bootstrap, ..*settings };
             against(target, conditions, networks, &controls, pairs, &halves, &settings)
                 .map_err(|e| e.within(&target.name))
         })
@@ -239,11 +176,11 @@ pub fn scores(
 fn against(
     target: &Target,
     conditions: &[Condition],
-    networks: &[Network],
+    networks: &[NetworkRdms],
     controls: &[(String, &Rdm)],
     pairs: &[(String, String)],
     [choose, report]: &[Vec<usize>; 2],
-    settings: &Settings,
+    settings: &BrainSettings,
 ) -> Result<TargetScores> {
     let how = settings.comparison;
     let subjects: Vec<&Rdm> = target.subjects.iter().collect();
@@ -339,53 +276,4 @@ fn mean(replicates: &Replicates, places: &[usize]) -> Option<Mean> {
     let seeds = interval(places.iter().map(|&at| replicates.point[at]))?;
     let stimuli = replicates.range(|v| places.iter().map(|&at| v[at]).sum::<f64>() / places.len() as f64);
     Some(Mean { seeds, stimuli })
-}
-
-/// Where networks and their stages stand in a list of models.
-pub(super) struct Index {
-    conditions: Vec<String>,
-    seeds: Vec<u64>,
-    /// Place of each network's first stage.
-    first: Vec<usize>,
-}
-
-impl Index {
-    fn new(networks: &[Network]) -> Self {
-        let first = networks.iter().scan(0, |next, network| {
-            let first = *next;
-            *next += network.stages.len();
-            Some(first)
-        });
-        Self {
-            first: first.collect(),
-            conditions: networks.iter().map(|n| n.condition.clone()).collect(),
-            seeds: networks.iter().map(|n| n.seed).collect(),
-        }
-    }
-
-    /// Numbers of the networks of a condition.
-    fn of(&self, condition: &str) -> Vec<usize> {
-        (0..self.conditions.len()).filter(|&at| self.conditions[at] == condition).collect()
-    }
-
-    /// Of each stage that all networks of a condition have: its number, and its place in every network.
-    pub(super) fn stages(&self, networks: &[Network], condition: &str) -> Vec<(usize, Vec<usize>)> {
-        let members = self.of(condition);
-        let count = members.iter().map(|&at| networks[at].stages.len()).min().unwrap_or(0);
-        (0..count)
-            .map(|stage| (stage + 1, members.iter().map(|&at| self.first[at] + stage).collect()))
-            .collect()
-    }
-
-    /// Networks of two conditions with the same seed.
-    pub(super) fn paired(&self, a: &str, b: &str) -> Vec<(usize, usize)> {
-        let pair =
-            |a: usize| self.of(b).into_iter().find(|&b| self.seeds[b] == self.seeds[a]).map(|b| (a, b));
-        self.of(a).into_iter().filter_map(pair).collect()
-    }
-
-    /// Place of a stage (from 1) of a network.
-    pub(super) fn place(&self, network: usize, stage: usize) -> usize {
-        self.first[network] + stage - 1
-    }
 }

@@ -8,10 +8,10 @@ use npyz::npz::NpzWriter;
 use serde_json::json;
 
 use super::benchmark::Benchmark;
+use super::network::{NetworkRdms, StageRdm};
 use super::page::page;
-use super::representation::StageRdm;
-use super::scores::{Network, Scores};
-use super::tables::{contrasts_csv, networks_csv, predictivity_csv};
+use super::rows;
+use super::scores::Scores;
 use super::verdict::verdict;
 use crate::similarity::Rdm;
 use nmnc_core::error::{Error, Result};
@@ -33,7 +33,7 @@ pub fn check(folder: &Path) -> Result<()> {
 pub fn texts(
     scores: &Scores,
     benchmark: &Benchmark,
-    networks: &[Network],
+    networks: &[NetworkRdms],
     setup: &[(&str, String)],
     command: &str,
 ) -> Vec<(String, String)> {
@@ -46,12 +46,12 @@ pub fn texts(
     let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
     let mut files = vec![
         ("brain.json".to_owned(), json),
-        ("networks.csv".to_owned(), networks_csv(scores)),
-        ("contrasts.csv".to_owned(), contrasts_csv(scores)),
+        ("networks.csv".to_owned(), rows::networks(scores)),
+        ("contrasts.csv".to_owned(), rows::contrasts(scores)),
         ("report.html".to_owned(), page(scores, benchmark, networks, setup, command)),
     ];
     if !scores.predictivity.is_empty() {
-        files.push(("predictivity.csv".to_owned(), predictivity_csv(scores)));
+        files.push(("predictivity.csv".to_owned(), rows::predictions(scores)));
     }
     files
 }
@@ -64,7 +64,7 @@ pub fn write(
     folder: &Path,
     scores: &Scores,
     benchmark: &Benchmark,
-    networks: &[Network],
+    networks: &[NetworkRdms],
     extra: &[(String, StageRdm)],
     command: &str,
 ) -> Result<()> {
@@ -80,7 +80,7 @@ pub fn write(
 /// `network.CONDITION-seedN.stageM`.
 fn rdms(
     benchmark: &Benchmark,
-    networks: &[Network],
+    networks: &[NetworkRdms],
     extra: &[(String, StageRdm)],
 ) -> std::io::Result<Vec<u8>> {
     let mut writer = NpzWriter::new(Cursor::new(Vec::new()));

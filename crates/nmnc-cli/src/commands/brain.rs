@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::analysis::{Loaded, Source, Split};
-use nmnc::brain::{self, Benchmark, RegressionName, Settings, Shown};
+use nmnc::brain::{self, Benchmark, BrainSettings, RegressionName, Shown};
 use nmnc::similarity::{Bootstrap, Comparison, Distance, Resample};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
@@ -67,7 +67,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
 }
 
 /// The benchmark and settings that the command line names.
-pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
+pub fn open(given: &BrainComparison) -> Result<(Benchmark, BrainSettings)> {
     let distance = match given.distance {
         DistanceName::Correlation => Distance::Correlation,
         DistanceName::Euclidean => Distance::Euclidean,
@@ -94,7 +94,10 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, Settings)> {
         RegressionChoice::Ridge => RegressionName::Ridge,
         RegressionChoice::None => RegressionName::None,
     };
-    Ok((benchmark, Settings { distance, comparison, bootstrap, regression, components: given.components }))
+    Ok((
+        benchmark,
+        BrainSettings { distance, comparison, bootstrap, regression, components: given.components },
+    ))
 }
 
 /// Runs and checkpoints among `paths`, and the run folders in the folders among them.

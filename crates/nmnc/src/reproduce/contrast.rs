@@ -15,7 +15,7 @@ pub(super) fn compared(
 ) -> String {
     let pick = |keep: &dyn Fn(&Interval) -> bool| -> Vec<String> {
         let kept = differences.iter().filter(|(_, value)| keep(value));
-        kept.map(|(place, value)| format!("{} at {place}", with_half(value, decimals))).collect()
+        kept.map(|(place, value)| format!("{} at {place}", with_half(Some(*value), decimals))).collect()
     };
     if differences.is_empty() {
         return format!("{name} against {with}: nothing was measured.");

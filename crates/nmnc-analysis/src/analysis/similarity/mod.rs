@@ -319,7 +319,7 @@ pub fn write_similarity(
                 let text = serde_json::to_string_pretty(result).expect("numbers are representable in JSON");
                 ("similarity.json", text + "\n")
             }
-            Format::Csv => ("similarity.csv", tables::csv(result)),
+            Format::Csv => ("similarity.csv", tables::pairs(result)),
             Format::Html => ("report.html", similarity_page(result, command)),
             Format::Npz => {
                 return Err(Error::config("format", "a comparison is not written as npz")

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::{Pair, SimilarityResult};
+use super::tables::compared;
+use super::{Compared, Pair, SimilarityResult};
+use nmnc_report::Page;
 use nmnc_report::colors::Palette;
-use nmnc_report::heatmap::{self, Heatmap, Side};
+use nmnc_report::figure::Figure;
+use nmnc_report::heatmap::{Heatmap, Side};
 use nmnc_report::plot::Size;
-use nmnc_report::text::{escape, fixed, plural};
-use nmnc_report::{document, text};
+use nmnc_report::text::{escape, fixed, grouped, plural};
 
 const READING: &str = "Rows are stages of the first, columns of the second; colors from 0 to 1. CKA: linear centered kernel alignment \
                        by unbiased HSIC (Kornblith et al. 2019; Song et al. 2012), 1 for activity equal up to rotation and scale, 0 \
@@ -20,66 +22,30 @@ pub fn similarity_page(result: &SimilarityResult, command: &str) -> String {
         [one] => format!("Stages of {} compared", one.label),
         all => format!("Similarity of {}", plural(all.len(), "representation")),
     };
-    let mut out = document::open(&title);
-    let _ = write!(
-        out,
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
-        escape(&title),
-        escape(&lead(result))
-    );
-    out.push_str("<dl class=\"setup\">\n");
-    let setup = [
-        ("Examples", text::grouped(result.examples as u64)),
-        ("Of", result.data.clone()),
-        ("SVCCA keeps", format!("{} % of the variance", fixed(100.0 * result.settings.variance, 1))),
-        ("Seed", result.settings.seed.0.to_string()),
-        ("Version", format!("nmnc {}", result.version)),
-    ];
-    for (name, text) in setup {
-        let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&text));
-    }
-    out.push_str("</dl>\n</header>\n");
-    document::notice(&mut out, &result.warnings);
-    out.push_str("<section>\n<h2>Compared</h2>\n");
-    let rows: Vec<Vec<String>> = result
-        .compared
-        .iter()
-        .flat_map(|c| {
-            let row = |i: usize| {
-                vec![
-                    c.label.clone(),
-                    c.stages[i].clone(),
-                    text::grouped(c.units[i] as u64),
-                    c.kept[i].to_string(),
-                ]
-            };
-            (0..c.stages.len()).map(row).collect::<Vec<_>>()
-        })
-        .collect();
-    document::table(&mut out, "Compared", &["Representation", "Stage", "Units", "Directions kept"], &rows);
-    out.push_str("<ul>\n");
-    for one in &result.compared {
-        let _ = writeln!(out, "<li><code>{}</code>: {}</li>", escape(&one.label), escape(&one.what));
-    }
-    out.push_str("</ul>\n</section>\n<section>\n<h2>Figures</h2>\n");
-    let _ = writeln!(out, "<p class=\"reading\">{}</p>", escape(READING));
-    let mut id = 0;
-    for (number, pair) in result.pairs.iter().enumerate() {
-        figure(&mut out, number + 1, result, pair, &mut id);
-    }
-    out.push_str("</section>\n");
-    let _ = write!(
-        out,
-        "<section>\n<h2>How to reproduce</h2>\n<pre tabindex=\"0\">{}</pre>\n</section>\n",
-        escape(command)
-    );
-    out.push_str(document::CLOSE);
-    out
+    let item =
+        |one: &Compared| format!("<li><code>{}</code>: {}</li>\n", escape(&one.label), escape(&one.what));
+    let whats: String = result.compared.iter().map(item).collect();
+    let compared = format!("{}<ul>\n{whats}</ul>\n", compared(result).html("Compared"));
+    let figures: Vec<Figure> = result.pairs.iter().map(|pair| figure(result, pair)).collect();
+    Page::new(title)
+        .sentences(&[lead(result)])
+        .setup([
+            ("Examples", grouped(result.examples as u64)),
+            ("Of", result.data.clone()),
+            ("SVCCA keeps", format!("{} % of the variance", fixed(100.0 * result.settings.variance, 1))),
+            ("Seed", result.settings.seed.0.to_string()),
+            ("Version", format!("nmnc {}", result.version)),
+        ])
+        .notices("To note", &result.warnings)
+        .section("Compared", &compared)
+        .figures(READING, &figures)
+        .command(command)
+        .html()
 }
 
 /// What came out, in words.
 fn lead(result: &SimilarityResult) -> String {
-    let shown = text::grouped(result.examples as u64);
+    let shown = grouped(result.examples as u64);
     let mut out = format!("The same {shown} examples, every stage against every stage.");
     let [pair] = &result.pairs[..] else { return out };
     let (a, b) = (&result.compared[pair.first], &result.compared[pair.second]);
@@ -100,7 +66,7 @@ fn lead(result: &SimilarityResult) -> String {
     out
 }
 
-fn figure(out: &mut String, number: usize, result: &SimilarityResult, pair: &Pair, id: &mut usize) {
+fn figure(result: &SimilarityResult, pair: &Pair) -> Figure {
     let (a, b) = (&result.compared[pair.first], &result.compared[pair.second]);
     let map = |name: &str, note: &str, table: &[Vec<Option<f64>>]| {
         let values: Vec<f64> = table.iter().flatten().map(|v| v.unwrap_or(f64::NAN)).collect();
@@ -138,7 +104,7 @@ fn figure(out: &mut String, number: usize, result: &SimilarityResult, pair: &Pai
         format!("{} and {}", a.label, b.label)
     };
     let maps = [map("CKA", "unbiased", &pair.cka), map("SVCCA", "mean correlation", &pair.svcca)];
-    heatmap::figure(out, number, &title, &maps, &caption, id);
+    Figure::new(title, caption, Vec::new(), maps).in_columns(2)
 }
 
 /// The end of a long path, which a narrow picture has room for.

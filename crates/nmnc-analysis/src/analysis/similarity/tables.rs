@@ -2,44 +2,60 @@
 
 use std::fmt::Write as _;
 
-use super::SimilarityResult;
-use crate::analysis::tables::cell;
-use nmnc_report::text::fixed;
+use serde::Serialize;
 
-/// One row for every two stages.
-pub(super) fn csv(result: &SimilarityResult) -> String {
-    let mut out =
-        "first,first_stage,first_units,second,second_stage,second_units,examples,cka,cka_biased,svcca,svcca_chance\n"
-            .to_owned();
-    for pair in &result.pairs {
-        let (a, b) = (&result.compared[pair.first], &result.compared[pair.second]);
-        for i in 0..a.stages.len() {
-            for j in 0..b.stages.len() {
-                let values = [&pair.cka, &pair.cka_biased, &pair.svcca, &pair.svcca_chance];
-                let _ = writeln!(
-                    out,
-                    "{},{},{},{},{},{},{},{}",
-                    quoted(&a.label),
-                    a.stages[i],
-                    a.units[i],
-                    quoted(&b.label),
-                    b.stages[j],
-                    b.units[j],
-                    result.examples,
-                    values.map(|v| cell(v[i][j])).join(",")
-                );
-            }
-        }
-    }
-    out
+use super::{Compared, SimilarityResult};
+use nmnc_report::text::{fixed, grouped};
+use nmnc_report::{Number, Table, csv};
+
+/// `similarity.csv`: one row for every two stages.
+#[derive(Default, Serialize)]
+struct PairRow<'a> {
+    first: &'a str,
+    first_stage: &'a str,
+    first_units: usize,
+    second: &'a str,
+    second_stage: &'a str,
+    second_units: usize,
+    examples: usize,
+    cka: Number,
+    cka_biased: Number,
+    svcca: Number,
+    svcca_chance: Number,
 }
 
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
+pub(super) fn pairs(result: &SimilarityResult) -> String {
+    csv(result.pairs.iter().flat_map(|pair| {
+        let (a, b) = (&result.compared[pair.first], &result.compared[pair.second]);
+        let stages = (0..a.stages.len()).flat_map(|i| (0..b.stages.len()).map(move |j| (i, j)));
+        stages.map(move |(i, j)| PairRow {
+            first: &a.label,
+            first_stage: &a.stages[i],
+            first_units: a.units[i],
+            second: &b.label,
+            second_stage: &b.stages[j],
+            second_units: b.units[j],
+            examples: result.examples,
+            cka: pair.cka[i][j].into(),
+            cka_biased: pair.cka_biased[i][j].into(),
+            svcca: pair.svcca[i][j].into(),
+            svcca_chance: pair.svcca_chance[i][j].into(),
+        })
+    }))
+}
+
+/// The stages compared, for the page.
+pub(super) fn compared(result: &SimilarityResult) -> Table {
+    let stages = result.compared.iter().flat_map(|one| (0..one.stages.len()).map(move |at| (one, at)));
+    Table::of(
+        stages,
+        &[
+            ("Representation", &|(one, _): &(&Compared, usize)| one.label.clone()),
+            ("Stage", &|(one, at)| one.stages[*at].clone()),
+            ("Units", &|(one, at)| grouped(one.units[*at] as u64)),
+            ("Directions kept", &|(one, at)| one.kept[*at].to_string()),
+        ],
+    )
 }
 
 /// A table for the terminal: unbiased alignment of every two stages.

@@ -1,9 +1,10 @@
 //! Figures of states over trials.
 
 use super::{ConditionCurve, StateAnalysis};
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 fn point(x: f64, y: f64) -> Point {
     Point { x, y, sem: None }

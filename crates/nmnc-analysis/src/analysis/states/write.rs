@@ -1,14 +1,15 @@
 //! The folder of an analysis of states.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use super::StateAnalysis;
+use serde::Serialize;
+
 use super::figures::figures;
+use super::{LagAlpha, StateAnalysis};
 use nmnc_core::error::Result;
 use nmnc_core::files::replace_folder;
-use nmnc_report::text::{NONE, escape, fixed};
-use nmnc_report::{Table, document, grid};
+use nmnc_report::text::{NONE, fixed};
+use nmnc_report::{Number, Page, Table, csv};
 
 /// Writes `states.json`, `dimension.csv`, `lags.csv`, `curves.csv` and `report.html` to `folder`, whole or not at all.
 ///
@@ -29,48 +30,84 @@ pub fn write_states(folder: &Path, found: &StateAnalysis, command: &str) -> Resu
     replace_folder(folder, &files, &known, "an analysis of states")
 }
 
-fn number<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(String::new, |v| v.to_string())
+/// `dimension.csv`.
+#[derive(Default, Serialize)]
+struct MomentRow {
+    ms: Number,
+    trials: usize,
+    variance: Number,
+    participation: Number,
+    components90: Option<usize>,
 }
 
 fn dimension_csv(found: &StateAnalysis) -> String {
-    let mut out = "ms,trials,variance,participation,components90\n".to_owned();
-    for m in &found.over_time {
-        let (ratio, count) = (number(m.participation), number(m.components));
-        let _ = writeln!(out, "{},{},{},{ratio},{count}", m.ms, m.trials, m.variance);
-    }
-    out
+    csv(found.over_time.iter().map(|m| MomentRow {
+        ms: m.ms.into(),
+        trials: m.trials,
+        variance: m.variance.into(),
+        participation: m.participation.into(),
+        components90: m.components,
+    }))
+}
+
+/// `lags.csv`.
+#[derive(Default, Serialize)]
+struct LagRow {
+    lag: usize,
+    ms: Number,
+    alpha: Number,
+    untrained: Number,
+    chance: Number,
+    share: Number,
 }
 
 fn lags_csv(found: &StateAnalysis) -> String {
-    let mut out = "lag,ms,alpha,untrained,chance,share\n".to_owned();
-    for l in &found.lags {
-        let (alpha, before) = (number(l.alpha), number(l.untrained));
-        let _ = writeln!(out, "{},{},{alpha},{before},{},{}", l.lag, l.ms, found.chance(), l.share);
-    }
-    out
+    csv(found.lags.iter().map(|l| LagRow {
+        lag: l.lag,
+        ms: l.ms.into(),
+        alpha: l.alpha.into(),
+        untrained: l.untrained.into(),
+        chance: found.chance().into(),
+        share: l.share.into(),
+    }))
+}
+
+/// `curves.csv`.
+#[derive(Default, Serialize)]
+struct CurveRow<'a> {
+    condition: &'a str,
+    trials: usize,
+    ms: Number,
+    pc1: Number,
+    pc2: Number,
+    pc3: Number,
 }
 
 fn curves_csv(found: &StateAnalysis) -> String {
-    let mut out = "condition,trials,ms,pc1,pc2,pc3\n".to_owned();
-    for curve in &found.curves {
-        for (ms, [a, b, c]) in curve.ms.iter().zip(&curve.points) {
-            let name = curve.condition.replace('"', "\"\"");
-            let _ = writeln!(out, "\"{name}\",{},{ms},{a},{b},{c}", curve.trials);
-        }
-    }
-    out
+    csv(found.curves.iter().flat_map(|curve| {
+        curve.ms.iter().zip(&curve.points).map(|(&ms, &[a, b, c])| CurveRow {
+            condition: &curve.condition,
+            trials: curve.trials,
+            ms: ms.into(),
+            pc1: a.into(),
+            pc2: b.into(),
+            pc3: c.into(),
+        })
+    }))
 }
 
 fn table(found: &StateAnalysis) -> Table {
     let cell = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |v| fixed(v, 3));
-    let row = |l: &super::LagAlpha| {
-        vec![l.lag.to_string(), fixed(l.ms, 0), cell(l.alpha), cell(l.untrained), fixed(l.share, 3)]
-    };
-    Table {
-        headings: vec!["Lag", "ms", "Captured energy", "Untrained", "Share of energy"],
-        rows: found.lags.iter().map(row).collect(),
-    }
+    Table::of(
+        &found.lags,
+        &[
+            ("Lag", &|l: &&LagAlpha| l.lag.to_string()),
+            ("ms", &|l| fixed(l.ms, 0)),
+            ("Captured energy", &|l| cell(l.alpha)),
+            ("Untrained", &|l| cell(l.untrained)),
+            ("Share of energy", &|l| fixed(l.share, 3)),
+        ],
+    )
 }
 
 /// The numbers by lag, for the terminal.
@@ -100,34 +137,17 @@ fn lead(found: &StateAnalysis) -> String {
 }
 
 fn page(found: &StateAnalysis, command: &str) -> String {
-    let title = format!("States of {}", found.subject);
-    let mut out = document::open(&title);
-    let _ = writeln!(
-        out,
-        "<header>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n<dl class=\"setup\">",
-        escape(&title),
-        escape(&lead(found))
-    );
-    let setup = [
-        ("Task", found.task.clone()),
-        ("Units", found.units.to_string()),
-        ("Trials", format!("{} of the evaluation split, without noise of the state", found.trials)),
-        ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
-    ];
-    for (name, text) in setup {
-        let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&text));
-    }
-    out.push_str("</dl>\n</header>\n");
-    document::notice(&mut out, &found.warnings);
-    grid::write(&mut out, &figures(found));
-    let table = table(found);
-    out.push_str("<section>\n<h2>Numbers</h2>\n");
-    document::table(&mut out, "By lag", &table.headings, &table.rows);
-    let _ = write!(
-        out,
-        "</section>\n<section>\n<h2>How to reproduce</h2>\n<pre tabindex=\"0\">{}</pre>\n</section>\n",
-        escape(command)
-    );
-    out.push_str(document::CLOSE);
-    out
+    Page::new(format!("States of {}", found.subject))
+        .sentences(&[lead(found)])
+        .setup([
+            ("Task", found.task.clone()),
+            ("Units", found.units.to_string()),
+            ("Trials", format!("{} of the evaluation split, without noise of the state", found.trials)),
+            ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
+        ])
+        .notices("To note", &found.warnings)
+        .figures("", &figures(found))
+        .table("Numbers", &table(found), "")
+        .command(command)
+        .html()
 }

@@ -1,9 +1,10 @@
 //! Figures of a run over its training.
 
 use super::{Moment, OverTraining, StageMoment};
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 const STYLES: [Style; 6] = [Style(1), Style(2), Style(3), Style(4), Style(5), Style(6)];
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agreement::StageAgreement;
 pub use decay::decay_law;
+pub use tables::{TrainingRow, WeightRow, training_rows, weight_rows};
 pub use weights::WeightMoment;
 
 use super::load::{Loaded, Source};
@@ -25,6 +26,7 @@ use crate::dimension::Dimensions;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
 use nmnc_learn::net::Network;
+use nmnc_report::csv;
 use nmnc_train::OptimizerConfig;
 use nmnc_train::checkpoint;
 
@@ -192,24 +194,14 @@ pub fn write_over_training(folder: &Path, found: &OverTraining, command: &str) -
     let json = serde_json::to_string_pretty(found).expect("numbers are representable in JSON") + "\n";
     let files = vec![
         ("training.json".to_owned(), json.into_bytes()),
-        ("training.csv".to_owned(), tables::training(found).into_bytes()),
-        ("weights.csv".to_owned(), tables::weights(found).into_bytes()),
+        ("training.csv".to_owned(), csv(training_rows(found)).into_bytes()),
+        ("weights.csv".to_owned(), csv(weight_rows(found)).into_bytes()),
         ("report.html".to_owned(), page::page(found, command).into_bytes()),
     ];
     replace_folder(folder, &files, FolderKind::OverTraining.files(), "an analysis")
 }
 
-/// `training.csv`: a row for each step, stage and dimension.
-pub fn training_csv(found: &OverTraining) -> String {
-    tables::training(found)
-}
-
-/// `weights.csv`: a row for each step and weight.
-pub fn weights_csv(found: &OverTraining) -> String {
-    tables::weights(found)
-}
-
 /// Captured energy, dimension and agreement against step as text.
 pub fn over_training_table(found: &OverTraining) -> String {
-    super::tables::text(&tables::table(found))
+    tables::table(found).text()
 }

@@ -6,9 +6,10 @@ use super::{Condition, Seeded};
 use nmnc_analysis::analysis::training::figures::{STEP, place};
 use nmnc_analysis::analysis::{Captured, Moment, StageAnalysis, StageMoment};
 use nmnc_core::statistics::mean_sem;
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 const UNTRAINED: Style = Style(5);
 const RANDOM: Style = Style(0);

@@ -15,10 +15,11 @@ use super::page::Page;
 use super::statistics::{Interval, interval};
 use super::{Experiment, Outcome};
 use nmnc_analysis::analysis::{
-    self, Analysis, AtDimension, OverTraining, Settings, Source, Split, StageAnalysis, training_csv,
-    weights_csv,
+    self, Analysis, AtDimension, OverTraining, Settings, Source, Split, StageAnalysis, training_rows,
+    weight_rows,
 };
 use nmnc_core::error::{Error, Result};
+use nmnc_report::csv;
 use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
@@ -227,26 +228,37 @@ impl Experiment for Alignment {
             ("report.html".to_owned(), html),
             ("alignment.json".to_owned(), json),
             ("alignment.csv".to_owned(), tables::csv(&conditions, &self.settings.dimensions)),
-            ("training.csv".to_owned(), joined(&conditions, training_csv)),
-            ("weights.csv".to_owned(), joined(&conditions, weights_csv)),
+            (
+                "training.csv".to_owned(),
+                joined(&conditions, |t| training_rows(t).collect::<Vec<_>>().into_iter()),
+            ),
+            (
+                "weights.csv".to_owned(),
+                joined(&conditions, |t| weight_rows(t).collect::<Vec<_>>().into_iter()),
+            ),
         ];
         Ok(Outcome { verdict, table, files, diverged: Vec::new() })
     }
 }
 
+/// The condition and seed of a row.
+#[derive(Default, Serialize)]
+struct Of {
+    condition: &'static str,
+    seed: u64,
+}
+
 /// The CSV files of all runs under one header, with condition and seed in front.
-fn joined(conditions: &[(Condition, Vec<Seeded>)], csv: fn(&OverTraining) -> String) -> String {
-    let mut out = String::new();
+fn joined<R: Serialize + Default, I: Iterator<Item = R>>(
+    conditions: &[(Condition, Vec<Seeded>)],
+    rows: impl Fn(&OverTraining) -> I,
+) -> String {
+    let mut out = Vec::new();
     for (condition, runs) in conditions {
         for run in runs {
-            let text = csv(&run.measured.training);
-            let mut lines = text.lines();
-            let header = lines.next().unwrap_or_default();
-            if out.is_empty() {
-                out = format!("condition,seed,{header}\n");
-            }
-            lines.for_each(|line| out += &format!("{},{},{line}\n", condition.name, run.seed));
+            let of = || Of { condition: condition.name, seed: run.seed };
+            out.extend(rows(&run.measured.training).map(|row| (of(), row)));
         }
     }
-    out
+    csv(out)
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::statistics::{Interval, interval};
 use super::super::table::{Table, cell, with_half, with_sem};
 use super::{Condition, Seeded, over_seeds};
-use nmnc_report::text::{NONE, fixed};
+use nmnc_report::text::fixed;
 
 /// Everything at one stage, dimension and condition, over seeds.
 struct Row {
@@ -91,7 +91,7 @@ pub(super) fn table(conditions: &[(Condition, Vec<Seeded>)], dimensions: &[usize
             with_sem(r.untrained[0], 3),
             with_sem(r.shuffled, 3),
             fixed(r.chance, 3),
-            r.gain[0].map_or_else(|| NONE.to_owned(), |gain| with_half(&gain, 3)),
+            with_half(r.gain[0], 3),
             with_sem(r.alpha[1], 3),
             with_sem(r.untrained[1], 3),
         ]

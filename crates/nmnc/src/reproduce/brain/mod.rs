@@ -10,7 +10,7 @@ use super::base::Options;
 use super::statistics::interval;
 use super::{Experiment, Outcome};
 use nmnc_analysis::analysis::{Loaded, Source, Split};
-use nmnc_analysis::brain::{self, Benchmark, Representation, Settings, Shown, UNTRAINED, represent};
+use nmnc_analysis::brain::{self, Benchmark, BrainSettings, Representation, Shown, UNTRAINED, represent};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
 use nmnc_report::text::{fixed, list};
@@ -35,7 +35,7 @@ const PAIRS: [(&str, &str); 5] =
 #[derive(Clone, Debug)]
 pub struct Brain {
     benchmark: Benchmark,
-    settings: Settings,
+    settings: BrainSettings,
     runs: Vec<PlannedRun>,
 }
 
@@ -55,7 +55,7 @@ impl Brain {
     ///
     /// # Errors
     /// Settings that no run can have.
-    pub fn new(options: &Options, benchmark: Benchmark, settings: Settings) -> Result<Self> {
+    pub fn new(options: &Options, benchmark: Benchmark, settings: BrainSettings) -> Result<Self> {
         let own: &[&str] = match options.quick {
             true => &["data.train_limit=4000", "network.widths=[8, 16, 32]", "train.epochs=4"],
             false => &[],

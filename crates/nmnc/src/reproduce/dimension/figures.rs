@@ -7,9 +7,10 @@ use super::super::widths::Family;
 use super::fits::{ESTIMATORS, Estimator};
 use super::{DimensionRun, StageDimension};
 use nmnc_core::statistics::mean_sem;
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 type Data = [(usize, u64, DimensionRun)];
 

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use nmnc_core::error::{Error, Result};
-use nmnc_report::figures::home;
 use nmnc_report::look::Style;
+use nmnc_report::look::home;
 
 const CONDITIONS: &str = include_str!("conditions.toml");
 

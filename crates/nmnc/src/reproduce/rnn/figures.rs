@@ -5,9 +5,10 @@ use super::RecurrentRun;
 use super::conditions::Condition;
 use super::results::{Results, Row};
 use nmnc_analysis::analysis::{portrait_cell, portrait_legend};
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
     let mut out: Vec<Figure> = [

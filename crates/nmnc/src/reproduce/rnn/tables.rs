@@ -46,7 +46,7 @@ pub(super) fn joined(tasks: Table, widths: Table) -> Table {
 }
 
 fn cells(results: &Results, row: &Row) -> Vec<String> {
-    let difference = |value: Option<Interval>| value.map_or_else(|| NONE.to_owned(), |v| with_half(&v, 1));
+    let difference = |value: Option<Interval>| with_half(value, 1);
     let mean = |value: Option<Interval>| value.map_or_else(|| NONE.to_owned(), |v| fixed(v.mean, 2));
     let probed = row.budget.is_some();
     let counted = |value: f64| if probed { count_tick(value) } else { NONE.to_owned() };

@@ -114,7 +114,7 @@ fn levels(results: &Results) -> Option<String> {
                 format!("ideal observer {}: {word}", fixed(100.0 * ideal, 1))
             },
         );
-        format!("{} {} ({known})", row.task, with_half(&row.accuracy, 1))
+        format!("{} {} ({known})", row.task, with_half(Some(row.accuracy), 1))
     };
     let parts: Vec<String> = rows.iter().map(part).collect();
     let points = plural(CLOSE as usize, "point");

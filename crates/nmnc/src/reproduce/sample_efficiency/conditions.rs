@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::budget::Spending;
 use nmnc_core::error::{Error, Result};
-use nmnc_report::figures::{HOMES, home};
+use nmnc_report::look::{HOMES, home};
 
 const CONDITIONS: &str = include_str!("conditions.toml");
 

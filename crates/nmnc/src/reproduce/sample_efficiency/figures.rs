@@ -2,13 +2,12 @@
 
 use super::conditions::Condition;
 use super::results::{Results, Row};
-use nmnc_report::aggregate::Point;
 use nmnc_report::axis::{Axis, Writing};
-use nmnc_report::document::Entry;
-use nmnc_report::figures::panel;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::{Entry, Figure, Mark};
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
-use nmnc_report::plot::{End, Line, Reference, Size};
+use nmnc_report::measurements::Point;
+use nmnc_report::plot::{End, Line, Panel, Reference, Size};
 use nmnc_report::text::count_tick;
 
 const PROBES: &str = "Probes per training example";
@@ -86,12 +85,7 @@ fn drawn(
     let x = Axis::logarithmic(x_label, Writing::Decimal, low_x, high_x).tight(low_x, high_x);
     let y = Axis::linear(ACCURACY, Writing::Decimal, low_y, high_y, 8);
     let named = references.iter().map(|(condition, _)| *condition).chain(curves.iter().map(|(c, _)| *c));
-    let entry = |condition: &Condition| Entry {
-        style: style(condition),
-        mean: true,
-        label: condition.label.clone(),
-        note: String::new(),
-    };
+    let entry = |condition: &Condition| Entry::new(style(condition), Mark::Mean, condition.label.clone());
     let legend = named.map(entry).collect();
     let lines = curves.into_iter().map(|(condition, points)| Line {
         style: style(condition),
@@ -106,8 +100,8 @@ fn drawn(
         sem: point.sem,
         dotted: false,
     });
-    let panel = panel(Size::Wide, title.to_owned(), x, y, lines.collect(), references.collect());
-    Some(Figure { title: title.to_owned(), caption: caption.to_owned(), legend, panels: vec![panel] })
+    let panel = Panel::new(Size::Wide, title.to_owned(), x, y, lines.collect(), references.collect());
+    Some(Figure::new(title, caption, legend, [panel]))
 }
 
 /// Agreement with backprop at the end of training: one panel a stage.

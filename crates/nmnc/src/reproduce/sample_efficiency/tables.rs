@@ -55,7 +55,7 @@ pub(super) fn joined(budgets: Table, widths: Table) -> Table {
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let difference = |value: Option<Interval>| value.map_or_else(|| NONE.to_owned(), |v| with_half(&v, 1));
+    let difference = |value: Option<Interval>| with_half(value, 1);
     let cosines: Vec<String> = row.cosines.iter().map(|c| fixed(c.mean, 2)).collect();
     vec![
         row.label.clone(),

@@ -16,13 +16,13 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
     let mut out = vec![heading(results.seeds())];
     let named = |name: &str| results.conditions.iter().find(|c| c.name == name);
     if let Some(row) = named(BACKPROP).and_then(|bp| results.over_probes(bp).first().copied()) {
-        out.push(format!("BP: {} %.", with_half(&row.accuracy, 1)));
+        out.push(format!("BP: {} %.", with_half(Some(row.accuracy), 1)));
     }
     for condition in results.conditions.iter().filter(|c| c.name != BACKPROP) {
         let gaps = places(&results.over_probes(condition), |row| row.less_backprop);
         match gaps.first() {
             Some((_, gap)) if !condition.probes() => {
-                out.push(format!("{} less BP: {}.", condition.label, with_half(gap, 1)));
+                out.push(format!("{} less BP: {}.", condition.label, with_half(Some(*gap), 1)));
             }
             Some(_) => out.push(compared(&condition.label, &format!("BP{UNIT}"), &gaps, 1)),
             None => {}
@@ -77,7 +77,7 @@ fn close(results: &Results) -> Option<String> {
                     "{} from {} probes per example ({})",
                     condition.label,
                     place(row),
-                    with_half(&gap, 1)
+                    with_half(Some(gap), 1)
                 ));
             }
             None => never.push(condition.label.clone()),

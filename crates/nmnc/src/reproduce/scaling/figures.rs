@@ -7,9 +7,10 @@ use super::StageScaling;
 use super::fits::{Data, NOISES, Noise, TARGETS, at};
 use nmnc_analysis::analysis::{ProbesNeeded, Target};
 use nmnc_core::statistics::mean_sem;
-use nmnc_report::aggregate::Point;
-use nmnc_report::grid::{Cell, Curve, Figure, Scale, figure};
+use nmnc_report::figure::Figure;
+use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
+use nmnc_report::measurements::Point;
 
 /// The looks of vanilla and manifold noise correlation in every report, and one more.
 const STYLES: [Style; 3] = [Style(2), Style(3), Style(4)];

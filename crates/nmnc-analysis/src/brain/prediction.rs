@@ -4,14 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::benchmark::Benchmark;
 use super::recordings::Recordings;
-use super::representation::StageRdm;
-use super::scores::{Condition, Network, RegressionName, Settings};
+use super::settings::{BrainSettings, RegressionName};
 use crate::dimension::{Matrix, Rows};
 use crate::similarity::{
     PlsSettings, PredictivitySettings, Projection, Regression, RidgeSettings, predictivity,
 };
 use nmnc_core::error::{Error, Result};
-use nmnc_core::statistics::{Interval, interval};
 
 /// Predictivity of one stage for one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,49 +41,12 @@ pub struct Prediction {
     pub left_out: usize,
 }
 
-/// Predictivity for one target.
-#[derive(Clone, Debug, Serialize)]
-pub struct PredictivityScores {
-    /// The target.
-    pub target: String,
-    /// Every network.
-    pub networks: Vec<NetworkPrediction>,
-    /// Means over the networks of a condition.
-    pub conditions: Vec<ConditionPrediction>,
-    /// Pixels.
-    pub controls: Vec<(String, Predicted)>,
-}
-
-/// Predictivity of a network.
-#[derive(Clone, Debug, Serialize)]
-pub struct NetworkPrediction {
-    /// Its condition.
-    pub condition: String,
-    /// Its seed.
-    pub seed: u64,
-    /// Every stage with its number from 1.
-    pub stages: Vec<(usize, Predicted)>,
-    /// The stage most predictive over the stimuli that choose.
-    pub chosen: usize,
-}
-
-/// Predictivity of a condition.
-#[derive(Clone, Debug, Serialize)]
-pub struct ConditionPrediction {
-    /// Its name.
-    pub condition: String,
-    /// Score of chosen stages, over the stimuli that did not choose them.
-    pub reported: Interval,
-    /// Score of every stage over all stimuli.
-    pub stages: Vec<(usize, Interval)>,
-}
-
 /// Predictivity of `activity` `[stimuli, units]` for each target with responses.
 pub(super) fn predicted(
     activity: &Matrix<f32>,
     benchmark: &Benchmark,
     [choose, report]: &[Vec<usize>; 2],
-    settings: &Settings,
+    settings: &BrainSettings,
 ) -> Result<Vec<Predicted>> {
     if settings.regression == RegressionName::None {
         return Ok(Vec::new());
@@ -156,51 +117,4 @@ pub(super) fn predicted(
         measure().map_err(|e| e.within(format!("target `{target}`")))
     };
     with_responses.into_iter().map(one).collect()
-}
-
-/// Predictivity for `target`; none where nothing was measured.
-pub(super) fn predictions(
-    target: &str,
-    conditions: &[Condition],
-    networks: &[Network],
-    extra: &[(String, StageRdm)],
-) -> Option<PredictivityScores> {
-    let of = |stage: &StageRdm| stage.predicted.iter().find(|p| p.target == target).cloned();
-    let networks: Vec<NetworkPrediction> = networks
-        .iter()
-        .filter_map(|network| {
-            let stages: Vec<(usize, Predicted)> =
-                network.stages.iter().filter_map(|stage| Some((stage.stage, of(stage)?))).collect();
-            let best = stages.iter().max_by(|a, b| a.1.selection.total_cmp(&b.1.selection))?;
-            let (condition, seed, chosen) = (network.condition.clone(), network.seed, best.0);
-            Some(NetworkPrediction { condition, seed, stages, chosen })
-        })
-        .collect();
-    let conditions: Vec<ConditionPrediction> = conditions
-        .iter()
-        .filter_map(|condition| {
-            let own: Vec<&NetworkPrediction> =
-                networks.iter().filter(|n| n.condition == condition.name).collect();
-            let at = |network: &NetworkPrediction, stage: usize| {
-                network.stages.iter().find(|(number, _)| *number == stage).map(|(_, p)| p.clone())
-            };
-            let reported = own.iter().filter_map(|n| Some(at(n, n.chosen)?.reported.score));
-            let count = own.iter().map(|n| n.stages.len()).min()?;
-            let stages = (1..=count).filter_map(|stage| {
-                Some((stage, interval(own.iter().filter_map(|n| Some(at(n, stage)?.all.score)))?))
-            });
-            Some(ConditionPrediction {
-                condition: condition.name.clone(),
-                reported: interval(reported)?,
-                stages: stages.collect(),
-            })
-        })
-        .collect();
-    let controls = extra.iter().filter_map(|(name, stage)| Some((name.clone(), of(stage)?))).collect();
-    (!networks.is_empty()).then(|| PredictivityScores {
-        target: target.to_owned(),
-        networks,
-        conditions,
-        controls,
-    })
 }

@@ -1,0 +1,163 @@
+//! Scores as CSV files.
+
+use serde::Serialize;
+
+use super::prediction::Predicted;
+use super::scores::Scores;
+use crate::similarity::Range;
+use nmnc_report::{Number, csv};
+
+/// `networks.csv`: a row for each stage of each network, and for each control.
+#[derive(Default, Serialize)]
+struct NetworkRow<'a> {
+    target: &'a str,
+    condition: &'a str,
+    seed: Option<u64>,
+    stage: Option<usize>,
+    chosen: Option<bool>,
+    similarity: Number,
+    low: Number,
+    high: Number,
+    selection: Number,
+    reported: Number,
+    reported_low: Number,
+    reported_high: Number,
+}
+
+impl<'a> NetworkRow<'a> {
+    fn new(target: &'a str, condition: &'a str, all: &Range, reported: Option<&Range>) -> Self {
+        Self {
+            target,
+            condition,
+            similarity: all.value.into(),
+            low: all.low.into(),
+            high: all.high.into(),
+            reported: reported.map(|r| r.value).into(),
+            reported_low: reported.map(|r| r.low).into(),
+            reported_high: reported.map(|r| r.high).into(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) fn networks(scores: &Scores) -> String {
+    csv(scores.targets.iter().flat_map(|target| {
+        let networks = target.networks.iter().flat_map(|network| {
+            network.stages.iter().map(|stage| {
+                let chosen = stage.stage == network.chosen;
+                let reported = chosen.then_some(&network.reported);
+                NetworkRow {
+                    seed: Some(network.seed),
+                    stage: Some(stage.stage),
+                    chosen: Some(chosen),
+                    selection: stage.selection.into(),
+                    ..NetworkRow::new(&target.target, &network.condition, &stage.all, reported)
+                }
+            })
+        });
+        let controls = target
+            .controls
+            .iter()
+            .map(|c| NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported)));
+        networks.chain(controls).collect::<Vec<_>>()
+    }))
+}
+
+/// `contrasts.csv`: a row for each difference; an empty stage is the chosen one.
+#[derive(Default, Serialize)]
+struct ContrastRow<'a> {
+    target: &'a str,
+    condition: &'a str,
+    less: &'a str,
+    stage: Option<usize>,
+    difference: Number,
+    seeds: usize,
+    sem: Number,
+    seeds_low: Number,
+    seeds_high: Number,
+    stimuli_low: Number,
+    stimuli_high: Number,
+    p: Number,
+    p_holm: Number,
+}
+
+pub(super) fn contrasts(scores: &Scores) -> String {
+    csv(scores.targets.iter().flat_map(|target| {
+        target.contrasts.iter().map(|c| ContrastRow {
+            target: &target.target,
+            condition: &c.condition,
+            less: &c.less,
+            stage: c.stage,
+            difference: c.seeds.mean.into(),
+            seeds: c.seeds.n,
+            sem: c.seeds.sem.into(),
+            seeds_low: c.seeds.half.map(|half| c.seeds.mean - half).into(),
+            seeds_high: c.seeds.half.map(|half| c.seeds.mean + half).into(),
+            stimuli_low: c.stimuli.low.into(),
+            stimuli_high: c.stimuli.high.into(),
+            p: c.p.into(),
+            p_holm: c.p_holm.into(),
+        })
+    }))
+}
+
+/// `predictivity.csv`: a row for each stage of each network, and for each control.
+#[derive(Default, Serialize)]
+struct PredictionRow<'a> {
+    target: &'a str,
+    condition: &'a str,
+    seed: Option<u64>,
+    stage: Option<usize>,
+    chosen: Option<bool>,
+    score: Number,
+    sem: Number,
+    r: Number,
+    ceiling: Number,
+    units: usize,
+    left_out: usize,
+    selection: Number,
+    reported: Number,
+    reported_sem: Number,
+    reported_r: Number,
+    reported_ceiling: Number,
+}
+
+impl<'a> PredictionRow<'a> {
+    fn new(target: &'a str, condition: &'a str, predicted: &Predicted) -> Self {
+        let (all, reported) = (&predicted.all, &predicted.reported);
+        Self {
+            target,
+            condition,
+            score: all.score.into(),
+            sem: all.sem.into(),
+            r: all.r.into(),
+            ceiling: all.ceiling.into(),
+            units: all.units,
+            left_out: all.left_out,
+            selection: predicted.selection.into(),
+            reported: reported.score.into(),
+            reported_sem: reported.sem.into(),
+            reported_r: reported.r.into(),
+            reported_ceiling: reported.ceiling.into(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) fn predictions(scores: &Scores) -> String {
+    csv(scores.predictivity.iter().flat_map(|target| {
+        let networks = target.networks.iter().flat_map(|network| {
+            network.stages.iter().map(|(stage, predicted)| PredictionRow {
+                seed: Some(network.seed),
+                stage: Some(*stage),
+                chosen: Some(*stage == network.chosen),
+                ..PredictionRow::new(&target.target, &network.condition, predicted)
+            })
+        });
+        let controls = target
+            .controls
+            .iter()
+            .map(|(name, predicted)| PredictionRow::new(&target.target, name, predicted));
+        networks.chain(controls).collect::<Vec<_>>()
+    }))
+}

@@ -1,0 +1,159 @@
+//! The summary table: one row for the complete runs of a rule, one for each other run.
+
+use super::aggregate::{Group, final_accuracy, groups, last, probes};
+use super::figures::styles;
+use super::look::Style;
+use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant};
+use nmnc_core::records::{Record, RunRecords, Status};
+use nmnc_core::statistics::{MeanSem, mean_sem};
+
+/// One row.
+#[derive(Debug)]
+pub struct Row {
+    /// The rule.
+    pub label: String,
+    /// Its look in the figures.
+    pub style: Style,
+    /// Whether these runs ended well.
+    pub complete: bool,
+    /// Values in the order of [`COLUMNS`].
+    pub cells: Vec<String>,
+}
+
+/// Column headings, after the rule.
+pub const COLUMNS: [&str; 9] = [
+    "Seeds",
+    "Test accuracy (%)",
+    "Train loss",
+    "Probes",
+    "Probes per example",
+    "Cosine to BP by stage",
+    "Captured energy by stage",
+    "Examples/s",
+    "Time",
+];
+
+/// The rows, and for each of [`COLUMNS`] whether any row has a value in it.
+pub fn rows(groups: &[Group<'_>]) -> (Vec<Row>, Vec<bool>) {
+    let mut rows = Vec::new();
+    for (group, style) in groups.iter().zip(styles(groups)) {
+        let mut push = |runs: &[&RunRecords], complete| {
+            rows.push(Row { label: group.label.clone(), style, complete, cells: cells(runs) });
+        };
+        if !group.complete.is_empty() {
+            push(&group.complete, true);
+        }
+        for run in &group.incomplete {
+            push(&[run], false);
+        }
+    }
+    let used =
+        (0..COLUMNS.len()).map(|i| rows.iter().any(|r| r.cells[i] != NONE && r.cells[i] != "0")).collect();
+    (rows, used)
+}
+
+/// How a run ended, for readers.
+pub fn state(run: &RunRecords) -> String {
+    let epoch = run.summary.as_ref().map(|s| s.epochs).or(run.records.last().map(|r| r.epoch));
+    let at =
+        epoch.map_or_else(String::new, |e| format!(" at epoch {}", count_tick((e * 10.0).round() / 10.0)));
+    match run.status() {
+        Some(Status::Complete) => "complete".to_owned(),
+        Some(Status::Diverged) => format!("diverged{at}"),
+        None => format!("unfinished{at}"),
+    }
+}
+
+fn cells(runs: &[&RunRecords]) -> Vec<String> {
+    let over = |value: &dyn Fn(&RunRecords) -> Option<f64>| mean_sem(runs.iter().filter_map(|r| value(r)));
+    let show = |value: Option<MeanSem>, write: &dyn Fn(&MeanSem) -> String| {
+        value.as_ref().map_or_else(|| NONE.to_owned(), write)
+    };
+    let stage = |metric: fn(&nmnc_core::records::StageRecord) -> Option<f64>| {
+        let most = runs.iter().flat_map(|r| &r.records).flat_map(|r| &r.stages).map(|s| s.stage).max();
+        let values: Vec<String> = (1..=most.unwrap_or(0))
+            .map(|number| {
+                let of = move |r: &Record| r.stages.iter().find(|s| s.stage == number).and_then(metric);
+                show(over(&|run| last(run, &of)), &|v| fixed(v.mean, 2))
+            })
+            .collect();
+        if values.iter().all(|v| v == NONE) { NONE.to_owned() } else { values.join(" / ") }
+    };
+    let mut seeds: Vec<u64> = runs.iter().map(|r| r.seed).collect();
+    seeds.sort_unstable();
+    let mut seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if let [run] = runs
+        && run.status() != Some(Status::Complete)
+    {
+        seeds = format!("{seeds} ({})", state(run));
+    }
+    vec![
+        seeds,
+        show(over(&|r| final_accuracy(r).map(|a| 100.0 * a)), &|v| plus_minus(v, 1)),
+        show(over(&|r| last(r, &|r| r.train.map(|s| s.loss))), &|v| match v.sem {
+            Some(sem) if sem > 0.0 => plus_minus(v, 3),
+            _ => significant(v.mean, 3),
+        }),
+        show(over(&|r| Some(probes(r) as f64)), &|v| count(v.mean.round())),
+        show(over(&probes_per_example), &|v| count(v.mean)),
+        stage(|s| Some(s.cosine)),
+        stage(|s| s.captured_energy),
+        show(over(&images_per_second), &|v| count(v.mean.round())),
+        show(over(&seconds), &|v| duration(v.mean)),
+    ]
+}
+
+fn probes_per_example(run: &RunRecords) -> Option<f64> {
+    run.summary.as_ref().map(|s| s.probes_per_example)
+}
+
+/// Seconds of training.
+pub fn seconds(run: &RunRecords) -> Option<f64> {
+    run.summary.as_ref().map(|s| s.seconds).or(run.records.last().map(|r| r.seconds))
+}
+
+/// The median over the run, which a slow first step (kernels being compiled) does not shift.
+fn images_per_second(run: &RunRecords) -> Option<f64> {
+    let finite = |v: &f64| v.is_finite() && *v > 0.0;
+    let mut rates: Vec<f64> = run.records.iter().map(|r| r.images_per_second).filter(finite).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied()
+}
+
+/// The summary table in Markdown, aligned to be read as plain text.
+///
+/// Accuracy and loss are mean ± s.e.m. over the seeds of the complete runs; the other columns are means. Diverged and
+/// unfinished runs have rows of their own.
+pub fn table(runs: &[RunRecords]) -> String {
+    let groups = groups(runs);
+    let (rows, used) = rows(&groups);
+    let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
+    let heading = std::iter::once("Rule").chain(columns.iter().map(|&i| COLUMNS[i]));
+    let mut lines: Vec<Vec<String>> = vec![heading.map(str::to_owned).collect()];
+    for row in &rows {
+        let cells = columns.iter().map(|&i| row.cells[i].clone());
+        // A bar would end the cell, a line break the row.
+        let safe = |cell: String| cell.replace(['\n', '\r'], " ").replace('|', "\\|");
+        lines.push(std::iter::once(row.label.clone()).chain(cells).map(safe).collect());
+    }
+    let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0).max(3);
+    let widths: Vec<usize> = (0..=columns.len()).map(width).collect();
+    let mut out = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        for (column, cell) in line.iter().enumerate() {
+            let width = widths[column];
+            // Names to the left, numbers to the right.
+            let text = if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+            out.push_str(&format!("| {text} "));
+        }
+        out.push_str("|\n");
+        if number == 0 {
+            for (column, width) in widths.iter().enumerate() {
+                let dashes = "-".repeat(width + 1);
+                out.push_str(&if column < 2 { format!("|{dashes}-") } else { format!("|{dashes}:") });
+            }
+            out.push_str("|\n");
+        }
+    }
+    out
+}
