@@ -9,8 +9,8 @@ use nmnc_core::Seed;
 use nmnc_core::seed::Role;
 use nmnc_learn::alignment::captured_energy;
 use nmnc_learn::manifold::Subspace;
-use nmnc_learn::net::{Activation, Dense, Network, NetworkConfig, Stage};
-use nmnc_testing::{Golden, assert_close, stage, values};
+use nmnc_learn::net::{Activation, Block, Dense, Network, NetworkConfig, Replay};
+use nmnc_testing::{Golden, assert_close, block, values};
 
 fn small() -> Settings {
     Settings {
@@ -59,9 +59,9 @@ fn the_exact_jacobian_is_that_of_finite_differences() {
             (0..3).for_each(|example| moved[example * units + unit] = step);
             let moved: Tensor<2> =
                 Tensor::from_data(TensorData::new(moved, [3, units]), (&Device::flex(), DType::F64));
-            let activity = pass.activities[l].clone();
-            let change =
-                net.output_after(l, activity.clone() + moved.clone()) - net.output_after(l, activity - moved);
+            let replay = Replay::new(&net, &pass);
+            let output = |sign: f64| replay.output(&[l], |_, x| Ok(x + moved.clone() * sign)).unwrap();
+            let change = output(1.0) - output(-1.0);
             for (at, numeric) in values(&(change / (2.0 * step))).into_iter().enumerate() {
                 let (example, output) = (at / 3, at % 3);
                 let analytic = exact[l][(example * 3 + output) * units + unit];
@@ -80,14 +80,14 @@ fn energies_and_angles_are_those_of_pytorch_and_scipy() {
     let cases = parts.case("network")["stages"].as_array().unwrap();
     let parameter = |name: String| parts.matrix(&name, DType::F32);
     let stages = cases.iter().enumerate().map(|(l, case)| {
-        stage(case, parameter(format!("stage.{l}.weight")), parameter(format!("stage.{l}.bias")))
+        block(case, parameter(format!("stage.{l}.weight")), parameter(format!("stage.{l}.bias")))
     });
     let readout = Dense::new(
         parameter("readout.weight".into()),
         parameter("readout.bias".into()),
         Activation::Identity,
     );
-    let net = Network::new(stages.collect(), readout);
+    let net = Network::chain(stages.collect(), readout).unwrap();
     let x = parts.matrix("x", DType::F32);
     let settings = Settings { curve: 3, dimensions: vec![3], centered: false, ..small() };
     for (l, found) in analyze(&net, &x, &settings).stages.iter().enumerate() {
@@ -119,7 +119,7 @@ fn pooled_energy_is_what_training_records() {
     let pass = net.forward(inputs.clone());
     for (l, stage) in found.stages.iter().enumerate() {
         let units = stage.units;
-        let activity = Matrix::new(nmnc_core::device::values::<f32>(&pass.activities[l]), units);
+        let activity = Matrix::new(nmnc_core::device::values::<f32>(pass.activity(l)), units);
         let axes = components(&activity, 4, Seed(0)).unwrap();
         let basis = nmnc_core::device::matrix(axes.basis, [units, 4], &Device::flex());
         let subspace = Subspace::new(basis, vec![1.0; 4], 4.0);
@@ -143,8 +143,8 @@ fn linear_network(inputs: usize, rank: usize) -> (Network, Tensor<2>, Tensor<2>)
         let weight = random(shape, seed) * (1.0 / (shape[1] as f64).sqrt());
         Dense::new(weight, Tensor::zeros([1, shape[0]], &Device::flex()), Activation::Identity)
     };
-    let stages: Vec<Box<dyn Stage>> = vec![Box::new(stage([30, inputs], 21)), Box::new(stage([24, 30], 22))];
-    let net = Network::new(stages, stage([3, 24], 23));
+    let stages: Vec<Box<dyn Block>> = vec![Box::new(stage([30, inputs], 21)), Box::new(stage([24, 30], 22))];
+    let net = Network::chain(stages, stage([3, 24], 23)).unwrap();
     let x = random([80, rank], 24).matmul(random([rank, inputs], 25)) * 0.3 + 0.5;
     let target = x.clone().matmul(random([inputs, 3], 26)) * 0.3;
     (net, x, target)
@@ -190,7 +190,7 @@ fn what_lies_off_the_span_decays_as_the_theory_says() {
         nmnc_core::device::energy(&(weight.clone() - inside)).sqrt()
     };
     let (mut weight, mut bias) =
-        (net.readout().parameters()[0].value.clone(), Tensor::<2>::zeros([1, 3], &Device::flex()));
+        (net.parameter("readout.weight").unwrap().value.clone(), Tensor::<2>::zeros([1, 3], &Device::flex()));
     let start = off_span(&weight);
     let (rate, decay, steps) = (0.05, 0.1, 200);
     for _ in 0..steps {
@@ -268,7 +268,7 @@ fn the_probes_needed_are_those_of_the_law() {
     };
     let (first, readout) = (stage([160, 50], 31), stage([4, 160], 32));
     let weight = values(&readout.parameters()[0].value);
-    let net = Network::new(vec![Box::new(first)], readout);
+    let net = Network::chain(vec![Box::new(first)], readout).unwrap();
     let x = random([90, 50], 33);
     let axes = components(&activity(&net, &x, 0), 40, Seed(0)).unwrap();
     let needing = Needing { stage: 0, axes: &axes, noises: &[None, Some(40)] };

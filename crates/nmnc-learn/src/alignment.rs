@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 
 use crate::credit::backpropagate;
 use crate::manifold::Subspace;
-use crate::net::{ForwardPass, Network};
+use crate::net::{ForwardPass, Gradients, Network};
 use nmnc_core::device::{energy, matrix, values};
 
 /// Agreement of an estimate with its reference.
@@ -78,9 +78,28 @@ pub fn agreement_of_rows(estimate: &Tensor<2>, reference: &Tensor<2>) -> Agreeme
 
 /// Agreement of two tensors as a whole, such as weight gradients.
 pub fn agreement(estimate: &Tensor<2>, reference: &Tensor<2>) -> Agreement {
-    let products: Products = row_products(estimate, reference).into_iter().sum();
+    whole(row_products(estimate, reference).into_iter().sum())
+}
+
+fn whole(products: Products) -> Agreement {
     let cosine = products.cosine();
     Agreement { cosine, angle_degrees: cosine.acos().to_degrees(), norm_ratio: products.norm_ratio() }
+}
+
+/// Agreement of the gradients of a stage's weights (stage from 0), all of its section as one vector.
+///
+/// # Panics
+/// If one of the gradients is missing.
+pub fn agreement_of_weights(
+    network: &Network,
+    stage: usize,
+    estimate: &Gradients,
+    reference: &Gradients,
+) -> Agreement {
+    let of = |all: &'_ Gradients, name: &str| all.get(name).expect("every weight has a gradient").clone();
+    let names = network.section_weights(stage);
+    let pairs = names.iter().flat_map(|name| row_products(&of(estimate, name), &of(reference, name)));
+    whole(pairs.sum())
 }
 
 /// Captured energy alpha_l = sum ||J_l U_l||^2 / sum ||J_l||^2 over the examples of `pass`, for each stage that has a subspace.

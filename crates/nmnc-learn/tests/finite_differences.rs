@@ -1,10 +1,10 @@
-//! Local gradients against finite differences in f64, over random geometries.
+//! Vector-Jacobian and Jacobian-vector products of blocks against finite differences in f64, over random geometries.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_core::seed::{Role, Stream};
-use nmnc_learn::net::{Activation, Conv, ConvSpec, Dense, Pool, Stage};
+use nmnc_learn::net::{Activation, Block, Conv, ConvSpec, Dense, Mode, Pool, own_weights};
 use proptest::prelude::*;
 
 const ACTIVATIONS: [Activation; 4] =
@@ -21,19 +21,24 @@ fn from(numbers: Vec<f64>, shape: [usize; 2]) -> Tensor<2> {
     Tensor::from_data(TensorData::new(numbers, shape), (&Device::flex(), DType::F64))
 }
 
-/// Checks the gradients of <stage(x), delta> at a few coordinates of weight, bias and input.
-fn check(build: impl Fn(Tensor<2>, Tensor<2>) -> Box<dyn Stage>, weight: [usize; 2], seed: u64) {
+/// Checks the gradients of <block(x), delta> at a few coordinates of weight, bias and input, and the jvp as their adjoint.
+fn check(build: impl Fn(Tensor<2>, Tensor<2>) -> Box<dyn Block>, weight: [usize; 2], seed: u64) {
     const BATCH: usize = 2;
     let mut stream = Seed(seed).stream(Role::Analysis, 0, 0);
     let parameters = [normal(weight, &mut stream) * 0.5, normal([1, weight[0]], &mut stream)];
-    let stage = build(parameters[0].clone(), parameters[1].clone());
-    let input = normal([BATCH, stage.inputs()], &mut stream);
-    let delta = normal([BATCH, stage.units()], &mut stream);
-    let (_, trace) = stage.forward(input.clone());
-    let [weight_gradient, bias_gradient] = stage.parameter_gradient(&trace, delta.clone());
-    let input_gradient = stage.carry_back(&trace, delta.clone(), parameters[0].clone());
+    let block = build(parameters[0].clone(), parameters[1].clone());
+    let input = normal([BATCH, block.inputs()[0]], &mut stream);
+    let delta = normal([BATCH, block.units()], &mut stream);
+    let (_, trace) = block.forward(std::slice::from_ref(&input), Mode::Evaluation);
+    let mut gradients = block.parameter_vjp(&trace, delta.clone());
+    gradients.push(block.input_vjp(&trace, delta.clone(), 0, &own_weights(&*block)));
+    let change = normal([BATCH, block.inputs()[0]], &mut stream);
+    let forward = block.jvp(&trace, std::slice::from_ref(&change), &own_weights(&*block)) * delta.clone();
+    let forward: f64 = forward.sum().into_scalar();
+    let back: f64 = (gradients[2].clone() * change).sum().into_scalar();
+    assert!((forward - back).abs() < 1e-9 * (1.0 + back.abs()), "{}: {forward} {back}", block.describe());
     let points = [parameters[0].clone(), parameters[1].clone(), input];
-    for (which, analytic) in [weight_gradient, bias_gradient, input_gradient].into_iter().enumerate() {
+    for (which, analytic) in gradients.into_iter().enumerate() {
         let analytic = values::<f64>(&analytic);
         for _ in 0..4 {
             let coordinate = stream.below(analytic.len());
@@ -43,7 +48,7 @@ fn check(build: impl Fn(Tensor<2>, Tensor<2>) -> Box<dyn Stage>, weight: [usize;
                 numbers[coordinate] += step;
                 moved[which] = from(numbers, moved[which].dims());
                 let [weight, bias, input] = moved;
-                (build(weight, bias).activity(input) * delta.clone()).sum().into_scalar::<f64>()
+                (build(weight, bias).activity(&[input]) * delta.clone()).sum().into_scalar::<f64>()
             };
             let numeric = (value(1e-6) - value(-1e-6)) / 2e-6;
             let error = (numeric - analytic[coordinate]).abs();

@@ -9,7 +9,7 @@ use nmnc_learn::credit::{
     StepContext,
 };
 use nmnc_learn::estimator::Estimator;
-use nmnc_learn::net::{Activation, Dense, Network, Stage};
+use nmnc_learn::net::{self, Activation, Block, Dense, Network};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
 
@@ -31,8 +31,8 @@ fn linear(inputs: usize, units: usize, index: usize) -> Dense {
 struct Inputs;
 
 impl InputSampler for Inputs {
-    fn sample(&self, count: usize, _step: u64) -> Result<Tensor<2>> {
-        Ok(normal([count, 8], 3))
+    fn sample(&self, count: usize, _step: u64) -> Result<net::Inputs> {
+        Ok(normal([count, 8], 3).into())
     }
 }
 
@@ -51,15 +51,16 @@ fn rule(text: &str, network: &Network) -> Result<NoiseCorrelation> {
 
 #[test]
 fn stages_that_share_a_pass_see_each_other_as_the_law_says() {
-    let stages: Vec<Box<dyn Stage>> =
+    let stages: Vec<Box<dyn Block>> =
         vec![Box::new(linear(8, UNITS[0], 1)), Box::new(linear(UNITS[0], UNITS[1], 2))];
-    let network = Network::new(stages, linear(UNITS[1], OUTPUTS, 4));
+    let network = Network::chain(stages, linear(UNITS[1], OUTPUTS, 4)).unwrap();
     let pass = network.forward(normal([BATCH, 8], 5));
     let error = normal([BATCH, OUTPUTS], 6);
-    let readout = network.readout().parameters()[0].value.clone();
-    let jacobians = [readout.clone().matmul(network.stage(1).parameters()[0].value.clone()), readout];
+    let weight = |name: &str| network.parameter(name).unwrap().value.clone();
+    let readout = weight("readout.weight");
+    let jacobians = [readout.clone().matmul(weight("stage2.weight")), readout];
     let norm = |stage: usize| {
-        let rows = nmnc_kernels::row_energies(&pass.activities[stage]);
+        let rows = nmnc_kernels::row_energies(pass.activity(stage));
         rows.into_iter().map(f64::sqrt).sum::<f64>() / BATCH as f64
     };
     let deviation = |stage: usize| norm(stage) / (UNITS[stage] as f64).sqrt();
@@ -111,9 +112,9 @@ fn stages_that_share_a_pass_see_each_other_as_the_law_says() {
 
 #[test]
 fn antithetic_joint_passes_with_repetitions_and_memoryless_rules_work_too() {
-    let stages: Vec<Box<dyn Stage>> =
+    let stages: Vec<Box<dyn Block>> =
         vec![Box::new(linear(8, UNITS[0], 1)), Box::new(linear(UNITS[0], UNITS[1], 2))];
-    let network = Network::new(stages, linear(UNITS[1], OUTPUTS, 4));
+    let network = Network::chain(stages, linear(UNITS[1], OUTPUTS, 4)).unwrap();
     let pass = network.forward(normal([BATCH, 8], 5));
     let error = normal([BATCH, OUTPUTS], 6);
     let exact = nmnc_learn::credit::backpropagate(&network, &pass, &error);
@@ -152,7 +153,7 @@ fn antithetic_joint_passes_with_repetitions_and_memoryless_rules_work_too() {
 
 #[test]
 fn groups_that_do_not_fit_the_network_are_named() {
-    let network = Network::new(vec![Box::new(linear(8, 16, 1))], linear(16, OUTPUTS, 4));
+    let network = Network::chain(vec![Box::new(linear(8, 16, 1))], linear(16, OUTPUTS, 4)).unwrap();
     let message = |text: &str| rule(text, &network).err().unwrap().to_string();
     assert_eq!(
         message("rule = 'vnc'\ninjection = [[1, 1]]"),

@@ -8,7 +8,7 @@ use nmnc_learn::credit::{
     CreditConfig, CreditRule, InputSampler, Mirror, MirrorConfig, RuleConfig, RuleSetup, StepContext,
     backpropagate,
 };
-use nmnc_learn::net::{Network, NetworkConfig, Stage};
+use nmnc_learn::net::{self, Block, Map, Network, NetworkConfig, own_weights};
 use nmnc_testing::values;
 
 const BATCH: usize = 24;
@@ -24,8 +24,8 @@ fn normal(shape: [usize; 2], index: usize) -> Tensor<2> {
 struct Inputs;
 
 impl InputSampler for Inputs {
-    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>> {
-        Ok(normal([count, INPUT.iter().product()], 100 + step as usize))
+    fn sample(&self, count: usize, step: u64) -> Result<net::Inputs> {
+        Ok(normal([count, INPUT.iter().product()], 100 + step as usize).into())
     }
 }
 
@@ -64,8 +64,14 @@ fn apart(found: &Tensor<2>, reference: &Tensor<2>) -> f64 {
     energy(found.clone() - reference.clone()) / energy(reference.clone())
 }
 
-fn reader(network: &Network, index: usize) -> &dyn Stage {
-    if index + 1 < network.stages().len() { network.stage(index + 1) } else { network.readout() }
+/// The map that reads a stage.
+fn reader(network: &Network, index: usize) -> Map<'_> {
+    network.map(network.readers()[index])
+}
+
+/// The mirror of the map that reads a stage.
+fn mirrored<'a>(rule: &'a Mirror, network: &Network, index: usize) -> &'a Tensor<2> {
+    rule.mirrored_weight(network.readers()[index]).unwrap()
 }
 
 #[test]
@@ -75,8 +81,8 @@ fn enough_probes_give_the_weights_and_with_them_backprop() {
         let mut rule = rule(&format!("rule = 'manifold-mirror'\ninitial = 1000\n{text}"), &network);
         let (signals, exact) = signals(&mut rule, &network, 0, 0);
         for (index, (signal, exact)) in signals.iter().zip(&exact).enumerate() {
-            let weight = &reader(&network, index).parameters()[0].value;
-            let missed = apart(rule.mirrored_weight(index).unwrap(), weight);
+            let weight = &reader(&network, index).parameter.value;
+            let missed = apart(mirrored(&rule, &network, index), weight);
             // As far as conjugate gradients are taken in one update.
             assert!(missed < 5e-4, "{text} stage {}: {missed}", index + 1);
             assert!(apart(signal, exact) < 1e-3, "{text} stage {}: {}", index + 1, apart(signal, exact));
@@ -104,9 +110,9 @@ fn d_orthogonal_probes_give_the_response_to_every_component() {
             let missed = apart(rule.mirrored_responses(index).unwrap(), &responses);
             assert!(missed < 1e-8, "{estimator} stage {}: {missed}", index + 1);
             // Backprop with the error projected on the manifold at every stage on its way down.
-            let trace =
-                if index + 1 < network.stages().len() { pass.trace(index + 1) } else { pass.readout_trace() };
-            let exact = reader.carry_back(trace, above, reader.parameters()[0].value.clone());
+            let node = network.readers()[index].node;
+            let block = network.nodes()[node].block();
+            let exact = block.input_vjp(pass.trace(node), above, 0, &own_weights(block));
             above = manifold.embed(manifold.coordinates(exact));
             assert!(apart(&signals[index], &above) < 1e-6, "{estimator} stage {}", index + 1);
         }
@@ -120,12 +126,12 @@ fn correlation_with_isotropic_noise_is_unbiased_in_the_weights() {
     const TRIALS: u64 = 300;
     let text = "rule = 'weight-mirror'\neta = 1.0\nprobes = 8";
     for index in 0..3 {
-        let weight = &reader(&network, index).parameters()[0].value;
+        let weight = &reader(&network, index).parameter.value;
         let (mut mean, mut spread) = (weight.zeros_like(), 0.0);
         for seed in 0..TRIALS {
             let mut rule = rule(text, &network);
             signals(&mut rule, &network, seed, 0);
-            let found = rule.mirrored_weight(index).unwrap().clone();
+            let found = mirrored(&rule, &network, index).clone();
             spread += apart(&found, weight) / TRIALS as f64;
             mean = mean + found / TRIALS as f64;
         }
@@ -147,7 +153,7 @@ fn a_change_of_the_weights_is_found_by_few_probes_where_it_lies_on_the_manifold(
     let readout = network.values_mut().into_iter().nth(2).unwrap();
     *readout = readout.clone() + change;
     signals(&mut first, &network, 0, 1);
-    let missed = apart(first.mirrored_weight(0).unwrap(), &network.readout().parameters()[0].value);
+    let missed = apart(mirrored(&first, &network, 0), &reader(&network, 0).parameter.value);
     // As exact as an update is made; without the probes it would be about one.
     assert!(missed < 1e-4, "{missed}");
 }
@@ -156,7 +162,7 @@ fn a_change_of_the_weights_is_found_by_few_probes_where_it_lies_on_the_manifold(
 fn the_batch_itself_tells_of_changes_on_the_manifold() {
     let mut network = network("[[stages]]\nkind = 'dense'\nunits = 60");
     let pass = network.forward(normal([BATCH, INPUT.iter().product()], 4));
-    let activity = pass.activities[0].clone();
+    let activity = pass.activity(0).clone();
     let mean = activity.clone().mean_dim(0);
     // A change in the span of the batch's differences, after which no probe falls on a step.
     let change = normal([OUTPUTS, BATCH], 9).matmul(activity - mean) / 10.0;
@@ -173,7 +179,7 @@ fn the_batch_itself_tells_of_changes_on_the_manifold() {
         *readout = before.clone() + change.clone();
         signals(&mut rule, &network, 0, 1);
         assert_eq!(rule.probes(), probes);
-        let missed = apart(rule.mirrored_weight(0).unwrap(), &network.readout().parameters()[0].value);
+        let missed = apart(mirrored(&rule, &network, 0), &reader(&network, 0).parameter.value);
         assert_eq!(missed < 1e-3, found, "{observe}: {missed}");
     }
 }
@@ -230,21 +236,23 @@ fn what_is_known_is_carried_over_when_the_basis_moves() {
 #[test]
 fn responses_and_correlations_are_adjoint_and_responses_are_those_of_the_pre_activation() {
     let network = conv_and_dense();
-    for (index, stage) in network.stages().enumerate() {
-        let change = normal([7, stage.inputs()], 20 + index);
-        let response = normal([7, stage.pre_activations()], 30 + index);
-        let weight = normal(stage.parameters()[0].value.dims(), 40 + index);
+    for (index, node) in network.stages().enumerate() {
+        let map = node.block().maps()[0];
+        let change = normal([7, map.operation.inputs()], 20 + index);
+        let response = normal([7, map.operation.outputs()], 30 + index);
+        let weight = normal(map.parameter.value.dims(), 40 + index);
         let sum = |t: Tensor<2>| values(&t).iter().sum::<f64>();
-        let left = sum(stage.respond(change.clone(), weight.clone()) * response.clone());
-        let right = sum(weight * stage.correlate(change, response));
+        let left = sum(map.operation.response(change.clone(), weight.clone()) * response.clone());
+        let right = sum(weight * map.operation.correlate(change, response));
         assert!((left - right).abs() < 1e-3 * left.abs().max(1.0), "stage {}: {left} {right}", index + 1);
     }
     // A rectified stage with a large bias is linear, so that the change of its activity is that of its pre-activation.
     let dense = always_active();
-    let input = normal([4, dense.inputs()], 50);
-    let change = normal([4, dense.inputs()], 51);
-    let moved = dense.activity(input.clone() + change.clone()) - dense.activity(input);
-    assert!(apart(&dense.response(change), &moved) < 1e-8);
+    let map = dense.maps()[0];
+    let input = normal([4, map.operation.inputs()], 50);
+    let change = normal([4, map.operation.inputs()], 51);
+    let moved = dense.activity(&[input.clone() + change.clone()]) - dense.activity(&[input]);
+    assert!(apart(&map.response(change), &moved) < 1e-8);
 }
 
 fn always_active() -> nmnc_learn::net::Dense {

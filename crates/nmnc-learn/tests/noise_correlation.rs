@@ -9,7 +9,7 @@ use nmnc_learn::credit::{
     StepContext, leaky_average_law,
 };
 use nmnc_learn::estimator::Estimator;
-use nmnc_learn::net::{Activation, Dense, ForwardPass, Network};
+use nmnc_learn::net::{self, Activation, Dense, ForwardPass, Network};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
 
@@ -29,14 +29,14 @@ fn network() -> Network {
     let stage = Dense::new(normal([UNITS, 6], 1), Tensor::zeros([1, UNITS], &device), Activation::Identity);
     let readout =
         Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
-    Network::new(vec![Box::new(stage)], readout)
+    Network::chain(vec![Box::new(stage)], readout).unwrap()
 }
 
 struct Inputs;
 
 impl InputSampler for Inputs {
-    fn sample(&self, count: usize, _step: u64) -> Result<Tensor<2>> {
-        Ok(normal([count, 6], 3))
+    fn sample(&self, count: usize, _step: u64) -> Result<net::Inputs> {
+        Ok(normal([count, 6], 3).into())
     }
 }
 
@@ -202,7 +202,7 @@ fn a_dead_stage_is_reported_and_receives_no_probes() {
         Dense::new(Tensor::zeros([UNITS, 6], &device), Tensor::zeros([1, UNITS], &device), Activation::Relu);
     let readout =
         Dense::new(normal([OUTPUTS, UNITS], 2), Tensor::zeros([1, OUTPUTS], &device), Activation::Identity);
-    let network = Network::new(vec![Box::new(dead)], readout);
+    let network = Network::chain(vec![Box::new(dead)], readout).unwrap();
     let pass = network.forward(normal([BATCH, 6], 4));
     let world = World { network, pass, ..World::new() };
     for text in ["rule = 'nmnc'", "rule = 'vnc'", "rule = 'node-perturbation'"] {

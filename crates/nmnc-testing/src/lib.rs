@@ -87,8 +87,8 @@ pub fn values(tensor: &Tensor<2>) -> Vec<f64> {
     nmnc_core::device::values(tensor)
 }
 
-/// A stage from its golden description.
-pub fn stage(case: &Value, weight: Tensor<2>, bias: Tensor<2>) -> Box<dyn nmnc_learn::net::Stage> {
+/// A block from its golden description.
+pub fn block(case: &Value, weight: Tensor<2>, bias: Tensor<2>) -> Box<dyn nmnc_learn::net::Block> {
     use nmnc_learn::net::{Activation, Conv, ConvSpec, Dense, Pool};
     let number = |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} in {case}")) as usize;
     let activation = match case["activation"].as_str().unwrap() {

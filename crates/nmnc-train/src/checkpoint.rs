@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{PARTIAL, sha256, sync_folder, write_atomically};
 use nmnc_core::state::State;
 use nmnc_core::tensor_file::{self, Array};
-use nmnc_learn::net::Weights;
+use nmnc_learn::net::{Parameter, Weights};
 
 const FORMAT: u32 = 2;
 const FILES: [&str; 3] = ["weights.safetensors", "state.safetensors", "state.json"];
@@ -75,8 +75,9 @@ pub fn save(
     let _ = fs::remove_dir_all(&partial);
     fs::create_dir_all(&partial).map_err(|e| Error::io(&partial, "create folder", e))?;
 
-    let parameters = network.parameters();
-    let weights = parameters.iter().map(|(name, p)| (name.clone(), Array::of_matrix(&p.value, &p.shape)));
+    let (parameters, buffers) = (network.parameters(), network.buffers());
+    let saved = parameters.iter().chain(&buffers);
+    let weights = saved.map(|(name, p)| (name.clone(), Array::of_matrix(&p.value, &p.shape)));
     tensor_file::write(&partial.join(FILES[0]), &weights.collect(), ("step", step.to_string()))?;
 
     let tensors = state.tensors.iter().map(|(name, t)| (name.clone(), Array::of_matrix(t, &t.dims())));
@@ -197,14 +198,25 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
 }
 
 impl Checkpoint {
-    /// Puts the weights into `network`.
+    /// Puts the weights and buffers into `network`.
     ///
     /// # Errors
     /// If a parameter is missing or has another shape.
     pub fn restore_weights(&self, network: &mut impl Weights, device: &Device) -> Result<()> {
-        let names: Vec<(String, Vec<usize>)> =
-            network.parameters().into_iter().map(|(name, p)| (name, p.shape.clone())).collect();
-        for ((name, shape), value) in names.iter().zip(network.values_mut()) {
+        let named = |(name, parameter): (String, &Parameter)| (name, parameter.shape.clone());
+        let names: Vec<_> = network.parameters().into_iter().map(named).collect();
+        self.take(&names, network.values_mut(), device)?;
+        let names: Vec<_> = network.buffers().into_iter().map(named).collect();
+        self.take(&names, network.buffer_values_mut(), device)
+    }
+
+    fn take(
+        &self,
+        names: &[(String, Vec<usize>)],
+        values: Vec<&mut Tensor<2>>,
+        device: &Device,
+    ) -> Result<()> {
+        for ((name, shape), value) in names.iter().zip(values) {
             let place = || self.path.join(FILES[0]).display().to_string();
             let saved = self
                 .weights

@@ -9,7 +9,7 @@ use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::Dataset;
-use nmnc_learn::alignment::{agreement, agreement_of_rows, captured_energy};
+use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights, captured_energy};
 use nmnc_learn::credit::{CreditRule, InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{ForwardPass, Gradients, Network};
@@ -71,9 +71,7 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
     Ok(stages
         .map(|(index, (signal, exact))| {
             let activity = agreement_of_rows(signal, exact);
-            let name = format!("{}.weight", network.part_name(index));
-            let of_weight = |all: &Gradients| all.get(&name).expect("every stage has a weight").clone();
-            let weight = agreement(&of_weight(gradients), &of_weight(&exact_gradients));
+            let weight = agreement_of_weights(network, index, gradients, &exact_gradients);
             let units = signal.dims()[1];
             let measured = subspaces[index].as_ref().map(Subspace::dimension);
             let choices = moment.rule.choices(index);

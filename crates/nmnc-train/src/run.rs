@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 use super::checkpoint::{self, Checkpoint};
 use super::config::Config;
@@ -19,6 +19,7 @@ use nmnc_core::records::{Record, Score, Status, Summary};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{Batch, Dataset, Splits, order};
 use nmnc_learn::credit::InputSampler;
+use nmnc_learn::net::Inputs;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -113,10 +114,10 @@ pub struct TrainingInputs<'a> {
 }
 
 impl InputSampler for TrainingInputs<'_> {
-    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>> {
+    fn sample(&self, count: usize, step: u64) -> Result<Inputs> {
         let chosen = self.seed.stream(Role::ManifoldSample, 0, step).sample(self.data.len(), count);
         let batch = self.data.batch(&chosen)?;
-        Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], self.device))
+        Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], self.device).into())
     }
 }
 

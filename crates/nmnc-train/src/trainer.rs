@@ -11,7 +11,7 @@ use nmnc_core::device::energy;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::state::State;
 use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, RuleSetup, StepContext};
-use nmnc_learn::net::{ForwardPass, Gradients, Network};
+use nmnc_learn::net::{ForwardPass, Gradients, Network, Replay};
 
 /// A network in training: everything that a training step changes.
 pub struct Trainer {
@@ -30,6 +30,8 @@ pub struct StepOutcome {
     /// Examples of the batch decided right.
     pub correct: usize,
     gradients: Gradients,
+    /// What the buffers become with the step.
+    buffers: Vec<Tensor<2>>,
     norm: f64,
 }
 
@@ -61,6 +63,9 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self> {
         let network = config.network.build(input, outputs, config.seed, device)?;
+        if config.train.streamed {
+            network.check_streamed()?;
+        }
         let setup = RuleSetup { network: &network, seed: config.seed, device };
         let rule = config.credit.build(&setup)?;
         let optimizer = Optimizer::new(config.train.optimizer.clone());
@@ -107,23 +112,27 @@ impl Trainer {
             let output = self.network.output(images.clone());
             (self.judge(&output, labels, self.network.each_activity(images.clone()))?, None)
         } else {
-            let pass = self.network.forward(images.clone());
-            (self.judge(&pass.output, labels, pass.activities.iter().cloned())?, Some(pass))
+            let pass = self.network.training_forward(images.clone(), self.config.seed, self.step);
+            (self.judge(&pass.output, labels, pass.activities().cloned())?, Some(pass))
         };
         let (network, step, seed, error) = (&self.network, self.step, self.config.seed, &judged.error);
+        let buffers = pass.as_ref().map(|pass| network.updated_buffers(pass)).unwrap_or_default();
         let gradients = match (self.rule.local(), pass) {
             (Some(rule), pass) => {
                 let output = &judged.output;
-                let context = LocalContext { network, output, error, step, seed, inputs };
-                let signal = |rule: &mut dyn LocalRule, stage: usize, activity: &Tensor<2>| {
+                let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
+                    let replay = Replay::new(network, pass);
+                    let context = LocalContext { network, output, error, step, seed, inputs, replay };
                     if stage == 0 {
                         rule.begin(&context)?;
                     }
-                    rule.signal(stage, activity, &context)
+                    rule.signal(stage, pass.activity(stage), &context)
                 };
                 match pass {
-                    Some(pass) => network.gradients_in_turn(pass, error, |l, x| signal(rule, l, x)),
-                    None => network.gradients_streamed(images, error, |l, x| signal(rule, l, x)),
+                    Some(pass) => network.gradients_in_turn(pass, error, |l, pass| signal(rule, l, pass)),
+                    None => {
+                        network.gradients_streamed(images, output, error, |l, pass| signal(rule, l, pass))
+                    }
                 }
             }
             (None, Some(pass)) => {
@@ -134,7 +143,7 @@ impl Trainer {
             (None, None) => unreachable!("a configuration that streams is resolved for local rules only"),
         };
         let gradients = gradients.map_err(|e| at_step(e, step))?;
-        self.outcome(&judged, gradients)
+        self.outcome(&judged, gradients, buffers)
     }
 
     /// As [`Trainer::assess`], to the same bits, keeping what measurements look at: the whole forward pass and all signals.
@@ -147,8 +156,8 @@ impl Trainer {
         labels: &[u32],
         inputs: &dyn InputSampler,
     ) -> Result<(StepOutcome, Kept)> {
-        let pass = self.network.forward(images);
-        let judged = self.judge(&pass.output, labels, pass.activities.iter().cloned())?;
+        let pass = self.network.training_forward(images, self.config.seed, self.step);
+        let judged = self.judge(&pass.output, labels, pass.activities().cloned())?;
         let context = StepContext {
             network: &self.network,
             pass: &pass,
@@ -159,7 +168,8 @@ impl Trainer {
         };
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, self.step))?;
         let gradients = self.network.gradients(&pass, &signals, &judged.error);
-        let outcome = self.outcome(&judged, gradients)?;
+        let buffers = self.network.updated_buffers(&pass);
+        let outcome = self.outcome(&judged, gradients, buffers)?;
         Ok((outcome, Kept { pass, error: judged.error, signals }))
     }
 
@@ -173,21 +183,27 @@ impl Trainer {
         let Judgement { loss, correct, error } = self.config.train.loss.judge(output, labels);
         if !loss.is_finite() {
             let bad = activities.position(|activity| !energy(&activity).is_finite());
-            let part = part_of(&self.network.part_name(bad.unwrap_or(self.network.stages().len())));
+            let part = bad.map_or_else(|| "readout".to_owned(), |stage| format!("stage {}", stage + 1));
             return Err(self.diverged(&part, "loss is not finite"));
         }
         Ok(Judged { loss, correct, error, output: output.clone() })
     }
 
-    fn outcome(&self, judged: &Judged, gradients: Gradients) -> Result<StepOutcome> {
+    fn outcome(&self, judged: &Judged, gradients: Gradients, buffers: Vec<Tensor<2>>) -> Result<StepOutcome> {
         let mut square = 0.0;
         for (name, own) in gradients.energies() {
             if !own.is_finite() {
-                return Err(self.diverged(&part_of(name), "gradient is not finite"));
+                return Err(self.diverged(&self.network.place(name), "gradient is not finite"));
             }
             square += own;
         }
-        Ok(StepOutcome { loss: judged.loss, correct: judged.correct, gradients, norm: square.sqrt() })
+        Ok(StepOutcome {
+            loss: judged.loss,
+            correct: judged.correct,
+            gradients,
+            buffers,
+            norm: square.sqrt(),
+        })
     }
 
     /// What measurements see of a step that has been worked out.
@@ -205,7 +221,7 @@ impl Trainer {
 
     /// Makes the step.
     pub fn update(&mut self, outcome: StepOutcome) {
-        let StepOutcome { mut gradients, norm, .. } = outcome;
+        let StepOutcome { mut gradients, buffers, norm, .. } = outcome;
         if let Some(limit) = self.config.train.clip_norm
             && norm > limit
         {
@@ -213,6 +229,9 @@ impl Trainer {
         }
         let factor = self.schedule.factor(self.step);
         self.optimizer.step(&mut self.network, gradients, factor);
+        for (value, buffer) in self.network.buffer_values_mut().into_iter().zip(buffers) {
+            *value = buffer;
+        }
         self.step += 1;
     }
 
@@ -223,7 +242,7 @@ impl Trainer {
     pub fn check_weights(&self) -> Result<()> {
         for (name, parameter) in self.network.parameters() {
             if !energy(&parameter.value).is_finite() {
-                return Err(self.diverged(&part_of(&name), "weights are not finite"));
+                return Err(self.diverged(&self.network.place(&name), "weights are not finite"));
             }
         }
         Ok(())
@@ -255,15 +274,6 @@ impl Trainer {
     /// The network, for restoring its weights.
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
-    }
-}
-
-/// The part that a parameter's full name begins with, for people: `stage 1`, `readout`.
-fn part_of(name: &str) -> String {
-    let part = name.split('.').next().unwrap_or(name);
-    match part.strip_prefix("stage").filter(|number| !number.is_empty()) {
-        Some(number) => format!("stage {number}"),
-        None => part.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ struct One(Parameter);
 
 impl Weights for One {
     fn parameters(&self) -> Vec<(String, &Parameter)> {
-        vec![(self.0.name.to_owned(), &self.0)]
+        vec![(self.0.name.clone().into_owned(), &self.0)]
     }
 
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
@@ -41,7 +41,7 @@ fn optimizers_follow_pytorch_step_by_step() {
     let gradients = golden.matrix("gradients", DType::F64);
     for (name, config) in cases {
         let value = golden.matrix("start", DType::F64);
-        let mut weights = One(Parameter { name: "weight", value, shape: vec![7] });
+        let mut weights = One(Parameter::vector("weight", value));
         let mut optimizer = Optimizer::new(config.clone());
         let expected = golden.numbers(name);
         for step in 0..12 {
@@ -84,7 +84,7 @@ fn schedules_follow_pytorch() {
 #[test]
 fn moments_of_another_network_are_told() {
     let golden = Golden::read("optimizers.safetensors");
-    let one = |name| One(Parameter { name, value: golden.matrix("start", DType::F64), shape: vec![7] });
+    let one = |name: &'static str| One(Parameter::vector(name, golden.matrix("start", DType::F64)));
     let mut optimizer = Optimizer::new(OptimizerConfig::default());
     let gradient = ("weight".to_owned(), golden.matrix("gradients", DType::F64).narrow(0, 0, 1));
     optimizer.step(&mut one("weight"), Gradients::from_iter([gradient]), 1.0);

@@ -34,8 +34,8 @@ fn random(rows: usize) -> Tensor<2> {
 struct Inputs;
 
 impl InputSampler for Inputs {
-    fn sample(&self, count: usize, _step: u64) -> nmnc::Result<Tensor<2>> {
-        Ok(random(count))
+    fn sample(&self, count: usize, _step: u64) -> nmnc::Result<nmnc::net::Inputs> {
+        Ok(random(count).into())
     }
 }
 

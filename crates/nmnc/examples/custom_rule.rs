@@ -31,7 +31,7 @@ impl CreditRule for SignRule {
 struct NoInputs;
 
 impl InputSampler for NoInputs {
-    fn sample(&self, _count: usize, _step: u64) -> Result<Tensor<2>> {
+    fn sample(&self, _count: usize, _step: u64) -> Result<nmnc::net::Inputs> {
         unreachable!("the rule asks for no inputs")
     }
 }

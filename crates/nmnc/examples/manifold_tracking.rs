@@ -40,10 +40,10 @@ batch = 100
 struct Inputs<'a>(&'a Dataset);
 
 impl InputSampler for Inputs<'_> {
-    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>> {
+    fn sample(&self, count: usize, step: u64) -> Result<nmnc::net::Inputs> {
         let chosen = Seed(0).stream(Role::ManifoldSample, 0, step).sample(self.0.len(), count);
         let batch = self.0.batch(&chosen)?;
-        Ok(matrix(batch.images, [chosen.len(), self.0.shape().len()], &Device::flex()))
+        Ok(matrix(batch.images, [chosen.len(), self.0.shape().len()], &Device::flex()).into())
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::process::Command;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use nmnc::credit::InputSampler;
 use nmnc::device::matrix;
 use nmnc::seed::Role;
@@ -27,7 +27,7 @@ const OUTPUTS: usize = 10;
 struct NoInputs;
 
 impl InputSampler for NoInputs {
-    fn sample(&self, _count: usize, _step: u64) -> Result<Tensor<2>> {
+    fn sample(&self, _count: usize, _step: u64) -> Result<nmnc::net::Inputs> {
         unreachable!("neither rule asks for inputs")
     }
 }

@@ -154,11 +154,9 @@ pub fn activity(network: &Network, inputs: &Tensor<2>, stage: usize) -> Matrix<f
     let examples = inputs.dims()[0];
     let mut all = Vec::with_capacity(examples * units);
     for first in (0..examples).step_by(BATCH) {
-        let mut x = inputs.clone().narrow(0, first, BATCH.min(examples - first));
-        for part in network.stages().take(stage + 1) {
-            x = part.activity(x);
-        }
-        all.extend(values::<f32>(&x));
+        let x = inputs.clone().narrow(0, first, BATCH.min(examples - first));
+        let activity = network.each_activity(x).nth(stage).expect("the stage is there");
+        all.extend(values::<f32>(&activity));
     }
     Matrix::new(all, units)
 }

@@ -12,7 +12,7 @@ use nmnc_core::device::{matrix, values};
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::Role;
 use nmnc_learn::estimator::{Estimator, Responses};
-use nmnc_learn::net::{ForwardPass, Network};
+use nmnc_learn::net::{ForwardPass, Network, Replay};
 use nmnc_learn::noise::Probe;
 
 /// Examples whose own Jacobian is estimated, each by all probes.
@@ -71,7 +71,7 @@ pub(super) fn probe_curves(
     let pass = network.forward(inputs.clone());
     let single = EXAMPLES.min(inputs.dims()[0]);
     let few = network.forward(inputs.clone().narrow(0, 0, single));
-    let units = few.activities[stage].dims()[1];
+    let units = few.activity(stage).dims()[1];
     let exact = jacobians::<f32>(network, &few).swap_remove(stage);
     let mut curves = Vec::new();
     for manifold in [None, Some(dimension)] {
@@ -132,7 +132,7 @@ fn curve(
             }
         }
     }
-    let dimension = manifold.unwrap_or_else(|| pass.activities[probed.stage].dims()[1]);
+    let dimension = manifold.unwrap_or_else(|| pass.activity(probed.stage).dims()[1]);
     let single_variance = (ESTIMATOR.law(PROBE).variance)(dimension, 1);
     let law = |count: usize| {
         let of = |aim: &Aim| {
@@ -164,7 +164,7 @@ fn respond(
     step: u64,
 ) -> Result<Responses> {
     let Probed { network, stage, .. } = *probed;
-    let activity = &pass.activities[stage];
+    let activity = pass.activity(stage);
     let [_, units] = activity.dims();
     let device = &activity.device();
     let dimension = manifold.unwrap_or(units);
@@ -210,24 +210,28 @@ impl Perturbed<'_> {
         let gather = |from: &Tensor<2>| {
             Tensor::cat(rows.iter().map(|&row| from.clone().narrow(0, row, 1)).collect(), 0)
         };
-        let here = gather(&self.pass.activities[self.stage]);
-        let norm: f64 = here.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
-        let deviation = self.sigma * norm / (coordinates.dims()[1] as f64).sqrt();
-        if !(deviation > 0.0 && deviation.is_finite()) {
-            let place = format!("stage {}", self.stage + 1);
-            return Err(Error::new(
-                ErrorKind::Diverged,
-                place,
-                "activity is zero or not finite, so it cannot be probed",
-            )
-            .mend("measure no probes with --probes 0"));
-        }
-        let z = coordinates.clone() * deviation;
-        let noise = match self.axes {
-            Some(axes) => z.matmul(axes.clone().transpose()),
-            None => z,
-        };
-        let change = self.network.output_after(self.stage, here + noise) - gather(&self.pass.output);
+        let mut deviation = 0.0;
+        let replay = Replay::of_rows(self.network, self.pass, rows);
+        let moved = replay.output(&[self.stage], |_, here| {
+            let norm: f64 = here.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
+            deviation = self.sigma * norm / (coordinates.dims()[1] as f64).sqrt();
+            if !(deviation > 0.0 && deviation.is_finite()) {
+                let place = format!("stage {}", self.stage + 1);
+                return Err(Error::new(
+                    ErrorKind::Diverged,
+                    place,
+                    "activity is zero or not finite, so it cannot be probed",
+                )
+                .mend("measure no probes with --probes 0"));
+            }
+            let z = coordinates.clone() * deviation;
+            let noise = match self.axes {
+                Some(axes) => z.matmul(axes.clone().transpose()),
+                None => z,
+            };
+            Ok(here + noise)
+        })?;
+        let change = moved - gather(&self.pass.output);
         let change = change / deviation;
         Ok(if self.centered { change.clone() - change.mean_dim(1) } else { change })
     }

@@ -38,6 +38,8 @@ pub enum Role {
     RangeFinder = 8,
     /// Anything an analysis draws (index and step as it documents).
     Analysis = 9,
+    /// What a block draws in training, such as masks (index: node, step: training step).
+    Mask = 10,
     /// A training trial of a task (step: its number).
     Trial = 32,
     /// An evaluation trial of a task (step: its number).

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
-use crate::net::{ForwardPass, Network, Stage};
+use crate::net::{ForwardPass, Network, Reader};
 use nmnc_core::error::Result;
 
 /// Registry entry.
@@ -41,23 +41,7 @@ impl CreditRule for Backprop {
 ///
 /// With `error` a one-hot row this is a row of the Jacobian.
 pub fn backpropagate(network: &Network, pass: &ForwardPass, error: &Tensor<2>) -> Vec<Tensor<2>> {
-    carry_back(network, pass, error, |part| part.parameters()[0].value.clone())
-}
-
-/// Carries an output error down the chain, through each part's own gates and the weight that `weight_of` names for it.
-pub(super) fn carry_back(
-    network: &Network,
-    pass: &ForwardPass,
-    error: &Tensor<2>,
-    mut weight_of: impl FnMut(&dyn Stage) -> Tensor<2>,
-) -> Vec<Tensor<2>> {
-    let readout = network.readout();
-    let mut signals = vec![readout.carry_back(pass.readout_trace(), error.clone(), weight_of(readout))];
-    for index in (1..network.stages().len()).rev() {
-        let stage = network.stage(index);
-        let above = signals[signals.len() - 1].clone();
-        signals.push(stage.carry_back(pass.trace(index), above, weight_of(stage)));
-    }
-    signals.reverse();
-    signals
+    let own = |reader: &Reader| network.map(*reader).parameter.value.clone();
+    let weights: Vec<Tensor<2>> = network.readers().iter().map(own).collect();
+    network.input_vjps(pass, error, &weights)
 }

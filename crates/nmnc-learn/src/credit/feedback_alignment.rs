@@ -4,9 +4,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::backprop::carry_back;
 use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
-use crate::net::Stage;
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -40,20 +38,17 @@ impl RuleConfig for FeedbackAlignmentConfig {
 
 /// Fixed random weights in the place of the transposed ones. They follow from the seed, so there is no state to save.
 pub struct FeedbackAlignment {
-    /// Top-down: the readout's first.
+    /// One for each map through which an error reaches a stage.
     weights: Vec<Tensor<2>>,
 }
 
 impl FeedbackAlignment {
-    /// Draws the random weights.
+    /// Draws the random weights, those next to the output first.
     pub fn new(config: &FeedbackAlignmentConfig, setup: &RuleSetup) -> Self {
-        let parts = std::iter::once(setup.network.readout() as &dyn Stage);
-        let stages: Vec<&dyn Stage> = setup.network.stages().collect();
-        let weights = parts
-            .chain(stages.into_iter().skip(1).rev())
-            .enumerate()
-            .map(|(index, part)| {
-                let shape = part.parameters()[0].value.dims();
+        let top_down = setup.network.readers().iter().rev().enumerate();
+        let mut weights: Vec<Tensor<2>> = top_down
+            .map(|(index, reader)| {
+                let shape = setup.network.map(*reader).parameter.value.dims();
                 let mut values = vec![0.0; shape[0] * shape[1]];
                 setup.seed.stream(Role::Feedback, index, 0).fill_normal(&mut values);
                 let deviation = config.scale * (2.0 / shape[1] as f64).sqrt();
@@ -61,14 +56,13 @@ impl FeedbackAlignment {
                 matrix(values, shape, setup.device)
             })
             .collect();
+        weights.reverse();
         Self { weights }
     }
 }
 
 impl CreditRule for FeedbackAlignment {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
-        let mut weights = self.weights.iter().cloned();
-        let next = |_: &dyn Stage| weights.next().expect("one weight a part above the first stage");
-        Ok(carry_back(context.network, context.pass, context.error, next))
+        Ok(context.network.input_vjps(context.pass, context.error, &self.weights))
     }
 }

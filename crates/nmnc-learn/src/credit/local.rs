@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::rule::{InputSampler, StepContext};
-use crate::net::Network;
+use crate::net::{Network, Replay};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 
@@ -21,12 +21,15 @@ pub struct LocalContext<'a> {
     pub seed: Seed,
     /// More training inputs.
     pub inputs: &'a dyn InputSampler,
+    /// Perturbed passes of the batch: what the rule learns of the other stages, it learns from the output of these.
+    pub replay: Replay<'a>,
 }
 
 impl<'a> From<&StepContext<'a>> for LocalContext<'a> {
     fn from(context: &StepContext<'a>) -> Self {
         let &StepContext { network, pass, error, step, seed, inputs } = context;
-        Self { network, output: &pass.output, error, step, seed, inputs }
+        let replay = Replay::new(network, pass);
+        Self { network, output: &pass.output, error, step, seed, inputs, replay }
     }
 }
 
@@ -54,6 +57,6 @@ pub trait LocalRule {
 pub fn local_signals(rule: &mut dyn LocalRule, context: &StepContext) -> Result<Vec<Tensor<2>>> {
     let local = LocalContext::from(context);
     rule.begin(&local)?;
-    let activities = context.pass.activities.iter().enumerate();
+    let activities = context.pass.activities().enumerate();
     activities.map(|(stage, activity)| rule.signal(stage, activity, &local)).collect()
 }

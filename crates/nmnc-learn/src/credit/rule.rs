@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::local::LocalRule;
 use crate::manifold::Subspace;
-use crate::net::{ForwardPass, Network};
+use crate::net::{ForwardPass, Inputs, Network};
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
@@ -15,11 +15,12 @@ use nmnc_core::state::State;
 
 /// Draws training inputs for a rule that has to look at activity beyond the current batch.
 pub trait InputSampler {
-    /// `count` distinct training inputs (fewer if there are fewer), `[count, inputs]`, fixed by seed and training step.
+    /// `count` distinct training examples (fewer if there are fewer), a matrix of `count` rows for each input of the network, fixed by
+    /// seed and training step.
     ///
     /// # Errors
     /// If the data cannot be read.
-    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>>;
+    fn sample(&self, count: usize, step: u64) -> Result<Inputs>;
 }
 
 /// What a rule sees of one training step.

@@ -5,7 +5,7 @@ use nmnc_kernels::{Activation, ConvSpec, Pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Conv, Dense, Init, Network, Stage};
+use super::{Block, Conv, Dense, Init, Network};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 
@@ -245,13 +245,13 @@ impl NetworkConfig {
     /// A stage whose geometry is impossible, named by its number.
     pub fn build(&self, input: [usize; 3], outputs: usize, seed: Seed, device: &Device) -> Result<Network> {
         let config = self.resolve()?;
-        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        let mut stages: Vec<Box<dyn Block>> = Vec::new();
         let mut shape = Some(input);
         let mut units: usize = input.iter().product();
         for (index, stage) in config.stages.iter().enumerate() {
             let place = format!("network.stages[{index}]");
             let mut stream = seed.stream(Role::Weights, index, 0);
-            let built: Box<dyn Stage> = match stage {
+            let built: Box<dyn Block> = match stage {
                 StageConfig::Conv(conv) => {
                     let Some(input) = shape else {
                         return Err(Error::config(place, "a convolution cannot follow a dense stage")
@@ -287,7 +287,7 @@ impl NetworkConfig {
         let mut stream = seed.stream(Role::Weights, stages.len(), 0);
         let weight = self.readout_init.weight([outputs, units], outputs, &mut stream, device);
         let readout = Dense::new(weight, Tensor::zeros([1, outputs], device), Activation::Identity);
-        Ok(Network::new(stages, readout))
+        Network::chain(stages, readout)
     }
 }
 
@@ -335,7 +335,7 @@ mod tests {
             c.build([1, 28, 28], 10, Seed(0), &device)
                 .unwrap()
                 .stages()
-                .map(Stage::describe)
+                .map(|stage| stage.block().describe())
                 .collect::<Vec<_>>()
         };
         assert_eq!(describe(&config), describe(&resolved));

@@ -1,12 +1,13 @@
-//! Convolutional stage: x = pool(phi(W * u + b)), on the fused kernels of `nmnc-kernels`.
+//! Convolutional block: y = pool(phi(W * u + b)), on the fused kernels of `nmnc-kernels`.
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    Activation, ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_gated_product,
+    ConvGate, ConvSpec, Pool, conv_activity, conv_forward, conv_gated_error, conv_gated_product,
     conv_input_gradient, conv_parameter_gradient,
 };
 
-use super::stage::{Gate, Parameter, Stage, Trace};
+use super::block::{Block, Mode, Parameter, Trace};
+use super::map::{ConvMap, Gated, LinearMap, Map};
 
 /// Convolution, nonlinearity and pooling with weight `[channels, inputs * kernel * kernel]` and bias `[1, channels]`.
 #[derive(Clone, Debug)]
@@ -14,10 +15,17 @@ pub struct Conv {
     spec: ConvSpec,
     weight: Parameter,
     bias: Parameter,
+    map: ConvMap,
+}
+
+/// The input, and the slopes and pooling winners.
+struct ConvTrace {
+    input: Tensor<2>,
+    gate: ConvGate,
 }
 
 impl Conv {
-    /// A stage of the given geometry and parameters.
+    /// A block of the given geometry and parameters.
     ///
     /// # Panics
     /// If the parameters' shapes are not those of `spec`.
@@ -27,25 +35,36 @@ impl Conv {
         assert_eq!(bias.dims(), [1, spec.channels], "bias shape");
         let shape = vec![spec.channels, channels_in, spec.kernel, spec.kernel];
         Self {
-            weight: Parameter { name: "weight", value: weight, shape },
-            bias: Parameter { name: "bias", value: bias, shape: vec![spec.channels] },
+            weight: Parameter { name: "weight".into(), value: weight, shape },
+            bias: Parameter::vector("bias", bias),
+            map: ConvMap::new(spec),
             spec,
         }
     }
 
-    /// The convolution alone.
-    fn linear(&self) -> ConvSpec {
-        ConvSpec { activation: Activation::Identity, pool: Pool::None, ..self.spec }
+    /// Sums `[batch, outputs of the map]` over each pooling window: `[batch, units]`.
+    fn window_sums(&self, values: Tensor<2>) -> Tensor<2> {
+        if self.spec.pool == Pool::None {
+            return values;
+        }
+        let [batch, _] = values.dims();
+        let [channels, height, width] = self.spec.convolved();
+        let [_, rows, columns] = self.spec.output();
+        let side = self.spec.pool_size;
+        let covered = values.reshape([batch, channels, height, width]).narrow(2, 0, rows * side);
+        let windows =
+            covered.narrow(3, 0, columns * side).reshape([batch * channels, rows, side, columns, side]);
+        windows.sum_dim(4).sum_dim(2).reshape([batch, channels * rows * columns])
     }
 }
 
-impl Stage for Conv {
-    fn inputs(&self) -> usize {
-        self.spec.input.iter().product()
+impl Block for Conv {
+    fn inputs(&self) -> Vec<usize> {
+        vec![self.spec.input_units()]
     }
 
     fn units(&self) -> usize {
-        self.spec.output().iter().product()
+        self.spec.output_units()
     }
 
     fn describe(&self) -> String {
@@ -59,58 +78,65 @@ impl Stage for Conv {
         .to_lowercase()
     }
 
-    fn parameters(&self) -> [&Parameter; 2] {
-        [&self.weight, &self.bias]
+    fn parameters(&self) -> Vec<&Parameter> {
+        vec![&self.weight, &self.bias]
     }
 
-    fn parameters_mut(&mut self) -> [&mut Parameter; 2] {
-        [&mut self.weight, &mut self.bias]
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        vec![&mut self.weight, &mut self.bias]
     }
 
-    fn forward(&self, input: Tensor<2>) -> (Tensor<2>, Trace) {
+    fn forward(&self, inputs: &[Tensor<2>], _mode: Mode) -> (Tensor<2>, Trace) {
+        let input = inputs[0].clone();
         let (weight, bias) = (self.weight.value.clone(), self.bias.value.clone());
         let (activity, gate) = conv_forward(&self.spec, input.clone(), weight, bias);
-        (activity, Trace { input, gate: Gate::Conv(gate) })
+        (activity, Trace::new(ConvTrace { input, gate }))
     }
 
-    fn activity(&self, input: Tensor<2>) -> Tensor<2> {
-        conv_activity(&self.spec, input, self.weight.value.clone(), self.bias.value.clone())
+    fn activity(&self, inputs: &[Tensor<2>]) -> Tensor<2> {
+        conv_activity(&self.spec, inputs[0].clone(), self.weight.value.clone(), self.bias.value.clone())
     }
 
-    fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
-        conv_gated_error(&self.spec, gate(trace), signal)
+    fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
+        let ConvTrace { input, gate } = trace.of();
+        let (weight, bias) = conv_parameter_gradient(&self.spec, input.clone(), gate, error);
+        vec![weight, bias]
     }
 
-    fn gated_product(&self, trace: &Trace, signal: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
-        conv_gated_product(&self.spec, gate(trace), signal, matrix)
+    fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, weights: &[Tensor<2>]) -> Tensor<2> {
+        let ConvTrace { gate, .. } = trace.of();
+        conv_input_gradient(&self.spec, weights[0].clone(), gate, error)
     }
 
-    fn pre_activations(&self) -> usize {
-        self.spec.convolved_units()
+    fn jvp(&self, trace: &Trace, changes: &[Tensor<2>], weights: &[Tensor<2>]) -> Tensor<2> {
+        let response = self.map.response(changes[0].clone(), weights[0].clone());
+        // What an error of one at every output becomes is what each pre-activation counts for in its window.
+        let ones = Tensor::ones([changes[0].dims()[0], self.units()], (&response.device(), response.dtype()));
+        self.window_sums(response * self.gated_error(trace, ones))
     }
 
-    fn respond(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        let silent = self.bias.value.zeros_like();
-        conv_activity(&self.linear(), change, weight, silent)
+    fn maps(&self) -> Vec<Map<'_>> {
+        vec![Map { parameter: &self.weight, operation: &self.map, source: Some(0) }]
     }
 
-    fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2> {
-        let linear = self.linear();
-        let (weight, silent) = (self.weight.value.zeros_like(), self.bias.value.zeros_like());
-        let (_, open) = conv_forward(&linear, change.clone(), weight, silent);
-        conv_parameter_gradient(&linear, change, &open, response).0
+    fn map_input(&self, trace: &Trace, _map: usize) -> Tensor<2> {
+        let ConvTrace { input, .. } = trace.of();
+        input.clone()
     }
 
-    fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {
-        conv_parameter_gradient(&self.spec, trace.input.clone(), gate(trace), signal).into()
-    }
-
-    fn carry_back(&self, trace: &Trace, signal: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        conv_input_gradient(&self.spec, weight, gate(trace), signal)
+    fn gated(&self) -> Option<&dyn Gated> {
+        Some(self)
     }
 }
 
-fn gate(trace: &Trace) -> &ConvGate {
-    let Gate::Conv(gate) = &trace.gate else { unreachable!("a convolution keeps its gate") };
-    gate
+impl Gated for Conv {
+    fn gated_error(&self, trace: &Trace, error: Tensor<2>) -> Tensor<2> {
+        let ConvTrace { gate, .. } = trace.of();
+        conv_gated_error(&self.spec, gate, error)
+    }
+
+    fn gated_product(&self, trace: &Trace, error: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+        let ConvTrace { gate, .. } = trace.of();
+        conv_gated_product(&self.spec, gate, error, matrix)
+    }
 }

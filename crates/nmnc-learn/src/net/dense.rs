@@ -1,30 +1,39 @@
-//! Fully connected stage: x = phi(u W^T + b).
+//! Fully connected block: y = phi(u W^T + b).
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{Activation, activate, matmul, slope};
 
-use super::stage::{Gate, Parameter, Stage, Trace};
+use super::block::{Block, Mode, Parameter, Trace};
+use super::map::{DenseMap, Gated, LinearMap, Map};
 
-/// Fully connected stage with weight `[units, inputs]` and bias `[1, units]`; also the linear readout.
+/// Fully connected block with weight `[units, inputs]` and bias `[1, units]`; also the linear readout.
 #[derive(Clone, Debug)]
 pub struct Dense {
     weight: Parameter,
     bias: Parameter,
     activation: Activation,
+    map: DenseMap,
+}
+
+/// The input, and the slope of the nonlinearity `[batch, units]`.
+struct DenseTrace {
+    input: Tensor<2>,
+    slope: Tensor<2>,
 }
 
 impl Dense {
-    /// A stage with the given weight `[units, inputs]` and bias `[1, units]`.
+    /// A block with the given weight `[units, inputs]` and bias `[1, units]`.
     ///
     /// # Panics
     /// If the bias does not have one column per row of the weight.
     pub fn new(weight: Tensor<2>, bias: Tensor<2>, activation: Activation) -> Self {
-        let [units, inputs] = weight.dims();
-        assert_eq!(bias.dims(), [1, units], "bias needs shape [1, units]");
+        let [outputs, inputs] = weight.dims();
+        assert_eq!(bias.dims(), [1, outputs], "bias needs shape [1, units]");
         Self {
-            weight: Parameter { name: "weight", value: weight, shape: vec![units, inputs] },
-            bias: Parameter { name: "bias", value: bias, shape: vec![units] },
+            weight: Parameter::new("weight", weight),
+            bias: Parameter::vector("bias", bias),
             activation,
+            map: DenseMap { inputs, outputs },
         }
     }
 
@@ -33,60 +42,68 @@ impl Dense {
     }
 }
 
-impl Stage for Dense {
-    fn inputs(&self) -> usize {
-        self.weight.shape[1]
+impl Block for Dense {
+    fn inputs(&self) -> Vec<usize> {
+        vec![self.map.inputs]
     }
 
     fn units(&self) -> usize {
-        self.weight.shape[0]
+        self.map.outputs
     }
 
     fn describe(&self) -> String {
-        format!("dense {} -> {}, {:?}", self.inputs(), self.units(), self.activation).to_lowercase()
+        let DenseMap { inputs, outputs } = self.map;
+        format!("dense {inputs} -> {outputs}, {:?}", self.activation).to_lowercase()
     }
 
-    fn parameters(&self) -> [&Parameter; 2] {
-        [&self.weight, &self.bias]
+    fn parameters(&self) -> Vec<&Parameter> {
+        vec![&self.weight, &self.bias]
     }
 
-    fn parameters_mut(&mut self) -> [&mut Parameter; 2] {
-        [&mut self.weight, &mut self.bias]
+    fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
+        vec![&mut self.weight, &mut self.bias]
     }
 
-    fn forward(&self, input: Tensor<2>) -> (Tensor<2>, Trace) {
+    fn forward(&self, inputs: &[Tensor<2>], _mode: Mode) -> (Tensor<2>, Trace) {
+        let input = inputs[0].clone();
         let pre_activation = self.pre_activation(input.clone());
-        let gate = Gate::Slope(Box::new(slope(self.activation, pre_activation.clone())));
-        (activate(self.activation, pre_activation), Trace { input, gate })
+        let slope = slope(self.activation, pre_activation.clone());
+        (activate(self.activation, pre_activation), Trace::new(DenseTrace { input, slope }))
     }
 
-    fn activity(&self, input: Tensor<2>) -> Tensor<2> {
-        activate(self.activation, self.pre_activation(input))
+    fn activity(&self, inputs: &[Tensor<2>]) -> Tensor<2> {
+        activate(self.activation, self.pre_activation(inputs[0].clone()))
     }
 
-    fn gated_error(&self, trace: &Trace, signal: Tensor<2>) -> Tensor<2> {
-        let Gate::Slope(slope) = &trace.gate else { unreachable!("a dense stage keeps its slope") };
-        signal * (**slope).clone()
+    fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
+        let gated = self.gated_error(trace, error);
+        let input = trace.of::<DenseTrace>().input.clone();
+        vec![matmul(gated.clone().transpose(), input), gated.sum_dim(0)]
     }
 
-    fn pre_activations(&self) -> usize {
-        self.units()
+    fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, weights: &[Tensor<2>]) -> Tensor<2> {
+        matmul(self.gated_error(trace, error), weights[0].clone())
     }
 
-    fn respond(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        matmul(change, weight.transpose())
+    fn jvp(&self, trace: &Trace, changes: &[Tensor<2>], weights: &[Tensor<2>]) -> Tensor<2> {
+        self.map.response(changes[0].clone(), weights[0].clone()) * trace.of::<DenseTrace>().slope.clone()
     }
 
-    fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2> {
-        matmul(response.transpose(), change)
+    fn maps(&self) -> Vec<Map<'_>> {
+        vec![Map { parameter: &self.weight, operation: &self.map, source: Some(0) }]
     }
 
-    fn parameter_gradient(&self, trace: &Trace, signal: Tensor<2>) -> [Tensor<2>; 2] {
-        let gated = self.gated_error(trace, signal);
-        [matmul(gated.clone().transpose(), trace.input.clone()), gated.sum_dim(0)]
+    fn map_input(&self, trace: &Trace, _map: usize) -> Tensor<2> {
+        trace.of::<DenseTrace>().input.clone()
     }
 
-    fn carry_back(&self, trace: &Trace, signal: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        matmul(self.gated_error(trace, signal), weight)
+    fn gated(&self) -> Option<&dyn Gated> {
+        Some(self)
+    }
+}
+
+impl Gated for Dense {
+    fn gated_error(&self, trace: &Trace, error: Tensor<2>) -> Tensor<2> {
+        error * trace.of::<DenseTrace>().slope.clone()
     }
 }

@@ -1,20 +1,31 @@
-//! Networks: a chain of stages with local gradients, and a linear readout.
+//! Networks: graphs of blocks with derivatives of their own, cut into stages.
 
+mod add;
+mod block;
+mod builder;
 mod config;
 mod conv;
 mod dense;
+mod derivatives;
 mod gradients;
 mod init;
+mod map;
 mod network;
-mod stage;
+mod pass;
+mod structure;
 mod weights;
 
+pub use add::Add;
+pub use block::{Block, Buffer, Mode, Parameter, Trace, own_weights};
+pub use builder::{NetworkBuilder, Value};
 pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS, PoolName, StageConfig};
 pub use conv::Conv;
 pub use dense::Dense;
+pub use derivatives::Passage;
 pub use gradients::Gradients;
 pub use init::Init;
-pub use network::{ForwardPass, Network};
+pub use map::{ConvMap, DenseMap, Gated, LinearMap, Map};
+pub use network::{Network, Node, Reader};
 pub use nmnc_kernels::{Activation, ConvSpec, Pool};
-pub use stage::{Parameter, Stage, Trace};
+pub use pass::{ForwardPass, Inputs, Replay};
 pub use weights::Weights;

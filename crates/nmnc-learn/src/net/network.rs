@@ -1,115 +1,137 @@
-//! A chain of stages and a linear readout.
+//! Blocks in topological order, cut into stages.
 
 use burn::tensor::{Device, Tensor};
 
-use super::dense::Dense;
-use super::gradients::Gradients;
-use super::stage::{Parameter, Stage, Trace};
-use nmnc_core::error::Result;
+use super::block::{Block, Buffer, Parameter};
+use super::builder::NetworkBuilder;
+use super::map::Map;
+use super::pass::{Inputs, Walk};
+use super::structure::Structure;
+use nmnc_core::error::{Error, Result};
 
-/// A chain x_l = f_l(x_{l-1}), l = 1..L, and a linear readout y = x_L W_o^T + b_o.
+/// A graph of blocks. The outputs of some nodes are cut points: the activities x_1 .. x_L of the *stages*, which rules perturb and
+/// credit. A chain of stages with a readout is the simplest such graph.
+///
+/// The nodes that lead to a stage without passing another are its *section*: the stage's error signal is carried through it by exact
+/// derivatives. What leads to the output without passing a stage, such as a readout, receives the exact output error.
 #[derive(Debug)]
 pub struct Network {
-    stages: Vec<Box<dyn Stage>>,
-    readout: Dense,
+    pub(super) inputs: Vec<usize>,
+    pub(super) nodes: Vec<Node>,
+    /// Nodes that are stages, ascending.
+    pub(super) cuts: Vec<usize>,
+    pub(super) structure: Structure,
 }
 
-/// What a forward pass leaves behind.
-#[derive(Clone, Debug)]
-pub struct ForwardPass {
-    /// Activity `[batch, n_l]` of each stage.
-    pub activities: Vec<Tensor<2>>,
-    /// Output `[batch, n_o]`.
-    pub output: Tensor<2>,
-    traces: Vec<Trace>,
-    readout_trace: Trace,
+/// A block at its place in a network.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) name: String,
+    pub(super) block: Box<dyn Block>,
+    /// Slots it reads.
+    pub(super) sources: Vec<usize>,
 }
 
-impl ForwardPass {
-    /// What stage `stage` (from 0) kept.
-    pub fn trace(&self, stage: usize) -> &Trace {
-        &self.traces[stage]
+impl Node {
+    /// Its name, with which its parameters' full names begin.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// What the readout kept.
-    pub fn readout_trace(&self) -> &Trace {
-        &self.readout_trace
+    /// What it does.
+    pub fn block(&self) -> &dyn Block {
+        self.block.as_ref()
     }
+}
+
+/// A linear map through which an error reaches a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// Index of its node.
+    pub node: usize,
+    /// Which of the block's maps it is.
+    pub map: usize,
+    /// The stage (from 0) whose activity it reads as it is; none if it reads something made of it.
+    pub stage: Option<usize>,
 }
 
 impl Network {
-    /// Joins stages and readout.
+    /// A network to be put together, with inputs of these units.
+    pub fn builder(inputs: &[usize]) -> NetworkBuilder {
+        NetworkBuilder::new(inputs)
+    }
+
+    /// The chain x_l = f_l(x_{l-1}), l = 1..L, with the readout y = f(x_L): nodes `stage1`, `stage2`, ..., `readout`.
     ///
-    /// # Panics
+    /// # Errors
     /// If one part's units are not the next one's inputs.
-    pub fn new(stages: Vec<Box<dyn Stage>>, readout: Dense) -> Self {
-        let network = Self { stages, readout };
-        let parts: Vec<&dyn Stage> = network.parts().collect();
-        for pair in parts.windows(2) {
-            assert_eq!(
-                pair[0].units(),
-                pair[1].inputs(),
-                "{} feeds {}",
-                pair[0].describe(),
-                pair[1].describe()
-            );
+    pub fn chain(stages: Vec<Box<dyn Block>>, readout: impl Block + 'static) -> Result<Self> {
+        let inputs = stages.first().map_or_else(|| readout.inputs(), |first| first.inputs());
+        let mut builder = Self::builder(&inputs);
+        let mut last = builder.input(0)?;
+        for (index, stage) in stages.into_iter().enumerate() {
+            last = builder.boxed(&format!("stage{}", index + 1), stage, &[last])?;
+            builder.stage(last)?;
         }
-        network
+        let output = builder.node("readout", readout, &[last])?;
+        builder.build(output)
     }
 
-    /// The stages, first to last, without the readout.
-    pub fn stages(&self) -> impl ExactSizeIterator<Item = &dyn Stage> {
-        self.stages.iter().map(AsRef::as_ref)
+    /// The nodes in topological order; the last gives the output.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
-    /// Stage `index` (from 0).
-    pub fn stage(&self, index: usize) -> &dyn Stage {
-        self.stages[index].as_ref()
+    /// The block of the node `name`.
+    pub fn block(&self, name: &str) -> Option<&dyn Block> {
+        self.nodes.iter().find(|node| node.name == name).map(Node::block)
     }
 
-    /// The linear readout.
-    pub fn readout(&self) -> &Dense {
-        &self.readout
+    /// The nodes whose outputs are the stages' activities, first stage to last.
+    pub fn stages(&self) -> impl ExactSizeIterator<Item = &Node> {
+        self.cuts.iter().map(|&node| &self.nodes[node])
     }
 
-    /// The stages and then the readout.
-    fn parts(&self) -> impl Iterator<Item = &dyn Stage> {
-        self.stages().chain(std::iter::once(&self.readout as &dyn Stage))
-    }
-
-    /// Number of inputs of one example.
-    pub fn inputs(&self) -> usize {
-        self.parts().next().expect("the readout is a part").inputs()
+    /// Number of units of each input.
+    pub fn inputs(&self) -> &[usize] {
+        &self.inputs
     }
 
     /// Number n_o of outputs.
     pub fn outputs(&self) -> usize {
-        self.readout.units()
+        self.nodes[self.nodes.len() - 1].block.units()
     }
 
     /// Number n_l of units of each stage.
     pub fn stage_units(&self) -> Vec<usize> {
-        self.stages().map(Stage::units).collect()
+        self.stages().map(|node| node.block.units()).collect()
     }
 
-    /// All parameters with their full names (`stage1.weight`, `readout.bias`), stages first.
+    /// All parameters with their full names (`stage1.weight`, `readout.bias`), node after node.
     pub fn parameters(&self) -> Vec<(String, &Parameter)> {
-        self.parts()
-            .enumerate()
-            .flat_map(|(i, part)| part.parameters().map(|p| (format!("{}.{}", self.part_name(i), p.name), p)))
-            .collect()
+        named(&self.nodes, |block| block.parameters())
+    }
+
+    /// The parameter of this full name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters().into_iter().find_map(|(own, parameter)| (own == name).then_some(parameter))
     }
 
     /// The parameters' values, in the order of [`Network::parameters`].
     pub fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
-        let Self { stages, readout } = self;
-        let staged = stages.iter_mut().flat_map(|s| s.parameters_mut().map(|p| &mut p.value));
-        staged.chain(readout.parameters_mut().map(|p| &mut p.value)).collect()
+        let parameters = self.nodes.iter_mut().flat_map(|node| node.block.parameters_mut());
+        parameters.map(|parameter| &mut parameter.value).collect()
     }
 
-    /// `stage1`, `stage2`, ..., `readout`.
-    pub fn part_name(&self, index: usize) -> String {
-        if index < self.stages.len() { format!("stage{}", index + 1) } else { "readout".to_owned() }
+    /// All buffers with their full names, node after node.
+    pub fn buffers(&self) -> Vec<(String, &Buffer)> {
+        named(&self.nodes, |block| block.buffers())
+    }
+
+    /// The buffers' values, in the order of [`Network::buffers`].
+    pub fn buffer_values_mut(&mut self) -> Vec<&mut Tensor<2>> {
+        let buffers = self.nodes.iter_mut().flat_map(|node| node.block.buffers_mut());
+        buffers.map(|buffer| &mut buffer.value).collect()
     }
 
     /// Number of trainable numbers.
@@ -117,116 +139,115 @@ impl Network {
         self.parameters().iter().map(|(_, p)| p.shape.iter().product::<usize>()).sum()
     }
 
-    /// Forward pass of `input` `[batch, inputs]` that keeps what local gradients need.
-    pub fn forward(&self, input: Tensor<2>) -> ForwardPass {
-        let (mut activities, mut traces) = (Vec::new(), Vec::new());
-        let mut activity = input;
-        for stage in self.stages() {
-            let (next, trace) = stage.forward(activity);
-            traces.push(trace);
-            activities.push(next.clone());
-            activity = next;
+    /// Where a parameter or buffer stands, for people: `stage 2`, or the node's name if that is no stage.
+    pub fn place(&self, parameter: &str) -> String {
+        let holds =
+            |node: &Node| parameter.strip_prefix(&node.name).is_some_and(|rest| rest.starts_with('.'));
+        match self.nodes.iter().position(holds) {
+            Some(node) => self.structure.stage_of[node]
+                .map_or_else(|| self.nodes[node].name.clone(), |stage| format!("stage {}", stage + 1)),
+            None => parameter.to_owned(),
         }
-        let (output, readout_trace) = self.readout.forward(activity);
-        ForwardPass { activities, output, traces, readout_trace }
     }
 
-    /// Activity of every stage, without traces.
-    pub fn activities(&self, input: Tensor<2>) -> Vec<Tensor<2>> {
-        self.each_activity(input).collect()
+    /// Full names of the parameters that maps multiply by in the section of stage `stage` (from 0): its weights. Where there are no
+    /// maps, all parameters.
+    pub fn section_weights(&self, stage: usize) -> Vec<String> {
+        let nodes: Vec<&Node> =
+            self.structure.sections[stage].iter().rev().map(|&node| &self.nodes[node]).collect();
+        let names = |of: fn(&dyn Block) -> Vec<&Parameter>| {
+            let full = |node: &&Node| {
+                let parameters = of(node.block()).into_iter();
+                parameters.map(|parameter| format!("{}.{}", node.name, parameter.name)).collect::<Vec<_>>()
+            };
+            nodes.iter().flat_map(full).collect::<Vec<String>>()
+        };
+        let weights = names(|block| block.maps().into_iter().map(|map| map.parameter).collect());
+        if weights.is_empty() { names(|block| block.parameters()) } else { weights }
     }
 
-    /// Activity of one stage after the other: the iterator itself keeps only the latest.
-    pub fn each_activity(&self, input: Tensor<2>) -> impl Iterator<Item = Tensor<2>> {
-        self.stages().scan(input, |activity, stage| {
-            *activity = stage.activity(activity.clone());
-            Some(activity.clone())
-        })
+    /// The maps through which an error reaches any stage, in topological order. A chain has one for every stage: the next one's, and
+    /// for the last stage the readout's.
+    pub fn readers(&self) -> &[Reader] {
+        &self.structure.readers
     }
 
-    /// Output `[batch, n_o]` for `input` `[batch, inputs]`.
-    pub fn output(&self, input: Tensor<2>) -> Tensor<2> {
-        self.run(0, input)
+    /// The map of a reader.
+    pub fn map(&self, reader: Reader) -> Map<'_> {
+        self.nodes[reader.node].block.maps()[reader.map]
     }
 
-    /// Output when stage `stage` (from 0) has the given activity `[batch, n_l]`: the pass that a perturbation needs.
-    pub fn output_after(&self, stage: usize, activity: Tensor<2>) -> Tensor<2> {
-        self.run(stage + 1, activity)
+    /// The only node that reads stage `stage` (from 0), if there is just one and it reads nothing else.
+    pub fn only_reader(&self, stage: usize) -> Option<usize> {
+        let slot = self.inputs.len() + self.cuts[stage];
+        let mut readers = self.nodes.iter().enumerate().filter(|(_, node)| node.sources.contains(&slot));
+        let (index, node) = readers.next()?;
+        (readers.next().is_none() && node.sources.len() == 1).then_some(index)
     }
 
-    fn run(&self, first: usize, activity: Tensor<2>) -> Tensor<2> {
-        let last = self.stages[first..].iter().fold(activity, |x, stage| stage.activity(x));
-        self.readout.activity(last)
+    /// Output `[batch, n_o]` in evaluation.
+    pub fn output(&self, inputs: impl Into<Inputs>) -> Tensor<2> {
+        Walk::new(self, inputs.into()).to(self.nodes.len() - 1)
     }
 
-    /// Gradient of every parameter, in the order of [`Network::parameters`], when stage l receives the error signal
-    /// `signals[l]` `[batch, n_l]` and the readout the exact `output_error` dLoss/dy `[batch, n_o]`.
-    pub fn gradients(
-        &self,
-        pass: &ForwardPass,
-        signals: &[Tensor<2>],
-        output_error: &Tensor<2>,
-    ) -> Gradients {
-        assert_eq!(signals.len(), self.stages.len(), "one error signal a stage");
-        let local = self
-            .stages()
-            .zip(&pass.traces)
-            .zip(signals)
-            .flat_map(|((stage, trace), signal)| stage.parameter_gradient(trace, signal.clone()));
-        let readout = self.readout.parameter_gradient(&pass.readout_trace, output_error.clone());
-        self.named(local.chain(readout))
+    /// Activity of every stage in evaluation, without traces.
+    pub fn activities(&self, inputs: impl Into<Inputs>) -> Vec<Tensor<2>> {
+        self.each_activity(inputs).collect()
     }
 
-    /// As [`Network::gradients`], but asks for a stage's signal, showing its activity, only when it is the stage's turn, and
-    /// keeps neither that nor the stage's part of the forward pass any longer than the stage's gradients take.
+    /// Activity of one stage after the other in evaluation: the iterator itself keeps only what later stages read.
+    pub fn each_activity(&self, inputs: impl Into<Inputs>) -> impl Iterator<Item = Tensor<2>> {
+        let mut walk = Walk::new(self, inputs.into());
+        self.cuts.iter().map(move |&node| walk.to(node))
+    }
+
+    /// Checks that a step can do with one section at a time ([`Network::gradients_streamed`]).
     ///
     /// # Errors
-    /// Those of `signal`.
-    pub fn gradients_in_turn(
-        &self,
-        pass: ForwardPass,
-        output_error: &Tensor<2>,
-        mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
-    ) -> Result<Gradients> {
-        let mut gradients = Vec::new();
-        let ForwardPass { activities, traces, readout_trace, .. } = pass;
-        for (index, (activity, trace)) in activities.into_iter().zip(traces).enumerate() {
-            gradients.extend(self.stage(index).parameter_gradient(&trace, signal(index, &activity)?));
+    /// If a node reads anything but the one before it, or a block cannot be replayed without the clean pass or keeps statistics.
+    pub fn check_streamed(&self) -> Result<()> {
+        let refuse = |node: &Node, problem: &str| {
+            Err(Error::config(format!("network.{}", node.name), problem).mend("set train.streamed to false"))
+        };
+        for (index, node) in self.nodes.iter().enumerate() {
+            if node.sources != [index] || self.inputs.len() != 1 {
+                return refuse(
+                    node,
+                    "reads more than the node before it, so that a step has to keep the pass",
+                );
+            }
+            if node.block.replay_needs_trace() || !node.block.buffers().is_empty() {
+                return refuse(node, "depends in training on the clean pass, so that a step has to keep it");
+            }
         }
-        gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
-        Ok(self.named(gradients))
+        Ok(())
     }
 
-    /// As [`Network::gradients_in_turn`], of the forward pass of `input` `[batch, inputs]`, of which one stage exists at a time.
-    ///
-    /// # Errors
-    /// Those of `signal`.
-    pub fn gradients_streamed(
-        &self,
-        input: Tensor<2>,
-        output_error: &Tensor<2>,
-        mut signal: impl FnMut(usize, &Tensor<2>) -> Result<Tensor<2>>,
-    ) -> Result<Gradients> {
-        let mut gradients = Vec::new();
-        let mut activity = input;
-        for (index, stage) in self.stages().enumerate() {
-            let (next, trace) = stage.forward(activity);
-            gradients.extend(stage.parameter_gradient(&trace, signal(index, &next)?));
-            activity = next;
-        }
-        let (_, readout_trace) = self.readout.forward(activity);
-        gradients.extend(self.readout.parameter_gradient(&readout_trace, output_error.clone()));
-        Ok(self.named(gradients))
-    }
-
-    /// Gradients in the order of [`Network::parameters`], with the parameters' names.
-    fn named(&self, gradients: impl IntoIterator<Item = Tensor<2>>) -> Gradients {
-        self.parameters().into_iter().map(|(name, _)| name).zip(gradients).collect()
-    }
-
-    /// Moves all parameters to `device`.
+    /// Moves all parameters and buffers to `device`.
     pub fn move_to(&mut self, device: &Device) {
-        self.stages.iter_mut().for_each(|stage| stage.move_to(device));
-        self.readout.move_to(device);
+        for node in &mut self.nodes {
+            for parameter in node.block.parameters_mut() {
+                parameter.value = parameter.value.clone().to_device(device);
+            }
+            for buffer in node.block.buffers_mut() {
+                buffer.value = buffer.value.clone().to_device(device);
+            }
+        }
     }
+
+    /// Values for the sources of node `node`.
+    pub(super) fn gather(&self, node: usize, value: impl FnMut(usize) -> Tensor<2>) -> Vec<Tensor<2>> {
+        self.nodes[node].sources.iter().copied().map(value).collect()
+    }
+}
+
+fn named<'a>(
+    nodes: &'a [Node],
+    of: impl Fn(&'a dyn Block) -> Vec<&'a Parameter>,
+) -> Vec<(String, &'a Parameter)> {
+    let each = |node: &'a Node| {
+        let full = |parameter: &'a Parameter| (format!("{}.{}", node.name, parameter.name), parameter);
+        of(node.block()).into_iter().map(full).collect::<Vec<_>>()
+    };
+    nodes.iter().flat_map(each).collect()
 }

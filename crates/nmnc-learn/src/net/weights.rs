@@ -2,15 +2,25 @@
 
 use burn::tensor::Tensor;
 
-use super::{Network, Parameter};
+use super::{Buffer, Network, Parameter};
 
-/// Trainable parameters by name.
+/// Trainable parameters and buffers by name.
 pub trait Weights {
     /// All parameters with their full names.
     fn parameters(&self) -> Vec<(String, &Parameter)>;
 
     /// The parameters' values, in the order of [`Weights::parameters`].
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>>;
+
+    /// All buffers with their full names: saved, not trained.
+    fn buffers(&self) -> Vec<(String, &Buffer)> {
+        Vec::new()
+    }
+
+    /// The buffers' values, in the order of [`Weights::buffers`].
+    fn buffer_values_mut(&mut self) -> Vec<&mut Tensor<2>> {
+        Vec::new()
+    }
 }
 
 impl Weights for Network {
@@ -20,5 +30,13 @@ impl Weights for Network {
 
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
         Network::values_mut(self)
+    }
+
+    fn buffers(&self) -> Vec<(String, &Buffer)> {
+        Network::buffers(self)
+    }
+
+    fn buffer_values_mut(&mut self) -> Vec<&mut Tensor<2>> {
+        Network::buffer_values_mut(self)
     }
 }

@@ -103,8 +103,8 @@ impl RecurrentNetwork {
     ) -> Self {
         let [rows, outputs] = [input.dims()[0], readout.dims()[0]];
         let zeros = |columns: usize| Tensor::zeros([1, columns], &input.device());
-        let weight = |name, value: Tensor<2>| Parameter { name, shape: value.dims().to_vec(), value };
-        let bias = |name, columns: usize| Parameter { name, shape: vec![columns], value: zeros(columns) };
+        let weight = |name: &'static str, value: Tensor<2>| Parameter::new(name, value);
+        let bias = |name: &'static str, columns: usize| Parameter::vector(name, zeros(columns));
         let mut parameters = vec![
             weight("input.weight", input.clone()),
             weight("recurrent.weight", recurrent),
@@ -380,7 +380,7 @@ impl RecurrentNetwork {
         };
         out.push(matmul(error.clone().transpose(), pass.activity()));
         out.push(matmul(ones, error.clone()));
-        self.parameters.iter().map(|parameter| parameter.name.to_owned()).zip(out).collect()
+        self.parameters.iter().map(|parameter| parameter.name.clone().into_owned()).zip(out).collect()
     }
 
     /// From the gradient of the weight in use to that of the trained weight.
@@ -406,7 +406,7 @@ impl RecurrentNetwork {
 
 impl Weights for RecurrentNetwork {
     fn parameters(&self) -> Vec<(String, &Parameter)> {
-        self.parameters.iter().map(|parameter| (parameter.name.to_owned(), parameter)).collect()
+        self.parameters.iter().map(|parameter| (parameter.name.clone().into_owned(), parameter)).collect()
     }
 
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {

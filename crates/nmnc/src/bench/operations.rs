@@ -3,7 +3,7 @@
 
 use nmnc_learn::credit::{CreditConfig, Memory, NoiseCorrelationConfig};
 use nmnc_learn::manifold::Dimension;
-use nmnc_learn::net::{Network, Stage, StageConfig};
+use nmnc_learn::net::{Block, Network, StageConfig};
 
 /// Operations of each part of a network for one image.
 pub(super) struct Operations {
@@ -19,19 +19,19 @@ impl Operations {
     /// Counts for `network`, built from the resolved stages `config` for inputs `[channels, height, width]`.
     pub fn count(config: &[StageConfig], network: &Network, input: [usize; 3]) -> Self {
         let mut shape = input;
+        let product = |block: &dyn Block| 2.0 * (block.inputs()[0] * block.units()) as f64;
         let stages = config.iter().zip(network.stages()).map(|(config, stage)| match config {
             StageConfig::Conv(conv) => {
                 let spec = conv.spec(shape);
                 shape = spec.output();
                 spec.flops() as f64
             }
-            StageConfig::Dense(_) => 2.0 * (stage.inputs() * stage.units()) as f64,
+            StageConfig::Dense(_) => product(stage.block()),
         });
-        let readout = network.readout();
         Self {
             stages: stages.collect(),
             units: network.stage_units().into_iter().map(|units| units as f64).collect(),
-            readout: 2.0 * (readout.inputs() * readout.units()) as f64,
+            readout: network.block("readout").map_or(0.0, product),
             outputs: network.outputs() as f64,
         }
     }

@@ -9,6 +9,7 @@ use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
+use nmnc_learn::net::Inputs;
 use nmnc_train::{Config, Trainer};
 
 /// Batches that steps take in turn.
@@ -62,10 +63,10 @@ impl Data {
 }
 
 impl InputSampler for Data {
-    fn sample(&self, count: usize, step: u64) -> Result<Tensor<2>> {
+    fn sample(&self, count: usize, step: u64) -> Result<Inputs> {
         let set = self.inputs[step as usize % self.inputs.len()].clone();
         let rows = set.dims()[0];
-        Ok(if count < rows { set.narrow(0, 0, count) } else { set })
+        Ok(if count < rows { set.narrow(0, 0, count) } else { set }.into())
     }
 }
 

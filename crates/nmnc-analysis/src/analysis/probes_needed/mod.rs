@@ -232,7 +232,7 @@ fn measure(
     settings: &NeededSettings,
 ) -> Result<ProbesNeeded> {
     let (stage, noise) = (needing.stage, needing.noises[place]);
-    let activity = &pass.activities[stage];
+    let activity = pass.activity(stage);
     let dimension = noise.unwrap_or(activity.dims()[1]);
     let axes = noise.map(|d| leading(needing.axes, d, activity));
     let perturbed = Perturbed {
@@ -298,7 +298,7 @@ impl Estimate<'_> {
         index: usize,
         seed: Seed,
     ) -> Result<()> {
-        let activity = &perturbed.pass.activities[perturbed.stage];
+        let activity = perturbed.pass.activity(perturbed.stage);
         while self.probes < probes {
             let count = BATCH.min(probes - self.probes);
             // A stream of its own for each chunk: one for all would run out.

@@ -6,9 +6,8 @@ use super::super::load::Loaded;
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
 use nmnc_data::order;
-use nmnc_learn::alignment::{agreement as of_tensors, agreement_of_rows};
+use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights};
 use nmnc_learn::credit::backpropagate;
-use nmnc_learn::net::Gradients;
 use nmnc_train::checkpoint::Checkpoint;
 use nmnc_train::{Trainer, TrainingInputs};
 
@@ -50,9 +49,7 @@ pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Res
     let gradients = moment.network.gradients(moment.pass, &exact, moment.error);
     let stage = |(index, exact)| {
         let activity = agreement_of_rows(&moment.signals[index], exact);
-        let name = format!("{}.weight", moment.network.part_name(index));
-        let of_weight = |all: &Gradients| all.get(&name).expect("every stage has a weight").clone();
-        let weight = of_tensors(&of_weight(moment.gradients), &of_weight(&gradients));
+        let weight = agreement_of_weights(moment.network, index, moment.gradients, &gradients);
         StageAgreement {
             cosine: activity.cosine,
             norm_ratio: activity.norm_ratio,

@@ -7,7 +7,7 @@ use super::rule::Mirror;
 use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup};
 use crate::estimator::Estimator;
 use crate::manifold::ManifoldConfig;
-use crate::net::Network;
+use crate::net::{Network, Reader};
 use crate::noise::Probe;
 use nmnc_core::config_text::{at_least_one, positive};
 use nmnc_core::error::{Error, Result};
@@ -195,10 +195,36 @@ impl RuleConfig for MirrorConfig {
 
     fn fits(&self, network: &Network) -> Result<()> {
         let stages = network.stages().len();
+        if self.feedback == Feedback::Coordinates {
+            readable_in_coordinates(network)?;
+        }
         self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {
         Box::new(Mirror::new(self, setup))
     }
+}
+
+/// Coordinates stand for the responses of a map that reads a stage's activity, and an error must come down through nothing else.
+fn readable_in_coordinates(network: &Network) -> Result<()> {
+    let one_map = |(stage, reader): (usize, Option<&Reader>)| {
+        reader.is_some_and(|reader| {
+            let gated = network.nodes()[reader.node].block().gated().is_some();
+            gated && reader.stage == Some(stage) && network.only_reader(stage) == Some(reader.node)
+        })
+    };
+    let stages = network.stages().len();
+    let plain = network.readers().len() == stages
+        && (0..stages)
+            .map(|stage| (stage, network.readers().iter().find(|r| r.stage == Some(stage))))
+            .all(one_map);
+    if plain {
+        return Ok(());
+    }
+    Err(Error::config(
+        "feedback",
+        "coordinates need every stage to be read by one dense or convolutional block alone",
+    )
+    .mend("set feedback = \"weights\""))
 }

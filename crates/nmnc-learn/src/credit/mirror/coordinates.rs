@@ -6,7 +6,7 @@ use nmnc_kernels::{blend, matmul};
 use super::weights::Innovation;
 use crate::estimator::{Estimator, Responses, Uncertainty, recursive_step, solve};
 use crate::manifold::Subspace;
-use crate::net::Stage;
+use crate::net::Map;
 use nmnc_core::device::{energy, values};
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
@@ -16,7 +16,7 @@ const PRIOR: f64 = 1.0;
 /// Variance of a response: rounding alone.
 const NOISE: f64 = 1e-9;
 
-/// The responses M `[pre-activations, d]` of the next stage to the axes of a manifold.
+/// The responses M `[outputs of the map, d]` of a map to the axes of a manifold.
 #[derive(Clone, Debug)]
 pub(super) struct CoordinateMirror {
     responses: Tensor<2>,
@@ -25,11 +25,11 @@ pub(super) struct CoordinateMirror {
 }
 
 impl CoordinateMirror {
-    /// A mirror that knows nothing of `next` on the axes of `manifold`.
-    pub fn new(next: &dyn Stage, manifold: &Subspace, estimator: Estimator) -> Self {
+    /// A mirror that knows nothing of `map` on the axes of `manifold`.
+    pub fn new(map: Map, manifold: &Subspace, estimator: Estimator) -> Self {
         let (basis, d) = (manifold.basis(), manifold.dimension());
         Self {
-            responses: Tensor::zeros([next.pre_activations(), d], (&basis.device(), basis.dtype())),
+            responses: Tensor::zeros([map.operation.outputs(), d], (&basis.device(), basis.dtype())),
             uncertainty: (estimator == Estimator::RecursiveLeastSquares).then(|| Uncertainty::new(d, PRIOR)),
         }
     }
@@ -66,15 +66,15 @@ impl CoordinateMirror {
         self.uncertainty.as_ref().map(|uncertainty| uncertainty.least_known(count))
     }
 
-    /// Takes in what probes `[K, d]` on the manifold cause in `next`.
+    /// Takes in what probes `[K, d]` on the manifold cause in `map`.
     pub fn update(
         &mut self,
-        next: &dyn Stage,
+        map: Map,
         manifold: &Subspace,
         probes: Tensor<2>,
         eta: Option<f64>,
     ) -> Innovation {
-        let response = next.response(manifold.embed(probes.clone()));
+        let response = map.response(manifold.embed(probes.clone()));
         let residual = response.clone() - matmul(probes.clone(), self.responses.clone().transpose());
         let innovation = Innovation {
             error: nmnc_kernels::row_energies(&residual),

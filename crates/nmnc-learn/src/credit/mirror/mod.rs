@@ -17,7 +17,14 @@
 //!   delta_l = U_l M_l^T (...). Nothing is assumed of the next stage but that it is linear up to its nonlinearity; d orthogonal
 //!   probes give M_l exactly, and backprop is followed as far as it lies on the manifold.
 //!
+//! In a graph a mirror stands for every linear map through which an error reaches a stage ([`Network::readers`]). Several maps that read
+//! one stage share its noise; a map that reads something made within a block (an inner one of a residual block) has isotropic noise
+//! of its own. What is no map, such as a normalisation, carries errors by its exact derivative.
+//!
 //! Perturbed examples count once for all stages, since one pass serves them all.
+
+#[cfg(doc)]
+use crate::net::Network;
 
 mod budget;
 mod config;

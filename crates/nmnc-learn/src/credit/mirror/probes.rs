@@ -18,7 +18,8 @@ pub(super) struct Split {
 /// Where and when noise is drawn.
 pub(super) struct Source<'a> {
     pub seed: Seed,
-    pub stage: usize,
+    /// The stage; beyond the last, what is read within blocks.
+    pub site: usize,
     pub step: u64,
     pub device: &'a Device,
 }
@@ -26,7 +27,7 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// Rows `[count, dimension]` of identity covariance. `part` keeps the two kinds of noise of one step independent.
     pub fn draw(&self, probe: Probe, [count, dimension]: [usize; 2], part: usize) -> Tensor<2> {
-        let mut stream = self.seed.stream(Role::Probe, 2 * self.stage + part, self.step);
+        let mut stream = self.seed.stream(Role::Probe, 2 * self.site + part, self.step);
         probe.draw([count, dimension], &mut stream, self.device)
     }
 

@@ -8,8 +8,8 @@ use super::coordinates::CoordinateMirror;
 use super::probes::{Source, Split};
 use super::weights::{Innovation, SETTLED, WeightMirror};
 use crate::credit::rule::{Choices, CreditRule, RuleSetup, StepContext};
-use crate::manifold::{Fit, PcaMethod, Subspace, Tracker};
-use crate::net::{Network, Stage};
+use crate::manifold::{FollowedManifold, RefreshFrom, Refreshed, Subspace};
+use crate::net::{Map, Network, Reader};
 use nmnc_core::device::{energy, matrix};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
@@ -18,16 +18,23 @@ use nmnc_core::state::State;
 /// A mirror with the settings of [`MirrorConfig`].
 pub struct Mirror {
     config: MirrorConfig,
-    stages: Vec<StageState>,
+    sites: Vec<Site>,
     controller: Controller,
     probes: u64,
     warnings: Vec<String>,
 }
 
-/// What the rule knows of one stage.
-struct StageState {
-    manifold: Option<Subspace>,
-    tracker: Option<Tracker>,
+/// An activity that maps read and noise is added to: that of a stage, or something made within a block.
+struct Site {
+    /// Number of its random streams: the stage, and beyond the last stage what is within blocks.
+    number: usize,
+    /// The stage, from 0.
+    stage: Option<usize>,
+    /// Name in states and errors.
+    name: String,
+    /// The maps that read it.
+    readers: Vec<Reader>,
+    manifold: Option<FollowedManifold>,
     /// Axes of the manifold in use for noise: all, or as many as the margin says.
     axes: usize,
     /// Mean squared response to an isotropic unit vector, as measured.
@@ -36,116 +43,157 @@ struct StageState {
 }
 
 enum Learned {
-    Weights(WeightMirror),
+    /// One for each reader.
+    Weights(Vec<WeightMirror>),
     /// Nothing before there is a manifold.
     Coordinates(Option<CoordinateMirror>),
 }
 
-/// The part that reads stage `index`: the next stage, or the readout.
-fn reader(network: &Network, index: usize) -> &dyn Stage {
-    if index + 1 < network.stages().len() { network.stage(index + 1) } else { network.readout() }
+impl Site {
+    fn maps<'a>(&self, network: &'a Network) -> Vec<Map<'a>> {
+        self.readers.iter().map(|reader| network.map(*reader)).collect()
+    }
+
+    fn subspace(&self) -> Option<&Subspace> {
+        self.manifold.as_ref()?.subspace()
+    }
+
+    fn device(&self, network: &Network) -> burn::tensor::Device {
+        network.map(self.readers[0]).parameter.value.device()
+    }
+}
+
+/// Full names of the parameters that readers multiply by.
+fn mirrored(network: &Network, reader: Reader) -> String {
+    format!("{}.{}", network.nodes()[reader.node].name(), network.map(reader).parameter.name)
 }
 
 impl Mirror {
     /// A rule that knows nothing yet. `config` must be resolved.
     pub fn new(config: MirrorConfig, setup: &RuleSetup) -> Self {
-        let count = setup.network.stages().len();
-        let stage = |index| StageState {
-            manifold: None,
-            tracker: config.manifold.as_ref().map(|manifold| manifold.tracker(index)),
+        let network = setup.network;
+        let stages = network.stages().len();
+        let readers = network.readers();
+        let of_stage = |stage| {
+            let readers = readers.iter().copied().filter(|reader| reader.stage == Some(stage));
+            (Some(stage), readers.collect::<Vec<Reader>>())
+        };
+        let inner =
+            readers.iter().filter(|reader| reader.stage.is_none()).map(|reader| (None, vec![*reader]));
+        let groups = (0..stages).map(of_stage).filter(|(_, readers)| !readers.is_empty()).chain(inner);
+        let mut beyond = stages..;
+        let site = |(stage, readers): (Option<usize>, Vec<Reader>)| Site {
+            number: stage.or_else(|| beyond.next()).expect("numbers do not end"),
+            stage,
+            name: stage.map_or_else(|| mirrored(network, readers[0]), |stage| format!("stage{}", stage + 1)),
+            manifold: stage.and_then(|stage| Some(FollowedManifold::new(config.manifold.as_ref()?, stage))),
             axes: 0,
             gain: 0.0,
             learned: match config.feedback {
-                Feedback::Weights => Learned::Weights(WeightMirror::new(reader(setup.network, index))),
+                Feedback::Weights => {
+                    let mirror = |reader: &Reader| WeightMirror::new(network.map(*reader));
+                    Learned::Weights(readers.iter().map(mirror).collect())
+                }
                 Feedback::Coordinates => Learned::Coordinates(None),
             },
+            readers,
         };
-        let stages = (0..count).map(stage).collect();
-        let controller = Controller::new(&config, count);
-        Self { config, stages, controller, probes: 0, warnings: Vec::new() }
+        let sites: Vec<Site> = groups.map(site).collect();
+        let controller = Controller::new(&config, sites.len());
+        Self { config, sites, controller, probes: 0, warnings: Vec::new() }
     }
 
-    /// The mirror of the weight above a stage (from 0), of that weight's shape (feedback = "weights").
-    pub fn mirrored_weight(&self, stage: usize) -> Option<&Tensor<2>> {
-        match &self.stages[stage].learned {
-            Learned::Weights(mirror) => Some(mirror.weight()),
+    /// The mirror of the weight that a map multiplies by, of that weight's shape (feedback = "weights"), by the reader's place among
+    /// [`Network::readers`].
+    pub fn mirrored_weight(&self, reader: Reader) -> Option<&Tensor<2>> {
+        let site = self.sites.iter().find(|site| site.readers.contains(&reader))?;
+        match &site.learned {
+            Learned::Weights(mirrors) => {
+                let place = site.readers.iter().position(|own| *own == reader)?;
+                Some(mirrors[place].weight())
+            }
             Learned::Coordinates(_) => None,
         }
     }
 
-    /// Responses M `[pre-activations, d]` of the part above a stage (from 0) to the axes of the manifold (feedback = "coordinates").
+    /// Responses M `[pre-activations, d]` of what reads a stage (from 0) to the axes of the manifold (feedback = "coordinates").
     pub fn mirrored_responses(&self, stage: usize) -> Option<&Tensor<2>> {
-        match &self.stages[stage].learned {
+        match &self.sites[self.site_of(stage)?].learned {
             Learned::Coordinates(mirror) => mirror.as_ref().map(CoordinateMirror::responses),
             Learned::Weights(_) => None,
         }
     }
 
+    /// The site of a stage's activity; none if no map reads that.
+    fn site_of(&self, stage: usize) -> Option<usize> {
+        self.sites.iter().position(|site| site.stage == Some(stage))
+    }
+
     /// Refreshes every manifold, if this step does.
     fn refresh_manifolds(&mut self, context: &StepContext) -> Result<()> {
-        let Some(manifold) = &self.config.manifold else { return Ok(()) };
-        if !context.step.is_multiple_of(manifold.refresh) {
-            return Ok(());
-        }
-        let samples = manifold.samples.filter(|_| manifold.method != PcaMethod::Incremental);
-        let sampled = match samples {
-            Some(samples) => Some(context.inputs.sample(samples, context.step)?),
-            None => None,
+        let due = self.config.manifold.as_ref().and_then(|manifold| manifold.due(context.step));
+        let activities: Box<dyn Iterator<Item = Tensor<2>>> = match due {
+            None => return Ok(()),
+            Some(RefreshFrom::Samples(samples)) => {
+                Box::new(context.network.each_activity(context.inputs.sample(samples, context.step)?))
+            }
+            Some(RefreshFrom::Batch) => Box::new(context.pass.activities().cloned()),
         };
-        let activities: Box<dyn Iterator<Item = Tensor<2>>> = match sampled {
-            Some(inputs) => Box::new(context.network.each_activity(inputs)),
-            None => Box::new(context.pass.activities.iter().cloned()),
-        };
-        for (index, activity) in activities.enumerate() {
-            self.refresh_manifold(index, activity, context)
-                .map_err(|e| e.within(format!("stage {}", index + 1)))?;
+        for (stage, activity) in activities.enumerate() {
+            if let Some(index) = self.site_of(stage) {
+                self.refresh_manifold(index, activity, context)
+                    .map_err(|e| e.within(format!("stage {}", stage + 1)))?;
+            }
         }
         Ok(())
     }
 
     fn refresh_manifold(&mut self, index: usize, activity: Tensor<2>, context: &StepContext) -> Result<()> {
-        let state = &mut self.stages[index];
-        let Some(tracker) = &mut state.tracker else { return Ok(()) };
-        let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
-        let Fit { subspace, degeneracy } = tracker.refresh(state.manifold.as_ref(), activity, &mut stream)?;
+        let site = &mut self.sites[index];
+        let Some(manifold) = &mut site.manifold else { return Ok(()) };
+        let mut stream = context.seed.stream(Role::RangeFinder, site.number, context.step);
+        let Refreshed { before, after, degeneracy } = manifold.refresh(activity, &mut stream)?;
         if let Some(degeneracy) = degeneracy {
-            self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
+            self.warnings.push(format!("stage {}: {degeneracy}", site.number + 1));
         }
-        let next = reader(context.network, index);
-        if let (Some(new), Learned::Coordinates(mirror)) = (&subspace, &mut state.learned) {
-            match (mirror.as_mut(), &state.manifold) {
+        let maps = site.maps(context.network);
+        if let (Some(new), Learned::Coordinates(mirror)) = (&after, &mut site.learned) {
+            match (mirror.as_mut(), &before) {
                 (Some(mirror), Some(old)) => drop(mirror.carry_over(old, new)),
-                _ => *mirror = Some(CoordinateMirror::new(next, new, self.config.estimator)),
+                _ => *mirror = Some(CoordinateMirror::new(maps[0], new, self.config.estimator)),
             }
         }
-        state.axes = match (&subspace, &state.learned) {
-            (Some(new), Learned::Weights(mirror)) if self.config.budget == super::Budget::Auto => {
-                axes_by_margin(&mirror.gains(next, new.basis()), state.gain)
+        site.axes = match (&after, &site.learned) {
+            (Some(new), Learned::Weights(mirrors)) if self.config.budget == super::Budget::Auto => {
+                let each = mirrors.iter().zip(&maps).map(|(mirror, map)| mirror.gains(*map, new.basis()));
+                let sum = |a: Vec<f64>, b: Vec<f64>| a.into_iter().zip(b).map(|(a, b)| a + b).collect();
+                axes_by_margin(&each.reduce(sum).unwrap_or_default(), site.gain)
             }
             (Some(new), _) => new.dimension(),
             (None, _) => 0,
         };
-        state.manifold = subspace;
         Ok(())
     }
 
-    /// Probes every stage in one perturbed pass of `count` examples.
+    /// Probes every site in one perturbed pass of `count` examples.
     fn probe(&mut self, count: usize, context: &StepContext) -> Result<()> {
         let mut used = 0;
-        for index in 0..self.stages.len() {
-            let place = || format!("stage {}", index + 1);
+        for index in 0..self.sites.len() {
             let rows = match self.config.feedback {
                 Feedback::Weights => self.probe_weights(index, count, context),
                 Feedback::Coordinates => self.probe_coordinates(index, count, context),
             };
-            let finite = match &self.stages[index].learned {
-                Learned::Weights(mirror) => energy(mirror.weight()).is_finite(),
+            let site = &self.sites[index];
+            let finite = match &site.learned {
+                Learned::Weights(mirrors) => mirrors.iter().all(|mirror| energy(mirror.weight()).is_finite()),
                 Learned::Coordinates(mirror) => {
                     mirror.as_ref().is_none_or(|mirror| energy(mirror.responses()).is_finite())
                 }
             };
             if !finite {
-                return Err(Error::new(nmnc_core::ErrorKind::Diverged, place(), "feedback is not finite"));
+                let place =
+                    site.stage.map_or_else(|| site.name.clone(), |stage| format!("stage {}", stage + 1));
+                return Err(Error::new(nmnc_core::ErrorKind::Diverged, place, "feedback is not finite"));
             }
             used = used.max(rows);
         }
@@ -158,19 +206,28 @@ impl Mirror {
     /// Learns from the batch as it is, where the last probes found something to learn. A convolution, which few probes determine, is
     /// soon spared the work.
     fn observe(&mut self, context: &StepContext) {
-        for (index, state) in self.stages.iter_mut().enumerate() {
+        for (index, site) in self.sites.iter_mut().enumerate() {
             if self.controller.error(index) <= SETTLED {
                 continue;
             }
-            let next = reader(context.network, index);
-            let activity = &context.pass.activities[index];
-            let rows = activity.dims()[0].min(WeightMirror::useful(next));
-            if let Learned::Weights(mirror) = &mut state.learned
+            let maps = site.maps(context.network);
+            let reader = site.readers[0];
+            let activity = match site.stage {
+                Some(stage) => context.pass.activity(stage).clone(),
+                None => {
+                    let block = context.network.nodes()[reader.node].block();
+                    block.map_input(context.pass.trace(reader.node), reader.map)
+                }
+            };
+            let rows = activity.dims()[0].min(useful(&maps));
+            if let Learned::Weights(mirrors) = &mut site.learned
                 && rows > 1
             {
-                let rows = activity.clone().narrow(0, 0, rows);
-                let mean = rows.clone().mean_dim(0);
-                mirror.least_squares(next, rows - mean);
+                let rows = activity.narrow(0, 0, rows);
+                let differences = rows.clone() - rows.mean_dim(0);
+                for (mirror, map) in mirrors.iter_mut().zip(maps) {
+                    mirror.least_squares(map, differences.clone());
+                }
             }
         }
     }
@@ -181,53 +238,57 @@ impl Mirror {
         context: &'a StepContext,
         device: &'a burn::tensor::Device,
     ) -> Source<'a> {
-        Source { seed: context.seed, stage: index, step: context.step, device }
+        Source { seed: context.seed, site: self.sites[index].number, step: context.step, device }
     }
 
-    /// Gives the number of probes that the stage had use for.
+    /// Gives the number of probes that the site had use for.
     fn probe_weights(&mut self, index: usize, count: usize, context: &StepContext) -> usize {
-        let next = reader(context.network, index);
-        let rows = count.min(WeightMirror::useful(next));
-        let device = next.parameters()[0].value.device();
+        let site = &self.sites[index];
+        let maps = site.maps(context.network);
+        let units = maps[0].operation.inputs();
+        let rows = count.min(useful(&maps));
+        let device = site.device(context.network);
         let source = self.source(index, context, &device);
-        let state = &self.stages[index];
-        let manifold = state.manifold.as_ref().filter(|_| state.axes > 0).map(|m| (m, state.axes));
+        let manifold = site.subspace().filter(|_| site.axes > 0).map(|m| (m, site.axes));
         let mut split = match (context.step, self.config.noise) {
             // Nothing is known yet, on the manifold or off it.
             (0, super::MirrorNoise::Both) => Split { manifold: 0, isotropic: rows },
             _ => self.controller.split(index, rows),
         };
         if manifold.is_none() {
-            // Without a manifold, as in a silent stage, noise goes anywhere, unless it must not.
-            let anywhere = self.config.noise != super::MirrorNoise::Manifold;
+            // Without a manifold, as in a silent stage, noise goes anywhere, unless it must not. Within a block there is none at all.
+            let anywhere = self.config.noise != super::MirrorNoise::Manifold || site.stage.is_none();
             split = Split { manifold: 0, isotropic: if anywhere { rows } else { 0 } };
         }
         if split.manifold + split.isotropic == 0 {
             return 0;
         }
-        let noise = source.noise(self.config.probe, split, next.inputs(), manifold);
-        let noise = noise.cast(next.parameters()[0].value.dtype());
-        let state = &mut self.stages[index];
-        let Learned::Weights(mirror) = &mut state.learned else { unreachable!("weights are mirrored") };
-        let innovation = match self.config.eta {
-            Some(eta) => mirror.average(next, noise, eta),
-            None => mirror.least_squares(next, noise),
-        };
+        let noise = source.noise(self.config.probe, split, units, manifold);
+        let noise = noise.cast(maps[0].parameter.value.dtype());
+        let site = &mut self.sites[index];
+        let Learned::Weights(mirrors) = &mut site.learned else { unreachable!("weights are mirrored") };
+        let mut innovation = Innovation::default();
+        for (mirror, map) in mirrors.iter_mut().zip(maps) {
+            innovation.join(match self.config.eta {
+                Some(eta) => mirror.average(map, noise.clone(), eta),
+                None => mirror.least_squares(map, noise.clone()),
+            });
+        }
         let off = &innovation.response[split.manifold..];
         if !off.is_empty() {
-            state.gain = off.iter().sum::<f64>() / (off.len() * next.inputs()) as f64;
+            site.gain = off.iter().sum::<f64>() / (off.len() * units) as f64;
         }
         self.controller.learn(index, &innovation, split.manifold);
         rows
     }
 
     fn probe_coordinates(&mut self, index: usize, count: usize, context: &StepContext) -> usize {
-        let next = reader(context.network, index);
-        let device = next.parameters()[0].value.device();
+        let map = self.sites[index].maps(context.network)[0];
+        let device = self.sites[index].device(context.network);
         let source = self.source(index, context, &device);
-        let state = &mut self.stages[index];
-        let (Some(manifold), Learned::Coordinates(Some(mirror))) = (&state.manifold, &mut state.learned)
-        else {
+        let site = &mut self.sites[index];
+        let subspace = site.manifold.as_ref().and_then(FollowedManifold::subspace);
+        let (Some(manifold), Learned::Coordinates(Some(mirror))) = (subspace, &mut site.learned) else {
             return 0;
         };
         let d = manifold.dimension();
@@ -239,7 +300,7 @@ impl Mirror {
             None => source.draw(self.config.probe, [rows, d], 0),
         };
         let probes = probes.cast(manifold.basis().dtype());
-        let innovation: Innovation = mirror.update(next, manifold, probes, self.config.eta);
+        let innovation: Innovation = mirror.update(map, manifold, probes, self.config.eta);
         self.controller.learn(index, &innovation, rows);
         rows
     }
@@ -247,14 +308,43 @@ impl Mirror {
     /// Lets what is known age by one training step.
     fn age(&mut self) {
         let Some(drift) = self.config.drift else { return };
-        for state in &mut self.stages {
-            if let (Some(manifold), Learned::Coordinates(Some(mirror))) =
-                (&state.manifold, &mut state.learned)
-            {
+        for site in &mut self.sites {
+            let subspace = site.manifold.as_ref().and_then(FollowedManifold::subspace);
+            if let (Some(manifold), Learned::Coordinates(Some(mirror))) = (subspace, &mut site.learned) {
                 mirror.drift(drift, manifold.variances());
             }
         }
     }
+
+    /// The error carried down through what has been learned.
+    fn carried(&self, context: &StepContext) -> Vec<Tensor<2>> {
+        let StepContext { network, pass, error, .. } = *context;
+        if self.config.feedback == Feedback::Weights {
+            let learned =
+                |reader: &Reader| self.mirrored_weight(*reader).expect("every reader has one").clone();
+            let weights: Vec<Tensor<2>> = network.readers().iter().map(learned).collect();
+            return network.input_vjps(pass, error, &weights);
+        }
+        network.carried(pass, error, |passage| {
+            let reads = |site: &&Site| site.readers[0].node == passage.node;
+            match self.sites.iter().find(reads) {
+                None => passage.exact(),
+                Some(site) => match (&site.learned, site.subspace()) {
+                    (Learned::Coordinates(Some(mirror)), Some(manifold)) => {
+                        let gated = passage.block.gated().expect("the rule fits the network");
+                        let responses = mirror.responses().clone();
+                        manifold.embed(gated.gated_product(passage.trace, passage.error, responses))
+                    }
+                    _ => pass.activity(site.stage.expect("a stage's")).zeros_like(),
+                },
+            }
+        })
+    }
+}
+
+/// Probes that the most demanding of some maps has use for.
+fn useful(maps: &[Map]) -> usize {
+    maps.iter().map(|map| WeightMirror::useful(*map)).max().unwrap_or(0)
 }
 
 /// How many leading axes hold more of the response's energy than as many random directions would, at the largest margin alpha_d - d/n:
@@ -274,6 +364,11 @@ fn axes_by_margin(gains: &[f64], mean: f64) -> usize {
     best.1
 }
 
+/// Names of a site's mirrors in states.
+fn weight_names() -> impl Iterator<Item = String> {
+    (1..).map(|place| if place == 1 { "weight".to_owned() } else { format!("weight{place}") })
+}
+
 impl CreditRule for Mirror {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
         self.refresh_manifolds(context)?;
@@ -289,24 +384,7 @@ impl CreditRule for Mirror {
         if self.config.observe == Some(true) {
             self.observe(context);
         }
-        let mut signals: Vec<Tensor<2>> = Vec::new();
-        for index in (0..self.stages.len()).rev() {
-            let StageState { manifold, learned, .. } = &self.stages[index];
-            let next = reader(context.network, index);
-            let (trace, above) = match signals.last() {
-                None => (context.pass.readout_trace(), context.error.clone()),
-                Some(signal) => (context.pass.trace(index + 1), signal.clone()),
-            };
-            signals.push(match (learned, manifold) {
-                (Learned::Weights(mirror), _) => next.carry_back(trace, above, mirror.weight().clone()),
-                (Learned::Coordinates(Some(mirror)), Some(manifold)) => {
-                    manifold.embed(next.gated_product(trace, above, mirror.responses().clone()))
-                }
-                _ => context.pass.activities[index].zeros_like(),
-            });
-        }
-        signals.reverse();
-        Ok(signals)
+        Ok(self.carried(context))
     }
 
     fn probes(&self) -> u64 {
@@ -314,15 +392,17 @@ impl CreditRule for Mirror {
     }
 
     fn manifold(&self, stage: usize) -> Option<&Subspace> {
-        self.stages[stage].manifold.as_ref()
+        self.sites[self.site_of(stage)?].subspace()
     }
 
     fn choices(&self, stage: usize) -> Choices {
+        let probe_rate = Some(self.controller.rate());
+        let Some(index) = self.site_of(stage) else { return Choices { probe_rate, ..Choices::default() } };
         Choices {
-            dimension: Some(self.stages[stage].axes).filter(|&axes| axes > 0),
-            feedback_error: Some(self.controller.error(stage)),
-            probe_rate: Some(self.controller.rate()),
-            manifold_share: Some(self.controller.share(stage)),
+            dimension: Some(self.sites[index].axes).filter(|&axes| axes > 0),
+            feedback_error: Some(self.controller.error(index)),
+            probe_rate,
+            manifold_share: Some(self.controller.share(index)),
         }
     }
 
@@ -334,25 +414,24 @@ impl CreditRule for Mirror {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
         state.nest("budget", self.controller.state());
-        for (index, stage) in self.stages.iter().enumerate() {
+        for site in &self.sites {
             let mut own = State::default();
-            own.counters.insert("axes".into(), stage.axes as u64);
-            own.numbers.insert("gain".into(), vec![stage.gain]);
-            match &stage.learned {
-                Learned::Weights(mirror) => {
-                    drop(own.tensors.insert("weight".into(), mirror.weight().clone()))
+            own.counters.insert("axes".into(), site.axes as u64);
+            own.numbers.insert("gain".into(), vec![site.gain]);
+            match &site.learned {
+                Learned::Weights(mirrors) => {
+                    for (mirror, name) in mirrors.iter().zip(weight_names()) {
+                        own.tensors.insert(name, mirror.weight().clone());
+                    }
                 }
                 Learned::Coordinates(mirror) => {
                     own.nest("mirror", mirror.as_ref().map(CoordinateMirror::state).unwrap_or_default());
                 }
             }
-            if let Some(manifold) = &stage.manifold {
-                own.nest("manifold", manifold.state());
+            if let Some(manifold) = &site.manifold {
+                own.extend(manifold.state());
             }
-            if let Some(tracker) = &stage.tracker {
-                own.nest("tracker", tracker.state());
-            }
-            state.nest(&format!("stage{}", index + 1), own);
+            state.nest(&site.name, own);
         }
         state
     }
@@ -360,24 +439,23 @@ impl CreditRule for Mirror {
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
         self.controller.restore(&state.nested("budget"))?;
-        for (index, stage) in self.stages.iter_mut().enumerate() {
-            let own = state.nested(&format!("stage{}", index + 1));
-            stage.axes = own.counter("axes")? as usize;
-            stage.gain = own.numbers("gain", 1)?[0];
-            let manifold = own.nested("manifold");
-            stage.manifold =
-                if manifold.tensors.is_empty() { None } else { Some(Subspace::restore(&manifold)?) };
-            if let Some(tracker) = &mut stage.tracker {
-                tracker.restore(&own.nested("tracker"))?;
+        for site in &mut self.sites {
+            let own = state.nested(&site.name);
+            site.axes = own.counter("axes")? as usize;
+            site.gain = own.numbers("gain", 1)?[0];
+            if let Some(manifold) = &mut site.manifold {
+                manifold.restore(&own)?;
             }
-            match &mut stage.learned {
-                Learned::Weights(mirror) => {
-                    let shape = mirror.weight().dims();
-                    mirror.restore(own.shaped("weight", shape)?);
+            match &mut site.learned {
+                Learned::Weights(mirrors) => {
+                    for (mirror, name) in mirrors.iter_mut().zip(weight_names()) {
+                        let shape = mirror.weight().dims();
+                        mirror.restore(own.shaped(&name, shape)?);
+                    }
                 }
                 Learned::Coordinates(mirror) => {
                     let kept = own.nested("mirror");
-                    *mirror = match &stage.manifold {
+                    *mirror = match site.manifold.as_ref().and_then(FollowedManifold::subspace) {
                         Some(manifold) if !kept.tensors.is_empty() => {
                             Some(CoordinateMirror::restore(&kept, manifold, self.config.estimator)?)
                         }

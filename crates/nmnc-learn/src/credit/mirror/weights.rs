@@ -1,9 +1,9 @@
-//! Mirrors of the shape of the next stage's weight.
+//! Mirrors of the shape of a map's weight.
 
 use burn::tensor::Tensor;
 use nmnc_kernels::blend;
 
-use crate::net::Stage;
+use crate::net::Map;
 use nmnc_core::device::{energy, values};
 
 /// Steps of conjugate gradients for one update at the most.
@@ -15,7 +15,7 @@ pub(super) const SETTLED: f64 = 1e-4;
 /// Equations per unknown beyond which more probes of one update tell little more.
 const ENOUGH: usize = 4;
 
-/// A learned mirror B of one stage's weight W.
+/// A learned mirror B of one map's weight W.
 #[derive(Clone, Debug)]
 pub(super) struct WeightMirror {
     weight: Tensor<2>,
@@ -23,8 +23,8 @@ pub(super) struct WeightMirror {
     uses: Tensor<2>,
 }
 
-/// What the probes of one update said of the mirror before it was corrected.
-#[derive(Clone, Debug)]
+/// What the probes of one update said of the mirrors before they were corrected.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Innovation {
     /// Squared difference of each response from its prediction.
     pub error: Vec<f64>,
@@ -32,13 +32,26 @@ pub(super) struct Innovation {
     pub response: Vec<f64>,
 }
 
+impl Innovation {
+    /// Takes in what the same probes said of another mirror.
+    pub fn join(&mut self, other: Self) {
+        let sum = |own: &mut Vec<f64>, other: Vec<f64>| match own.is_empty() {
+            true => *own = other,
+            false => own.iter_mut().zip(other).for_each(|(own, other)| *own += other),
+        };
+        sum(&mut self.error, other.error);
+        sum(&mut self.response, other.response);
+    }
+}
+
 impl WeightMirror {
-    /// A mirror that knows nothing of `next`.
-    pub fn new(next: &dyn Stage) -> Self {
-        let weight = next.parameters()[0].value.zeros_like();
+    /// A mirror that knows nothing of `map`.
+    pub fn new(map: Map) -> Self {
+        let weight = map.parameter.value.zeros_like();
         let ones = |units: usize| Tensor::ones([1, units], (&weight.device(), weight.dtype()));
+        let operation = map.operation;
         // At least one, so that a weight that padding keeps from ever being used stays zero.
-        let uses = next.correlate(ones(next.inputs()), ones(next.pre_activations())).clamp_min(1.0);
+        let uses = operation.correlate(ones(operation.inputs()), ones(operation.outputs())).clamp_min(1.0);
         Self { weight, uses }
     }
 
@@ -52,17 +65,17 @@ impl WeightMirror {
         self.weight = weight;
     }
 
-    /// Probes of one update that `next` has use for: all n for a dense stage, few where weights are shared.
-    pub fn useful(next: &dyn Stage) -> usize {
-        let [outputs, unknowns] = next.parameters()[0].value.dims();
-        let positions = next.pre_activations() / outputs;
-        (ENOUGH * unknowns).div_ceil(positions).clamp(1, next.inputs())
+    /// Probes of one update that `map` has use for: all n for a dense one, few where weights are shared.
+    pub fn useful(map: Map) -> usize {
+        let [outputs, unknowns] = map.parameter.value.dims();
+        let positions = map.operation.outputs() / outputs;
+        (ENOUGH * unknowns).div_ceil(positions).clamp(1, map.operation.inputs())
     }
 
-    /// What `noise` `[K, n]` shows, and the responses `[K, pre-activations]`.
-    fn observe(&self, next: &dyn Stage, noise: &Tensor<2>) -> (Tensor<2>, Tensor<2>, Innovation) {
-        let response = next.response(noise.clone());
-        let residual = response.clone() - next.respond(noise.clone(), self.weight.clone());
+    /// What `noise` `[K, n]` shows, and the responses `[K, outputs of the map]`.
+    fn observe(&self, map: Map, noise: &Tensor<2>) -> (Tensor<2>, Tensor<2>, Innovation) {
+        let response = map.response(noise.clone());
+        let residual = response.clone() - map.operation.response(noise.clone(), self.weight.clone());
         let innovation = Innovation {
             error: nmnc_kernels::row_energies(&residual),
             response: nmnc_kernels::row_energies(&response),
@@ -72,27 +85,27 @@ impl WeightMirror {
 
     /// B <- (1 - eta) B + eta mean(response noise^T): unbiased for isotropic noise, and W times the autocorrelation of the noise
     /// for any other.
-    pub fn average(&mut self, next: &dyn Stage, noise: Tensor<2>, eta: f64) -> Innovation {
+    pub fn average(&mut self, map: Map, noise: Tensor<2>, eta: f64) -> Innovation {
         let count = noise.dims()[0] as f64;
-        let (response, _, innovation) = self.observe(next, &noise);
-        let estimate = next.correlate(noise, response) / (self.uses.clone() * count);
+        let (response, _, innovation) = self.observe(map, &noise);
+        let estimate = map.operation.correlate(noise, response) / (self.uses.clone() * count);
         self.weight = blend(self.weight.clone(), estimate, eta);
         innovation
     }
 
     /// B moves by the smallest correction that explains the responses best (least squares by conjugate gradients, CGLS: Hestenes and
     /// Stiefel 1952). Directions that were not probed stay as they were.
-    pub fn least_squares(&mut self, next: &dyn Stage, noise: Tensor<2>) -> Innovation {
-        let (_, mut residual, innovation) = self.observe(next, &noise);
+    pub fn least_squares(&mut self, map: Map, noise: Tensor<2>) -> Innovation {
+        let (_, mut residual, innovation) = self.observe(map, &noise);
         let enough = PRECISION * innovation.response.iter().sum::<f64>();
         if innovation.error.iter().sum::<f64>() <= enough {
             return innovation;
         }
-        let mut gradient = next.correlate(noise.clone(), residual.clone());
+        let mut gradient = map.operation.correlate(noise.clone(), residual.clone());
         let mut square = energy(&gradient);
         let mut direction = gradient.clone();
         for _ in 0..ITERATIONS {
-            let change = next.respond(noise.clone(), direction.clone());
+            let change = map.operation.response(noise.clone(), direction.clone());
             let step = square / energy(&change);
             if !step.is_finite() {
                 break;
@@ -102,7 +115,7 @@ impl WeightMirror {
             if energy(&residual) <= enough {
                 break;
             }
-            gradient = next.correlate(noise.clone(), residual.clone());
+            gradient = map.operation.correlate(noise.clone(), residual.clone());
             let previous = std::mem::replace(&mut square, energy(&gradient));
             direction = gradient.clone() + direction * (square / previous);
         }
@@ -110,8 +123,8 @@ impl WeightMirror {
     }
 
     /// Squared response that B predicts to each unit vector of `axes` `[n, d]`.
-    pub fn gains(&self, next: &dyn Stage, axes: &Tensor<2>) -> Vec<f64> {
-        let responses = next.respond(axes.clone().transpose(), self.weight.clone());
+    pub fn gains(&self, map: Map, axes: &Tensor<2>) -> Vec<f64> {
+        let responses = map.operation.response(axes.clone().transpose(), self.weight.clone());
         values::<f64>(&responses.powi_scalar(2).sum_dim(1))
     }
 }

@@ -101,28 +101,27 @@ impl PerturbedPass<'_> {
         sign: f64,
         noises: &mut [Option<Option<Noise>>],
     ) -> Result<Tensor<2>> {
-        let (network, batch) = (self.context.network, self.activity.dims()[0]);
-        let mut activity = self.activity.clone();
-        let mut next = self.first;
-        for (injected, noise) in injected.iter().zip(noises) {
-            let stage = injected.stage;
-            for stage in next + 1..=stage {
-                activity = network.stage(stage).activity(activity);
-            }
-            next = stage;
-            let noise = match noise {
+        let batch = self.activity.dims()[0];
+        let mut stages: Vec<usize> = injected.iter().map(|injected| injected.stage).collect();
+        // Where the pass begins, all that it needs is at hand.
+        if !stages.contains(&self.first) {
+            stages.insert(0, self.first);
+        }
+        self.context.replay.output(&stages, |stage, activity| {
+            let Some(place) = injected.iter().position(|injected| injected.stage == stage) else {
+                return Ok(activity);
+            };
+            let Injected { coordinates, manifold, .. } = &injected[place];
+            let noise = match &mut noises[place] {
                 Some(known) => known,
-                None => {
-                    let scaled = Noise::scaled(self.sigma, injected.manifold.as_ref(), &activity);
-                    noise.insert(scaled.map_err(|e| e.within(format!("stage {}", stage + 1)))?)
+                unknown => {
+                    let scaled = Noise::scaled(self.sigma, manifold.as_ref(), &activity);
+                    unknown.insert(scaled.map_err(|e| e.within(format!("stage {}", stage + 1)))?)
                 }
             };
-            if let Some(noise) = noise {
-                let coordinates = repeated(&injected.coordinates, repetition, batch);
-                activity = noise.moved(&activity, &coordinates, sign);
-            }
-        }
-        Ok(network.output_after(next, activity))
+            let Some(noise) = noise else { return Ok(activity) };
+            Ok(noise.moved(&activity, &repeated(coordinates, repetition, batch), sign))
+        })
     }
 }
 

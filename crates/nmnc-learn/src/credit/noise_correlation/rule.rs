@@ -70,9 +70,8 @@ impl NoiseCorrelation {
 
     /// Refreshes every manifold from activity of `samples` training examples, of which one stage's is kept at a time.
     fn refresh_manifolds(&mut self, samples: usize, context: &LocalContext) -> Result<()> {
-        let mut activity = context.inputs.sample(samples, context.step)?;
-        for (index, stage) in context.network.stages().enumerate() {
-            activity = stage.activity(activity);
+        let inputs = context.inputs.sample(samples, context.step)?;
+        for (index, activity) in context.network.each_activity(inputs).enumerate() {
             self.refresh_manifold(index, &activity, context)?;
         }
         Ok(())
