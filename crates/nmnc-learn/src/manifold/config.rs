@@ -131,7 +131,7 @@ impl ManifoldConfig {
 
     /// Whether a training step (from 0) refreshes the manifold, and from what. Settings must be resolved.
     pub fn due(&self, step: u64) -> Option<RefreshFrom> {
-        step.is_multiple_of(self.refresh).then(|| match (self.method, self.samples) {
+        step.is_multiple_of(self.refresh).then_some(match (self.method, self.samples) {
             (PcaMethod::Incremental, _) | (_, None) => RefreshFrom::Batch,
             (_, Some(samples)) => RefreshFrom::Samples(samples),
         })

@@ -31,6 +31,7 @@ mod config;
 mod coordinates;
 mod probes;
 mod rule;
+mod site;
 mod weights;
 
 pub use config::{Budget, Feedback, MirrorConfig, MirrorNoise};

@@ -1,9 +1,15 @@
-//! The noise of an update: some rows on the manifold, the others anywhere.
+//! Probes of a site: some rows of noise on the manifold, the others anywhere, and what they tell.
 
 use burn::tensor::{Device, Tensor};
 
-use crate::manifold::Subspace;
+use super::budget::Controller;
+use super::config::{MirrorConfig, MirrorNoise};
+use super::site::{Learned, Site};
+use super::weights::Innovation;
+use crate::credit::rule::StepContext;
+use crate::manifold::{FollowedManifold, Subspace};
 use crate::noise::Probe;
+use nmnc_core::device::matrix;
 use nmnc_core::seed::{Role, Seed};
 
 /// How many of an update's probes lie where.
@@ -16,24 +22,24 @@ pub(super) struct Split {
 }
 
 /// Where and when noise is drawn.
-pub(super) struct Source<'a> {
-    pub seed: Seed,
+struct Source<'a> {
+    seed: Seed,
     /// The stage; beyond the last, what is read within blocks.
-    pub site: usize,
-    pub step: u64,
-    pub device: &'a Device,
+    site: usize,
+    step: u64,
+    device: &'a Device,
 }
 
 impl Source<'_> {
     /// Rows `[count, dimension]` of identity covariance. `part` keeps the two kinds of noise of one step independent.
-    pub fn draw(&self, probe: Probe, [count, dimension]: [usize; 2], part: usize) -> Tensor<2> {
+    fn draw(&self, probe: Probe, [count, dimension]: [usize; 2], part: usize) -> Tensor<2> {
         let mut stream = self.seed.stream(Role::Probe, 2 * self.site + part, self.step);
         probe.draw([count, dimension], &mut stream, self.device)
     }
 
     /// Noise `[split.manifold + split.isotropic, units]` of equal mean energy n in every row, those on the manifold first, in the
     /// span of its first `dimension` axes.
-    pub fn noise(
+    fn noise(
         &self,
         probe: Probe,
         split: Split,
@@ -48,5 +54,90 @@ impl Source<'_> {
         });
         let off = (split.isotropic > 0).then(|| self.draw(probe, [split.isotropic, units], 1));
         Tensor::cat(on.into_iter().chain(off).collect(), 0)
+    }
+}
+
+/// What the probes of one site are taken with.
+pub(super) struct Probing<'a> {
+    pub config: &'a MirrorConfig,
+    pub controller: &'a mut Controller,
+    /// The site's place in the controller's books.
+    pub index: usize,
+    /// Perturbed examples of the pass.
+    pub count: usize,
+    pub context: &'a StepContext<'a>,
+}
+
+impl Site {
+    /// Learns from probes. Gives the number of them that the site had use for.
+    pub fn probe(&mut self, probing: Probing) -> usize {
+        match self.learned {
+            Learned::Weights(_) => self.probe_weights(probing),
+            Learned::Coordinates(_) => self.probe_coordinates(probing),
+        }
+    }
+
+    fn source<'a>(&self, context: &StepContext, device: &'a Device) -> Source<'a> {
+        Source { seed: context.seed, site: self.number, step: context.step, device }
+    }
+
+    fn probe_weights(&mut self, probing: Probing) -> usize {
+        let Probing { config, controller, index, count, context } = probing;
+        let maps = self.maps(context.network);
+        let (units, weight) = (maps[0].operation.inputs(), &maps[0].parameter.value);
+        let rows = count.min(self.useful(context.network));
+        let manifold = self.subspace().filter(|_| self.axes > 0).map(|manifold| (manifold, self.axes));
+        let mut split = match (context.step, config.noise) {
+            // Nothing is known yet, on the manifold or off it.
+            (0, MirrorNoise::Both) => Split { manifold: 0, isotropic: rows },
+            _ => controller.split(index, rows),
+        };
+        if manifold.is_none() {
+            // Without a manifold, as in a silent stage, noise goes anywhere, unless it must not. Within a block there is none at all.
+            let anywhere = config.noise != MirrorNoise::Manifold || self.stage.is_none();
+            split = Split { manifold: 0, isotropic: if anywhere { rows } else { 0 } };
+        }
+        if split.manifold + split.isotropic == 0 {
+            return 0;
+        }
+        let noise = self.source(context, &weight.device()).noise(config.probe, split, units, manifold);
+        let noise = noise.cast(weight.dtype());
+        let Learned::Weights(mirrors) = &mut self.learned else { unreachable!("weights are mirrored") };
+        let mut innovation = Innovation::default();
+        for (mirror, map) in mirrors.iter_mut().zip(maps) {
+            innovation.join(match config.eta {
+                Some(eta) => mirror.average(map, noise.clone(), eta),
+                None => mirror.least_squares(map, noise.clone()),
+            });
+        }
+        let off = &innovation.response[split.manifold..];
+        if !off.is_empty() {
+            self.gain = off.iter().sum::<f64>() / (off.len() * units) as f64;
+        }
+        controller.learn(index, &innovation, split.manifold);
+        rows
+    }
+
+    fn probe_coordinates(&mut self, probing: Probing) -> usize {
+        let Probing { config, controller, index, count, context } = probing;
+        let map = context.network.map(self.readers[0]);
+        let device = map.parameter.value.device();
+        let source = self.source(context, &device);
+        let subspace = self.manifold.as_ref().and_then(FollowedManifold::subspace);
+        let (Some(manifold), Learned::Coordinates(Some(mirror))) = (subspace, &mut self.learned) else {
+            return 0;
+        };
+        let d = manifold.dimension();
+        let rows = count.min(d);
+        let probes = match mirror.least_known(rows) {
+            Some(directions) => {
+                matrix(directions.into_iter().map(|x| x as f32).collect(), [rows, d], &device)
+            }
+            None => source.draw(config.probe, [rows, d], 0),
+        };
+        let probes = probes.cast(manifold.basis().dtype());
+        let innovation = mirror.update(map, manifold, probes, config.eta);
+        controller.learn(index, &innovation, rows);
+        rows
     }
 }
