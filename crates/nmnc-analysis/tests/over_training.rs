@@ -6,9 +6,9 @@ use burn::tensor::Device;
 use nmnc_analysis::analysis::{self, OverTraining, Settings, Source, Split, decay_law};
 use nmnc_core::records::RunRecords;
 use nmnc_report::csv;
-use nmnc_train::{Config, RunOptions, Silent, checkpoint, run};
+use nmnc_train::{Config, Resolved, RunOptions, Silent, checkpoint};
 
-fn config(changes: &[&str]) -> Config {
+fn config(changes: &[&str]) -> Resolved<Config> {
     let text = "[data]\ntrain_limit = 64\ntest_limit = 20\n[network]\npreset = 'mlp'\nwidths = [20, 12]\n\
                 [credit]\nrule = 'bp'\n[train]\nepochs = 10\nbatch = 16\n[metrics]\nalignment_interval = 0\n\
                 [checkpoint]\nhistory = 5\n";
@@ -16,8 +16,8 @@ fn config(changes: &[&str]) -> Config {
     Config::parse(text, "test", &changes).unwrap().resolve().unwrap()
 }
 
-fn train(config: &Config, folder: &Path) {
-    run(config, folder, &RunOptions::default(), &mut Silent).unwrap();
+fn train(config: &Resolved<Config>, folder: &Path) {
+    config.run(folder, &RunOptions::default(), &mut Silent).unwrap();
 }
 
 fn found(folder: &Path, settings: &Settings) -> (OverTraining, analysis::Analysis) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use nmnc::records::{RunRecords, Status};
-use nmnc::train::{Config, Found, PlannedRun, RunConfig, RunFolder, RunOptions};
+use nmnc::train::{AnyConfig, Found, PlannedRun, RunFolder, RunOptions};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
@@ -13,9 +13,9 @@ use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
 
 /// Runs to make, or to take as they are where they have been made.
-pub struct Comparison<C = Config> {
+pub struct Comparison {
     /// The runs.
-    pub runs: Vec<PlannedRun<C>>,
+    pub runs: Vec<PlannedRun<AnyConfig>>,
     /// Folder that takes a folder for each run, and the report.
     pub folder: PathBuf,
     /// Title of the report.
@@ -24,7 +24,7 @@ pub struct Comparison<C = Config> {
     pub different: &'static str,
 }
 
-impl<C: RunConfig> Comparison<C> {
+impl Comparison {
     /// Makes the runs that are missing, then writes the report.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl<C: RunConfig> Comparison<C> {
         // Every folder is looked at before any work is done, so that no run is made for nothing.
         let mut found = Vec::new();
         for (run, folder) in self.runs.iter().zip(&folders) {
-            let state = RunFolder::find(folder, &run.config);
+            let state = RunFolder::find(folder, &run.config.identity());
             found.push(
                 state.map_err(
                     |e| if e.kind() == ErrorKind::Checkpoint { e.mend(self.different) } else { e },
@@ -69,14 +69,14 @@ impl<C: RunConfig> Comparison<C> {
             .mend("try a lower learning rate or train.clip_norm for all of them"))
     }
 
-    fn make(&self, run: &PlannedRun<C>, state: Found, place: &str, out: Output) -> Result<Status> {
+    fn make(&self, run: &PlannedRun<AnyConfig>, state: Found, place: &str, out: Output) -> Result<Status> {
         let folder = self.folder.join(&run.name);
         if let Found::Ended(summary) = state {
             out.event("skipped", json!({ "run": folder, "summary": summary }));
             out.line(format_args!("{place}{}: made before, kept: {}", run.name, outcome(&summary)));
             return Ok(summary.status);
         }
-        let mut watcher = Watcher::new(out, &folder, &run.config, place);
+        let mut watcher = Watcher::new(out, &folder, &*run.config, place);
         let options = RunOptions { resume: true, command: command_line() };
         match run.config.run(&folder, &options, &mut watcher) {
             Ok(summary) => {

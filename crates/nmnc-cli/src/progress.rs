@@ -32,7 +32,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// For the run of `config` in `folder`.
-    pub fn new<C: RunConfig>(out: Output, folder: &Path, config: &C, label: &str) -> Self {
+    pub fn new(out: Output, folder: &Path, config: &impl RunConfig, label: &str) -> Self {
         let visible = !out.quiet && !out.json && std::io::stderr().is_terminal();
         let bar = if visible { ProgressBar::no_length() } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}");
@@ -43,7 +43,7 @@ impl Watcher {
             run: folder.display().to_string(),
             label: label.to_owned(),
             epochs: config.epochs(),
-            examples: C::EXAMPLES,
+            examples: config.examples(),
             bar,
             start: Instant::now(),
             first: 0,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nmnc_core::Seed;
-use nmnc_data::tasks::{Answer, Split, TASKS, Targets, TaskConfig, Trial, TrialBatch, TrialId, TrialScore};
+use nmnc_data::tasks::{
+    Answer, TASKS, Targets, TaskConfig, Trial, TrialBatch, TrialId, TrialScore, TrialSet,
+};
 use nmnc_data::tasks::{export, generate, import, judge};
 use serde_json::Value;
 
@@ -92,7 +94,7 @@ fn trials_have_the_distributions_of_neurogym() {
         let reach = REACH.min(shortest.unwrap());
         for number in 0..TRIALS {
             let mut stream = Seed(4).stream(nmnc_core::seed::Role::Trial, 0, number);
-            let id = TrialId { split: Split::Training, number };
+            let id = TrialId { split: TrialSet::Training, number };
             let trial = task.trial(id, &mut stream).unwrap();
             let row = |step: usize| trial.inputs[step * width..][..width].iter().map(|x| f64::from(*x));
             *lengths.entry(trial.steps).or_default() += 1.0;
@@ -150,7 +152,7 @@ fn score(batch: &TrialBatch, outputs: &[f64]) -> TrialScore {
 fn whoever_answers_as_the_targets_say_is_right_and_whoever_fixates_is_wrong() {
     for task in TASKS.iter().filter(|task| task.name != "Recorded") {
         let opened = config(task.name, "").unwrap().open(Seed(0)).unwrap();
-        let batch = generate(opened.as_ref(), Seed(0), Split::Evaluation, 0..200).unwrap();
+        let batch = generate(opened.as_ref(), Seed(0), TrialSet::Evaluation, 0..200).unwrap();
         let told = match &batch.targets {
             Targets::Labels(labels) => outputs(&batch, |t, b| labels[t * batch.size() + b] as usize),
             Targets::Values(values) => values.iter().map(|v| f64::from(*v)).collect(),
@@ -184,7 +186,7 @@ fn ideal_observers_reach_the_accuracy_that_tasks_claim() {
     ];
     for (name, evidence) in cases {
         let task = config(name, "").unwrap().open(Seed(0)).unwrap();
-        let batch = generate(task.as_ref(), Seed(7), Split::Evaluation, 0..TRIALS).unwrap();
+        let batch = generate(task.as_ref(), Seed(7), TrialSet::Evaluation, 0..TRIALS).unwrap();
         let right = (0..batch.size()).filter(|&b| {
             let rows: Vec<&[f32]> = (0..batch.steps)
                 .map(|t| &batch.values[(t * batch.size() + b) * batch.inputs..][..batch.inputs])
@@ -201,7 +203,7 @@ fn ideal_observers_reach_the_accuracy_that_tasks_claim() {
 #[test]
 fn the_go_cue_of_the_context_task_goes_off_with_the_decision() {
     let task = config("ContextDecisionMaking", "").unwrap().open(Seed(0)).unwrap();
-    let batch = generate(task.as_ref(), Seed(0), Split::Training, 0..50).unwrap();
+    let batch = generate(task.as_ref(), Seed(0), TrialSet::Training, 0..50).unwrap();
     for (b, info) in batch.info.iter().enumerate() {
         let input = |t: usize, i: usize| batch.values[(t * batch.size() + b) * batch.inputs + i];
         assert!((0..info.response.start).all(|t| input(t, 0) == 1.0));
@@ -215,12 +217,12 @@ fn a_trial_depends_on_seed_split_and_number_alone() {
     let task = config("ContextDecisionMaking", "").unwrap().open(Seed(0)).unwrap();
     let in_pool = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| generate(task.as_ref(), Seed(1), Split::Training, 10..40).unwrap())
+        pool.install(|| generate(task.as_ref(), Seed(1), TrialSet::Training, 10..40).unwrap())
     };
     let batch = in_pool(1);
     assert_eq!(batch, in_pool(3));
-    assert_ne!(batch, generate(task.as_ref(), Seed(1), Split::Evaluation, 10..40).unwrap());
-    let one = generate(task.as_ref(), Seed(1), Split::Training, 25..26).unwrap();
+    assert_ne!(batch, generate(task.as_ref(), Seed(1), TrialSet::Evaluation, 10..40).unwrap());
+    let one = generate(task.as_ref(), Seed(1), TrialSet::Training, 25..26).unwrap();
     assert_eq!(one.info[0], batch.info[15]);
     let steps = one.steps;
     let of = |t: usize| &batch.values[(t * 30 + 15) * 7..][..7];
@@ -233,7 +235,7 @@ fn archives_give_every_kind_of_trial_back() {
     let folder = tempfile::tempdir().unwrap();
     for task in TASKS.iter().filter(|task| task.name != "Recorded") {
         let opened = config(task.name, "").unwrap().open(Seed(0)).unwrap();
-        let batch = generate(opened.as_ref(), Seed(2), Split::Training, 0..40).unwrap();
+        let batch = generate(opened.as_ref(), Seed(2), TrialSet::Training, 0..40).unwrap();
         let path = folder.path().join("trials.npz");
         export(&path, &batch).unwrap();
         let back = import(&path).unwrap();
@@ -252,7 +254,7 @@ fn archives_give_every_kind_of_trial_back() {
         let all = |batch: &TrialBatch| -> std::collections::BTreeSet<Vec<u32>> {
             (0..batch.size()).map(|b| first(batch, b)).collect()
         };
-        let (training, held) = (all(&of(Split::Training)), all(&of(Split::Evaluation)));
+        let (training, held) = (all(&of(TrialSet::Training)), all(&of(TrialSet::Evaluation)));
         // Noisy trials are all different, so that none may be on both sides.
         if task.name == "DelayComparison" {
             assert_eq!((training.len() <= 30, held.len()), (true, 10));
@@ -327,7 +329,7 @@ fn wrong_archives_and_settings_are_told_in_one_line() {
     );
     assert_eq!(setting("Recorded", ""), "task.path: is missing; name a .npz file");
     let short = config("AntiReach", "timing = { decision = 50 }").unwrap().open(Seed(0)).unwrap();
-    let error = generate(short.as_ref(), Seed(0), Split::Training, 0..1).unwrap_err().to_string();
+    let error = generate(short.as_ref(), Seed(0), TrialSet::Training, 0..1).unwrap_err().to_string();
     assert_eq!(
         error,
         "task.timing: a trial without steps or without a response period; use longer periods or a smaller dt"

@@ -143,13 +143,16 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The latest checkpoint of `folder` that is whole, and a warning for each damaged one that was passed over.
+/// The latest checkpoint of `folder` that is whole, if the folder is there, and a warning for each damaged one that was passed over.
 ///
 /// # Errors
 /// If there are checkpoints but every one is damaged.
 pub fn latest(folder: &Path, device: &Device) -> Result<(Option<Checkpoint>, Vec<String>)> {
     let mut warnings = Vec::new();
     let mut last_error = None;
+    if !folder.is_dir() {
+        return Ok((None, warnings));
+    }
     for path in list(folder)?.into_iter().rev() {
         match load(&path, device) {
             Ok(checkpoint) => return Ok((Some(checkpoint), warnings)),

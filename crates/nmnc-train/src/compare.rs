@@ -1,7 +1,7 @@
 //! Comparing rules: which runs a comparison consists of.
 
-use super::config::Config;
-use super::run_config::RunConfig;
+use crate::build::RunConfig;
+use crate::config::{Config, Resolved};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 
@@ -10,8 +10,8 @@ use nmnc_core::seed::Seed;
 pub struct PlannedRun<C = Config> {
     /// Name of its folder: rule and seed.
     pub name: String,
-    /// Its configuration, resolved.
-    pub config: C,
+    /// Its configuration.
+    pub config: Resolved<C>,
 }
 
 /// The runs of every rule with every seed from `base.seed` on, the seeds of one rule together.

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::run_config::RunConfig;
+use super::identity::Identity;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{remove_partial, write_atomically};
 use nmnc_core::records::{Record, RunRecords, Summary, csv_header, csv_row};
@@ -35,7 +35,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If it already holds a run, or cannot be written.
-    pub fn create(path: &Path, config: &impl RunConfig, stages: usize) -> Result<Self> {
+    pub fn create(path: &Path, identity: &Identity, stages: usize) -> Result<Self> {
         if path.join("config.toml").exists() {
             return Err(Error::checkpoint(path.display(), "already holds a run")
                 .mend("continue it with --resume, or name another folder with --out"));
@@ -43,23 +43,23 @@ impl RunFolder {
         fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
         // A process that was killed before there was a configuration leaves nothing to resume.
         remove_partial(path)?;
-        write_atomically(&path.join("config.toml"), config.to_toml().as_bytes())?;
+        write_atomically(&path.join("config.toml"), identity.to_toml().as_bytes())?;
         Self::open(path, stages, &[])
     }
 
-    /// What `path` holds of the run that `config` (resolved) describes. Changes nothing.
+    /// What `path` holds of the run of this identity. Changes nothing.
     ///
     /// # Errors
     /// If it holds a run of another configuration, or one that cannot be read.
-    pub fn find(path: &Path, config: &impl RunConfig) -> Result<Found> {
+    pub fn find(path: &Path, identity: &Identity) -> Result<Found> {
         let file = path.join("config.toml");
         let kept = match fs::read_to_string(&file) {
             Ok(kept) => kept,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(e) => return Err(Error::io(&file, "read", e)),
         };
-        if kept != config.to_toml() {
-            let problem = format!("was made with another configuration ({})", difference(&kept, config));
+        if kept != identity.to_toml() {
+            let problem = format!("was made with another configuration ({})", difference(&kept, identity));
             return Err(Error::checkpoint(path.display(), problem)
                 .mend("use the same configuration, or name another folder with --out"));
         }
@@ -70,8 +70,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the folder holds no run, or one of another configuration.
-    pub fn reopen(path: &Path, config: &impl RunConfig, stages: usize, step: u64) -> Result<Self> {
-        if Self::find(path, config)? == Found::Nothing {
+    pub fn reopen(path: &Path, identity: &Identity, stages: usize, step: u64) -> Result<Self> {
+        if Self::find(path, identity)? == Found::Nothing {
             return Err(Error::checkpoint(path.display(), "holds no run to resume")
                 .mend("leave out --resume to start one"));
         }
@@ -145,12 +145,12 @@ fn json_line(record: &Record) -> String {
     serde_json::to_string(record).expect("a record is representable in JSON") + "\n"
 }
 
-/// The first setting in which the configuration `kept` (TOML) differs from `config`.
-fn difference(kept: &str, config: &impl RunConfig) -> String {
+/// The first setting in which the configuration `kept` (TOML) differs from that of `identity`.
+fn difference(kept: &str, identity: &Identity) -> String {
     let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };
     let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
     flatten("", &toml::Value::Table(table), &mut there);
-    let table = config.to_toml().parse().expect("what was written as TOML can be read as TOML");
+    let table = identity.to_toml().parse().expect("what was written as TOML can be read as TOML");
     flatten("", &toml::Value::Table(table), &mut here);
     let mut keys: Vec<&String> = here.keys().chain(there.keys()).collect();
     // A rule's settings differ whenever the rule does, which says more.

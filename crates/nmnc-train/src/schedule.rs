@@ -82,6 +82,11 @@ impl ScheduleConfig {
 }
 
 impl Schedule {
+    /// The factor 1 at every step.
+    pub fn constant() -> Self {
+        ScheduleConfig::default().in_steps(1, 1)
+    }
+
     /// The factor at training step `step`, from 0.
     pub fn factor(&self, step: u64) -> f64 {
         if step < self.warmup {

@@ -1,5 +1,6 @@
 //! Bookkeeping of a run: sums since the last record, time, warnings, evaluations.
 
+use crate::problem::Evaluation;
 use nmnc_core::error::Result;
 use nmnc_core::records::{Score, TrialRecord};
 use nmnc_core::state::State;
@@ -9,7 +10,7 @@ use nmnc_core::state::State;
 pub struct Tally {
     /// Loss times images since the last record.
     loss: f64,
-    correct: u64,
+    correct: f64,
     interval_images: u64,
     interval_seconds: f64,
     images: u64,
@@ -24,10 +25,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one training step.
-    pub fn add(&mut self, loss: f64, correct: usize, images: usize, seconds: f64) {
+    /// Counts one training step: mean loss and, possibly in part, right ones of its `images` (or other examples).
+    pub fn add(&mut self, loss: f64, correct: f64, images: usize, seconds: f64) {
         self.loss += loss * images as f64;
-        self.correct += correct as u64;
+        self.correct += correct;
         for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
             *counter += images as u64;
         }
@@ -39,22 +40,19 @@ impl Tally {
     /// Mean score and images per second since the last call.
     pub fn take_interval(&mut self) -> (Option<Score>, f64) {
         let count = self.interval_images as f64;
-        let score = Score { loss: self.loss / count, accuracy: self.correct as f64 / count };
+        let score = Score { loss: self.loss / count, accuracy: self.correct / count };
         let rate = rate(self.interval_images, self.interval_seconds);
         let counted = self.interval_images > 0;
-        (self.loss, self.correct, self.interval_images, self.interval_seconds) = (0.0, 0, 0, 0.0);
+        (self.loss, self.correct, self.interval_images, self.interval_seconds) = (0.0, 0.0, 0, 0.0);
         (counted.then_some(score), rate)
     }
 
     /// Counts an evaluation.
-    pub fn evaluated(&mut self, score: Score) {
+    pub fn evaluated(&mut self, found: Evaluation) {
+        let score = found.score;
         self.last_test = Some(score);
+        self.last_trials = found.trials;
         self.best_accuracy = Some(self.best_accuracy.map_or(score.accuracy, |best| best.max(score.accuracy)));
-    }
-
-    /// Keeps how evaluation trials went beside their answers.
-    pub fn tried(&mut self, trials: TrialRecord) {
-        self.last_trials = Some(trials);
     }
 
     /// How the last evaluation trials went beside their answers.
@@ -91,7 +89,12 @@ impl Tally {
         rate(self.process_images, self.process_seconds)
     }
 
-    /// The last evaluation.
+    /// The last evaluation, as a problem gave it.
+    pub fn last_evaluation(&self) -> Option<Evaluation> {
+        self.last_test.map(|score| Evaluation { score, trials: self.last_trials })
+    }
+
+    /// Scores of the last evaluation.
     pub fn last_test(&self) -> Option<Score> {
         self.last_test
     }
@@ -104,12 +107,11 @@ impl Tally {
     /// What a checkpoint keeps.
     pub fn state(&self) -> State {
         let mut state = State::default();
-        let counters =
-            [("correct", self.correct), ("interval_images", self.interval_images), ("images", self.images)];
+        let counters = [("interval_images", self.interval_images), ("images", self.images)];
         state.counters.extend(counters.map(|(name, value)| (name.to_owned(), value)));
         let test = self.last_test.map_or(Vec::new(), |score| vec![score.loss, score.accuracy]);
         let numbers = [
-            ("sums", vec![self.loss, self.interval_seconds, self.seconds]),
+            ("sums", vec![self.loss, self.correct, self.interval_seconds, self.seconds]),
             ("last_test", test),
             ("best_accuracy", self.best_accuracy.into_iter().collect()),
             (
@@ -130,14 +132,14 @@ impl Tally {
     /// # Errors
     /// If something is missing.
     pub fn restore(state: &State) -> Result<Self> {
-        let &[loss, interval_seconds, seconds] =
-            state.numbers("sums", 3)?.first_chunk().expect("three numbers");
+        let &[loss, correct, interval_seconds, seconds] =
+            state.numbers("sums", 4)?.first_chunk().expect("four numbers");
         let pair = |name: &str| state.numbers.get(name).and_then(|list| list.first_chunk::<2>());
         let test = pair("last_test");
         let trials = state.numbers.get("last_trials").and_then(|list| list.first_chunk::<3>());
         Ok(Self {
             loss,
-            correct: state.counter("correct")?,
+            correct,
             interval_images: state.counter("interval_images")?,
             interval_seconds,
             images: state.counter("images")?,
@@ -167,16 +169,16 @@ mod tests {
     #[test]
     fn a_restored_tally_goes_on_as_the_first_would_have() {
         let mut tally = Tally::default();
-        tally.add(2.0, 3, 10, 0.5);
-        tally.evaluated(Score { loss: 1.0, accuracy: 0.25 });
+        tally.add(2.0, 3.0, 10, 0.5);
+        tally.evaluated(Evaluation { score: Score { loss: 1.0, accuracy: 0.25 }, trials: None });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
         let mut restored = Tally::restore(&tally.state()).unwrap();
         for each in [&mut tally, &mut restored] {
-            each.add(1.0, 5, 30, 0.5);
+            each.add(1.0, 5.5, 30, 0.5);
         }
         let (score, rate) = restored.take_interval();
         assert_eq!((score, rate), tally.take_interval());
-        assert_eq!((score, rate), (Some(Score { loss: 1.25, accuracy: 0.2 }), 40.0));
+        assert_eq!((score, rate), (Some(Score { loss: 1.25, accuracy: 0.2125 }), 40.0));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
     }
 }

@@ -9,10 +9,10 @@ use burn::tensor::Device;
 use common::{StopAt, in_pool, outcome};
 use nmnc_core::device::values;
 use nmnc_core::records::{RunRecords, Summary};
-use nmnc_data::tasks::{Split, generate};
+use nmnc_data::tasks::{TrialSet, generate};
 use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::time_rule_names;
-use nmnc_train::{Observer, RunConfig, RunOptions, SequenceConfig, Silent, checkpoint, plan};
+use nmnc_train::{Observer, Resolved, RunOptions, SequenceConfig, Silent, checkpoint, plan};
 
 const CONFIG: &str = r#"
 task = "DelayMatchSample"
@@ -42,13 +42,13 @@ dimension = 6
 interval = 4
 "#;
 
-fn with(rule: &str, settings: &[&str]) -> SequenceConfig {
+fn with(rule: &str, settings: &[&str]) -> Resolved<SequenceConfig> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
-    SequenceConfig::parse(&CONFIG.replace("RULE", rule), "test", &settings).unwrap()
+    SequenceConfig::parse(&CONFIG.replace("RULE", rule), "test", &settings).unwrap().resolve().unwrap()
 }
 
 fn finish(
-    config: &SequenceConfig,
+    config: &Resolved<SequenceConfig>,
     folder: &Path,
     resume: bool,
     observer: &mut dyn Observer,
@@ -146,7 +146,7 @@ fn a_readout_within_the_manifold_lies_on_the_leading_components_of_untrained_sta
         );
     }
     // The covariance of states over steps of the first training trials, summed here.
-    let batch = generate(task.as_ref(), config.seed, Split::Training, 0..256).unwrap();
+    let batch = generate(task.as_ref(), config.seed, TrialSet::Training, 0..256).unwrap();
     let (_, states) = network.evaluate(&batch.values, [batch.steps, batch.size()]);
     let states: Vec<f64> = values(&states);
     let live: Vec<&[f64]> = states
@@ -177,7 +177,7 @@ fn a_readout_within_the_manifold_lies_on_the_leading_components_of_untrained_sta
         let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
         let parsed = SequenceConfig::parse(&CONFIG.replace("RULE", "bptt"), "test", &settings);
         parsed
-            .and_then(|config| config.initial_network(task.as_ref(), &device).map(drop))
+            .and_then(|config| config.resolve()?.initial_network(task.as_ref(), &device).map(drop))
             .unwrap_err()
             .to_string()
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 use common::{StopAt, in_pool, outcome};
 use nmnc_core::records::{Record, RunRecords};
 use nmnc_learn::credit::rule_names;
-use nmnc_train::{Config, Observer, RunOptions, Silent, run};
+use nmnc_train::{Config, Observer, RunOptions, Silent};
 
 const CONFIG: &str = r#"
 [data]
@@ -53,7 +53,7 @@ fn finish(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> nmnc_core::Result<nmnc_core::records::Summary> {
-    run(config, folder, &RunOptions { resume, command: "test".into() }, observer)
+    config.resolve()?.run(folder, &RunOptions { resume, command: "test".into() }, observer)
 }
 
 #[test]

@@ -7,8 +7,7 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use nmnc::credit::InputSampler;
-use nmnc::train::{Config, Trainer, plan};
+use nmnc::train::{Config, ImageBatch, plan};
 
 const BATCH: usize = 128;
 const INPUT: [usize; 3] = [3, 32, 32];
@@ -30,30 +29,24 @@ fn random(rows: usize) -> Tensor<2> {
     Tensor::random([rows, INPUT.iter().product()], Distribution::Normal(0.0, 1.0), &Device::flex())
 }
 
-/// Inputs for the manifold of the first step.
-struct Inputs;
-
-impl InputSampler for Inputs {
-    fn sample(&self, count: usize, _step: u64) -> nmnc::Result<nmnc::net::Inputs> {
-        Ok(random(count).into())
-    }
-}
-
 fn steps(criterion: &mut Criterion) {
     let config = Config::parse(CONFIG, "bench", &[]).expect("a valid configuration");
     let runs = plan(&config, &RULES.map(str::to_owned), 1).expect("rules in the registry");
     let labels: Vec<u32> = (0..BATCH).map(|index| (index % CLASSES) as u32).collect();
     let mut group = criterion.benchmark_group("step");
     group.throughput(Throughput::Elements(BATCH as u64));
+    // Inputs for the manifold of the first step.
+    let inputs = |count: usize, _: u64| Ok(random(count).into());
     for run in runs {
-        let schedule = run.config.train.schedule.in_steps(1, 1);
-        let mut trainer = Trainer::new(&run.config, INPUT, CLASSES, schedule, &Device::flex())
-            .expect("a network that can be built");
-        let images = random(BATCH);
+        let mut classifier =
+            run.config.classifier(INPUT, CLASSES, &Device::flex()).expect("a network that can be built");
+        let mut learner = run.config.learner(1);
+        let batch = ImageBatch { images: random(BATCH), labels: labels.clone() };
         group.bench_function(&run.config.credit.rule, |b| {
             b.iter(|| {
-                let outcome = trainer.assess(images.clone(), &labels, &Inputs).expect("finite numbers");
-                trainer.update(outcome);
+                let assessed = classifier.assess(batch.clone(), learner.step(), &inputs, false);
+                let (assessed, _) = assessed.expect("finite numbers");
+                learner.update(classifier.network_mut(), assessed).expect("finite numbers");
             });
         });
     }

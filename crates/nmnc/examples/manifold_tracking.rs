@@ -12,11 +12,10 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use nmnc::credit::InputSampler;
-use nmnc::data::{Dataset, order};
 use nmnc::device::{energy, matrix};
 use nmnc::manifold::{Dimension, PcaMethod, Subspace, Tracker, Tracking};
 use nmnc::seed::Role;
-use nmnc::train::{Config, Trainer};
+use nmnc::train::{Config, Problem};
 use nmnc::{Result, Seed};
 
 const DIMENSION: usize = 32;
@@ -36,16 +35,6 @@ manifold = { dimension = 32, refresh = 20 }
 epochs = 8
 batch = 100
 "#;
-
-struct Inputs<'a>(&'a Dataset);
-
-impl InputSampler for Inputs<'_> {
-    fn sample(&self, count: usize, step: u64) -> Result<nmnc::net::Inputs> {
-        let chosen = Seed(0).stream(Role::ManifoldSample, 0, step).sample(self.0.len(), count);
-        let batch = self.0.batch(&chosen)?;
-        Ok(matrix(batch.images, [chosen.len(), self.0.shape().len()], &Device::flex()).into())
-    }
-}
 
 /// One method at one stage, and what it came to.
 struct Followed {
@@ -112,46 +101,40 @@ fn main() -> Result<()> {
     let csv = std::env::args().any(|argument| argument == "--csv");
     let config = Config::parse(CONFIG, "example", &[])?.resolve()?;
     let device = Device::flex();
-    let splits = config.data.open(config.seed)?;
-    let (train, shape) = (&splits.train, splits.train.shape());
-    let steps = config.train.epochs * train.len().div_ceil(config.train.batch) as u64;
-    let schedule = config.train.schedule.in_steps(steps / config.train.epochs, steps);
-    let input = [shape.channels, shape.height, shape.width];
-    let mut trainer = Trainer::new(&config, input, train.classes().len(), schedule, &device)?;
-    let units = trainer.network().stage_units();
+    let mut images = config.images()?;
+    let mut learner = config.learner(images.steps_per_epoch());
+    let steps = config.train.epochs * images.steps_per_epoch();
+    let units = images.stage_units();
     let mut followed: Vec<Vec<Followed>> = units
         .iter()
         .map(|_| METHODS.iter().map(|method| Followed::new(*method)).collect::<Result<_>>())
         .collect::<Result<_>>()?;
-    let inputs = Inputs(train);
-    let test = splits.evaluation.batch(&(0..SAMPLES.min(splits.evaluation.len())).collect::<Vec<_>>())?;
-    let unseen = matrix(test.images, [test.labels.len(), shape.len()], &device);
+    let held_back = &images.splits().evaluation;
+    let test = held_back.batch(&(0..SAMPLES.min(held_back.len())).collect::<Vec<_>>())?;
+    let unseen = matrix(test.images, [test.labels.len(), held_back.shape().len()], &device);
     let mut compared = 0;
-    for epoch in 0..config.train.epochs {
-        for batch in train.batches(order(train.len(), config.seed, epoch), config.train.batch, None) {
-            let (batch, step) = (batch?, trainer.step());
-            let images = matrix(batch.images, [batch.labels.len(), shape.len()], &device);
-            if step.is_multiple_of(INTERVAL) {
-                let sample = trainer.network().activities(inputs.sample(SAMPLES, step)?);
-                let batch = trainer.network().activities(images.clone());
-                let unseen = trainer.network().activities(unseen.clone());
-                for (stage, followed) in followed.iter_mut().enumerate() {
-                    for one in followed.iter_mut() {
-                        let activity = if one.batches { &batch[stage] } else { &sample[stage] };
-                        one.refresh(activity.clone(), stage, step)?;
-                    }
-                    // The first refreshes have nothing to follow yet.
-                    if step >= 5 * INTERVAL {
-                        let exact = followed[0].subspace.clone().expect("activity varies");
-                        let (seen, unseen) = (centered(&sample[stage]), centered(&unseen[stage]));
-                        followed.iter_mut().for_each(|one| one.compare(&exact, &seen, &unseen));
-                    }
+    for step in 0..steps {
+        let batch = images.batch(step)?;
+        if step.is_multiple_of(INTERVAL) {
+            let sample = images.network().activities(images.inputs().sample(SAMPLES, step)?);
+            let batch = images.network().activities(batch.images.clone());
+            let unseen = images.network().activities(unseen.clone());
+            for (stage, followed) in followed.iter_mut().enumerate() {
+                for one in followed.iter_mut() {
+                    let activity = if one.batches { &batch[stage] } else { &sample[stage] };
+                    one.refresh(activity.clone(), stage, step)?;
                 }
-                compared += u64::from(step >= 5 * INTERVAL);
+                // The first refreshes have nothing to follow yet.
+                if step >= 5 * INTERVAL {
+                    let exact = followed[0].subspace.clone().expect("activity varies");
+                    let (seen, unseen) = (centered(&sample[stage]), centered(&unseen[stage]));
+                    followed.iter_mut().for_each(|one| one.compare(&exact, &seen, &unseen));
+                }
             }
-            let outcome = trainer.assess(images, &batch.labels, &inputs)?;
-            trainer.update(outcome);
+            compared += u64::from(step >= 5 * INTERVAL);
         }
+        let (assessed, _) = images.assess(batch, step, false)?;
+        learner.update(images.network_mut(), assessed)?;
     }
     let refreshes = steps.div_ceil(INTERVAL) as f64;
     if csv {

@@ -10,10 +10,10 @@
 use std::process::Command;
 
 use burn::tensor::Device;
-use nmnc::credit::InputSampler;
 use nmnc::device::matrix;
 use nmnc::seed::Role;
-use nmnc::train::{Config, Trainer};
+use nmnc::state::State;
+use nmnc::train::{Classifier, Config, ImageBatch, Learner, Resolved};
 use nmnc::{Result, Seed};
 
 const DEPTHS: [usize; 5] = [2, 4, 8, 16, 32];
@@ -24,15 +24,7 @@ const SIDE: usize = 32;
 const BATCH: usize = 64;
 const OUTPUTS: usize = 10;
 
-struct NoInputs;
-
-impl InputSampler for NoInputs {
-    fn sample(&self, _count: usize, _step: u64) -> Result<nmnc::net::Inputs> {
-        unreachable!("neither rule asks for inputs")
-    }
-}
-
-fn config(rule: &str, depth: usize, streamed: bool) -> Result<Config> {
+fn config(rule: &str, depth: usize, streamed: bool) -> Result<Resolved<Config>> {
     let settings = match rule {
         "nmnc" => "manifold = { dimension = 4, method = \"incremental\", refresh = 1 }",
         _ => "",
@@ -46,9 +38,11 @@ fn config(rule: &str, depth: usize, streamed: bool) -> Result<Config> {
 }
 
 /// Bytes of weights and of everything a checkpoint would keep.
-fn kept(trainer: &mut Trainer) -> usize {
-    let state: usize = trainer.state().tensors.values().map(|t| t.dims().iter().product::<usize>()).sum();
-    4 * (state + trainer.network().parameter_count())
+fn kept(classifier: &Classifier, learner: &Learner) -> usize {
+    let states = [classifier.rule().state(), learner.state()];
+    let count =
+        |state: &State| state.tensors.values().map(|t| t.dims().iter().product::<usize>()).sum::<usize>();
+    4 * (states.iter().map(count).sum::<usize>() + classifier.network().parameter_count())
 }
 
 /// Peak resident memory of this process in MiB.
@@ -63,17 +57,19 @@ fn peak() -> f64 {
 fn train(rule: &str, depth: usize, streamed: bool) -> Result<()> {
     let config = config(rule, depth, streamed)?;
     let device = Device::flex();
-    let schedule = config.train.schedule.in_steps(3, 3);
-    let mut trainer = Trainer::new(&config, [CHANNELS, SIDE, SIDE], OUTPUTS, schedule, &device)?;
+    let mut classifier = config.classifier([CHANNELS, SIDE, SIDE], OUTPUTS, &device)?;
+    let mut learner = config.learner(3);
+    let none = |_: usize, _: u64| unreachable!("neither rule asks for inputs");
     let units = CHANNELS * SIDE * SIDE;
     for step in 0..3 {
         let mut images = vec![0.0; BATCH * units];
         Seed(1).stream(Role::Analysis, 0, step).fill_normal(&mut images);
         let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % OUTPUTS as u32).collect();
-        let outcome = trainer.assess(matrix(images, [BATCH, units], &device), &labels, &NoInputs)?;
-        trainer.update(outcome);
+        let batch = ImageBatch { images: matrix(images, [BATCH, units], &device), labels };
+        let (assessed, _) = classifier.assess(batch, step, &none, false)?;
+        learner.update(classifier.network_mut(), assessed)?;
     }
-    println!("{:.1} {:.1}", peak(), kept(&mut trainer) as f64 / (1 << 20) as f64);
+    println!("{:.1} {:.1}", peak(), kept(&classifier, &learner) as f64 / (1 << 20) as f64);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use nmnc::records::Record;
-use nmnc::train::{Config, Observer, RunOptions, run};
+use nmnc::train::{Config, Observer, RunOptions};
 
 const CONFIG: &str = r#"
 [network]
@@ -56,8 +56,9 @@ fn main() -> nmnc::Result<()> {
         Some(path) => Config::read(Path::new(&path), &[])?,
         None => Config::parse(CONFIG, "example", &[])?,
     };
+    let config = config.resolve()?;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let summary = run(&config, folder.path(), &RunOptions::default(), &mut Printer)?;
+    let summary = config.run(folder.path(), &RunOptions::default(), &mut Printer)?;
     println!("{:.0} images a second", summary.steps as f64 * config.train.batch as f64 / summary.seconds);
     Ok(())
 }

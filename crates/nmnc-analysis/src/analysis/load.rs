@@ -10,7 +10,7 @@ use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{DataConfig, Dataset};
 use nmnc_learn::net::Network;
 use nmnc_train::checkpoint::{self, Checkpoint};
-use nmnc_train::{Config, Loss, Schedule};
+use nmnc_train::{Config, Loss, Resolved, Schedule};
 
 /// Which examples to show a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Source {
 
 /// A trained network read back.
 pub struct Loaded {
-    /// Configuration of the run, spelled out.
-    pub config: Config,
+    /// Configuration of the run.
+    pub config: Resolved<Config>,
     /// The run folder.
     pub run: PathBuf,
     /// The checkpoint's folder.

@@ -7,7 +7,7 @@ use nmnc::analysis::{
     self, Analysis, Format, Jacobians, Loaded, MappedArray, Settings, Source, Split, StatesSettings, Subject,
     terminal_table,
 };
-use nmnc::train::describes_task;
+use nmnc::train::AnyConfig;
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -19,7 +19,9 @@ use crate::progress::duration;
 /// Analyzes, writes the folder, and prints the tables.
 pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     let started = Instant::now();
-    if let Some(run) = arguments.run.as_ref().filter(|run| on_task(run)) {
+    if let Some(run) = &arguments.run
+        && let Some(AnyConfig::Trials(_)) = config_of(run)?
+    {
         return states(run, arguments, started, out);
     }
     if arguments.over_training
@@ -45,9 +47,10 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     Ok(())
 }
 
-/// Whether the run or checkpoint is one of a recurrent network on a task.
-fn on_task(run: &Path) -> bool {
-    [run.join("config.toml"), run.join("../../config.toml")].iter().any(|config| describes_task(config, &[]))
+/// The configuration of the run or checkpoint at `run`, if it is one.
+fn config_of(run: &Path) -> Result<Option<AnyConfig>> {
+    let mut places = [run.join("config.toml"), run.join("../../config.toml")].into_iter();
+    places.find(|path| path.is_file()).map(|path| AnyConfig::read(&path, &[])).transpose()
 }
 
 /// Analyzes the states of a recurrent network.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nmnc::Result;
-use nmnc::train::{Config, RunConfig, SequenceConfig, describes_task, plan};
+use nmnc::train::{AnyConfig, plan};
 
 use crate::cli::Compare;
 use crate::comparison::Comparison;
@@ -14,15 +14,9 @@ use crate::output::Output;
 pub fn run(arguments: &Compare, out: Output) -> Result<()> {
     let mut set = arguments.overrides.set.clone();
     set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
-    if describes_task(&arguments.config, &set) {
-        return compare(&SequenceConfig::read(&arguments.config, &set)?, arguments, out);
-    }
-    compare(&Config::read(&arguments.config, &set)?, arguments, out)
-}
-
-fn compare(config: &impl RunConfig, arguments: &Compare, out: Output) -> Result<()> {
+    let config = AnyConfig::read(&arguments.config, &set)?;
     let rules: Vec<String> = arguments.rules.iter().map(|rule| rule.trim().to_owned()).collect();
-    let runs = plan(config, &rules, arguments.seeds)?;
+    let runs = plan(&config, &rules, arguments.seeds)?;
     let name = stem(&arguments.config);
     let folder = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&name));
     let title = format!("{name}: {}", rules.join(", "));

@@ -6,7 +6,7 @@ use std::path::Path;
 use nmnc::credit::REGISTRY;
 use nmnc::net::PRESETS as NETWORKS;
 use nmnc::recurrent::TIME_RULES;
-use nmnc::train::{RunConfig, SequenceConfig, describes_task};
+use nmnc::train::{AnyConfig, Resolved, RunConfig, SequenceConfig};
 use nmnc::{ErrorKind, Result, device};
 use serde_json::json;
 
@@ -36,13 +36,8 @@ fn schema(tasks: bool, out: Output) -> Result<()> {
 fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Result<()> {
     let mut set = overrides.set.clone();
     set.extend(overrides.device.iter().map(|device| format!("device={device:?}")));
-    if describes_task(path, &set) {
-        let config = SequenceConfig::read(path, &set)?;
-        check_device(path, &config.device)?;
-        return checked(&config.resolve()?, path, resolved, out);
-    }
-    let config = nmnc::train::Config::read(path, &set)?;
-    check_device(path, &config.device)?;
+    let config = AnyConfig::read(path, &set)?;
+    check_device(path, config.device())?;
     checked(&config.resolve()?, path, resolved, out)
 }
 
@@ -54,7 +49,7 @@ fn check_device(path: &Path, name: &str) -> Result<()> {
     }
 }
 
-fn checked(spelled_out: &impl RunConfig, path: &Path, resolved: bool, out: Output) -> Result<()> {
+fn checked(spelled_out: &Resolved<AnyConfig>, path: &Path, resolved: bool, out: Output) -> Result<()> {
     let toml = spelled_out.to_toml();
     out.event(
         "checked",

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nmnc::train::{Config, plan};
+use nmnc::train::{AnyConfig, Config, plan};
 use nmnc::{Error, Result, Seed};
 
 use crate::cli::Demo;
@@ -22,7 +22,7 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
     if let Some(epochs) = arguments.epochs {
         config.train.epochs = epochs;
     }
-    let runs = plan(&config, &RULES.map(str::to_owned), 1)?;
+    let runs = plan(&AnyConfig::from(config), &RULES.map(str::to_owned), 1)?;
     let folder = arguments.out.clone();
     if arguments.fresh {
         for run in &runs {

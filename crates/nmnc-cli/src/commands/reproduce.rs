@@ -126,7 +126,7 @@ struct Shown {
 impl<C: RunConfig> Watch<C> for Shown {
     fn run(&mut self, number: usize, total: usize, run: &PlannedRun<C>, folder: &Path) -> Box<dyn Observer> {
         let label = format!("[{number}/{total}] {}: ", run.name);
-        Box::new(Watcher::new(self.out, folder, &run.config, &label))
+        Box::new(Watcher::new(self.out, folder, &*run.config, &label))
     }
 
     fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary) {

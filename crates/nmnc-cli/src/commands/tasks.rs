@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nmnc::tasks::{self, Split, TASKS, TaskConfig};
+use nmnc::tasks::{self, TASKS, TaskConfig, TrialSet};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -99,7 +99,7 @@ fn export(choice: &TaskChoice, path: &Path, trials: u64, evaluation: bool, out: 
     }
     let (config, seed) = (config(choice)?, Seed(choice.seed));
     let task = config.open(seed)?;
-    let split = if evaluation { Split::Evaluation } else { Split::Training };
+    let split = if evaluation { TrialSet::Evaluation } else { TrialSet::Training };
     let batch = tasks::generate(task.as_ref(), seed, split, 0..trials)?;
     tasks::export(path, &batch)?;
     out.event(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nmnc::train::{Config, Found, RunConfig, RunFolder, RunOptions, SequenceConfig, describes_task};
+use nmnc::train::{AnyConfig, Found, RunConfig, RunFolder, RunOptions};
 use nmnc::{Result, Seed};
 use serde_json::json;
 
@@ -15,20 +15,14 @@ use crate::progress::{Watcher, outcome};
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
     let mut set = arguments.overrides.set.clone();
     set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
-    if describes_task(&arguments.config, &set) {
-        let mut config = SequenceConfig::read(&arguments.config, &set)?;
-        config.seed = arguments.seed.map_or(config.seed, Seed);
-        return train(&config.resolve()?, arguments, out);
-    }
-    let mut config = Config::read(&arguments.config, &set)?;
-    config.seed = arguments.seed.map_or(config.seed, Seed);
-    train(&config.resolve()?, arguments, out)
-}
-
-fn train(config: &impl RunConfig, arguments: &Train, out: Output) -> Result<()> {
-    let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, config));
+    let config = AnyConfig::read(&arguments.config, &set)?;
+    let config = match arguments.seed {
+        Some(seed) => config.with_seed(Seed(seed)).resolve()?,
+        None => config.resolve()?,
+    };
+    let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, &*config));
     if arguments.resume
-        && let Found::Ended(summary) = RunFolder::find(&folder, config)?
+        && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity())?
         && summary.status == nmnc::records::Status::Complete
     {
         out.event("skipped", json!({ "run": folder, "summary": summary }));
@@ -37,7 +31,7 @@ fn train(config: &impl RunConfig, arguments: &Train, out: Output) -> Result<()> 
         return Ok(());
     }
     let options = RunOptions { resume: arguments.resume, command: command_line() };
-    let mut watcher = Watcher::new(out, &folder, config, "");
+    let mut watcher = Watcher::new(out, &folder, &*config, "");
     let summary = config.run(&folder, &options, &mut watcher)?;
     out.result(format!("{}: {}", folder.display(), outcome(&summary)));
     Ok(())

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::trial::{Answer, Targets, Trial};
-use super::{Split, Task, TrialId};
+use super::{Task, TrialId, TrialSet};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 
@@ -87,10 +87,10 @@ impl TrialBatch {
 ///
 /// # Errors
 /// Data that cannot be read; a trial without steps.
-pub fn generate(task: &dyn Task, seed: Seed, split: Split, numbers: Range<u64>) -> Result<TrialBatch> {
+pub fn generate(task: &dyn Task, seed: Seed, split: TrialSet, numbers: Range<u64>) -> Result<TrialBatch> {
     let role = match split {
-        Split::Training => Role::Trial,
-        Split::Evaluation => Role::EvaluationTrial,
+        TrialSet::Training => Role::Trial,
+        TrialSet::Evaluation => Role::EvaluationTrial,
     };
     let make = |number: u64| {
         let trial = task.trial(TrialId { split, number }, &mut seed.stream(role, 0, number))?;

@@ -5,13 +5,13 @@
 //!
 //! ```
 //! use nmnc_core::Seed;
-//! use nmnc_data::tasks::{Split, TaskConfig, generate};
+//! use nmnc_data::tasks::{TrialSet, TaskConfig, generate};
 //!
 //! let task = TaskConfig::named("ReadySetGo", Default::default())?.open(Seed(0))?;
-//! let trials = generate(task.as_ref(), Seed(0), Split::Training, 0..64)?;
+//! let trials = generate(task.as_ref(), Seed(0), TrialSet::Training, 0..64)?;
 //! assert_eq!((trials.size(), trials.inputs), (64, 3));
 //! // A trial is the same whatever batch it comes in.
-//! let one = generate(task.as_ref(), Seed(0), Split::Training, 7..8)?;
+//! let one = generate(task.as_ref(), Seed(0), TrialSet::Training, 7..8)?;
 //! assert_eq!(one.info[0], trials.info[7]);
 //! # Ok::<(), nmnc_core::Error>(())
 //! ```
@@ -60,7 +60,7 @@ const STEP: f64 = 100.0;
 
 /// Trials to learn from or trials to evaluate on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
+pub enum TrialSet {
     /// To learn from.
     Training,
     /// To evaluate on.
@@ -71,7 +71,7 @@ pub enum Split {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrialId {
     /// Training or evaluation.
-    pub split: Split,
+    pub split: TrialSet,
     /// Its number, from 0.
     pub number: u64,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::archive::import;
 use super::batch::TrialBatch;
 use super::trial::{Targets, Trial};
-use super::{Channels, STEP, Split, Task, TrialId};
+use super::{Channels, STEP, Task, TrialId, TrialSet};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed, Stream};
 
@@ -93,8 +93,8 @@ impl Task for Archive {
     /// Training trials are drawn with replacement; evaluation trials come in turn.
     fn trial(&self, id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let index = match id.split {
-            Split::Training => self.training[stream.below(self.training.len())],
-            Split::Evaluation => self.evaluation[(id.number % self.evaluation.len() as u64) as usize],
+            TrialSet::Training => self.training[stream.below(self.training.len())],
+            TrialSet::Evaluation => self.evaluation[(id.number % self.evaluation.len() as u64) as usize],
         };
         let TrialBatch { inputs, outputs, values, targets, mask, info, .. } = &self.trials;
         let (size, info) = (self.trials.size(), &info[index]);

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::trial::{Answer, Targets, Trial};
-use super::{Channels, STEP, Split, Task, TrialId};
+use super::{Channels, STEP, Task, TrialId, TrialSet};
 use crate::{DataConfig, Dataset, Splits};
 use nmnc_core::error::Result;
 use nmnc_core::seed::{Seed, Stream};
@@ -36,10 +36,10 @@ pub(super) struct ImageRows {
 }
 
 impl ImageRows {
-    fn split(&self, split: Split) -> &Dataset {
+    fn split(&self, split: TrialSet) -> &Dataset {
         match split {
-            Split::Training => &self.splits.train,
-            Split::Evaluation => &self.splits.evaluation,
+            TrialSet::Training => &self.splits.train,
+            TrialSet::Evaluation => &self.splits.evaluation,
         }
     }
 }
@@ -76,8 +76,8 @@ impl Task for ImageRows {
     fn trial(&self, id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let data = self.split(id.split);
         let index = match id.split {
-            Split::Training => stream.below(data.len()),
-            Split::Evaluation => (id.number % data.len() as u64) as usize,
+            TrialSet::Training => stream.below(data.len()),
+            TrialSet::Evaluation => (id.number % data.len() as u64) as usize,
         };
         let batch = data.batch(&[index])?;
         let (shape, label) = (data.shape(), batch.labels[0]);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::trial::Targets;
-use super::{Split, Task, generate};
+use super::{Task, TrialSet, generate};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 
@@ -47,7 +47,7 @@ pub fn statistics(task: &dyn Task, seed: Seed, count: u64) -> Result<TrialStatis
     let mut conditions = vec![0; task.conditions().len()];
     let (mut total, mut range, mut labelled) = (0_u64, [usize::MAX, 0], true);
     for start in (0..count).step_by(BATCH as usize) {
-        let batch = generate(task, seed, Split::Training, start..count.min(start + BATCH))?;
+        let batch = generate(task, seed, TrialSet::Training, start..count.min(start + BATCH))?;
         for (trial, info) in batch.info.iter().enumerate() {
             total += info.steps as u64;
             range = [range[0].min(info.steps), range[1].max(info.steps)];

@@ -23,6 +23,12 @@ pub trait InputSampler {
     fn sample(&self, count: usize, step: u64) -> Result<Inputs>;
 }
 
+impl<F: Fn(usize, u64) -> Result<Inputs>> InputSampler for F {
+    fn sample(&self, count: usize, step: u64) -> Result<Inputs> {
+        self(count, step)
+    }
+}
+
 /// What a rule sees of one training step.
 pub struct StepContext<'a> {
     /// The network, before this step's update.

@@ -12,6 +12,11 @@ pub trait Weights {
     /// The parameters' values, in the order of [`Weights::parameters`].
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>>;
 
+    /// The part that the parameter or buffer of this full name stands in, for people.
+    fn place(&self, name: &str) -> String {
+        name.split('.').next().unwrap_or(name).to_owned()
+    }
+
     /// All buffers with their full names: saved, not trained.
     fn buffers(&self) -> Vec<(String, &Buffer)> {
         Vec::new()
@@ -30,6 +35,10 @@ impl Weights for Network {
 
     fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
         Network::values_mut(self)
+    }
+
+    fn place(&self, name: &str) -> String {
+        Network::place(self, name)
     }
 
     fn buffers(&self) -> Vec<(String, &Buffer)> {

@@ -171,7 +171,7 @@ impl RecurrentConfig {
     }
 
     /// The network of random weights for a task of `inputs` and `outputs` and steps of `dt` milliseconds. A readout within the
-    /// manifold needs the task's trials: `initial_network` of `nmnc-train`'s `SequenceConfig`.
+    /// manifold needs the task's trials, and replaces this one ([`RecurrentNetwork::replace_readout_weight`]).
     ///
     /// # Errors
     /// As [`RecurrentConfig::resolve`]; a time constant below the step.

@@ -1,6 +1,6 @@
 //! What this machine does: forward passes, training steps and manifold refreshes, timed side by side with a matrix product.
 //!
-//! A step is [`Trainer::assess`](nmnc_train::Trainer::assess) and [`Trainer::update`](nmnc_train::Trainer::update) on
+//! A step is [`Classifier::assess`](nmnc_train::Classifier::assess) and [`Learner::update`](nmnc_train::Learner::update) on
 //! synthetic images, the code that training runs. All rows take turns, so that noise from other programs meets all alike.
 
 mod machine;

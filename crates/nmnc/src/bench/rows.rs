@@ -10,7 +10,7 @@ use super::{Bench, Part};
 use nmnc_core::device;
 use nmnc_core::error::{Error, Result};
 use nmnc_learn::credit::CreditConfig;
-use nmnc_train::{Config, Trainer};
+use nmnc_train::{Classifier, Config, Resolved};
 
 /// Sides of the square matrices multiplied.
 const SIDES: [usize; 3] = [512, 1024, 1536];
@@ -66,14 +66,14 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
         with_manifold.and_then(|run| samples(&run.config.credit)).map_or([0, 0], |count| [sets, count]);
     let data = Arc::new(Data::draw(&first.config, bench.input, bench.outputs, sets, &device));
     if asked(Part::Forward) {
-        let trainer = trainer(&first.config, bench, &device)?;
-        let config = first.config.network.resolve()?;
-        let counted = Operations::count(&config.stages, trainer.network(), bench.input);
+        let classifier = classifier(&first.config, bench, &device)?;
+        let stages = &first.config.network.stages;
+        let counted = Operations::count(stages, classifier.network(), bench.input);
         let batch = first.config.train.batch;
         rows.push(Prepared {
             images: Some(batch),
             operations: Some(counted.forward() * batch as f64),
-            ..Prepared::new(Part::Forward, Forward::new(trainer, data.clone(), device.clone()))
+            ..Prepared::new(Part::Forward, Forward::new(classifier, data.clone(), device.clone()))
         });
     }
     if asked(Part::Step) {
@@ -83,14 +83,14 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     }
     if let Some(run) = with_manifold.filter(|_| asked(Part::Refresh)) {
         for (variant, following) in [("first", false), ("following", true)] {
-            let config = refreshing(&run.config);
-            let trainer = trainer(&config, bench, &device)?;
+            let config = refreshing(&run.config)?;
+            let classifier = classifier(&config, bench, &device)?;
             rows.push(Prepared {
                 variant: Some(variant.to_owned()),
                 images: samples(&config.credit),
                 ..Prepared::new(
                     Part::Refresh,
-                    Refresh::new(trainer, config, data.clone(), device.clone(), following),
+                    Refresh::new(classifier, config, data.clone(), device.clone(), following),
                 )
             });
         }
@@ -98,9 +98,8 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     Ok(rows)
 }
 
-fn trainer(config: &Config, bench: &Bench, device: &Device) -> Result<Trainer> {
-    let schedule = config.train.schedule.in_steps(1, 1);
-    Trainer::new(config, bench.input, bench.outputs, schedule, device)
+fn classifier(config: &Resolved<Config>, bench: &Bench, device: &Device) -> Result<Classifier> {
+    config.classifier(bench.input, bench.outputs, device)
 }
 
 fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Result<()> {
@@ -124,36 +123,40 @@ fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Resul
     Ok(())
 }
 
-fn step(config: &Config, bench: &Bench, data: &Arc<Data>, device: &Device) -> Result<Prepared> {
-    let mut config = config.clone();
+fn step(config: &Resolved<Config>, bench: &Bench, data: &Arc<Data>, device: &Device) -> Result<Prepared> {
+    let mut config = config.clone().into_inner();
     // The refresh has a row of its own; the first step, a warm-up, still makes one.
     if let Some(refresh) = manifold(&mut config.credit).and_then(|manifold| manifold.get_mut("refresh")) {
         *refresh = NEVER.into();
     }
     let interval = config.credit.settings.get("interval").and_then(toml::Value::as_integer).unwrap_or(1);
-    let trainer = trainer(&config, bench, device)?;
+    let config = config.resolve()?;
+    let (classifier, learner) = (classifier(&config, bench, device)?, config.learner(1));
     let batch = config.train.batch;
-    let stages = config.network.resolve()?.stages;
-    let counted = Operations::count(&stages, trainer.network(), bench.input).step(&config.credit, batch);
+    let counted = Operations::count(&config.network.stages, classifier.network(), bench.input)
+        .step(&config.credit, batch);
     Ok(Prepared {
         variant: Some(config.credit.rule.clone()),
         images: Some(batch),
         operations: counted.map(|operations| operations * batch as f64),
         steps: interval as u64,
-        ..Prepared::new(Part::Step, Steps::new(trainer, data.clone(), device.clone(), interval as u64))
+        ..Prepared::new(
+            Part::Step,
+            Steps::new(classifier, learner, data.clone(), device.clone(), interval as u64),
+        )
     })
 }
 
 /// The same with a manifold refresh at every step and no feedback update after the first.
-fn refreshing(config: &Config) -> Config {
-    let mut config = config.clone();
+fn refreshing(config: &Resolved<Config>) -> Result<Resolved<Config>> {
+    let mut config = config.clone().into_inner();
     if let Some(refresh) = manifold(&mut config.credit).and_then(|manifold| manifold.get_mut("refresh")) {
         *refresh = 1.into();
     }
     if let Some(interval) = config.credit.settings.get_mut("interval") {
         *interval = NEVER.into();
     }
-    config
+    config.resolve()
 }
 
 fn manifold(credit: &mut CreditConfig) -> Option<&mut toml::Table> {

@@ -10,7 +10,7 @@ use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
 use nmnc_learn::net::Inputs;
-use nmnc_train::{Config, Trainer};
+use nmnc_train::{Classifier, Config, ImageBatch, Learner, Resolved};
 
 /// Batches that steps take in turn.
 const BATCHES: usize = 2;
@@ -34,7 +34,7 @@ fn seconds(started: Instant, device: &Device) -> Result<f64> {
 
 /// Standard normal matrices, labels drawn evenly.
 pub(super) struct Data {
-    batches: Vec<(Tensor<2>, Vec<u32>)>,
+    batches: Vec<ImageBatch>,
     inputs: Vec<Tensor<2>>,
 }
 
@@ -58,7 +58,10 @@ impl Data {
         let inputs = (0..sets[0]).map(|_| draw(sets[1])).collect();
         let mut stream = config.seed.stream(Role::Analysis, 0, 0);
         let mut labels = || (0..batch).map(|_| stream.below(outputs) as u32).collect();
-        Self { batches: images.into_iter().map(|images| (images, labels())).collect(), inputs }
+        Self {
+            batches: images.into_iter().map(|images| ImageBatch { images, labels: labels() }).collect(),
+            inputs,
+        }
     }
 }
 
@@ -103,22 +106,22 @@ impl Task for Product {
 
 /// The output for one batch.
 pub(super) struct Forward {
-    trainer: Trainer,
+    classifier: Classifier,
     data: Arc<Data>,
     device: Device,
 }
 
 impl Forward {
-    pub fn new(trainer: Trainer, data: Arc<Data>, device: Device) -> Self {
-        Self { trainer, data, device }
+    pub fn new(classifier: Classifier, data: Arc<Data>, device: Device) -> Self {
+        Self { classifier, data, device }
     }
 }
 
 impl Task for Forward {
     fn run(&mut self) -> Result<f64> {
-        let images = self.data.batches[0].0.clone();
+        let images = self.data.batches[0].images.clone();
         let started = Instant::now();
-        let output = self.trainer.network().output(images);
+        let output = self.classifier.network().output(images);
         let seconds = seconds(started, &self.device);
         drop(output);
         seconds
@@ -127,15 +130,22 @@ impl Task for Forward {
 
 /// As many training steps as lie between two feedback updates.
 pub(super) struct Steps {
-    trainer: Trainer,
+    classifier: Classifier,
+    learner: Learner,
     data: Arc<Data>,
     device: Device,
     count: u64,
 }
 
 impl Steps {
-    pub fn new(trainer: Trainer, data: Arc<Data>, device: Device, count: u64) -> Self {
-        Self { trainer, data, device, count }
+    pub fn new(
+        classifier: Classifier,
+        learner: Learner,
+        data: Arc<Data>,
+        device: Device,
+        count: u64,
+    ) -> Self {
+        Self { classifier, learner, data, device, count }
     }
 }
 
@@ -143,23 +153,24 @@ impl Task for Steps {
     fn run(&mut self) -> Result<f64> {
         let started = Instant::now();
         for _ in 0..self.count {
-            let (images, labels) = &self.data.batches[self.trainer.step() as usize % BATCHES];
-            let outcome = self.trainer.assess(images.clone(), labels, self.data.as_ref())?;
-            self.trainer.update(outcome);
+            let step = self.learner.step();
+            let batch = self.data.batches[step as usize % BATCHES].clone();
+            let (assessed, _) = self.classifier.assess(batch, step, self.data.as_ref(), false)?;
+            self.learner.update(self.classifier.network_mut(), assessed)?;
         }
         seconds(started, &self.device)
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
-        self.trainer.take_warnings()
+        self.classifier.rule_mut().take_warnings()
     }
 }
 
 /// A rule's manifold refresh: its first, or one with those before it in memory. The training step around it is that of a
 /// single image.
 pub(super) struct Refresh {
-    trainer: Trainer,
-    config: Config,
+    classifier: Classifier,
+    config: Resolved<Config>,
     data: Arc<Data>,
     device: Device,
     following: bool,
@@ -168,20 +179,26 @@ pub(super) struct Refresh {
 }
 
 impl Refresh {
-    pub fn new(trainer: Trainer, config: Config, data: Arc<Data>, device: Device, following: bool) -> Self {
-        Self { trainer, config, data, device, following, rule: None, step: 0 }
+    pub fn new(
+        classifier: Classifier,
+        config: Resolved<Config>,
+        data: Arc<Data>,
+        device: Device,
+        following: bool,
+    ) -> Self {
+        Self { classifier, config, data, device, following, rule: None, step: 0 }
     }
 }
 
 impl Task for Refresh {
     fn run(&mut self) -> Result<f64> {
-        let network = self.trainer.network();
+        let network = self.classifier.network();
         if self.rule.is_none() || !self.following {
             let setup = RuleSetup { network, seed: self.config.seed, device: &self.device };
             self.rule = Some(self.config.credit.build(&setup)?);
         }
         let rule = self.rule.as_mut().expect("built above");
-        let image = self.data.batches[0].0.clone().narrow(0, 0, 1);
+        let image = self.data.batches[0].images.clone().narrow(0, 0, 1);
         let pass = network.forward(image);
         let error = pass.output.zeros_like();
         // Feedback is updated at step 0 alone.

@@ -119,7 +119,8 @@ pub fn reproduce<E: Experiment>(
 ) -> Result<Outcome> {
     let runs = experiment.runs();
     // Every folder is looked at before any work is done, so that no run is made for nothing.
-    let find = |run: &&PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config);
+    let find =
+        |run: &&PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config.identity());
     let found: Vec<Found> = runs.iter().map(find).collect::<Result<_>>()?;
     let (total, mut diverged, mut measured) = (runs.len(), Vec::new(), Vec::new());
     for (index, (run, found)) in runs.iter().zip(found).enumerate() {

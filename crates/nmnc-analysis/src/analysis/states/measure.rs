@@ -10,10 +10,10 @@ use crate::dimension::{DimensionSettings, Matrix, measure};
 use nmnc_core::device::{self, values};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
-use nmnc_data::tasks::{Split, TrialBatch, generate};
+use nmnc_data::tasks::{TrialBatch, TrialSet, generate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::recurrent::{LaggedEnergies, RecurrentNetwork, lagged_energies, live_rows, selected};
-use nmnc_train::{RunConfig, SequenceConfig, checkpoint};
+use nmnc_train::{RunConfig, SequenceConfig, checkpoint, is_centered};
 
 /// Most conditions drawn.
 const CURVES: usize = 8;
@@ -46,8 +46,8 @@ pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
     }
     let trials = most.min(settings.trials);
     StatesSettings { trials, ..*settings }.check()?;
-    let batch = generate(task.as_ref(), config.seed, Split::Evaluation, 0..trials as u64)?;
-    let centered = config.centered(task.as_ref());
+    let batch = generate(task.as_ref(), config.seed, TrialSet::Evaluation, 0..trials as u64)?;
+    let centered = is_centered(&batch);
     let own = Shown::new(&network, &batch, settings, centered, &config)?;
     let before = Shown::new(&untrained, &batch, settings, centered, &config)?;
     let dt = task.dt();
@@ -219,7 +219,7 @@ mod tests {
     /// far off after the trial's end.
     fn shown(state: impl Fn(usize, i64) -> [f32; UNITS]) -> (TrialBatch, Vec<f32>) {
         let task = TaskConfig::named("ReadySetGo", toml::Table::new()).unwrap().open(Seed(3)).unwrap();
-        let batch = generate(task.as_ref(), Seed(3), Split::Evaluation, 0..TRIALS as u64).unwrap();
+        let batch = generate(task.as_ref(), Seed(3), TrialSet::Evaluation, 0..TRIALS as u64).unwrap();
         let starts: std::collections::BTreeSet<usize> = batch.info.iter().map(|i| i.response.start).collect();
         assert!(starts.len() > 5, "trials start to respond at different steps");
         let mut states = Vec::new();

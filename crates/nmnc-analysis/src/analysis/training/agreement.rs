@@ -9,7 +9,7 @@ use nmnc_data::order;
 use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights};
 use nmnc_learn::credit::backpropagate;
 use nmnc_train::checkpoint::Checkpoint;
-use nmnc_train::{Trainer, TrainingInputs};
+use nmnc_train::{ImageBatch, MeasuredImages, TrainingInputs};
 
 /// One stage's agreement with backprop, as training measures it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,27 +29,28 @@ pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Res
     let shape = data.shape();
     let input = [shape.channels, shape.height, shape.width];
     let outputs = loaded.network.outputs();
-    let mut trainer = Trainer::new(config, input, outputs, loaded.schedule(), device)?;
+    let mut classifier = config.classifier(input, outputs, device)?;
     if let Some(checkpoint) = checkpoint {
         let place = |e: Error| e.within(checkpoint.path.display());
-        checkpoint.restore_weights(trainer.network_mut(), device)?;
-        trainer.restore(checkpoint.step, &checkpoint.state).map_err(place)?;
+        checkpoint.restore_weights(classifier.network_mut(), device)?;
+        classifier.rule_mut().restore(&checkpoint.state.nested("rule")).map_err(place)?;
     }
     let size = config.train.batch;
-    let per_epoch = loaded.steps_per_epoch();
-    let (epoch, done) = (trainer.step() / per_epoch, (trainer.step() % per_epoch) as usize);
+    let (step, per_epoch) = (checkpoint.map_or(0, |checkpoint| checkpoint.step), loaded.steps_per_epoch());
+    let (epoch, done) = (step / per_epoch, (step % per_epoch) as usize);
     let chosen = order(data.len(), config.seed, epoch)[done * size..].iter().copied().take(size).collect();
     let mut batches = data.batches(chosen, size, Some((config.seed, epoch)));
     let batch = batches.next().expect("an epoch has a batch left")?;
     let images = matrix(batch.images, [batch.labels.len(), shape.len()], device);
-    let inputs = TrainingInputs { data, seed: config.seed, device };
-    let (outcome, kept) = trainer.assess_keeping(images, &batch.labels, &inputs)?;
-    let moment = trainer.moment(&outcome, &kept);
-    let exact = backpropagate(moment.network, moment.pass, moment.error);
-    let gradients = moment.network.gradients(moment.pass, &exact, moment.error);
+    let inputs = TrainingInputs { data, seed: config.seed, device: device.clone() };
+    let (_, kept) = classifier.assess(ImageBatch { images, labels: batch.labels }, step, &inputs, true)?;
+    let MeasuredImages { pass, error, signals, gradients } = kept.expect("the step was to be measured");
+    let network = classifier.network();
+    let exact = backpropagate(network, &pass, &error);
+    let exact_gradients = network.gradients(&pass, &exact, &error);
     let stage = |(index, exact)| {
-        let activity = agreement_of_rows(&moment.signals[index], exact);
-        let weight = agreement_of_weights(moment.network, index, moment.gradients, &gradients);
+        let activity = agreement_of_rows(&signals[index], exact);
+        let weight = agreement_of_weights(network, index, &gradients, &exact_gradients);
         StageAgreement {
             cosine: activity.cosine,
             norm_ratio: activity.norm_ratio,

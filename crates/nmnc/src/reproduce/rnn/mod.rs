@@ -330,7 +330,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use nmnc_train::RunConfig;
 
     #[test]
     fn every_run_is_planned_once_and_noise_rules_get_equal_probes() {

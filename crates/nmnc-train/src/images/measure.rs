@@ -1,18 +1,17 @@
 //! Measurements during training: the evaluation split, and alignment with backprop.
 
-use burn::tensor::{Device, Tensor};
-
-use super::config::{Config, MetricsConfig};
-use super::loss::Loss;
+use super::classifier::{Classifier, MeasuredImages};
+use crate::loss::Loss;
+use crate::weights::device_of;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::Dataset;
 use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights, captured_energy};
-use nmnc_learn::credit::{CreditRule, InputSampler, backpropagate};
+use nmnc_learn::credit::{InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
-use nmnc_learn::net::{ForwardPass, Gradients, Network};
+use nmnc_learn::net::{Inputs, Network};
 
 /// Examples an evaluation pass takes at a time.
 const EVALUATION_BATCH: usize = 500;
@@ -21,12 +20,13 @@ const EVALUATION_BATCH: usize = 500;
 ///
 /// # Errors
 /// If the data cannot be read.
-pub fn evaluate(network: &Network, data: &Dataset, loss: Loss, device: &Device) -> Result<Score> {
+pub fn evaluate(network: &Network, data: &Dataset, loss: Loss) -> Result<Score> {
+    let device = device_of(network);
     let (mut sum, mut correct) = (0.0, 0);
     for batch in data.batches((0..data.len()).collect(), EVALUATION_BATCH, None) {
         let batch = batch?;
         let count = batch.labels.len();
-        let output = network.output(matrix(batch.images, [count, data.shape().len()], device));
+        let output = network.output(matrix(batch.images, [count, data.shape().len()], &device));
         let judged = loss.judge(&output, &batch.labels);
         sum += judged.loss * count as f64;
         correct += judged.correct;
@@ -35,38 +35,28 @@ pub fn evaluate(network: &Network, data: &Dataset, loss: Loss, device: &Device) 
     Ok(Score { loss: sum / count, accuracy: correct as f64 / count })
 }
 
-/// One training step as the measurements see it.
-pub struct Moment<'a> {
-    /// The network, before the step's update.
-    pub network: &'a Network,
-    /// Its forward pass.
-    pub pass: &'a ForwardPass,
-    /// dLoss/dy.
-    pub error: &'a Tensor<2>,
-    /// The rule's signals.
-    pub signals: &'a [Tensor<2>],
-    /// The gradients those signals gave.
-    pub gradients: &'a Gradients,
-    /// The rule.
-    pub rule: &'a dyn CreditRule,
-    /// Training step, from 0.
-    pub step: u64,
-}
-
-/// Alignment of every stage with backprop at one training step.
+/// Alignment of every stage with backprop at training step `step`, before its update.
 ///
-/// Captured energy is that of a manifold fitted here, from `metrics.samples` training examples and with `metrics.dimension`
-/// components, so that rules with and without a manifold of their own are compared alike.
+/// Captured energy is that of a manifold fitted here, with `dimension` components and from `samples` training examples, so that
+/// rules with and without a manifold of their own are compared alike.
 ///
 /// # Errors
 /// If the data cannot be read.
-pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Result<Vec<StageRecord>> {
-    let Moment { network, pass, error, signals, gradients, .. } = *moment;
+pub fn align(
+    classifier: &Classifier,
+    measured: &MeasuredImages,
+    step: u64,
+    inputs: &dyn InputSampler,
+    [dimension, samples]: [usize; 2],
+) -> Result<Vec<StageRecord>> {
+    let MeasuredImages { pass, error, signals, gradients } = measured;
+    let (network, rule) = (classifier.network(), classifier.rule());
     let exact_signals = backpropagate(network, pass, error);
     let exact_gradients = network.gradients(pass, &exact_signals, error);
-    let subspaces = measured_manifolds(moment, &config.metrics, config.seed, inputs)?;
+    let sample = inputs.sample(samples, step)?;
+    let subspaces = measured_manifolds(network, sample, step, dimension, classifier.seed())?;
     let borrowed: Vec<Option<&Subspace>> = subspaces.iter().map(Option::as_ref).collect();
-    let energies = captured_energy(network, pass, &borrowed, config.train.loss == Loss::CrossEntropy);
+    let energies = captured_energy(network, pass, &borrowed, classifier.loss() == Loss::CrossEntropy);
     let stages = signals.iter().zip(&exact_signals).enumerate();
     Ok(stages
         .map(|(index, (signal, exact))| {
@@ -74,7 +64,7 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
             let weight = agreement_of_weights(network, index, gradients, &exact_gradients);
             let units = signal.dims()[1];
             let measured = subspaces[index].as_ref().map(Subspace::dimension);
-            let choices = moment.rule.choices(index);
+            let choices = rule.choices(index);
             StageRecord {
                 stage: index + 1,
                 units,
@@ -84,7 +74,7 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
                 weight_cosine: weight.cosine,
                 weight_angle_degrees: weight.angle_degrees,
                 weight_norm_ratio: weight.norm_ratio,
-                rule_dimension: choices.dimension.or(moment.rule.manifold(index).map(Subspace::dimension)),
+                rule_dimension: choices.dimension.or(rule.manifold(index).map(Subspace::dimension)),
                 feedback_error: choices.feedback_error,
                 probe_rate: choices.probe_rate,
                 manifold_share: choices.manifold_share,
@@ -97,20 +87,19 @@ pub fn align(moment: &Moment, config: &Config, inputs: &dyn InputSampler) -> Res
 }
 
 fn measured_manifolds(
-    moment: &Moment,
-    metrics: &MetricsConfig,
+    network: &Network,
+    sample: Inputs,
+    step: u64,
+    dimension: usize,
     seed: Seed,
-    inputs: &dyn InputSampler,
 ) -> Result<Vec<Option<Subspace>>> {
-    let sample = inputs.sample(metrics.samples, moment.step)?;
-    let activities = moment.network.activities(sample).into_iter().enumerate();
+    let activities = network.activities(sample).into_iter().enumerate();
     activities
         .map(|(index, activity)| {
-            let mut stream = seed.stream(Role::Analysis, index, moment.step);
-            let dimension = Dimension::Count(metrics.dimension);
-            manifold::fit(activity, dimension, PcaMethod::Randomized, &mut stream)
+            let mut stream = seed.stream(Role::Analysis, index, step);
+            manifold::fit(activity, Dimension::Count(dimension), PcaMethod::Randomized, &mut stream)
                 .map(|fit| fit.subspace)
-                .map_err(|error| error.within(format!("step {}, stage {}", moment.step, index + 1)))
+                .map_err(|error| error.within(format!("step {step}, stage {}", index + 1)))
         })
         .collect()
 }

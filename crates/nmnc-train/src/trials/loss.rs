@@ -10,10 +10,17 @@ use nmnc_data::tasks::{Outcome, Targets, TrialBatch, judge};
 pub struct SequenceJudgement {
     /// Mean loss of a step, weighted.
     pub loss: f64,
+    /// Sum of the weights of all steps.
+    pub weight: f64,
     /// dLoss/dy `[T B, outputs]`.
     pub error: Tensor<2>,
     /// What each trial is worth.
     pub outcomes: Vec<Outcome>,
+}
+
+/// Whether the loss over `batch` does not see a shift common to all outputs: cross-entropy, of more than one class.
+pub fn is_centered(batch: &TrialBatch) -> bool {
+    matches!(batch.targets, Targets::Labels(_)) && batch.outputs > 1
 }
 
 /// Softmax cross-entropy of classes, or the mean squared error over outputs of values, averaged over the steps of all trials
@@ -63,5 +70,5 @@ pub fn judge_sequence(batch: &TrialBatch, output: &Tensor<2>, response_weight: f
     }
     let options = (&output.device(), output.dtype());
     let error = Tensor::from_data(TensorData::new(error, [batch.steps * size, width]), options);
-    SequenceJudgement { loss, error, outcomes }
+    SequenceJudgement { loss, weight: total, error, outcomes }
 }

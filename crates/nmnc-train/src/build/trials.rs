@@ -1,20 +1,64 @@
-//! The network of a configuration before its first step.
+//! The parts that a configuration of trials describes.
 
 use burn::tensor::Device;
 
-use super::config::SequenceConfig;
-use nmnc_core::device::matrix;
+use super::learner;
+use crate::config::{Resolved, SequenceConfig};
+use crate::learner::Learner;
+use crate::run::RunPlan;
+use crate::trials::{TrialOptions, Trials};
+use nmnc_core::device::{self, matrix};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
-use nmnc_data::tasks::{Split, Task, generate};
+use nmnc_data::tasks::{Task, TrialSet, generate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
-use nmnc_learn::recurrent::{RecurrentNetwork, live_rows, selected};
+use nmnc_learn::recurrent::{RecurrentNetwork, TimeSetup, build_rule, live_rows, selected};
 
 /// Training trials whose states give the manifold of a readout within it.
 const TRIALS: u64 = 256;
 
-impl SequenceConfig {
-    /// The network that training of this configuration (resolved) on `task` starts from.
+impl Resolved<SequenceConfig> {
+    /// The problem: task and device opened, network and rule built.
+    ///
+    /// # Errors
+    /// Data or device that cannot be opened; an impossible network or rule.
+    pub fn trials(&self) -> Result<Trials> {
+        let device = device::open(&self.device)?;
+        let task = self.task.open(self.seed)?;
+        let network = self.initial_network(task.as_ref(), &device)?;
+        let setup = TimeSetup { network: &network, seed: self.seed, device: &device };
+        let rule = build_rule(&self.credit, &setup)?;
+        let options = TrialOptions {
+            name: self.task.name(),
+            seed: self.seed,
+            batch: self.train.batch,
+            trials: self.train.trials,
+            evaluation: self.train.evaluation,
+            response_weight: self.train.response_weight,
+            fixed: self.train.fixed.clone(),
+            dimension: self.metrics.dimension,
+            lags: self.metrics.lags,
+        };
+        Trials::new(network, rule, task, options)
+    }
+
+    /// The learner of a training of `steps_per_epoch` steps an epoch.
+    pub fn learner(&self, steps_per_epoch: u64) -> Learner {
+        let train = &self.train;
+        learner(&train.optimizer, &train.schedule, train.clip_norm, [train.epochs, steps_per_epoch])
+    }
+
+    /// How long to train, and what to do on the way.
+    pub fn plan(&self) -> RunPlan {
+        RunPlan {
+            epochs: self.train.epochs,
+            record_interval: self.metrics.interval,
+            measure_interval: self.metrics.alignment_interval,
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+
+    /// The network that training on `task` starts from.
     ///
     /// # Errors
     /// An impossible network; trials that cannot be made; states without as many components as the readout is to lie in.
@@ -36,7 +80,7 @@ impl SequenceConfig {
 
     /// The subspace of the leading principal components of the network's states over training trials.
     fn manifold(&self, network: &RecurrentNetwork, task: &dyn Task, dimension: usize) -> Result<Subspace> {
-        let batch = generate(task, self.seed, Split::Training, 0..TRIALS)?;
+        let batch = generate(task, self.seed, TrialSet::Training, 0..TRIALS)?;
         let pass = network.forward(&batch.values, [batch.steps, batch.size()], None);
         let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
         let states = selected(&pass.activity(), &live_rows(&pass, &lengths));

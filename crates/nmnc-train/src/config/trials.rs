@@ -6,16 +6,19 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::run::run_sequence;
-use crate::config::{check_clip, check_seed, parse_table, read_text};
-use crate::{CheckpointConfig, Observer, OptimizerConfig, RunConfig, RunOptions, ScheduleConfig};
+use super::checkpoint::CheckpointConfig;
+use super::resolved::Resolved;
+use super::text::{parse_table, read_text};
+use super::{check_clip, flex, seed_zero};
+use crate::identity::check_seed;
+use crate::optimizer::OptimizerConfig;
+use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::{Error, Result};
-use nmnc_core::records::Summary;
 use nmnc_core::seed::Seed;
-use nmnc_data::tasks::{Task, TaskConfig};
+use nmnc_data::tasks::TaskConfig;
 use nmnc_learn::credit::CreditConfig;
-use nmnc_learn::recurrent::{Part, RecurrentConfig, for_rule, resolve_rule};
+use nmnc_learn::recurrent::{Part, RecurrentConfig, resolve_rule};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,13 +47,6 @@ pub struct SequenceConfig {
     /// What is kept on the way.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
-}
-
-fn seed_zero() -> Seed {
-    Seed(0)
-}
-fn flex() -> String {
-    "flex".to_owned()
 }
 
 /// `[train]` of a task.
@@ -115,13 +111,6 @@ impl Default for SequenceMetricsConfig {
     }
 }
 
-/// Whether the configuration at `path`, changed by `overrides`, is that of a task: whether it has the key `task`. A file that cannot
-/// be read is not.
-pub fn describes_task(path: &Path, overrides: &[String]) -> bool {
-    let text = read_text(path).unwrap_or_default();
-    parse_table(&text, "", overrides).is_ok_and(|table| table.contains_key("task"))
-}
-
 impl SequenceConfig {
     /// Reads the TOML file at `path`, applies `overrides` such as `train.epochs=5` and checks the result.
     ///
@@ -136,29 +125,29 @@ impl SequenceConfig {
     /// # Errors
     /// As [`SequenceConfig::read`].
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
-        let mut table = parse_table(text, origin, overrides)?;
-        let mut read = || {
-            let task = match table.remove("task") {
-                Some(toml::Value::Table(settings)) => TaskConfig::from_table(settings)?,
-                Some(toml::Value::String(name)) => TaskConfig::named(&name, toml::Table::new())?,
-                _ => {
-                    return Err(Error::config("task", "is neither a name nor a table")
-                        .mend("for example task = \"DelayMatchSample\""));
-                }
-            };
-            table.insert("task".into(), toml::Value::Table(task.table()));
-            let config: Self = deserialize(std::mem::take(&mut table))?;
-            config.resolve()?;
-            Ok(config)
+        Self::of_table(parse_table(text, origin, overrides)?).map_err(|e| e.within(origin))
+    }
+
+    pub(super) fn of_table(mut table: toml::Table) -> Result<Self> {
+        let task = match table.remove("task") {
+            Some(toml::Value::Table(settings)) => TaskConfig::from_table(settings)?,
+            Some(toml::Value::String(name)) => TaskConfig::named(&name, toml::Table::new())?,
+            _ => {
+                return Err(Error::config("task", "is neither a name nor a table")
+                    .mend("for example task = \"DelayMatchSample\""));
+            }
         };
-        read().map_err(|e| e.within(origin))
+        table.insert("task".into(), toml::Value::Table(task.table()));
+        let config: Self = deserialize(table)?;
+        config.resolve()?;
+        Ok(config)
     }
 
     /// The same with every default and preset spelled out: what a run folder keeps.
     ///
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
-    pub fn resolve(&self) -> Result<Self> {
+    pub fn resolve(&self) -> Result<Resolved<Self>> {
         check_seed(self.seed)?;
         let train = &self.train;
         let positive = [
@@ -183,46 +172,11 @@ impl SequenceConfig {
         self.checkpoint.check()?;
         train.optimizer.check()?;
         train.schedule.check()?;
-        Ok(Self {
+        Ok(Resolved::new(Self {
             task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
             recurrent: self.recurrent.clone().resolve().map_err(|e| e.under("recurrent"))?,
             credit: resolve_rule(&self.credit)?,
             ..self.clone()
-        })
-    }
-}
-
-impl SequenceConfig {
-    /// Whether the loss does not see a shift common to all outputs: cross-entropy, of more than one class.
-    pub fn centered(&self, task: &dyn Task) -> bool {
-        !matches!(self.task, TaskConfig::Adding(_)) && task.channels().outputs.len() > 1
-    }
-}
-
-impl RunConfig for SequenceConfig {
-    const EXAMPLES: &'static str = "trials";
-
-    fn to_toml(&self) -> String {
-        toml::to_string_pretty(self).expect("a configuration is representable in TOML")
-    }
-
-    fn rule(&self) -> &str {
-        &self.credit.rule
-    }
-
-    fn seed(&self) -> Seed {
-        self.seed
-    }
-
-    fn epochs(&self) -> u64 {
-        self.train.epochs
-    }
-
-    fn for_rule(&self, rule: &str, seed: Seed) -> Result<Self> {
-        Self { seed, credit: for_rule(&self.credit, rule)?, ..self.clone() }.resolve()
-    }
-
-    fn run(&self, folder: &Path, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary> {
-        run_sequence(self, folder, options, observer)
+        }))
     }
 }

@@ -1,47 +1,42 @@
 //! Measurements against backpropagation through time, and of lagged Jacobians against the manifold of states.
 
-use super::config::SequenceConfig;
-use super::trainer::{SequenceOutcome, SequenceTrainer};
+use super::{MeasuredTrials, TrialOptions};
 use nmnc_core::error::Result;
 use nmnc_core::records::StageRecord;
 use nmnc_core::seed::Role;
-use nmnc_data::tasks::Task;
 use nmnc_learn::alignment::{agreement, agreement_of_rows};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::Gradients;
-use nmnc_learn::recurrent::{lagged_energies, live_rows, selected};
+use nmnc_learn::recurrent::{RecurrentNetwork, TimeRule, Trace, lagged_energies, live_rows, selected};
 
 /// Agreement of signals and of the recurrent weight's gradient with backpropagation through time, and the energy of the lagged
-/// Jacobians dy_t/dh_{t-k}, k = 0 .. `metrics.lags`, on the manifold of this batch's states.
+/// Jacobians dy_t/dh_{t-k}, k = 0 .. `lags`, on the manifold of this batch's states.
 ///
 /// # Errors
 /// States that are not finite.
 pub(super) fn align(
-    trainer: &SequenceTrainer,
-    outcome: &SequenceOutcome,
-    config: &SequenceConfig,
-    task: &dyn Task,
+    network: &RecurrentNetwork,
+    rule: &dyn TimeRule,
+    measured: &MeasuredTrials,
+    step: u64,
+    options: &TrialOptions,
 ) -> Result<Vec<StageRecord>> {
-    let SequenceOutcome { pass, error, signals, lengths, gradients, .. } = outcome;
-    let (network, step) = (trainer.network(), trainer.step());
+    let MeasuredTrials { pass, error, signals, lengths, centered, gradients } = measured;
     let exact = network.backpropagate(pass, error, None);
-    let exact_gradients = network.gradients(pass, exact.clone(), nmnc_learn::recurrent::Trace::None, error);
-    let signals = signals.clone().expect("the step was worked out to be measured");
-    let own = network.traced(pass, signals, trainer.rule().trace());
+    let exact_gradients = network.gradients(pass, exact.clone(), Trace::None, error);
+    let own = network.traced(pass, signals.clone(), rule.trace());
     let live = live_rows(pass, lengths);
     let activity = agreement_of_rows(&selected(&own, &live), &selected(&exact, &live));
     let of_weight = |all: &Gradients| all.get("recurrent.weight").expect("it is a parameter").clone();
     let weight = agreement(&of_weight(gradients), &of_weight(&exact_gradients));
-    let mut stream = config.seed.stream(Role::Analysis, 0, step);
-    let dimension = Dimension::Count(config.metrics.dimension);
+    let mut stream = options.seed.stream(Role::Analysis, 0, step);
+    let dimension = Dimension::Count(options.dimension);
     let states = selected(&pass.activity(), &live);
     let subspace = manifold::fit(states, dimension, PcaMethod::Randomized, &mut stream)
         .map_err(|e| e.within(format!("step {step}, states")))?
         .subspace;
-    // Cross-entropy does not see a shift common to all outputs.
-    let centered = config.centered(task);
     let energy = subspace.as_ref().and_then(|subspace| {
-        lagged_energies(network, pass, lengths, subspace, config.metrics.lags, centered).pooled()
+        lagged_energies(network, pass, lengths, subspace, options.lags, *centered).pooled()
     });
     let units = network.units();
     let measured = subspace.as_ref().map(Subspace::dimension);
@@ -57,7 +52,7 @@ pub(super) fn align(
         weight_cosine: weight.cosine,
         weight_angle_degrees: weight.angle_degrees,
         weight_norm_ratio: weight.norm_ratio,
-        rule_dimension: trainer.rule().manifold().map(Subspace::dimension),
+        rule_dimension: rule.manifold().map(Subspace::dimension),
         dimension: measured,
         captured_energy: energy,
         margin: energy.zip(measured).map(|(alpha, d)| alpha - d as f64 / units as f64),

@@ -1,0 +1,81 @@
+//! The parts that a configuration of images describes.
+
+use burn::tensor::Device;
+
+use super::learner;
+use crate::config::{Config, Resolved};
+use crate::images::{Classifier, ImageOptions, Images};
+use crate::learner::Learner;
+use crate::run::RunPlan;
+use nmnc_core::device;
+use nmnc_core::error::Result;
+use nmnc_data::Splits;
+use nmnc_learn::credit::{CreditRule, RuleSetup};
+use nmnc_learn::net::Network;
+
+impl Resolved<Config> {
+    /// The problem: data and device opened, network and rule built.
+    ///
+    /// # Errors
+    /// Data or device that cannot be opened; an impossible network or rule.
+    pub fn images(&self) -> Result<Images> {
+        let device = device::open(&self.device)?;
+        self.images_of(self.data.open(self.seed)?, &device)
+    }
+
+    /// The problem on images that are open already.
+    ///
+    /// # Errors
+    /// An impossible network or rule.
+    pub fn images_of(&self, splits: Splits, device: &Device) -> Result<Images> {
+        let shape = splits.train.shape();
+        let input = [shape.channels, shape.height, shape.width];
+        let (network, rule) = self.network_and_rule(input, splits.train.classes().len(), device)?;
+        let options = ImageOptions {
+            name: self.data.source.clone(),
+            seed: self.seed,
+            batch: self.train.batch,
+            streamed: self.train.streamed,
+            dimension: self.metrics.dimension,
+            samples: self.metrics.samples,
+        };
+        Images::new(network, rule, splits, self.train.loss, options)
+    }
+
+    /// Network, rule and loss for images of `input` channels, height and width, before the first step.
+    ///
+    /// # Errors
+    /// An impossible network or rule.
+    pub fn classifier(&self, input: [usize; 3], outputs: usize, device: &Device) -> Result<Classifier> {
+        let (network, rule) = self.network_and_rule(input, outputs, device)?;
+        let classifier = Classifier::new(network, rule, self.train.loss, self.seed);
+        if self.train.streamed { classifier.streamed() } else { Ok(classifier) }
+    }
+
+    fn network_and_rule(
+        &self,
+        input: [usize; 3],
+        outputs: usize,
+        device: &Device,
+    ) -> Result<(Network, Box<dyn CreditRule>)> {
+        let network = self.network.build(input, outputs, self.seed, device)?;
+        let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
+        Ok((network, rule))
+    }
+
+    /// The learner of a training of `steps_per_epoch` steps an epoch.
+    pub fn learner(&self, steps_per_epoch: u64) -> Learner {
+        let train = &self.train;
+        learner(&train.optimizer, &train.schedule, train.clip_norm, [train.epochs, steps_per_epoch])
+    }
+
+    /// How long to train, and what to do on the way.
+    pub fn plan(&self) -> RunPlan {
+        RunPlan {
+            epochs: self.train.epochs,
+            record_interval: self.metrics.interval,
+            measure_interval: self.metrics.alignment_interval,
+            checkpoint: self.checkpoint.clone(),
+        }
+    }
+}

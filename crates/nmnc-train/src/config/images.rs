@@ -1,0 +1,167 @@
+//! The configuration of a layered network's training on images.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::CheckpointConfig;
+use super::resolved::Resolved;
+use super::text::{parse_table, read_text};
+use super::{check_clip, flex, seed_zero};
+use crate::identity::check_seed;
+use crate::loss::Loss;
+use crate::optimizer::OptimizerConfig;
+use crate::schedule::ScheduleConfig;
+use nmnc_core::config_text::deserialize;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+use nmnc_data::DataConfig;
+use nmnc_learn::credit::CreditConfig;
+use nmnc_learn::net::NetworkConfig;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The one seed.
+    #[serde(default = "seed_zero")]
+    pub seed: Seed,
+    /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
+    #[serde(default = "flex")]
+    pub device: String,
+    /// The data.
+    #[serde(default)]
+    pub data: DataConfig,
+    /// The network.
+    pub network: NetworkConfig,
+    /// The credit rule.
+    pub credit: CreditConfig,
+    /// Training.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// What is measured on the way.
+    #[serde(default)]
+    pub metrics: MetricsConfig,
+    /// What is kept on the way.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training split.
+    pub epochs: u64,
+    /// Examples a batch; the last batch of an epoch may be smaller.
+    pub batch: usize,
+    /// The loss.
+    pub loss: Loss,
+    /// Work through the forward pass a second time, one stage after the other, instead of keeping it: the memory for activity
+    /// does not grow with depth, and a step costs one more forward pass. For local rules (dfa, vnc, nmnc and node perturbation).
+    /// Steps measured against backprop (metrics.alignment_interval) keep all of it.
+    pub streamed: bool,
+    /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// The learning-rate schedule.
+    pub schedule: ScheduleConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch: 128,
+            loss: Loss::CrossEntropy,
+            streamed: false,
+            clip_norm: None,
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+        }
+    }
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Training steps between records of loss and accuracy.
+    pub interval: u64,
+    /// Training steps between measurements against backprop; 0 turns them off.
+    pub alignment_interval: u64,
+    /// Dimension of the manifold whose captured energy is measured, for every rule alike.
+    pub dimension: usize,
+    /// Training examples whose activity defines that manifold.
+    pub samples: usize,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { interval: 50, alignment_interval: 100, dimension: 64, samples: 1024 }
+    }
+}
+
+impl Config {
+    /// Reads the TOML file at `path`, applies `overrides` such as `train.epochs=5` and checks the result.
+    ///
+    /// The configuration comes back as written: [`Config::resolve`] spells it out for one rule, and a comparison still needs
+    /// the settings of the others.
+    ///
+    /// # Errors
+    /// Unreadable file, bad TOML (with its line), unknown or impossible settings (with their key).
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
+        Self::parse(&read_text(path)?, &path.display().to_string(), overrides)
+    }
+
+    /// Parses TOML `text` that came from `origin` and applies `overrides`.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
+        Self::of_table(parse_table(text, origin, overrides)?).map_err(|e| e.within(origin))
+    }
+
+    pub(super) fn of_table(table: toml::Table) -> Result<Self> {
+        let config: Self = deserialize(table)?;
+        config.resolve()?;
+        Ok(config)
+    }
+
+    /// The same with every default and preset spelled out: what a run folder keeps.
+    ///
+    /// # Errors
+    /// The first setting that is unknown, out of range or contradictory.
+    pub fn resolve(&self) -> Result<Resolved<Self>> {
+        check_seed(self.seed)?;
+        let resolved =
+            Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
+        self.data.check()?;
+        if self.train.streamed && !self.credit.is_local()? {
+            let problem = format!("`{}` needs the whole forward pass at once", self.credit.rule);
+            return Err(
+                Error::config("train.streamed", problem).mend("set it to false, or choose a local rule")
+            );
+        }
+        let positive = [
+            ("train.epochs", self.train.epochs),
+            ("train.batch", self.train.batch as u64),
+            ("metrics.interval", self.metrics.interval),
+            ("metrics.dimension", self.metrics.dimension as u64),
+        ];
+        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::config(key, "must be at least 1"));
+        }
+        self.checkpoint.check()?;
+        if self.metrics.samples < 2 {
+            return Err(Error::config("metrics.samples", "needs at least 2 examples"));
+        }
+        check_clip(self.train.clip_norm)?;
+        self.train.optimizer.check()?;
+        self.train.schedule.check()?;
+        Ok(Resolved::new(resolved))
+    }
+}

@@ -1,0 +1,62 @@
+//! From the text of a configuration to its table.
+
+use std::path::Path;
+
+use nmnc_core::config_text::explain;
+use nmnc_core::error::{Error, ErrorKind, Result};
+
+/// The text of a configuration file.
+pub(super) fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
+            .mend("`nmnc config presets` prints configurations to start from"),
+        std::io::ErrorKind::InvalidData => {
+            Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
+        }
+        _ => Error::io(path, "read", e),
+    })
+}
+
+/// The table that TOML `text` from `origin` with `overrides` describes.
+pub(super) fn parse_table(text: &str, origin: &str, overrides: &[String]) -> Result<toml::Table> {
+    let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        explain(e.message(), &format!("{origin}:{line}"))
+    })?;
+    for setting in overrides {
+        set(&mut table, setting)?;
+    }
+    Ok(table)
+}
+
+/// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
+///
+/// # Errors
+/// If it has another form, or goes through a value that is no table.
+pub fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
+    let malformed = || {
+        Error::config(format!("--set {setting}"), "is not of the form key=value")
+            .mend("for example --set train.epochs=5")
+    };
+    let (key, text) = setting.split_once('=').ok_or_else(malformed)?;
+    let value = match format!("value = {text}").parse::<toml::Table>() {
+        Ok(mut parsed) => parsed.remove("value").ok_or_else(malformed)?,
+        Err(_) => toml::Value::String(text.trim().to_owned()),
+    };
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(malformed)?;
+    let mut inner = table;
+    for part in parts {
+        let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        inner = entry.as_table_mut().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!("--set {setting}"),
+                format!("`{part}` is a value, not a table"),
+            )
+            .mend(format!("set `{part}` itself, or the key that was meant"))
+        })?;
+    }
+    inner.insert(last.to_owned(), value);
+    Ok(())
+}

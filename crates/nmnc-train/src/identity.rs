@@ -1,0 +1,76 @@
+//! What a run folder is known by again.
+
+use sha2::{Digest, Sha256};
+
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+
+/// What makes a run the run it is: rule, seed, device, and all settings as TOML, the `config.toml` of its folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    rule: String,
+    seed: Seed,
+    device: String,
+    text: String,
+}
+
+impl Identity {
+    /// A run of parts that no configuration describes: the name of its rule, its seed, and in `settings` whatever else tells it from
+    /// other runs. `device` among them is the device's name, `flex` if it is left out.
+    ///
+    /// # Errors
+    /// A seed that TOML cannot hold; settings called `seed` or `credit`.
+    pub fn new(rule: &str, seed: Seed, mut settings: toml::Table) -> Result<Self> {
+        check_seed(seed)?;
+        if let Some(key) = ["seed", "credit"].into_iter().find(|key| settings.contains_key(*key)) {
+            return Err(Error::config(key, "is set by the run itself").mend("give the setting another name"));
+        }
+        let device = settings.entry("device").or_insert_with(|| "flex".into());
+        let device = device.as_str().map(str::to_owned);
+        let device =
+            device.ok_or_else(|| Error::config("device", "is not a name").mend("for example \"flex\""))?;
+        let credit = toml::Table::from_iter([("rule".to_owned(), rule.into())]);
+        settings.insert("seed".to_owned(), toml::Value::Integer(seed.0 as i64));
+        settings.insert("credit".to_owned(), credit.into());
+        let text = toml::to_string_pretty(&settings).expect("a table is representable in TOML");
+        Ok(Self::of(rule, seed, &device, text))
+    }
+
+    /// The run that a resolved configuration describes.
+    pub(crate) fn of(rule: &str, seed: Seed, device: &str, text: String) -> Self {
+        Self { rule: rule.to_owned(), seed, device: device.to_owned(), text }
+    }
+
+    /// Name of the credit rule.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// Name of the device.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// TOML text of the settings.
+    pub fn to_toml(&self) -> &str {
+        &self.text
+    }
+
+    /// SHA-256 of [`Identity::to_toml`], in hexadecimal: two runs with the same value are the same run.
+    pub fn sha256(&self) -> String {
+        Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A seed that run folders can keep: TOML, in which they keep their configuration, has no larger integers.
+pub(crate) fn check_seed(seed: Seed) -> Result<()> {
+    match i64::try_from(seed.0) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::config("seed", format!("{} is not below 2^63", seed.0))),
+    }
+}

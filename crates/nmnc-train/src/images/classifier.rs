@@ -1,0 +1,217 @@
+//! One training step of a layered network: forward pass, loss, credit, gradients.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::diverged::{at_step, diverged};
+use crate::loss::{Judgement, Loss};
+use crate::problem::Assessed;
+use crate::weights::device_of;
+use nmnc_core::device::energy;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, StepContext};
+use nmnc_learn::net::{ForwardPass, Gradients, Network, Replay};
+
+/// A layered network, the loss it is to make small, and the rule that gives its stages credit.
+pub struct Classifier {
+    network: Network,
+    rule: Box<dyn CreditRule>,
+    loss: Loss,
+    seed: Seed,
+    streamed: bool,
+}
+
+/// Images with their labels, on the device of the network.
+#[derive(Clone, Debug)]
+pub struct ImageBatch {
+    /// `[batch, inputs]`
+    pub images: Tensor<2>,
+    /// Class of each, `[batch]`.
+    pub labels: Vec<u32>,
+}
+
+impl ImageBatch {
+    /// The examples `range` of it, counted from 0.
+    ///
+    /// # Panics
+    /// If it has fewer.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let images = self.images.clone().narrow(0, range.start, range.len());
+        Self { images, labels: self.labels[range].to_vec() }
+    }
+}
+
+/// What a measured step keeps: the whole forward pass, and what the rule made of it.
+pub struct MeasuredImages {
+    /// The forward pass.
+    pub pass: ForwardPass,
+    /// dLoss/dy `[batch, outputs]`.
+    pub error: Tensor<2>,
+    /// The rule's signal for each stage, `[batch, n_l]`.
+    pub signals: Vec<Tensor<2>>,
+    /// The gradients those signals gave.
+    pub gradients: Gradients,
+}
+
+/// A judged output.
+struct Judged {
+    loss: f64,
+    correct: usize,
+    error: Tensor<2>,
+    output: Tensor<2>,
+}
+
+impl Judged {
+    fn assessed(&self, gradients: Gradients, buffers: Vec<Tensor<2>>) -> Assessed {
+        let count = self.output.dims()[0];
+        let (weight, correct) = (count as f64, self.correct as f64);
+        Assessed { loss: self.loss, weight, correct, count, gradients, buffers }
+    }
+}
+
+impl Classifier {
+    /// A classifier of the caller's network and rule; `seed` gives the rule its random numbers.
+    pub fn new(network: Network, rule: Box<dyn CreditRule>, loss: Loss, seed: Seed) -> Self {
+        Self { network, rule, loss, seed, streamed: false }
+    }
+
+    /// The same, working through the forward pass a second time, one stage after the other, instead of keeping it.
+    ///
+    /// # Errors
+    /// A rule that is not local; a network that cannot do with one section at a time.
+    pub fn streamed(mut self) -> Result<Self> {
+        self.network.check_streamed()?;
+        if self.rule.local().is_none() {
+            return Err(Error::config("train.streamed", "this rule needs the whole forward pass at once")
+                .mend("set it to false, or choose a local rule"));
+        }
+        self.streamed = true;
+        Ok(self)
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The network, to be changed by a learner.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &dyn CreditRule {
+        self.rule.as_ref()
+    }
+
+    /// The rule, to be restored or asked for warnings.
+    pub fn rule_mut(&mut self) -> &mut dyn CreditRule {
+        self.rule.as_mut()
+    }
+
+    /// The loss.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The device that holds the network.
+    pub fn device(&self) -> Device {
+        device_of(&self.network)
+    }
+
+    /// Works out step `step`; `inputs` are more training inputs, for rules that want them. A measured step keeps the whole forward pass
+    /// and all signals; any other no more of them than the work needs. Both come to the same bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and stage when a number is not finite.
+    pub fn assess(
+        &mut self,
+        batch: ImageBatch,
+        step: u64,
+        inputs: &dyn InputSampler,
+        measured: bool,
+    ) -> Result<(Assessed, Option<MeasuredImages>)> {
+        if measured {
+            let (assessed, kept) = self.assess_whole(batch, step, inputs)?;
+            return Ok((assessed, Some(kept)));
+        }
+        let ImageBatch { images, labels } = batch;
+        let (judged, pass) = if self.streamed {
+            let output = self.network.output(images.clone());
+            (self.judge(&output, &labels, step, self.network.each_activity(images.clone()))?, None)
+        } else {
+            let pass = self.network.training_forward(images.clone(), self.seed, step);
+            (self.judge(&pass.output, &labels, step, pass.activities().cloned())?, Some(pass))
+        };
+        let (network, seed, error) = (&self.network, self.seed, &judged.error);
+        let buffers = pass.as_ref().map(|pass| network.updated_buffers(pass)).unwrap_or_default();
+        let gradients = match (self.rule.local(), pass) {
+            (Some(rule), pass) => {
+                let output = &judged.output;
+                let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
+                    let replay = Replay::new(network, pass);
+                    let context = LocalContext { network, output, error, step, seed, inputs, replay };
+                    if stage == 0 {
+                        rule.begin(&context)?;
+                    }
+                    rule.signal(stage, pass.activity(stage), &context)
+                };
+                match pass {
+                    Some(pass) => network.gradients_in_turn(pass, error, |l, pass| signal(rule, l, pass)),
+                    None => {
+                        network.gradients_streamed(images, output, error, |l, pass| signal(rule, l, pass))
+                    }
+                }
+            }
+            (None, Some(pass)) => {
+                let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+                let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
+                network.gradients_in_turn(pass, error, |_, _| Ok(signals.next().expect("one signal a stage")))
+            }
+            (None, None) => unreachable!("only local rules are streamed"),
+        };
+        let gradients = gradients.map_err(|e| at_step(e, step))?;
+        Ok((judged.assessed(gradients, buffers), None))
+    }
+
+    fn assess_whole(
+        &mut self,
+        batch: ImageBatch,
+        step: u64,
+        inputs: &dyn InputSampler,
+    ) -> Result<(Assessed, MeasuredImages)> {
+        let (network, seed) = (&self.network, self.seed);
+        let pass = network.training_forward(batch.images, seed, step);
+        let judged = self.judge(&pass.output, &batch.labels, step, pass.activities().cloned())?;
+        let error = &judged.error;
+        let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+        let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
+        let gradients = network.gradients(&pass, &signals, error);
+        let assessed = judged.assessed(gradients.clone(), network.updated_buffers(&pass));
+        Ok((assessed, MeasuredImages { pass, error: judged.error, signals, gradients }))
+    }
+
+    /// Loss and output error, or where the first number that is not finite came from.
+    fn judge(
+        &self,
+        output: &Tensor<2>,
+        labels: &[u32],
+        step: u64,
+        mut activities: impl Iterator<Item = Tensor<2>>,
+    ) -> Result<Judged> {
+        let Judgement { loss, correct, error } = self.loss.judge(output, labels);
+        if !loss.is_finite() {
+            let bad = activities.position(|activity| !energy(&activity).is_finite());
+            let part = bad.map_or_else(|| "readout".to_owned(), |stage| format!("stage {}", stage + 1));
+            return Err(diverged(step, Some(&part), "loss is not finite"));
+        }
+        Ok(Judged { loss, correct, error, output: output.clone() })
+    }
+}

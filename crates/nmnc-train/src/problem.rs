@@ -1,0 +1,153 @@
+//! What is learned, as a training run sees it.
+
+use burn::tensor::Tensor;
+
+use nmnc_core::error::Result;
+use nmnc_core::records::{Score, StageRecord, TrialRecord};
+use nmnc_core::state::State;
+use nmnc_learn::net::{Gradients, Weights};
+
+/// Examples, the network that learns them, and the rule that gives its parameters gradients.
+///
+/// A run asks for the batch of a step, has it assessed, and hands the gradients to a [`Learner`](crate::Learner), which changes the
+/// network. Batches and random numbers are pure functions of the step, and everything else that the next step depends on is in the
+/// network's weights and in [`Problem::state`], so that a resumed run continues bit by bit.
+pub trait Problem {
+    /// The network.
+    type Network: Weights;
+
+    /// The examples of one step.
+    type Batch;
+
+    /// What a measured step keeps.
+    type Measured;
+
+    /// The network.
+    fn network(&self) -> &Self::Network;
+
+    /// The network, to be changed by a learner or given the weights of a checkpoint.
+    fn network_mut(&mut self) -> &mut Self::Network;
+
+    /// Training steps from one evaluation to the next.
+    fn steps_per_epoch(&self) -> u64;
+
+    /// The training examples of step `step`, from 0.
+    ///
+    /// # Errors
+    /// Data that cannot be read.
+    fn batch(&mut self, step: u64) -> Result<Self::Batch>;
+
+    /// Works out step `step` on `batch`: loss and gradients. `measured` keeps what [`Problem::measure`] looks at; the step is the same
+    /// to the bit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and part when a number is not finite.
+    fn assess(
+        &mut self,
+        batch: Self::Batch,
+        step: u64,
+        measured: bool,
+    ) -> Result<(Assessed, Option<Self::Measured>)>;
+
+    /// What the rule did at each stage, against the exact gradient. Before the step's update.
+    ///
+    /// # Errors
+    /// Data that cannot be read; activity that is not finite.
+    fn measure(&self, _measured: &Self::Measured, _step: u64) -> Result<Vec<StageRecord>> {
+        Ok(Vec::new())
+    }
+
+    /// Scores over the examples held back.
+    ///
+    /// # Errors
+    /// Data that cannot be read.
+    fn evaluate(&self) -> Result<Evaluation>;
+
+    /// Examples and network in a few words, for people.
+    fn describe(&self) -> String;
+
+    /// Number of units of each stage that [`Problem::measure`] gives records of.
+    fn stage_units(&self) -> Vec<usize>;
+
+    /// What the user should know about the data.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Perturbed examples so far.
+    fn probes(&self) -> u64 {
+        0
+    }
+
+    /// Takes the rule's warnings since the last call.
+    fn take_warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The rule's state: everything beside the weights that the next step depends on.
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    /// Takes back what [`Problem::state`] gave.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    fn restore(&mut self, _state: &State) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A step that has been worked out but not yet made.
+#[derive(Clone, Debug)]
+pub struct Assessed {
+    /// Loss before the update, a mean over examples.
+    pub loss: f64,
+    /// What that mean, and so the gradients, are divided by: the number of examples, or the sum of their weights.
+    pub weight: f64,
+    /// Examples decided right. An example may count in part.
+    pub correct: f64,
+    /// Number of examples.
+    pub count: usize,
+    /// The gradient of the loss for each parameter that is trained.
+    pub gradients: Gradients,
+    /// What the network's buffers become with the step, in the order of [`Weights::buffers`]; empty where there are none.
+    pub buffers: Vec<Tensor<2>>,
+}
+
+impl Assessed {
+    /// The step of the examples of all `shares` together, summed in the given order; none of no shares. Buffers become the weighted
+    /// means of what the shares make of them.
+    ///
+    /// # Panics
+    /// If their gradients are not those of the same parameters.
+    pub fn joined(shares: Vec<Self>) -> Option<Self> {
+        let weight: f64 = shares.iter().map(|share| share.weight).sum();
+        if shares.len() < 2 {
+            return shares.into_iter().next();
+        }
+        let scaled = shares.into_iter().map(|share| {
+            let part = share.weight / weight;
+            let buffers = share.buffers.into_iter().map(|buffer| buffer * part).collect();
+            Self { loss: share.loss * part, gradients: share.gradients.scaled(part), buffers, ..share }
+        });
+        let joined = scaled.reduce(|a, b| Self {
+            loss: a.loss + b.loss,
+            weight,
+            correct: a.correct + b.correct,
+            count: a.count + b.count,
+            gradients: a.gradients.sum(b.gradients),
+            buffers: a.buffers.into_iter().zip(b.buffers).map(|(a, b)| a + b).collect(),
+        });
+        joined
+    }
+}
+
+/// Scores over the examples held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Loss and accuracy.
+    pub score: Score,
+    /// Of trials: how they went beside their answers.
+    pub trials: Option<TrialRecord>,
+}

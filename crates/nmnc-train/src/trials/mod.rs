@@ -1,0 +1,249 @@
+//! Trials of a task, learned by a recurrent network.
+
+mod loss;
+mod measure;
+
+use burn::tensor::Tensor;
+
+pub use loss::{SequenceJudgement, is_centered, judge_sequence};
+
+use crate::diverged::{at_step, diverged};
+use crate::problem::{Assessed, Evaluation, Problem};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::records::{Score, StageRecord, TrialRecord};
+use nmnc_core::seed::{Role, Seed};
+use nmnc_core::state::State;
+use nmnc_data::tasks::{Task, TrialBatch, TrialScore, TrialSet, generate};
+use nmnc_learn::net::Gradients;
+use nmnc_learn::recurrent::{Cell, Part, RecurrentNetwork, SequencePass, TimeContext, TimeRule};
+
+/// Trials an evaluation pass takes at a time.
+const EVALUATION_BATCH: u64 = 250;
+
+/// What [`Trials`] leave open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialOptions {
+    /// What the task is called in descriptions.
+    pub name: String,
+    /// Seed of trials, of the noise of states, and of the rule's random numbers.
+    pub seed: Seed,
+    /// Trials a batch.
+    pub batch: usize,
+    /// Training trials an epoch.
+    pub trials: usize,
+    /// Trials of an evaluation, the same each time.
+    pub evaluation: usize,
+    /// Weight of steps of the response period in the loss; other steps have weight 1.
+    pub response_weight: f64,
+    /// Parts of the network that keep their initial values.
+    pub fixed: Vec<Part>,
+    /// Dimension of the manifold of states whose captured energy is measured.
+    pub dimension: usize,
+    /// Lags over which lagged Jacobians are measured.
+    pub lags: usize,
+}
+
+impl Default for TrialOptions {
+    fn default() -> Self {
+        Self {
+            name: "task".to_owned(),
+            seed: Seed(0),
+            batch: 64,
+            trials: 6400,
+            evaluation: 1000,
+            response_weight: 1.0,
+            fixed: Vec::new(),
+            dimension: 16,
+            lags: 20,
+        }
+    }
+}
+
+/// The problem of a task.
+pub struct Trials {
+    network: RecurrentNetwork,
+    rule: Box<dyn TimeRule>,
+    task: Box<dyn Task>,
+    options: TrialOptions,
+}
+
+/// What a measured step keeps: the pass over all trials, and what the rule made of it.
+pub struct MeasuredTrials {
+    /// The forward pass.
+    pub pass: SequencePass,
+    /// dLoss/dy `[T B, outputs]`.
+    pub error: Tensor<2>,
+    /// The rule's signals `[T B, N]`.
+    pub signals: Tensor<2>,
+    /// Number of steps of each trial, `[B]`.
+    pub lengths: Vec<usize>,
+    /// Whether the loss does not see a shift common to all outputs.
+    pub centered: bool,
+    /// The gradients those signals gave, of fixed parameters too.
+    pub gradients: Gradients,
+}
+
+impl Trials {
+    /// The caller's network and rule on `task`.
+    ///
+    /// # Errors
+    /// A network of other inputs and outputs than the task's; batches without trials.
+    pub fn new(
+        network: RecurrentNetwork,
+        rule: Box<dyn TimeRule>,
+        task: Box<dyn Task>,
+        options: TrialOptions,
+    ) -> Result<Self> {
+        let channels = task.channels();
+        let [own, of_task] =
+            [[network.inputs(), network.outputs()], [channels.inputs.len(), channels.outputs.len()]];
+        if own != of_task {
+            let problem = format!(
+                "has {} inputs and {} outputs, the task {} and {}",
+                own[0], own[1], of_task[0], of_task[1]
+            );
+            return Err(Error::config("network", problem).mend("build it for the channels of the task"));
+        }
+        if options.batch == 0 {
+            return Err(Error::config("train.batch", "must be at least 1"));
+        }
+        Ok(Self { network, rule, task, options })
+    }
+
+    /// The task.
+    pub fn task(&self) -> &dyn Task {
+        self.task.as_ref()
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &dyn TimeRule {
+        self.rule.as_ref()
+    }
+
+    fn trains(&self, name: &str) -> bool {
+        !self.options.fixed.iter().any(|part| part.holds(name))
+    }
+}
+
+impl Problem for Trials {
+    type Network = RecurrentNetwork;
+    type Batch = TrialBatch;
+    type Measured = MeasuredTrials;
+
+    fn network(&self) -> &RecurrentNetwork {
+        &self.network
+    }
+
+    fn network_mut(&mut self) -> &mut RecurrentNetwork {
+        &mut self.network
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.options.trials.div_ceil(self.options.batch) as u64
+    }
+
+    fn batch(&mut self, step: u64) -> Result<TrialBatch> {
+        let size = self.options.batch as u64;
+        generate(self.task(), self.options.seed, TrialSet::Training, step * size..(step + 1) * size)
+    }
+
+    fn assess(
+        &mut self,
+        batch: TrialBatch,
+        step: u64,
+        measured: bool,
+    ) -> Result<(Assessed, Option<MeasuredTrials>)> {
+        let seed = self.options.seed;
+        let mut noise = seed.stream(Role::StateNoise, 0, step);
+        let pass = self.network.forward(&batch.values, [batch.steps, batch.size()], Some(&mut noise));
+        let judged = judge_sequence(&batch, &pass.output, self.options.response_weight);
+        if !judged.loss.is_finite() {
+            return Err(diverged(step, None, "loss is not finite"));
+        }
+        let mut score = TrialScore::default();
+        judged.outcomes.iter().for_each(|outcome| score.add(*outcome));
+        let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
+        let (network, error) = (&self.network, judged.error);
+        let context = TimeContext { network, pass: &pass, error: &error, lengths: &lengths, step, seed };
+        let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
+        // Signals that nothing else owns are worked on in place.
+        let kept = measured.then(|| signals.clone());
+        let gradients = network.gradients(&pass, signals, self.rule.trace(), &error);
+        let kept = kept.map(|signals| {
+            let (gradients, centered) = (gradients.clone(), is_centered(&batch));
+            MeasuredTrials { pass, error, signals, lengths, centered, gradients }
+        });
+        let assessed = Assessed {
+            loss: judged.loss,
+            weight: judged.weight,
+            correct: score.correct,
+            count: batch.size(),
+            gradients: gradients.only(|name| self.trains(name)),
+            buffers: Vec::new(),
+        };
+        Ok((assessed, kept))
+    }
+
+    fn measure(&self, measured: &MeasuredTrials, step: u64) -> Result<Vec<StageRecord>> {
+        measure::align(&self.network, self.rule(), measured, step, &self.options)
+    }
+
+    /// Without noise of the state.
+    fn evaluate(&self) -> Result<Evaluation> {
+        let wanted = self.options.evaluation;
+        let total = self.task.evaluation_size().map_or(wanted, |most| most.min(wanted)) as u64;
+        let (mut loss, mut score) = (0.0, TrialScore::default());
+        for start in (0..total).step_by(EVALUATION_BATCH as usize) {
+            let numbers = start..total.min(start + EVALUATION_BATCH);
+            let batch = generate(self.task(), self.options.seed, TrialSet::Evaluation, numbers)?;
+            let (output, _) = self.network.evaluate(&batch.values, [batch.steps, batch.size()]);
+            let judged = judge_sequence(&batch, &output, self.options.response_weight);
+            loss += judged.loss * batch.size() as f64;
+            judged.outcomes.into_iter().for_each(|outcome| score.add(outcome));
+        }
+        let trials = TrialRecord {
+            fixation_breaks: score.fixation_breaks(),
+            misses: score.misses(),
+            unbroken_accuracy: score.unbroken_accuracy(),
+        };
+        let score = Score { loss: loss / total as f64, accuracy: score.accuracy() };
+        Ok(Evaluation { score, trials: Some(trials) })
+    }
+
+    fn describe(&self) -> String {
+        let kind = match self.network.cell() {
+            Cell::Rate { .. } => "rate",
+            Cell::Gru => "gated",
+        };
+        let (inputs, outputs) = (self.network.inputs(), self.network.outputs());
+        format!(
+            "{} ({inputs} inputs, {outputs} outputs), {} {kind} units",
+            self.options.name,
+            self.network.units()
+        )
+    }
+
+    fn stage_units(&self) -> Vec<usize> {
+        vec![self.network.units()]
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.task.warnings()
+    }
+
+    fn probes(&self) -> u64 {
+        self.rule.probes()
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        self.rule.take_warnings()
+    }
+
+    fn state(&self) -> State {
+        self.rule.state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.rule.restore(state)
+    }
+}

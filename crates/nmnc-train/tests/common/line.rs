@@ -1,0 +1,105 @@
+//! A problem that is nothing the library knows: a linear function of three numbers, learned by the delta rule.
+
+use burn::tensor::{Device, Tensor};
+use nmnc_core::Result;
+use nmnc_core::Seed;
+use nmnc_core::device::{matrix, values};
+use nmnc_core::records::Score;
+use nmnc_core::seed::Role;
+use nmnc_learn::net::{Gradients, Parameter, Weights};
+use nmnc_train::{Assessed, Evaluation, Problem};
+
+/// Its coefficients.
+pub struct Coefficients(Parameter);
+
+impl Weights for Coefficients {
+    fn parameters(&self) -> Vec<(String, &Parameter)> {
+        vec![("line.weight".to_owned(), &self.0)]
+    }
+
+    fn values_mut(&mut self) -> Vec<&mut Tensor<2>> {
+        vec![&mut self.0.value]
+    }
+}
+
+/// The problem, or the share of one worker of `of` in it: every `of`-th example from `index` on.
+pub struct Line {
+    network: Coefficients,
+    index: usize,
+    of: usize,
+}
+
+impl Line {
+    /// What is to be found.
+    pub const TRUTH: [f64; 3] = [1.0, -2.0, 0.5];
+    /// Steps an epoch.
+    pub const STEPS: u64 = 5;
+    const ROWS: usize = 9;
+
+    pub fn new() -> Self {
+        Self::share(0, 1)
+    }
+
+    pub fn share(index: usize, of: usize) -> Self {
+        let value = matrix(vec![0.0; 3], [1, 3], &Device::flex());
+        Self { network: Coefficients(Parameter::vector("weight", value)), index, of }
+    }
+
+    pub fn coefficients(&self) -> Vec<f64> {
+        values(&self.network.0.value)
+    }
+}
+
+impl Problem for Line {
+    type Network = Coefficients;
+    type Batch = Vec<[f64; 3]>;
+    type Measured = ();
+
+    fn network(&self) -> &Coefficients {
+        &self.network
+    }
+
+    fn network_mut(&mut self) -> &mut Coefficients {
+        &mut self.network
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        Self::STEPS
+    }
+
+    fn batch(&mut self, step: u64) -> Result<Self::Batch> {
+        let mut numbers = vec![0.0f32; Self::ROWS * 3];
+        Seed(5).stream(Role::Analysis, 0, step).fill_normal(&mut numbers);
+        let rows = numbers.chunks_exact(3).map(|row| [0, 1, 2].map(|i| f64::from(row[i])));
+        Ok(rows.skip(self.index).step_by(self.of).collect())
+    }
+
+    fn assess(&mut self, batch: Self::Batch, _step: u64, _measured: bool) -> Result<(Assessed, Option<()>)> {
+        let (own, count) = (self.coefficients(), batch.len());
+        let (mut loss, mut gradient) = (0.0, [0.0; 3]);
+        for row in batch {
+            let error: f64 = (0..3).map(|i| (own[i] - Self::TRUTH[i]) * row[i]).sum();
+            loss += error * error / 2.0 / count as f64;
+            (0..3).for_each(|i| gradient[i] += error * row[i] / count as f64);
+        }
+        let gradient = matrix(gradient.iter().map(|g| *g as f32).collect(), [1, 3], &Device::flex());
+        let gradients = Gradients::from_iter([("line.weight".to_owned(), gradient)]);
+        Ok((
+            Assessed { loss, weight: count as f64, correct: 0.0, count, gradients, buffers: Vec::new() },
+            None,
+        ))
+    }
+
+    fn evaluate(&self) -> Result<Evaluation> {
+        let loss = self.coefficients().iter().zip(Self::TRUTH).map(|(own, told)| (own - told).powi(2)).sum();
+        Ok(Evaluation { score: Score { loss, accuracy: 0.0 }, trials: None })
+    }
+
+    fn describe(&self) -> String {
+        "a line".to_owned()
+    }
+
+    fn stage_units(&self) -> Vec<usize> {
+        Vec::new()
+    }
+}
