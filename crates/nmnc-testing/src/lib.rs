@@ -1,4 +1,6 @@
-//! What tests of several crates share: reading golden files, comparing numbers.
+//! What tests of several crates share: reading golden files, comparing numbers, blocks from outside the library.
+
+pub mod blocks;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

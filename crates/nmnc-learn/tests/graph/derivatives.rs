@@ -5,8 +5,8 @@ use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_learn::credit::backpropagate;
 use nmnc_learn::net::{Block, ForwardPass, Mode, Network, Trace, own_weights};
+use nmnc_testing::blocks::{Centered, Residual};
 
-use super::blocks::{Centered, Residual};
 use super::{BATCH, OUTPUTS, inner, inputs, network, normal, residual};
 
 const F64: DType = DType::F64;

@@ -1,16 +1,15 @@
 //! A graph of blocks, some of them written outside the library: derivatives, replays, rules.
 
-mod blocks;
 mod derivatives;
 mod refusals;
 mod replays;
 mod rules;
 
-use blocks::{Centered, Residual};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::seed::Role;
 use nmnc_learn::net::{Activation, Add, Dense, Network};
+use nmnc_testing::blocks::{Centered, Residual};
 
 const BATCH: usize = 6;
 const OUTPUTS: usize = 3;

@@ -1,7 +1,6 @@
-//! Blocks of a user's own: a residual block with layer normalisation and dropout, and one that keeps running statistics.
+//! Blocks written outside the library, as a user would: a residual block with layer normalisation and dropout, and one that keeps running statistics.
 
 use burn::tensor::Tensor;
-use nmnc_kernels::matmul;
 use nmnc_learn::net::{Block, Buffer, DenseMap, Map, Mode, Parameter, Trace};
 
 const EPSILON: f64 = 1e-5;
@@ -48,18 +47,18 @@ impl Residual {
         let precision = (centered.clone().powi_scalar(2).mean_dim(1) + EPSILON).sqrt().recip();
         let standard = centered * precision.clone();
         let normal = standard.clone() * self.gain.value.clone() + self.bias.value.clone();
-        let free = matmul(normal.clone(), self.first.value.clone().transpose()).tanh();
+        let free = normal.clone().matmul(self.first.value.clone().transpose()).tanh();
         let slope = free.clone().powi_scalar(2).neg() + 1.0;
         let masked = |t: Tensor<2>| mask.clone().map_or(t.clone(), |mask| t * mask);
         let (hidden, slope) = (masked(free), masked(slope));
-        let y = x + matmul(hidden.clone(), self.second.value.clone().transpose());
+        let y = x + hidden.clone().matmul(self.second.value.clone().transpose());
         (y, ResidualTrace { standard, precision, normal, hidden, slope, mask })
     }
 
     /// Error at LN(x), through weights of the maps.
     fn at_normal(trace: &ResidualTrace, error: Tensor<2>, weights: &[Tensor<2>]) -> [Tensor<2>; 2] {
-        let before = matmul(error, weights[1].clone()) * trace.slope.clone();
-        [before.clone(), matmul(before, weights[0].clone())]
+        let before = error.matmul(weights[1].clone()) * trace.slope.clone();
+        [before.clone(), before.matmul(weights[0].clone())]
     }
 }
 
@@ -109,10 +108,10 @@ impl Block for Residual {
 
     fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
         let trace: &ResidualTrace = trace.of();
-        let second = matmul(error.clone().transpose(), trace.hidden.clone());
+        let second = error.clone().transpose().matmul(trace.hidden.clone());
         let own = [self.first.value.clone(), self.second.value.clone()];
         let [before, normal] = Self::at_normal(trace, error, &own);
-        let first = matmul(before.transpose(), trace.normal.clone());
+        let first = before.transpose().matmul(trace.normal.clone());
         vec![(normal.clone() * trace.standard.clone()).sum_dim(0), normal.sum_dim(0), first, second]
     }
 
@@ -130,8 +129,8 @@ impl Block for Residual {
         let centered = change.clone() - change.clone().mean_dim(1);
         let along = (centered.clone() * trace.standard.clone()).mean_dim(1) * trace.standard.clone();
         let normal = (centered - along) * trace.precision.clone() * self.gain.value.clone();
-        let hidden = matmul(normal, weights[0].clone().transpose()) * trace.slope.clone();
-        change + matmul(hidden, weights[1].clone().transpose())
+        let hidden = normal.matmul(weights[0].clone().transpose()) * trace.slope.clone();
+        change + hidden.matmul(weights[1].clone().transpose())
     }
 
     fn maps(&self) -> Vec<Map<'_>> {
