@@ -2,25 +2,26 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_analysis::analysis::{
-    Analysis, NeededSettings, Needing, Settings, Subject, Target, activity, jacobians, network, probes_needed,
+    Analysis, AnalysisSettings, NeededSettings, Needing, Subject, Target, activity, jacobians, network,
+    probes_needed,
 };
 use nmnc_analysis::dimension::{Matrix, components};
 use nmnc_core::Seed;
 use nmnc_core::seed::Role;
-use nmnc_learn::alignment::captured_energy;
+use nmnc_learn::agreement::captured_energy;
 use nmnc_learn::manifold::Subspace;
 use nmnc_learn::net::{Activation, Block, Dense, Network, NetworkConfig, Replay};
 use nmnc_testing::{Golden, assert_close, block, values};
 
-fn small() -> Settings {
-    Settings {
+fn small() -> AnalysisSettings {
+    AnalysisSettings {
         examples: 200,
         jacobians: 40,
         curve: 12,
         dimensions: vec![2, 4, 8],
         probes: 0,
         neighbors: 5,
-        ..Settings::default()
+        ..AnalysisSettings::default()
     }
 }
 
@@ -37,7 +38,7 @@ fn conv(config: &str) -> Network {
 
 const TANH: &str = "preset = \"conv3\"\nwidths = [4, 5, 6]\nactivation = \"tanh\"";
 
-fn analyze(network_of: &Network, inputs: &Tensor<2>, settings: &Settings) -> Analysis {
+fn analyze(network_of: &Network, inputs: &Tensor<2>, settings: &AnalysisSettings) -> Analysis {
     let subject = Subject { network: network_of, untrained: Some(network_of), inputs, stages: &[] };
     network(&subject, settings).unwrap()
 }
@@ -89,7 +90,7 @@ fn energies_and_angles_are_those_of_pytorch_and_scipy() {
     );
     let net = Network::chain(stages.collect(), readout).unwrap();
     let x = parts.matrix("x", DType::F32);
-    let settings = Settings { curve: 3, dimensions: vec![3], centered: false, ..small() };
+    let settings = AnalysisSettings { curve: 3, dimensions: vec![3], centered: false, ..small() };
     for (l, found) in analyze(&net, &x, &settings).stages.iter().enumerate() {
         let alignment = found.alignment.as_ref().unwrap();
         let alpha = golden.numbers(&format!("stage.{l}.captured_energy"));
@@ -114,7 +115,7 @@ fn energies_and_angles_are_those_of_pytorch_and_scipy() {
 fn pooled_energy_is_what_training_records() {
     let net = conv(TANH);
     let inputs = random([60, 64], 3);
-    let settings = Settings { jacobians: 60, centered: true, ..small() };
+    let settings = AnalysisSettings { jacobians: 60, centered: true, ..small() };
     let found = analyze(&net, &inputs, &settings);
     let pass = net.forward(inputs.clone());
     for (l, stage) in found.stages.iter().enumerate() {
@@ -154,7 +155,7 @@ fn linear_network(inputs: usize, rank: usize) -> (Network, Tensor<2>, Tensor<2>)
 fn alpha_of_a_linear_network_trained_with_decay_tends_to_one() {
     const RANK: usize = 4;
     let (mut net, x, target) = linear_network(20, RANK);
-    let settings = Settings { curve: RANK, dimensions: vec![RANK], centered: false, ..small() };
+    let settings = AnalysisSettings { curve: RANK, dimensions: vec![RANK], centered: false, ..small() };
     let alphas = |net: &Network| -> Vec<f64> {
         let found = analyze(net, &x, &settings);
         found.stages.iter().map(|s| s.alignment.as_ref().unwrap().captured.mean_jacobian[RANK - 1]).collect()
@@ -210,7 +211,7 @@ fn what_lies_off_the_span_decays_as_the_theory_says() {
 fn estimates_by_noise_follow_the_law() {
     // A linear network: no curvature, and the same Jacobian everywhere.
     let (net, x, _) = linear_network(20, 6);
-    let settings = Settings {
+    let settings = AnalysisSettings {
         probes: 128,
         repetitions: 40,
         dimensions: vec![4],
@@ -238,7 +239,7 @@ fn estimates_by_noise_follow_the_law() {
     }
     // Where the Jacobian varies, probes spread over examples pay for it.
     let net = conv(TANH);
-    let settings = Settings { centered: true, curve: 8, ..settings };
+    let settings = AnalysisSettings { centered: true, curve: 8, ..settings };
     let found = analyze(&net, &(random([40, 64], 4) * 2.0), &settings);
     for stage in &found.stages {
         for curve in stage.probes.iter().filter(|c| c.target == Target::Mean) {
@@ -322,7 +323,7 @@ fn the_probes_needed_do_not_depend_on_the_number_of_threads() {
 fn the_bits_do_not_depend_on_the_number_of_threads() {
     let net = conv(TANH);
     let inputs = random([50, 64], 5);
-    let settings = Settings { probes: 16, ..small() };
+    let settings = AnalysisSettings { probes: 16, ..small() };
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| serde_json::to_string(&analyze(&net, &inputs, &settings)).unwrap())
@@ -340,11 +341,11 @@ fn a_dead_stage_and_wrong_settings_are_named() {
     assert!(found.stages.iter().all(|s| s.alignment.is_none() || s.stage == 2), "{:?}", found.warnings);
     assert!(found.warnings.iter().any(|w| w.starts_with("stage 1: ")), "{:?}", found.warnings);
     let subject = Subject { network: &net, untrained: None, inputs: &inputs, stages: &[5] };
-    let message = |settings: &Settings| network(&subject, settings).unwrap_err().to_string();
+    let message = |settings: &AnalysisSettings| network(&subject, settings).unwrap_err().to_string();
     assert_eq!(message(&small()), "stage: there is no stage 6; the network has stages 1 to 2");
     assert_eq!(
-        message(&Settings { dimensions: vec![13], ..small() }),
+        message(&AnalysisSettings { dimensions: vec![13], ..small() }),
         "dimensions: 13 is not from 1 to the curve's 12; raise the curve or leave it out"
     );
-    assert_eq!(message(&Settings { random: 1, ..small() }), "random: 1 is too few; use at least 2");
+    assert_eq!(message(&AnalysisSettings { random: 1, ..small() }), "random: 1 is too few; use at least 2");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nmnc_analysis::analysis::{Analysis, Format, Jacobians, MappedArray, Settings, arrays, write};
+use nmnc_analysis::analysis::{Analysis, AnalysisSettings, Format, Jacobians, MappedArray, arrays, write};
 use nmnc_analysis::dimension::{Matrix, Rows};
 use nmnc_core::Seed;
 use nmnc_core::seed::Role;
@@ -49,8 +49,14 @@ fn save(path: &Path, descr: &str, fortran: bool, shape: &[usize], values: &[f64]
     fs::write(path, bytes).unwrap();
 }
 
-fn settings() -> Settings {
-    Settings { curve: 10, dimensions: vec![4, 8], neighbors: 5, centered: false, ..Settings::default() }
+fn settings() -> AnalysisSettings {
+    AnalysisSettings {
+        curve: 10,
+        dimensions: vec![4, 8],
+        neighbors: 5,
+        centered: false,
+        ..AnalysisSettings::default()
+    }
 }
 
 fn from_files(folder: &Path, descr: &str) -> Analysis {
@@ -114,7 +120,7 @@ fn one_jacobian_for_all_samples_and_none_at_all_are_enough() {
 #[test]
 fn limits_on_memory_and_points_are_said() {
     let (activity, jacobian) = numbers();
-    let limited = Settings { memory: 12 * 30 * 50, points: 60, ..settings() };
+    let limited = AnalysisSettings { memory: 12 * 30 * 50, points: 60, ..settings() };
     let found = arrays(&Matrix::new(activity, UNITS), Some(&InMemory(jacobian)), &limited).unwrap();
     assert_eq!(
         found.warnings,

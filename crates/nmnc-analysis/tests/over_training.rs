@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use nmnc_analysis::analysis::{self, OverTraining, Settings, Source, Split, decay_law};
+use nmnc_analysis::analysis::{self, AnalysisSettings, OverTraining, Source, Split, decay_law};
 use nmnc_core::records::RunRecords;
 use nmnc_report::csv;
 use nmnc_train::{Config, Resolved, RunOptions, Silent, checkpoint};
@@ -20,19 +20,19 @@ fn train(config: &Resolved<Config>, folder: &Path) {
     config.run(folder, &RunOptions::default(), &mut Silent).unwrap();
 }
 
-fn found(folder: &Path, settings: &Settings) -> (OverTraining, analysis::Analysis) {
+fn found(folder: &Path, settings: &AnalysisSettings) -> (OverTraining, analysis::Analysis) {
     let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
     analysis::over_training(&source, settings, &[]).unwrap()
 }
 
-fn small() -> Settings {
-    Settings {
+fn small() -> AnalysisSettings {
+    AnalysisSettings {
         examples: 60,
         jacobians: 20,
         curve: 8,
         dimensions: vec![2, 8],
         probes: 0,
-        ..Settings::default()
+        ..AnalysisSettings::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Networks, manifolds, estimators, and rules of credit assignment.
 
-pub mod alignment;
+pub mod agreement;
 pub mod credit;
 pub mod estimator;
 pub mod manifold;

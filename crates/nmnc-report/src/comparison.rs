@@ -77,7 +77,7 @@ fn results(groups: &[Group<'_>]) -> String {
     let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
     for &column in &columns {
         let class = if column == 0 { "" } else { " class=\"number\"" };
-        let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", COLUMNS[column]);
+        let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", COLUMNS[column].0);
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {

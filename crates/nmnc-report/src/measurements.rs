@@ -116,6 +116,12 @@ impl Measurements {
         self.rows.iter().map(|row| row.condition.as_str()).filter(|name| seen.insert(*name)).collect()
     }
 
+    /// Number of seeds of a condition.
+    pub fn seeds(&self, condition: &str) -> usize {
+        let own = self.rows.iter().filter(|row| row.condition == condition);
+        own.map(|row| row.seed).collect::<BTreeSet<_>>().len()
+    }
+
     /// The seeds of a metric at a place, each with its value.
     pub fn by_seed<'m>(
         &'m self,
@@ -142,6 +148,37 @@ impl Measurements {
     /// The metric at `place` less that at `other`, seed by seed.
     pub fn less(&self, place: &Place, other: &Place, metric: &str) -> Option<Interval> {
         interval(self.pairs(place, other, metric).into_iter().map(|(_, [a, b])| a - b))
+    }
+
+    /// What another metric is at the place and seed of a row.
+    pub fn beside(&self, row: &Measurement, metric: &str) -> Option<f64> {
+        let same = |other: &&Measurement| {
+            other.condition == row.condition && other.seed == row.seed && other.x == row.x
+        };
+        self.select(metric, &row.facet).find(same).map(|other| other.value)
+    }
+
+    /// The abscissas of a condition in a facet, rising.
+    pub fn abscissas(&self, condition: &str, facet: &str) -> Vec<f64> {
+        let own = self.rows.iter().filter(|row| row.condition == condition && row.facet == facet);
+        let found: BTreeSet<Ordered> = own.filter_map(|row| row.x.map(Ordered)).collect();
+        found.into_iter().map(|Ordered(x)| x).collect()
+    }
+
+    /// The metric of every seed against the abscissa, in the order of measurement.
+    pub fn series(
+        &self,
+        condition: &str,
+        facet: &str,
+        metric: &str,
+    ) -> BTreeMap<Option<u64>, Vec<(f64, f64)>> {
+        let mut out: BTreeMap<Option<u64>, Vec<(f64, f64)>> = BTreeMap::new();
+        for row in self.select(metric, facet).filter(|row| row.condition == condition) {
+            if let Some(x) = row.x {
+                out.entry(row.seed).or_default().push((x, row.value));
+            }
+        }
+        out
     }
 
     /// The curve of a metric for one condition in a facet, by rising abscissa. With `across`, points lie at the mean of that metric
@@ -286,6 +323,13 @@ mod tests {
         assert_eq!((less.mean, less.n), (2.5, 1));
         assert_eq!(found.over_seeds(&place, "cosine").unwrap().mean, 2.0);
         assert!(found.over_seeds(&place.with("c"), "cosine").is_none());
+        let row = found.select("cosine", "stage 1").nth(1).unwrap();
+        assert_eq!(
+            (row.x, found.beside(row, "spent"), found.beside(row, "time")),
+            (Some(4.0), Some(40.0), None)
+        );
+        assert_eq!(found.abscissas("a", "stage 1"), [2.0, 4.0, 8.0, 16.0]);
+        assert_eq!(found.series("b", "stage 1", "cosine")[&Some(1)], [(2.0, 0.5), (4.0, 0.25), (8.0, 0.125)]);
     }
 
     #[test]

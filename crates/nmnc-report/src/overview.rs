@@ -4,7 +4,7 @@ use super::aggregate::{Group, final_accuracy, groups, last, probes};
 use super::figures::styles;
 use super::look::Style;
 use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant};
-use nmnc_core::records::{Record, RunRecords, Status};
+use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::{MeanSem, mean_sem};
 
 /// One row.
@@ -20,17 +20,31 @@ pub struct Row {
     pub cells: Vec<String>,
 }
 
-/// Column headings, after the rule.
-pub const COLUMNS: [&str; 9] = [
-    "Seeds",
-    "Test accuracy (%)",
-    "Train loss",
-    "Probes",
-    "Probes per example",
-    "Cosine to BP by stage",
-    "Captured energy by stage",
-    "Examples/s",
-    "Time",
+/// A column: its heading, and its cell for the runs of a row.
+type Column = (&'static str, fn(&[&RunRecords]) -> String);
+
+/// The columns after the rule.
+pub const COLUMNS: [Column; 9] = [
+    ("Seeds", seeds),
+    ("Test accuracy (%)", |runs| over(runs, |r| final_accuracy(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
+    ("Train loss", |runs| {
+        over(
+            runs,
+            |r| last(r, &|r| r.train.map(|s| s.loss)),
+            |v| match v.sem {
+                Some(sem) if sem > 0.0 => plus_minus(v, 3),
+                _ => significant(v.mean, 3),
+            },
+        )
+    }),
+    ("Probes", |runs| over(runs, |r| Some(probes(r) as f64), |v| count(v.mean.round()))),
+    ("Probes per example", |runs| {
+        over(runs, |r| r.summary.as_ref().map(|s| s.probes_per_example), |v| count(v.mean))
+    }),
+    ("Cosine to BP by stage", |runs| by_stage(runs, |s| Some(s.cosine))),
+    ("Captured energy by stage", |runs| by_stage(runs, |s| s.captured_energy)),
+    ("Examples/s", |runs| over(runs, images_per_second, |v| count(v.mean.round()))),
+    ("Time", |runs| over(runs, seconds, |v| duration(v.mean))),
 ];
 
 /// The rows, and for each of [`COLUMNS`] whether any row has a value in it.
@@ -38,7 +52,12 @@ pub fn rows(groups: &[Group<'_>]) -> (Vec<Row>, Vec<bool>) {
     let mut rows = Vec::new();
     for (group, style) in groups.iter().zip(styles(groups)) {
         let mut push = |runs: &[&RunRecords], complete| {
-            rows.push(Row { label: group.label.clone(), style, complete, cells: cells(runs) });
+            rows.push(Row {
+                label: group.label.clone(),
+                style,
+                complete,
+                cells: COLUMNS.map(|(_, cell)| cell(runs)).into(),
+            });
         };
         if !group.complete.is_empty() {
             push(&group.complete, true);
@@ -64,47 +83,36 @@ pub fn state(run: &RunRecords) -> String {
     }
 }
 
-fn cells(runs: &[&RunRecords]) -> Vec<String> {
-    let over = |value: &dyn Fn(&RunRecords) -> Option<f64>| mean_sem(runs.iter().filter_map(|r| value(r)));
-    let show = |value: Option<MeanSem>, write: &dyn Fn(&MeanSem) -> String| {
-        value.as_ref().map_or_else(|| NONE.to_owned(), write)
-    };
-    let stage = |metric: fn(&nmnc_core::records::StageRecord) -> Option<f64>| {
-        let most = runs.iter().flat_map(|r| &r.records).flat_map(|r| &r.stages).map(|s| s.stage).max();
-        let values: Vec<String> = (1..=most.unwrap_or(0))
-            .map(|number| {
-                let of = move |r: &Record| r.stages.iter().find(|s| s.stage == number).and_then(metric);
-                show(over(&|run| last(run, &of)), &|v| fixed(v.mean, 2))
-            })
-            .collect();
-        if values.iter().all(|v| v == NONE) { NONE.to_owned() } else { values.join(" / ") }
-    };
-    let mut seeds: Vec<u64> = runs.iter().map(|r| r.seed).collect();
-    seeds.sort_unstable();
-    let mut seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    if let [run] = runs
-        && run.status() != Some(Status::Complete)
-    {
-        seeds = format!("{seeds} ({})", state(run));
-    }
-    vec![
-        seeds,
-        show(over(&|r| final_accuracy(r).map(|a| 100.0 * a)), &|v| plus_minus(v, 1)),
-        show(over(&|r| last(r, &|r| r.train.map(|s| s.loss))), &|v| match v.sem {
-            Some(sem) if sem > 0.0 => plus_minus(v, 3),
-            _ => significant(v.mean, 3),
-        }),
-        show(over(&|r| Some(probes(r) as f64)), &|v| count(v.mean.round())),
-        show(over(&probes_per_example), &|v| count(v.mean)),
-        stage(|s| Some(s.cosine)),
-        stage(|s| s.captured_energy),
-        show(over(&images_per_second), &|v| count(v.mean.round())),
-        show(over(&seconds), &|v| duration(v.mean)),
-    ]
+/// A mean over the runs as `write` writes it.
+fn over(
+    runs: &[&RunRecords],
+    value: impl Fn(&RunRecords) -> Option<f64>,
+    write: impl Fn(&MeanSem) -> String,
+) -> String {
+    let mean = mean_sem(runs.iter().filter_map(|r| value(r)));
+    mean.as_ref().map_or_else(|| NONE.to_owned(), write)
 }
 
-fn probes_per_example(run: &RunRecords) -> Option<f64> {
-    run.summary.as_ref().map(|s| s.probes_per_example)
+/// The last value of every stage.
+fn by_stage(runs: &[&RunRecords], metric: fn(&StageRecord) -> Option<f64>) -> String {
+    let most = runs.iter().flat_map(|r| &r.records).flat_map(|r| &r.stages).map(|s| s.stage).max();
+    let values: Vec<String> = (1..=most.unwrap_or(0))
+        .map(|number| {
+            let of = move |r: &Record| r.stages.iter().find(|s| s.stage == number).and_then(metric);
+            over(runs, |run| last(run, &of), |v| fixed(v.mean, 2))
+        })
+        .collect();
+    if values.iter().all(|v| v == NONE) { NONE.to_owned() } else { values.join(" / ") }
+}
+
+fn seeds(runs: &[&RunRecords]) -> String {
+    let mut seeds: Vec<u64> = runs.iter().map(|r| r.seed).collect();
+    seeds.sort_unstable();
+    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    match runs {
+        [run] if run.status() != Some(Status::Complete) => format!("{seeds} ({})", state(run)),
+        _ => seeds,
+    }
 }
 
 /// Seconds of training.
@@ -128,7 +136,7 @@ pub fn table(runs: &[RunRecords]) -> String {
     let groups = groups(runs);
     let (rows, used) = rows(&groups);
     let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
-    let heading = std::iter::once("Rule").chain(columns.iter().map(|&i| COLUMNS[i]));
+    let heading = std::iter::once("Rule").chain(columns.iter().map(|&i| COLUMNS[i].0));
     let mut lines: Vec<Vec<String>> = vec![heading.map(str::to_owned).collect()];
     for row in &rows {
         let cells = columns.iter().map(|&i| row.cells[i].clone());

@@ -1,7 +1,7 @@
 //! A whole network against PyTorch: losses, backprop's signals, gradients, Jacobians and captured energy.
 
 use burn::tensor::{DType, Tensor};
-use nmnc_learn::alignment::captured_energy;
+use nmnc_learn::agreement::captured_energy;
 use nmnc_learn::credit::backpropagate;
 use nmnc_learn::manifold::Subspace;
 use nmnc_learn::net::{Activation, Dense, Network, Replay};

@@ -1,9 +1,9 @@
 //! Analysis of arrays that a user brings.
 
-use super::alignment::alignment;
 use super::captured::{Accumulator, Gathered};
 use super::result::{Analysis, StageAnalysis};
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
+use super::stage_alignment::alignment;
 use crate::dimension::{self, Chosen, Components, Rows, shuffled};
 use nmnc_core::error::{Error, Result};
 
@@ -26,7 +26,7 @@ pub trait Jacobians {
 pub fn arrays(
     activity: &dyn Rows,
     jacobian: Option<&dyn Jacobians>,
-    settings: &Settings,
+    settings: &AnalysisSettings,
 ) -> Result<Analysis> {
     settings.check()?;
     let settings = &settings.for_outputs(jacobian.map_or(0, |j| j.shape()[1]));
@@ -85,7 +85,11 @@ pub fn arrays(
     })
 }
 
-fn gather(jacobian: &dyn Jacobians, manifolds: &[&Components], settings: &Settings) -> Result<Gathered> {
+fn gather(
+    jacobian: &dyn Jacobians,
+    manifolds: &[&Components],
+    settings: &AnalysisSettings,
+) -> Result<Gathered> {
     let [examples, outputs, units] = jacobian.shape();
     let mut sums = Accumulator::new(outputs, units, settings.centered, manifolds);
     for index in 0..examples {

@@ -4,7 +4,6 @@
 //! [`arrays`] analyzes activity and Jacobians from elsewhere, such as a file opened by [`MappedArray`]. Both give an [`Analysis`]
 //! of plain numbers, which [`write()`] lays down as JSON, CSV, `.npz` and an HTML page.
 
-mod alignment;
 mod arrays;
 mod captured;
 mod figures;
@@ -20,6 +19,7 @@ mod rank;
 mod result;
 mod settings;
 mod similarity;
+mod stage_alignment;
 mod states;
 mod tables;
 pub mod training;
@@ -36,7 +36,7 @@ pub use result::{
     Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
     StageAnalysis, Target,
 };
-pub use settings::Settings;
+pub use settings::AnalysisSettings;
 pub use similarity::{
     Compared, Pair, Seen, SimilarityResult, SimilaritySettings, similarity, similarity_page,
     similarity_table, write_similarity,

@@ -2,12 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use super::alignment::alignment;
 use super::captured::{Accumulator, Gathered};
 use super::jacobian::jacobians;
 use super::probes::{Probed, probe_curves};
 use super::result::{Analysis, StageAnalysis};
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
+use super::stage_alignment::alignment;
 use crate::dimension::{self, Components, Dimensions, Matrix, shuffled};
 use nmnc_core::device::values;
 use nmnc_core::error::{Error, Result};
@@ -62,7 +62,7 @@ struct Measured {
 ///
 /// # Errors
 /// Settings out of range, a stage that is not there, activity that is not finite.
-pub fn network(subject: &Subject, settings: &Settings) -> Result<Analysis> {
+pub fn network(subject: &Subject, settings: &AnalysisSettings) -> Result<Analysis> {
     settings.check()?;
     let settings = &settings.for_outputs(subject.network.outputs());
     let stages = subject.chosen()?;
@@ -127,7 +127,7 @@ pub fn network(subject: &Subject, settings: &Settings) -> Result<Analysis> {
     })
 }
 
-fn measure(subject: &Subject, stage: usize, settings: &Settings) -> Result<Measured> {
+fn measure(subject: &Subject, stage: usize, settings: &AnalysisSettings) -> Result<Measured> {
     let place = |e: Error| e.within(format!("stage {}", stage + 1));
     let activity = activity(subject.network, subject.inputs, stage);
     let (dimensions, axes) = dimension::measure(&activity, &settings.dimension()).map_err(place)?;
@@ -167,7 +167,7 @@ fn gather(
     inputs: &Tensor<2>,
     stages: &[usize],
     manifolds: &[Vec<&Components>],
-    settings: &Settings,
+    settings: &AnalysisSettings,
 ) -> Vec<Gathered> {
     let (outputs, units) = (network.outputs(), network.stage_units());
     let mut sums: Vec<Accumulator> = stages

@@ -6,7 +6,7 @@ use super::captured::center;
 use super::jacobian::jacobians;
 use super::rank::coordinates;
 use super::result::{ProbeCurve, ProbePoint, Target};
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
 use crate::dimension::Components;
 use nmnc_core::device::{matrix, values};
 use nmnc_core::error::{Error, ErrorKind, Result};
@@ -64,7 +64,7 @@ struct Aim {
 pub(super) fn probe_curves(
     probed: &Probed,
     dimension: usize,
-    settings: &Settings,
+    settings: &AnalysisSettings,
 ) -> Result<Vec<ProbeCurve>> {
     let Probed { network, stage, axes, inputs, .. } = *probed;
     let outputs = network.outputs();
@@ -115,7 +115,7 @@ fn curve(
     pass: &ForwardPass,
     aims: &[Aim],
     manifold: Option<usize>,
-    settings: &Settings,
+    settings: &AnalysisSettings,
 ) -> Result<ProbeCurve> {
     let counts: Vec<usize> =
         (0..).map(|i| 8usize << i).take_while(|k| *k < settings.probes).chain([settings.probes]).collect();
@@ -160,7 +160,7 @@ fn respond(
     pass: &ForwardPass,
     aim: &Aim,
     manifold: Option<usize>,
-    settings: &Settings,
+    settings: &AnalysisSettings,
     step: u64,
 ) -> Result<Responses> {
     let Probed { network, stage, .. } = *probed;

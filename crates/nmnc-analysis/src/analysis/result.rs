@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
 use crate::dimension::Dimensions;
 
 /// An analysis.
@@ -15,7 +15,7 @@ pub struct Analysis {
     /// Training step of the checkpoint, if it was one.
     pub step: Option<u64>,
     /// How it was measured.
-    pub settings: Settings,
+    pub settings: AnalysisSettings,
     /// One entry for each stage analyzed.
     pub stages: Vec<StageAnalysis>,
     /// What a reader should know, one sentence each.

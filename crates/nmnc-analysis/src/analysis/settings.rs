@@ -8,7 +8,7 @@ use nmnc_core::seed::Seed;
 
 /// Settings of an analysis. The same settings and seed give the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct AnalysisSettings {
     /// Examples whose activity is measured (of a network; an array is used whole).
     pub examples: usize,
     /// Examples among them whose Jacobian is measured.
@@ -39,7 +39,7 @@ pub struct Settings {
     pub seed: Seed,
 }
 
-impl Default for Settings {
+impl Default for AnalysisSettings {
     fn default() -> Self {
         Self {
             examples: 1000,
@@ -60,7 +60,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl AnalysisSettings {
     /// Checks ranges.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ Backprop by SGD with weight decay, by SGD without and by Adam, and nmnc by SGD w
 is analyzed: the energy of the Jacobian on the manifold, against the untrained network, shuffled activity and random subspaces; \
 what is left of the initial weights, against the law of decay.
 
-The folder gets report.html, alignment.json, alignment.csv, training.csv and weights.csv. Runs that are there already are kept, \
+The folder gets report.html, alignment.json, alignment.csv, training.csv, weights.csv and measurements.csv (every number). Runs that are there already are kept, \
 interrupted ones go on.";
 
 const DIMENSION_EXAMPLES: &str = "Examples:
@@ -26,7 +26,7 @@ const DIMENSION_EXAMPLES: &str = "Examples:
 Convolutional and dense networks of several widths, trained by backprop, three seeds each. For every estimator of the manifold's \
 dimension: the exponent of its growth with the number of units, with a 95 % interval over seeds.
 
-The folder gets report.html, dimension.json, dimension.csv and exponents.csv. Runs that are there already are kept, interrupted \
+The folder gets report.html, dimension.json, dimension.csv, exponents.csv and measurements.csv (every number). Runs that are there already are kept, interrupted \
 ones go on.";
 
 const CIFAR10_EXAMPLES: &str = "Examples:
@@ -40,7 +40,7 @@ less than one probe a stage. \
 Each at every budget, and at one budget in networks of every width. Accuracy is drawn against the probes that a rule spent, not \
 against those it was granted; passes that only find the manifold perturb nothing and are not counted.
 
-The folder gets report.html, cifar10.json, cifar10.csv and runs.csv. Runs that are there already are kept, interrupted ones go \
+The folder gets report.html, cifar10.json, cifar10.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones go \
 on.";
 
 const BRAIN_EXAMPLES: &str = "Examples:
@@ -51,7 +51,7 @@ Backprop, vnc, nmnc and manifold-mirror at a tenth of a probe per training examp
 models of the benchmark, against each of its targets. Each network is scored at the stage most similar over one half of the stimuli, \
 over the other half, and at every stage over all of them; differences have intervals over seeds and over stimuli.
 
-The folder gets report.html, brain.json, networks.csv and contrasts.csv. Runs that are there already are kept, interrupted ones go \
+The folder gets report.html, brain.json, networks.csv, contrasts.csv and measurements.csv. Runs that are there already are kept, interrupted ones go \
 on. docs/brain.md tells how to write a benchmark.";
 
 const RNN_EXAMPLES: &str = "Examples:
@@ -62,7 +62,7 @@ Backpropagation through time (bptt) and random feedback online (rflo), which use
 (vnc-ls, nmnc-ls) with equal probes, on five tasks; on two of them in networks of every width. A probe is one state of one trial perturbed. \
 States after training: dimension over trial time, lagged Jacobians on the manifold, trajectories.
 
-The folder gets report.html, rnn.json, rnn.csv and runs.csv. Runs that are there already are kept, interrupted ones go on.";
+The folder gets report.html, rnn.json, rnn.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones go on.";
 
 const SCALING_EXAMPLES: &str = "Examples:
   nmnc reproduce scaling --quick
@@ -73,7 +73,7 @@ with which the rows of the Jacobian are known to 0.9 of the attainable cosine, w
 of a given dimension and of that which explains 90 % of the variance; for single examples and for the mean over examples. For each, \
 the exponent of its growth with the number of units, with a 95 % interval over seeds, beside the law.
 
-The folder gets report.html, scaling.json, scaling.csv, curves.csv and exponents.csv. Runs that are there already are kept, \
+The folder gets report.html, scaling.json, scaling.csv, curves.csv, exponents.csv and measurements.csv (every number). Runs that are there already are kept, \
 interrupted ones go on.";
 
 /// `nmnc reproduce`.

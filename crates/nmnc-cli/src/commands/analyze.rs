@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::analysis::{
-    self, Analysis, Format, Jacobians, Loaded, MappedArray, Settings, Source, Split, StatesSettings, Subject,
-    terminal_table,
+    self, Analysis, AnalysisSettings, Format, Jacobians, Loaded, MappedArray, Source, Split, StatesSettings,
+    Subject, terminal_table,
 };
 use nmnc::train::AnyConfig;
 use nmnc::{Error, Result, Seed};
@@ -85,7 +85,7 @@ fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Res
 fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Result<()> {
     let source = Source { path: run.to_owned(), data: None, split: split(arguments) };
     let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
-    let settings = Settings { probes: 0, ..settings(arguments) };
+    let settings = AnalysisSettings { probes: 0, ..settings(arguments) };
     let (found, _) = analysis::over_training(&source, &settings, &stages)?;
     let folder = arguments.out.clone().unwrap_or_else(|| run.join("analysis").join("training"));
     analysis::write_over_training(&folder, &found, &command_line())?;
@@ -109,7 +109,7 @@ fn split(arguments: &Analyze) -> Split {
 fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, PathBuf)> {
     let source = Source { path: run.to_owned(), data: arguments.data.clone(), split: split(arguments) };
     let loaded = Loaded::open(&source)?;
-    let settings = Settings { centered: loaded.centered(), ..settings(arguments) };
+    let settings = AnalysisSettings { centered: loaded.centered(), ..settings(arguments) };
     settings.check()?;
     let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
     let inputs = loaded.inputs(settings.examples, settings.seed)?;
@@ -136,18 +136,18 @@ fn arrays(path: &Path, arguments: &Analyze) -> Result<(Analysis, PathBuf)> {
         Some(path) => Some(MappedArray::open(path)?.jacobians(path)?),
         None => None,
     };
-    let settings = Settings { centered: arguments.center_outputs, probes: 0, ..settings(arguments) };
+    let settings = AnalysisSettings { centered: arguments.center_outputs, probes: 0, ..settings(arguments) };
     let given = jacobian.as_ref().map(|jacobian| jacobian as &dyn Jacobians);
     let mut analysis = analysis::arrays(&activity, given, &settings).map_err(|e| e.within(path.display()))?;
     analysis.subject = path.display().to_string();
     Ok((analysis, path.with_file_name(format!("{}-analysis", stem(path)))))
 }
 
-fn settings(arguments: &Analyze) -> Settings {
+fn settings(arguments: &Analyze) -> AnalysisSettings {
     let mut dimensions = arguments.dimensions.clone();
     dimensions.sort_unstable();
     dimensions.dedup();
-    Settings {
+    AnalysisSettings {
         examples: arguments.examples,
         jacobians: arguments.jacobians,
         curve: arguments.curve,
@@ -157,7 +157,7 @@ fn settings(arguments: &Analyze) -> Settings {
         probes: arguments.probes,
         memory: arguments.max_memory << 20,
         seed: Seed(arguments.seed),
-        ..Settings::default()
+        ..AnalysisSettings::default()
     }
 }
 

@@ -8,7 +8,7 @@ use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::Dataset;
-use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights, captured_energy};
+use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights, captured_energy};
 use nmnc_learn::credit::{InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{Inputs, Network};

@@ -4,7 +4,7 @@ use super::{MeasuredTrials, TrialOptions};
 use nmnc_core::error::Result;
 use nmnc_core::records::StageRecord;
 use nmnc_core::seed::Role;
-use nmnc_learn::alignment::{agreement, agreement_of_rows};
+use nmnc_learn::agreement::{agreement, agreement_of_rows};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::Gradients;
 use nmnc_learn::recurrent::{RecurrentNetwork, TimeRule, Trace, lagged_energies, live_rows, selected};

@@ -1,5 +1,7 @@
 //! What experiments have in common: options, and configurations made of a base and changes.
 
+use std::collections::BTreeSet;
+
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 use nmnc_train::{Config, PlannedRun};
@@ -61,4 +63,14 @@ impl Options {
         };
         (0..self.seeds).map(run).collect()
     }
+}
+
+/// How runs were trained, in words.
+pub(super) fn training(config: &Config) -> String {
+    format!("{} epochs, batches of {}", config.train.epochs, config.train.batch)
+}
+
+/// Number of different seeds.
+pub(super) fn seeds(seeds: impl IntoIterator<Item = Seed>) -> String {
+    seeds.into_iter().map(|seed| seed.0).collect::<BTreeSet<u64>>().len().to_string()
 }

@@ -1,8 +1,7 @@
 //! Differences with intervals, in a sentence.
 
 use super::statistics::Interval;
-use super::table::with_half;
-use nmnc_report::text::list;
+use nmnc_report::text::{list, with_half};
 
 /// "X against Y: above: a at stage 1; below: b at stage 3; no difference shown: c at stage 2."
 ///

@@ -1,20 +1,19 @@
 //! Experiments of the paper, each from runs to figures in one call.
 //!
-//! An [`Experiment`] is data: runs to train, what to measure of each, and what to make of the measurements. [`reproduce`] trains the
-//! runs that are missing, measures those not yet measured, and gives the outcome, so that a call that was stopped goes on where it
-//! was. A new experiment is one file here and one subcommand.
+//! An [`Experiment`] is its runs, its measurements and its sentences. [`reproduce`] trains the runs that are missing, measures those
+//! not yet measured, gathers all numbers in one table of [`Measurements`], and gives the outcome, so that a call that was stopped goes
+//! on where it was.
 
-mod alignment;
 mod base;
 mod brain;
 mod contrast;
 mod dimension;
-mod page;
+mod findings;
+mod manifold_alignment;
 mod rnn;
 mod sample_efficiency;
 mod scaling;
 mod statistics;
-mod table;
 mod widths;
 
 use std::fs;
@@ -24,20 +23,21 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use alignment::{Alignment, AlignmentRun};
 pub use base::{Options, Size};
 pub use brain::{Brain, BrainRun};
 pub use dimension::{Dimension, DimensionRun, StageDimension};
+pub use findings::Outcome;
+pub use manifold_alignment::{Alignment, AlignmentRun};
 pub use rnn::{Recurrent, RecurrentChoices, RecurrentRun};
 pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency};
 pub use scaling::{Scaling, ScalingChoices, ScalingRun, StageScaling};
 pub use statistics::{Interval, exponent, interval, t95};
-pub use table::Table;
 pub use widths::SCALES;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::files::write_atomically;
 use nmnc_core::records::{Status, Summary};
+use nmnc_report::Measurements;
 use nmnc_train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions};
 
 /// An experiment.
@@ -63,24 +63,19 @@ pub trait Experiment {
     /// If the run cannot be read or analyzed.
     fn measure(&self, folder: &Path) -> Result<Self::Measured>;
 
+    /// Adds the numbers that were `measured` of the run with this index to the table of all.
+    fn tabulate(&self, run: usize, measured: &Self::Measured, table: &mut Measurements);
+
     /// What comes out; `measured` has an entry for each run, none for those that diverged. `command` is the command line.
     ///
     /// # Errors
     /// If nothing is left to make anything of.
-    fn outcome(&self, measured: &[Option<Self::Measured>], command: &str) -> Result<Outcome>;
-}
-
-/// What comes out of an experiment.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// What it shows, and where it does not, in sentences made from the numbers.
-    pub verdict: Vec<String>,
-    /// The table for the terminal.
-    pub table: Table,
-    /// Files to write: name and content.
-    pub files: Vec<(String, String)>,
-    /// Names of the runs that diverged.
-    pub diverged: Vec<String>,
+    fn outcome(
+        &self,
+        measured: &[Option<Self::Measured>],
+        table: &Measurements,
+        command: &str,
+    ) -> Result<Outcome>;
 }
 
 /// Watches an experiment whose runs are described by `C`.
@@ -171,8 +166,13 @@ pub fn reproduce<E: Experiment>(
         return Err(Error::new(ErrorKind::Diverged, folder.display(), "every run diverged")
             .mend("try a lower learning rate with --set"));
     }
-    let mut outcome = experiment.outcome(&measured, command)?;
+    let mut table = Measurements::default();
+    for (run, measured) in measured.iter().enumerate() {
+        measured.iter().for_each(|measured| experiment.tabulate(run, measured, &mut table));
+    }
+    let mut outcome = experiment.outcome(&measured, &table, command)?;
     outcome.diverged = diverged;
+    outcome.files.push(("measurements.csv".to_owned(), table.csv()));
     for (name, text) in &outcome.files {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }

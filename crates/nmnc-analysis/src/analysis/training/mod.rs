@@ -1,9 +1,9 @@
 //! A run over its training: every checkpoint that it kept, from the untrained network on.
 
-mod agreement;
 mod decay;
 pub mod figures;
 mod page;
+mod replayed;
 mod tables;
 mod weights;
 
@@ -12,15 +12,15 @@ use std::path::Path;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-pub use agreement::StageAgreement;
 pub use decay::decay_law;
+pub use replayed::StageAgreement;
 pub use tables::{TrainingRow, WeightRow, training_rows, weight_rows};
 pub use weights::WeightMoment;
 
 use super::load::{Loaded, Source};
 use super::network::{Subject, network};
 use super::result::{Analysis, AtDimension};
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
 use super::write::FolderKind;
 use crate::dimension::Dimensions;
 use nmnc_core::error::{Error, Result};
@@ -44,7 +44,7 @@ pub struct OverTraining {
     /// The optimizer, on which the law of decay depends.
     pub optimizer: OptimizerConfig,
     /// How it was measured.
-    pub settings: Settings,
+    pub settings: AnalysisSettings,
     /// The untrained network (step 0) and every checkpoint, in order of step.
     pub moments: Vec<Moment>,
     /// What a reader should know, one sentence each.
@@ -91,11 +91,11 @@ pub struct StageMoment {
 /// As [`Loaded::open`] and [`network`]; damaged checkpoints before the last are passed over with a warning.
 pub fn over_training(
     source: &Source,
-    settings: &Settings,
+    settings: &AnalysisSettings,
     stages: &[usize],
 ) -> Result<(OverTraining, Analysis)> {
     let loaded = Loaded::open(source)?;
-    let settings = Settings { centered: loaded.centered(), ..settings.clone() };
+    let settings = AnalysisSettings { centered: loaded.centered(), ..settings.clone() };
     settings.check()?;
     if source.path.join("config.toml").is_file() {
         over_loaded(loaded, &settings, stages)
@@ -105,16 +105,20 @@ pub fn over_training(
     }
 }
 
-fn over_loaded(loaded: Loaded, settings: &Settings, stages: &[usize]) -> Result<(OverTraining, Analysis)> {
+fn over_loaded(
+    loaded: Loaded,
+    settings: &AnalysisSettings,
+    stages: &[usize],
+) -> Result<(OverTraining, Analysis)> {
     let inputs = loaded.inputs(settings.examples, settings.seed)?;
-    let quick = Settings { shuffled: false, random: 2, probes: 0, ..settings.clone() };
+    let quick = AnalysisSettings { shuffled: false, random: 2, probes: 0, ..settings.clone() };
     let mut warnings = loaded.warnings.clone();
     let mut moments = Vec::new();
     let start = network(&subject(&loaded.untrained, &inputs, stages), &quick)?;
     moments.push(moment(
         &start,
         0,
-        agreement::agreement(&loaded, None)?,
+        replayed::agreement(&loaded, None)?,
         weights::weights(&loaded, &loaded.untrained, 0),
     ));
     for path in checkpoint::list(&loaded.run.join("checkpoints"))? {
@@ -134,7 +138,7 @@ fn over_loaded(loaded: Loaded, settings: &Settings, stages: &[usize]) -> Result<
         if step >= loaded.step {
             break;
         }
-        let agreement = agreement::agreement(&loaded, Some(&checkpoint))?;
+        let agreement = replayed::agreement(&loaded, Some(&checkpoint))?;
         let mut trained = loaded.fresh()?;
         checkpoint.restore_weights(&mut trained, &loaded.device)?;
         let analysis = network(&subject(&trained, &inputs, stages), &quick)?;
@@ -144,7 +148,7 @@ fn over_loaded(loaded: Loaded, settings: &Settings, stages: &[usize]) -> Result<
     let mut last = network(&last, settings)?;
     (last.subject, last.step) = (loaded.describe(), Some(loaded.step));
     let checkpoint = checkpoint::load(&loaded.checkpoint, &loaded.device)?;
-    let agreement = agreement::agreement(&loaded, Some(&checkpoint))?;
+    let agreement = replayed::agreement(&loaded, Some(&checkpoint))?;
     moments.push(moment(
         &last,
         loaded.step,

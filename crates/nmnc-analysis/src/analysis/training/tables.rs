@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::tables::short;
+use super::weights::WeightMoment;
 use super::{Moment, OverTraining, StageMoment};
 use nmnc_report::text::fixed;
 use nmnc_report::{Number, Table};
@@ -40,9 +41,9 @@ pub struct WeightRow {
 }
 
 /// The rows of `training.csv`.
-pub fn training_rows(found: &OverTraining) -> impl Iterator<Item = TrainingRow> {
+pub fn training_rows(found: &OverTraining) -> Vec<TrainingRow> {
     let stages = found.moments.iter().flat_map(|moment| moment.stages.iter().map(|s| (moment.step, s)));
-    stages.flat_map(|(step, s)| {
+    let rows = stages.flat_map(|(step, s)| {
         s.table.iter().map(move |row| {
             let (d, a) = (&s.dimensions, s.agreement);
             TrainingRow {
@@ -65,19 +66,21 @@ pub fn training_rows(found: &OverTraining) -> impl Iterator<Item = TrainingRow> 
                 weight_cosine: a.weight_cosine.into(),
             }
         })
-    })
+    });
+    rows.collect()
 }
 
 /// The rows of `weights.csv`.
-pub fn weight_rows(found: &OverTraining) -> impl Iterator<Item = WeightRow> {
+pub fn weight_rows(found: &OverTraining) -> Vec<WeightRow> {
     let weights = found.moments.iter().flat_map(|moment| moment.weights.iter().map(|w| (moment.step, w)));
-    weights.map(|(step, w)| WeightRow {
+    let row = |(step, w): (u64, &WeightMoment)| WeightRow {
         step,
         part: w.part.clone(),
         initial_fraction: w.initial.into(),
         law: w.law.into(),
         norm_ratio: w.norm.into(),
-    })
+    };
+    weights.map(row).collect()
 }
 
 /// For the page and the terminal, at the dimension nearest to 64.

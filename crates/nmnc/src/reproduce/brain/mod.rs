@@ -6,14 +6,17 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::base::Options;
-use super::statistics::interval;
-use super::{Experiment, Outcome};
+use super::Experiment;
+use super::base::{self, Options};
+use super::findings::Outcome;
 use nmnc_analysis::analysis::{Loaded, Source, Split};
 use nmnc_analysis::brain::{self, Benchmark, BrainSettings, Representation, Shown, UNTRAINED, represent};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
-use nmnc_report::text::{fixed, list};
+use nmnc_core::statistics::interval;
+use nmnc_report::Measurements;
+use nmnc_report::measurements::Place;
+use nmnc_report::text::{list, with_sem};
 use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
@@ -108,9 +111,19 @@ impl Experiment for Brain {
         Ok(BrainRun { accuracy, probes_per_example: summary.probes_per_example, representation })
     }
 
-    fn outcome(&self, measured: &[Option<BrainRun>], command: &str) -> Result<Outcome> {
-        let runs = || self.runs.iter().zip(measured).filter_map(|(run, m)| Some((run, m.as_ref()?)));
-        let shown: Vec<Shown> = runs()
+    fn tabulate(&self, run: usize, measured: &BrainRun, table: &mut Measurements) {
+        let config = &self.runs[run].config;
+        let place = Place::new(config.credit.rule.as_str(), "", None);
+        let metrics = [
+            ("accuracy", Some(measured.accuracy)),
+            ("probes_per_example", Some(measured.probes_per_example)),
+        ];
+        table.add(&place, config.seed.0, metrics);
+    }
+
+    fn outcome(&self, measured: &[Option<BrainRun>], table: &Measurements, command: &str) -> Result<Outcome> {
+        let runs = self.runs.iter().zip(measured).filter_map(|(run, m)| Some((run, m.as_ref()?)));
+        let shown: Vec<Shown> = runs
             .map(|(run, measured)| Shown {
                 folder: run.name.clone(),
                 rule: run.config.credit.rule.clone(),
@@ -134,21 +147,20 @@ impl Experiment for Brain {
             &pairs,
             &self.settings,
         )?;
-        let each = |value: &dyn Fn(&BrainRun) -> f64, decimals: usize| {
+        let each = |metric: &str, scale: f64, decimals: usize| {
             let one = |condition: &brain::Condition| {
-                let own = runs().filter(|(run, _)| run.config.credit.rule == condition.name);
-                let mean = interval(own.map(|(_, m)| value(m)))?;
-                let sem = mean.sem.map_or_else(String::new, |sem| format!(" ± {}", fixed(sem, decimals)));
-                Some(format!("{} {}{sem}", condition.label, fixed(mean.mean, decimals)))
+                let place = Place::new(condition.name.as_str(), "", None);
+                let values = table.by_seed(&place, metric).map(|(_, value)| scale * value);
+                Some(format!("{} {}", condition.label, with_sem(Some(interval(values)?), decimals)))
             };
             list(&found.conditions.iter().filter_map(one).collect::<Vec<_>>())
         };
         let config = &self.runs[0].config;
         let setup = [
             ("Data", config.data.source.clone()),
-            ("Training", format!("{} epochs, batches of {}", config.train.epochs, config.train.batch)),
-            ("Test accuracy (%)", each(&|run| 100.0 * run.accuracy, 1)),
-            ("Probes per training example", each(&|run| run.probes_per_example, 3)),
+            ("Training", base::training(config)),
+            ("Test accuracy (%)", each("accuracy", 100.0, 1)),
+            ("Probes per training example", each("probes_per_example", 1.0, 3)),
         ];
         Ok(Outcome {
             verdict: brain::verdict(&scores),

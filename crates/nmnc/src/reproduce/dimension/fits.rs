@@ -1,15 +1,16 @@
 //! Exponents of the dimension against the number of units.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::super::statistics::{Interval, exponent, interval};
-use super::super::table::{Table, cell, with_range};
 use super::super::widths::Family;
-use super::{DimensionRun, StageDimension};
+use super::DimensionRun;
 use nmnc_analysis::dimension::Dimensions;
+use nmnc_report::measurements::Place;
+use nmnc_report::text::with_range;
+use nmnc_report::{Measurements, Table};
 
 /// An estimator: name in files, name for readers, its value.
 pub(super) type Estimator = (&'static str, &'static str, fn(&Dimensions) -> Option<f64>);
@@ -43,27 +44,44 @@ pub(super) struct Fit {
     pub untrained: Option<Interval>,
 }
 
-type Data = [(usize, u64, DimensionRun)];
+/// Conditions: the network after training, and before.
+pub(super) const TRAINED: &str = "trained";
+pub(super) const UNTRAINED: &str = "untrained";
+
+/// The facet of a stage, with dimensions against the number of units.
+pub(super) fn facet(family: &Family, stage: usize) -> String {
+    format!("{}, stage {stage}", family.name)
+}
+
+/// Adds every estimate of a run.
+pub(super) fn tabulate(family: &Family, seed: u64, run: &DimensionRun, table: &mut Measurements) {
+    for (condition, stages) in [(TRAINED, &run.stages), (UNTRAINED, &run.untrained)] {
+        for stage in stages {
+            let place = Place::new(condition, facet(family, stage.stage), stage.units as f64);
+            table.add(&place, seed, ESTIMATORS.map(|(name, _, value)| (name, value(&stage.dimensions))));
+        }
+    }
+}
+
+/// Facets of the stages of a family, as far as there are any.
+pub(super) fn stages<'a>(family: &'a Family, table: &'a Measurements) -> impl Iterator<Item = usize> + 'a {
+    (1..).take_while(|stage| {
+        let facet = facet(family, *stage);
+        table.rows().iter().any(|row| row.facet == facet)
+    })
+}
 
 /// Every exponent for which there are two widths at least.
-pub(super) fn fits(families: &[Family], data: &Data) -> Vec<Fit> {
+pub(super) fn fits(families: &[Family], table: &Measurements) -> Vec<Fit> {
     let mut out = Vec::new();
-    for (index, family) in families.iter().enumerate() {
-        let of_family = || data.iter().filter(move |(f, ..)| *f == index);
-        let stages = of_family().next().map_or(0, |(_, _, run)| run.stages.len());
-        for stage in 1..=stages {
-            for (name, label, value) in ESTIMATORS {
-                let slopes = |of: fn(&DimensionRun) -> &Vec<StageDimension>| -> Vec<f64> {
-                    let mut seeds: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
-                    for (_, seed, run) in of_family() {
-                        let found = of(run).iter().find(|s| s.stage == stage);
-                        if let Some((s, y)) = found.and_then(|s| Some((s, value(&s.dimensions)?))) {
-                            seeds.entry(*seed).or_default().push((s.units as f64, y));
-                        }
-                    }
-                    seeds.values().filter_map(|points| exponent(points)).collect()
+    for family in families {
+        for stage in stages(family, table) {
+            for (name, label, _) in ESTIMATORS {
+                let slopes = |condition| -> Vec<f64> {
+                    let series = table.series(condition, &facet(family, stage), name);
+                    series.values().filter_map(|points| exponent(points)).collect()
                 };
-                let trained = slopes(|run| &run.stages);
+                let trained = slopes(TRAINED);
                 if let Some(mean) = interval(trained.iter().copied()) {
                     out.push(Fit {
                         family: family.name,
@@ -73,7 +91,7 @@ pub(super) fn fits(families: &[Family], data: &Data) -> Vec<Fit> {
                         estimator_label: label,
                         trained: mean,
                         slopes: trained,
-                        untrained: interval(slopes(|run| &run.untrained)),
+                        untrained: interval(slopes(UNTRAINED)),
                     });
                 }
             }
@@ -83,18 +101,17 @@ pub(super) fn fits(families: &[Family], data: &Data) -> Vec<Fit> {
 }
 
 pub(super) fn table(fits: &[Fit]) -> Table {
-    let headings = vec!["Network", "Stage", "Estimator", "Exponent", "Untrained", "n itself"];
-    let row = |fit: &Fit| {
-        vec![
-            fit.label.to_owned(),
-            fit.stage.to_string(),
-            fit.estimator_label.to_owned(),
-            with_range(&fit.trained, 2),
-            fit.untrained.as_ref().map_or_else(String::new, |u| with_range(u, 2)),
-            "1".to_owned(),
-        ]
-    };
-    Table { headings, rows: fits.iter().map(row).collect() }
+    Table::of(
+        fits,
+        &[
+            ("Network", &|fit: &&Fit| fit.label.to_owned()),
+            ("Stage", &|fit| fit.stage.to_string()),
+            ("Estimator", &|fit| fit.estimator_label.to_owned()),
+            ("Exponent", &|fit| with_range(&fit.trained, 2)),
+            ("Untrained", &|fit| fit.untrained.as_ref().map_or_else(String::new, |u| with_range(u, 2))),
+            ("n itself", &|_| "1".to_owned()),
+        ],
+    )
 }
 
 /// What the exponents show, in sentences.
@@ -130,53 +147,6 @@ pub(super) fn verdict(fits: &[Fit]) -> Vec<String> {
             let _ = write!(text, " Not below: {}.", not.join(", "));
         }
         out.push(text);
-    }
-    out
-}
-
-pub(super) fn exponents_csv(fits: &[Fit]) -> String {
-    let mut out =
-        "network,stage,estimator,seeds,exponent,sem,half_interval,untrained,untrained_half_interval\n"
-            .to_owned();
-    for fit in fits {
-        let t = &fit.trained;
-        let _ = writeln!(
-            out,
-            "{},{},{},{},{},{},{},{},{}",
-            fit.family,
-            fit.stage,
-            fit.estimator,
-            t.n,
-            t.mean,
-            cell(t.sem),
-            cell(t.half),
-            cell(fit.untrained.map(|u| u.mean)),
-            cell(fit.untrained.and_then(|u| u.half))
-        );
-    }
-    out
-}
-
-/// Every estimate of every run.
-pub(super) fn estimates_csv(families: &[Family], data: &Data) -> String {
-    let names: Vec<&str> = ESTIMATORS.iter().map(|(name, ..)| *name).collect();
-    let mut out = format!("network,seed,trained,stage,units,samples,{}\n", names.join(","));
-    for (family, seed, run) in data {
-        for (trained, stages) in [(true, &run.stages), (false, &run.untrained)] {
-            for s in stages {
-                let values: Vec<String> =
-                    ESTIMATORS.iter().map(|(_, _, value)| cell(value(&s.dimensions))).collect();
-                let _ = writeln!(
-                    out,
-                    "{},{seed},{trained},{},{},{},{}",
-                    families[*family].name,
-                    s.stage,
-                    s.units,
-                    s.dimensions.samples,
-                    values.join(",")
-                );
-            }
-        }
     }
     out
 }

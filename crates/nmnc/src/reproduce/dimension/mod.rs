@@ -2,19 +2,21 @@
 
 mod figures;
 mod fits;
+mod rows;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::base::{Options, Size};
-use super::page::Page;
+use super::Experiment;
+use super::base::{self, Options, Size};
+use super::findings::{Findings, Outcome};
 use super::widths::{self, FAMILIES};
-use super::{Experiment, Outcome};
 use nmnc_analysis::analysis::{Loaded, Source, Split, activity};
 use nmnc_analysis::dimension::{self, DimensionSettings, Dimensions};
 use nmnc_core::error::{Error, Result};
+use nmnc_report::Measurements;
 use nmnc_train::{Config, PlannedRun};
 
 /// The experiment.
@@ -59,11 +61,6 @@ impl Dimension {
             return Err(Error::config("examples", format!("{examples} are too few")).mend("use at least 40"));
         }
         Ok(Self { runs, settings: DimensionSettings::default(), examples })
-    }
-
-    fn data(&self, measured: &[Option<DimensionRun>]) -> Vec<(usize, u64, DimensionRun)> {
-        let pairs = self.runs.iter().zip(measured);
-        pairs.filter_map(|((family, run), m)| Some((*family, run.config.seed.0, m.clone()?))).collect()
     }
 }
 
@@ -111,52 +108,46 @@ impl Experiment for Dimension {
         })
     }
 
-    fn outcome(&self, measured: &[Option<DimensionRun>], command: &str) -> Result<Outcome> {
-        let data = self.data(measured);
-        let fits = fits::fits(&FAMILIES, &data);
+    fn tabulate(&self, run: usize, measured: &DimensionRun, table: &mut Measurements) {
+        let (family, run) = &self.runs[run];
+        fits::tabulate(&FAMILIES[*family], run.config.seed.0, measured, table);
+    }
+
+    fn outcome(
+        &self,
+        measured: &[Option<DimensionRun>],
+        table: &Measurements,
+        command: &str,
+    ) -> Result<Outcome> {
+        let fits = fits::fits(&FAMILIES, table);
         if fits.is_empty() {
             return Err(Error::data("activity", "too few widths gave a dimension to fit an exponent to"));
         }
-        let (verdict, table) = (fits::verdict(&fits), fits::table(&fits));
+        let runs = self.runs.iter().zip(measured).filter_map(|((family, run), measured)| {
+            Some((FAMILIES[*family].name, run.config.seed.0, measured.as_ref()?))
+        });
         let config = &self.runs[0].1.config;
-        let seeds: std::collections::BTreeSet<u64> =
-            self.runs.iter().map(|(_, run)| run.config.seed.0).collect();
-        let note = "Exponent b of dimension ~ n^b: for each seed the slope of a least-squares line through ln dimension against ln n \
-                    over the widths; then mean over seeds with the 95 % interval by Student’s t. n itself has exponent 1.";
-        let html = Page {
+        let findings = Findings {
             title: "Dimension of the manifold against width",
-            verdict: &verdict,
+            sentences: fits::verdict(&fits),
             setup: vec![
                 ("Data", config.data.source.clone()),
-                (
-                    "Training",
-                    format!("backprop, {} epochs, batches of {}", config.train.epochs, config.train.batch),
-                ),
-                ("Seeds", seeds.len().to_string()),
+                ("Training", format!("backprop, {}", base::training(config))),
+                ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
                 ("Samples", format!("{} a network; no count of components can exceed them", self.examples)),
-                ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
             ],
-            notes: Vec::new(),
-            figures: figures::figures(&FAMILIES, &data),
-            tables: vec![("Exponents", &table, note.to_owned())],
-            command,
-        }
-        .html();
-        let json = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "command": command,
-            "examples": self.examples,
-            "settings": self.settings,
-            "verdict": verdict,
-            "exponents": fits,
-        });
-        let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
-        let files = vec![
-            ("report.html".to_owned(), html),
-            ("dimension.json".to_owned(), json),
-            ("dimension.csv".to_owned(), fits::estimates_csv(&FAMILIES, &data)),
-            ("exponents.csv".to_owned(), fits::exponents_csv(&fits)),
-        ];
-        Ok(Outcome { verdict, table, files, diverged: Vec::new() })
+            notices: Vec::new(),
+            figures: figures::figures(&FAMILIES, table),
+            tables: vec![(
+                "Exponents",
+                fits::table(&fits),
+                "Exponent b of dimension ~ n^b: for each seed the slope of a least-squares line through ln dimension against ln n over \
+                 the widths; then mean over seeds with the 95 % interval by Student’s t. n itself has exponent 1.",
+            )],
+            settings: vec![("examples", json!(self.examples)), ("settings", json!(self.settings))],
+            results: vec![("exponents", json!(fits))],
+            csv: vec![("dimension.csv", rows::estimates(runs)), ("exponents.csv", rows::exponents(&fits))],
+        };
+        Ok(findings.outcome(self.name(), command))
     }
 }

@@ -1,14 +1,12 @@
 //! Figures: accuracy against probes, against width, states over trials.
 
-use super::super::statistics::interval;
-use super::RecurrentRun;
 use super::conditions::Condition;
-use super::results::{Results, Row};
+use super::results::{Results, Row, by_lag, by_time};
 use nmnc_analysis::analysis::{portrait_cell, portrait_legend};
 use nmnc_report::figure::Figure;
 use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
-use nmnc_report::measurements::Point;
+use nmnc_report::measurements::{Place, Point, Seeds};
 
 pub(super) fn figures(results: &Results) -> Vec<Figure> {
     let mut out: Vec<Figure> = [
@@ -108,32 +106,27 @@ fn cosines_against_width(results: &Results) -> Option<Figure> {
     )
 }
 
-/// Mean over runs of what `value` gives at each place.
-fn averaged<T>(
-    runs: &[(u64, RecurrentRun)],
-    list: impl Fn(&RecurrentRun) -> &[T],
-    value: impl Fn(&T) -> Option<(f64, f64)>,
+/// A metric over the seeds of a condition on a task, at its largest budget.
+fn averaged(
+    results: &Results,
+    task: usize,
+    condition: usize,
+    by: fn(&Place) -> String,
+    metric: &str,
 ) -> Vec<Point> {
-    let longest = runs.iter().map(|(_, run)| list(run).len()).max().unwrap_or(0);
-    let point = |at: usize| {
-        let found: Vec<(f64, f64)> = runs.iter().filter_map(|(_, run)| value(list(run).get(at)?)).collect();
-        let mean = interval(found.iter().map(|(_, y)| *y))?;
-        Some(Point { x: found[0].0, y: mean.mean, sem: mean.sem })
-    };
-    (0..longest).filter_map(point).collect()
+    let place = results.place(&results.headline(task, condition));
+    results.table.curve(&place.condition, &by(&place), None, metric, Seeds::Any)
 }
 
 fn lagged(results: &Results) -> Option<Figure> {
     let curves = |task: usize| {
         let curve = |(index, condition): (usize, &Condition)| {
-            let points =
-                averaged(results.runs(task, index), |run| &run.states.lags, |lag| Some((lag.ms, lag.alpha?)));
+            let points = averaged(results, task, index, by_lag, "alpha");
             Curve::new(condition.style(), condition.label.clone(), points)
         };
         let mut curves: Vec<Curve> = results.conditions.iter().enumerate().map(curve).collect();
         // Networks of one seed start alike, whatever trains them.
-        let before =
-            averaged(results.runs(task, 0), |run| &run.states.lags, |lag| Some((lag.ms, lag.untrained?)));
+        let before = averaged(results, task, 0, by_lag, "untrained_alpha");
         curves.push(Curve { fit: true, ..Curve::new(Style(4), "untrained", before) });
         curves
     };
@@ -152,11 +145,7 @@ fn lagged(results: &Results) -> Option<Figure> {
 fn dimensions(results: &Results) -> Option<Figure> {
     let curves = |task: usize| {
         let curve = |(index, condition): (usize, &Condition)| {
-            let points = averaged(
-                results.runs(task, index),
-                |run| &run.states.over_time,
-                |moment| Some((moment.ms, moment.participation?)),
-            );
+            let points = averaged(results, task, index, by_time, "participation_ratio");
             Curve::new(condition.style(), condition.label.clone(), points)
         };
         results.conditions.iter().enumerate().map(curve).collect()
@@ -177,7 +166,8 @@ fn dimensions(results: &Results) -> Option<Figure> {
 fn portraits(results: &Results) -> Vec<Figure> {
     let portrait = |(index, condition): (usize, &Condition)| {
         let cell = |(task, name): (usize, &String)| {
-            let (_, run) = results.runs(task, index).first()?;
+            let headline = results.headline(task, index);
+            let run = results.of(&headline).next()?;
             let mut cell = portrait_cell(name, &run.states.curves, &run.states.explained, [0, 1]);
             // Conditions have other names on every task; the legend has numbers.
             for (number, curve) in cell.curves.iter_mut().enumerate() {

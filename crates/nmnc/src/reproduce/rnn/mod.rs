@@ -3,6 +3,7 @@
 mod conditions;
 mod figures;
 mod results;
+mod rows;
 mod tables;
 mod verdict;
 
@@ -12,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::conditions::{Condition, conditions};
-use self::results::{Cell, Results};
-use super::page::Page;
-use super::{Experiment, Outcome};
+use self::results::{Cell, Plan, Results};
+use super::Experiment;
+use super::base;
+use super::findings::{Findings, Outcome};
 use nmnc_analysis::analysis::{StateAnalysis, StatesSettings, states};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
 use nmnc_core::seed::Seed;
+use nmnc_report::Measurements;
 use nmnc_train::{PlannedRun, SequenceConfig};
 
 const BASE: &str = include_str!("base.toml");
@@ -212,16 +215,6 @@ impl Recurrent {
         self.cells.push(cell);
         Ok(())
     }
-
-    fn results(&self, measured: &[Option<RecurrentRun>]) -> Results<'_> {
-        let mut cells: Vec<_> = self.cells.iter().map(|cell| (cell, Vec::new())).collect();
-        for ((cell, run), measured) in self.runs.iter().zip(measured) {
-            if let Some(measured) = measured {
-                cells[*cell].1.push((run.config.seed.0, measured.clone()));
-            }
-        }
-        Results::new(&self.conditions, &self.tasks, &self.ideal, self.units, cells)
-    }
 }
 
 impl Experiment for Recurrent {
@@ -269,59 +262,70 @@ impl Experiment for Recurrent {
         })
     }
 
-    fn outcome(&self, measured: &[Option<RecurrentRun>], command: &str) -> Result<Outcome> {
-        let results = self.results(measured);
-        let verdict = verdict::verdict(&results);
-        let (tasks, widths) = (tables::tasks(&results), tables::widths(&results));
+    fn tabulate(&self, run: usize, measured: &RecurrentRun, table: &mut Measurements) {
+        let (cell, run) = &self.runs[run];
+        let place = self.cells[*cell].place(&self.conditions, &self.tasks);
+        results::tabulate(&place, run.config.seed.0, measured, table);
+    }
+
+    fn outcome(
+        &self,
+        measured: &[Option<RecurrentRun>],
+        table: &Measurements,
+        command: &str,
+    ) -> Result<Outcome> {
+        let runs = self
+            .runs
+            .iter()
+            .zip(measured)
+            .filter_map(|((cell, run), m)| Some((&self.cells[*cell], run.config.seed.0, m.as_ref()?)))
+            .collect();
+        let plan = Plan {
+            conditions: &self.conditions,
+            tasks: &self.tasks,
+            ideal: &self.ideal,
+            units: self.units,
+            cells: &self.cells,
+        };
+        let results = Results::new(plan, runs, table);
         let config = &self.runs[0].1.config;
-        let seeds = self.runs.iter().filter(|(cell, _)| *cell == 0).count();
         let train = &config.train;
-        let mut setup = vec![
-            ("Tasks", self.tasks.join(", ")),
-            ("Network", format!("rate units, time constant {} ms", config.recurrent.tau.unwrap_or_default())),
-            (
-                "Training",
-                format!("{} epochs of {} trials, batches of {}", train.epochs, train.trials, train.batch),
-            ),
-            ("Evaluation", format!("{} trials", train.evaluation)),
-            ("Seeds", seeds.to_string()),
-            ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
-        ];
-        if !self.set.is_empty() {
-            setup.push(("Changed in every run", self.set.join(", ")));
-        }
-        let note = "Mean ± s.e.m. over seeds. Accuracy: first answer in the response period, right. With breaks as errors: the same, \
-                    where an answer before that period makes the trial wrong. Over training: mean accuracy of all epochs. Breaks: trials with such an answer. Probes: perturbed \
-                    trial-steps. Less BPTT, less VNC: differences of runs of the same seed at the same width (and budget), ± half the \
-                    95 % t interval. Cosine: error signals, and the gradient of the recurrent weight, with BPTT’s, mean over \
-                    training. α: energy of lagged Jacobians on the 16 leading components of states, after training.";
-        let html = Page {
+        let findings = Findings {
             title: "Recurrent networks on cognitive tasks",
-            verdict: &verdict,
-            setup,
-            notes: Vec::new(),
+            sentences: verdict::verdict(&results),
+            setup: vec![
+                ("Tasks", self.tasks.join(", ")),
+                (
+                    "Network",
+                    format!("rate units, time constant {} ms", config.recurrent.tau.unwrap_or_default()),
+                ),
+                (
+                    "Training",
+                    format!("{} epochs of {} trials, batches of {}", train.epochs, train.trials, train.batch),
+                ),
+                ("Evaluation", format!("{} trials", train.evaluation)),
+                ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
+                ("Changed in every run", self.set.join(", ")),
+            ],
+            notices: Vec::new(),
             figures: figures::figures(&results),
             tables: vec![
-                ("Accuracy by task", &tasks, note.to_owned()),
-                ("Accuracy against width", &widths, "As above, at the largest budget.".to_owned()),
+                (
+                    "Accuracy by task",
+                    tables::tasks(&results),
+                    "Mean ± s.e.m. over seeds. Accuracy: first answer in the response period, right. With breaks as errors: the same, \
+                     where an answer before that period makes the trial wrong. Over training: mean accuracy of all epochs. Breaks: trials \
+                     with such an answer. Probes: perturbed trial-steps. Less BPTT, less VNC: differences of runs of the same seed at the \
+                     same width (and budget), ± half the 95 % t interval. Cosine: error signals, and the gradient of the recurrent weight, \
+                     with BPTT’s, mean over training. α: energy of lagged Jacobians on the 16 leading components of states, after training.",
+                ),
+                ("Accuracy against width", tables::widths(&results), "As above, at the largest budget."),
             ],
-            command,
-        }
-        .html();
-        let json = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "command": command,
-            "verdict": verdict,
-            "rows": results.rows,
-        });
-        let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
-        let files = vec![
-            ("report.html".to_owned(), html),
-            ("rnn.json".to_owned(), json),
-            ("rnn.csv".to_owned(), tables::csv(&results)),
-            ("runs.csv".to_owned(), tables::runs_csv(&results)),
-        ];
-        Ok(Outcome { verdict, table: tables::joined(tasks, widths), files, diverged: Vec::new() })
+            settings: Vec::new(),
+            results: vec![("rows", json!(results.rows))],
+            csv: vec![("rnn.csv", rows::cells(&results)), ("runs.csv", rows::runs(&results))],
+        };
+        Ok(findings.outcome(self.name(), command))
     }
 }
 

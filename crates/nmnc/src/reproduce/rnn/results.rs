@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::super::statistics::{Interval, interval};
 use super::RecurrentRun;
 use super::conditions::{Condition, EXACT, VANILLA};
+use nmnc_report::Measurements;
+use nmnc_report::measurements::Place;
 
 /// One condition on one task.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,80 +58,148 @@ pub(super) struct Row {
     pub seconds: f64,
 }
 
-type Runs = Vec<(u64, RecurrentRun)>;
+/// The cell and the seed of a run, and what was measured.
+pub(super) type Run<'a> = (&'a Cell, u64, &'a RecurrentRun);
 
-/// All of it.
-pub(super) struct Results<'a> {
+/// What was to be measured.
+#[derive(Clone, Copy)]
+pub(super) struct Plan<'a> {
     pub conditions: &'a [Condition],
     pub tasks: &'a [String],
     pub ideal: &'a [Option<f64>],
     /// N of the comparison of tasks.
     pub units: usize,
-    pub cells: Vec<(&'a Cell, Runs)>,
+    pub cells: &'a [Cell],
+}
+
+/// All of it.
+pub(super) struct Results<'a> {
+    pub plan: Plan<'a>,
+    /// In the order of cells.
+    pub runs: Vec<Run<'a>>,
+    pub table: &'a Measurements,
     /// One for each cell of which a run did not diverge.
     pub rows: Vec<Row>,
 }
 
+impl<'a> std::ops::Deref for Results<'a> {
+    type Target = Plan<'a>;
+
+    fn deref(&self) -> &Plan<'a> {
+        &self.plan
+    }
+}
+
+impl Cell {
+    /// Where its measurements stand.
+    pub fn place(&self, conditions: &[Condition], tasks: &[String]) -> Place {
+        let facet = format!("{}, N = {}", tasks[self.task], self.units);
+        Place::new(&conditions[self.condition].name, facet, self.budget)
+    }
+}
+
+/// The facet of a place with what was measured against the lag of Jacobians, in milliseconds.
+pub(super) fn by_lag(place: &Place) -> String {
+    format!("{}{}, by lag", place.facet, budget(place))
+}
+
+/// The facet of a place with what was measured against the time in trials, in milliseconds from the response period.
+pub(super) fn by_time(place: &Place) -> String {
+    format!("{}{}, by time", place.facet, budget(place))
+}
+
+fn budget(place: &Place) -> String {
+    place.x.map_or_else(String::new, |probes| format!(", {probes} probes per trial"))
+}
+
+/// Adds what was measured of a run.
+pub(super) fn tabulate(place: &Place, seed: u64, run: &RecurrentRun, table: &mut Measurements) {
+    let metrics = [
+        ("accuracy", Some(run.accuracy)),
+        ("unbroken_accuracy", Some(run.unbroken_accuracy)),
+        ("mean_accuracy", Some(run.mean_accuracy)),
+        ("fixation_breaks", Some(run.fixation_breaks)),
+        ("misses", Some(run.misses)),
+        ("probes", Some(run.probes as f64)),
+        ("probes_per_trial", Some(run.probes_per_trial)),
+        ("seconds", Some(run.seconds)),
+        ("cosine", run.cosine),
+        ("weight_cosine", run.weight_cosine),
+        ("alpha", run.states.pooled[0]),
+        ("untrained_alpha", run.states.pooled[1]),
+        ("chance_alpha", Some(run.states.chance())),
+    ];
+    table.add(place, seed, metrics);
+    for lag in &run.states.lags {
+        let at = Place::new(place.condition.as_str(), by_lag(place), lag.ms);
+        table.add(&at, seed, [("alpha", lag.alpha), ("untrained_alpha", lag.untrained)]);
+    }
+    for moment in &run.states.over_time {
+        let at = Place::new(place.condition.as_str(), by_time(place), moment.ms);
+        table.add(&at, seed, [("participation_ratio", moment.participation)]);
+    }
+}
+
 impl<'a> Results<'a> {
-    pub fn new(
-        conditions: &'a [Condition],
-        tasks: &'a [String],
-        ideal: &'a [Option<f64>],
-        units: usize,
-        cells: Vec<(&'a Cell, Runs)>,
-    ) -> Self {
-        let mut results = Self { conditions, tasks, ideal, units, cells, rows: Vec::new() };
-        results.rows = results.cells.iter().filter_map(|(cell, runs)| results.row(cell, runs)).collect();
+    pub fn new(plan: Plan<'a>, runs: Vec<Run<'a>>, table: &'a Measurements) -> Self {
+        let mut results = Self { plan, runs, table, rows: Vec::new() };
+        results.rows = plan.cells.iter().filter_map(|cell| results.row(cell)).collect();
         results
     }
 
-    fn twin(&self, cell: &Cell, name: &str, budget: Option<f64>) -> Option<&Runs> {
-        let condition = self.conditions.iter().position(|c| c.name == name)?;
-        let wanted = Cell { condition, budget, ..*cell };
-        self.cells.iter().find(|(other, _)| **other == wanted && wanted != *cell).map(|(_, runs)| runs)
+    /// Where the measurements of a cell stand.
+    pub fn place(&self, cell: &Cell) -> Place {
+        cell.place(self.conditions, self.tasks)
     }
 
-    fn row(&self, cell: &Cell, runs: &Runs) -> Option<Row> {
-        let less = |others: Option<&Runs>, alike: bool, value: &dyn Fn(&RecurrentRun) -> Option<f64>| {
-            let others = others?;
-            interval(runs.iter().filter_map(|(seed, run)| {
-                let (_, twin) = others.iter().find(|(other, _)| other == seed)?;
-                let difference = value(run)? - value(twin)?;
-                (!alike || run.probes == twin.probes).then_some(difference)
-            }))
+    fn twin(&self, cell: &Cell, name: &str, budget: Option<f64>) -> Option<Place> {
+        let condition = self.conditions.iter().position(|c| c.name == name)?;
+        let wanted = Cell { condition, budget, ..*cell };
+        (wanted != *cell && self.cells.contains(&wanted)).then(|| self.place(&wanted))
+    }
+
+    fn row(&self, cell: &Cell) -> Option<Row> {
+        let place = self.place(cell);
+        let over = |metric: &str| self.table.over_seeds(&place, metric);
+        let percent =
+            |metric: &str| interval(self.table.by_seed(&place, metric).map(|(_, value)| 100.0 * value));
+        // Seed by seed; with `alike`, where both spent as many probes.
+        let less = |other: Option<Place>, alike: bool, metric: &str, scale: f64| {
+            let other = other?;
+            let probes = self.table.pairs(&place, &other, "probes").into_iter();
+            let kept: Vec<Option<u64>> =
+                probes.filter(|(_, [a, b])| !alike || a == b).map(|(seed, _)| seed).collect();
+            let pairs = self.table.pairs(&place, &other, metric).into_iter();
+            interval(pairs.filter(|(seed, _)| kept.contains(seed)).map(|(_, [a, b])| scale * a - scale * b))
         };
-        let accuracy = |run: &RecurrentRun| Some(100.0 * run.accuracy);
         let vanilla = || cell.budget.and_then(|budget| self.twin(cell, VANILLA, Some(budget)));
         let isotropic = self.conditions[cell.condition].isotropic.as_deref();
         let isotropic = isotropic.and_then(|name| self.twin(cell, name, cell.budget));
-        let over = |value: &dyn Fn(&RecurrentRun) -> Option<f64>| {
-            interval(runs.iter().filter_map(|(_, run)| value(run)))
-        };
-        let percent = |value: &dyn Fn(&RecurrentRun) -> f64| over(&|run| Some(100.0 * value(run)));
+        let seconds: Vec<f64> = self.table.by_seed(&place, "seconds").map(|(_, seconds)| seconds).collect();
         Some(Row {
             task: self.tasks[cell.task].clone(),
             condition: self.conditions[cell.condition].name.clone(),
             cell: *cell,
             units: cell.units,
             budget: cell.budget,
-            probes: over(&|run| Some(run.probes as f64))?,
-            probes_per_trial: over(&|run| Some(run.probes_per_trial))?,
-            accuracy: percent(&|run| run.accuracy)?,
-            unbroken_accuracy: percent(&|run| run.unbroken_accuracy)?,
-            mean_accuracy: percent(&|run| run.mean_accuracy)?,
-            fixation_breaks: percent(&|run| run.fixation_breaks)?,
-            misses: percent(&|run| run.misses)?,
-            less_exact: less(self.twin(cell, EXACT, None), false, &accuracy),
-            less_vanilla: less(vanilla(), true, &accuracy),
-            less_isotropic: less(isotropic, true, &accuracy),
-            mean_less_vanilla: less(vanilla(), true, &|run| Some(100.0 * run.mean_accuracy)),
-            cosine_less_vanilla: less(vanilla(), true, &|run| run.weight_cosine),
-            cosine: over(&|run| run.cosine),
-            weight_cosine: over(&|run| run.weight_cosine),
-            alpha: over(&|run| run.states.pooled[0]),
-            untrained_alpha: over(&|run| run.states.pooled[1]),
-            chance_alpha: runs.first()?.1.states.chance(),
-            seconds: runs.iter().map(|(_, run)| run.seconds).sum::<f64>() / runs.len() as f64,
+            probes: over("probes")?,
+            probes_per_trial: over("probes_per_trial")?,
+            accuracy: percent("accuracy")?,
+            unbroken_accuracy: percent("unbroken_accuracy")?,
+            mean_accuracy: percent("mean_accuracy")?,
+            fixation_breaks: percent("fixation_breaks")?,
+            misses: percent("misses")?,
+            less_exact: less(self.twin(cell, EXACT, None), false, "accuracy", 100.0),
+            less_vanilla: less(vanilla(), true, "accuracy", 100.0),
+            less_isotropic: less(isotropic, true, "accuracy", 100.0),
+            mean_less_vanilla: less(vanilla(), true, "mean_accuracy", 100.0),
+            cosine_less_vanilla: less(vanilla(), true, "weight_cosine", 1.0),
+            cosine: over("cosine"),
+            weight_cosine: over("weight_cosine"),
+            alpha: over("alpha"),
+            untrained_alpha: over("untrained_alpha"),
+            chance_alpha: self.table.by_seed(&place, "chance_alpha").next()?.1,
+            seconds: seconds.iter().sum::<f64>() / seconds.len() as f64,
         })
     }
 
@@ -161,15 +231,19 @@ impl<'a> Results<'a> {
         budgets
     }
 
-    /// Runs of a condition on a task in the comparison of tasks, with the largest budget.
-    pub fn runs(&self, task: usize, condition: usize) -> &[(u64, RecurrentRun)] {
+    /// The cell of a condition on a task in the comparison of tasks, with the largest budget.
+    pub fn headline(&self, task: usize, condition: usize) -> Cell {
         let budget = self.budgets().last().copied().filter(|_| self.conditions[condition].probes);
-        let wanted = Cell { task, condition, budget, units: self.units };
-        self.cells.iter().find(|(cell, _)| **cell == wanted).map_or(&[], |(_, runs)| runs)
+        Cell { task, condition, budget, units: self.units }
+    }
+
+    /// The runs of a cell.
+    pub fn of<'r>(&'r self, cell: &'r Cell) -> impl Iterator<Item = &'a RecurrentRun> + 'r {
+        self.runs.iter().filter(move |(own, ..)| *own == cell).map(|(.., run)| *run)
     }
 
     /// Number of seeds: the most of any cell.
     pub fn seeds(&self) -> usize {
-        self.cells.iter().map(|(_, runs)| runs.len()).max().unwrap_or(0)
+        self.cells.iter().map(|cell| self.of(cell).count()).max().unwrap_or(0)
     }
 }

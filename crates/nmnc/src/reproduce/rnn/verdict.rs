@@ -2,11 +2,9 @@
 
 use super::super::contrast::compared;
 use super::super::statistics::{Interval, interval};
-use super::super::table::with_half;
-use super::RecurrentRun;
 use super::conditions::{EXACT, VANILLA};
 use super::results::{Cell, Results, Row};
-use nmnc_report::text::{count_tick, fixed, list, plural};
+use nmnc_report::text::{count_tick, fixed, list, plural, with_half};
 
 /// Points that a rule may be behind the ideal observer to be called as good.
 const CLOSE: f64 = 2.0;
@@ -123,8 +121,8 @@ fn levels(results: &Results) -> Option<String> {
 
 /// Where seeds fall into two groups, more than twice as far from each other as either is wide: means say little there.
 fn parted(results: &Results) -> Option<String> {
-    let part = |(cell, runs): &(&Cell, Vec<(u64, RecurrentRun)>)| {
-        let mut accuracies: Vec<f64> = runs.iter().map(|(_, run)| 100.0 * run.accuracy).collect();
+    let part = |cell: &Cell| {
+        let mut accuracies: Vec<f64> = results.of(cell).map(|run| 100.0 * run.accuracy).collect();
         accuracies.sort_by(f64::total_cmp);
         let gap = |at: usize| accuracies[at] - accuracies[at - 1];
         let split = (1..accuracies.len()).max_by(|a, b| gap(*a).total_cmp(&gap(*b)))?;
@@ -136,7 +134,7 @@ fn parted(results: &Results) -> Option<String> {
         let with = cell.budget.map_or_else(String::new, |_| {
             format!(
                 " with {} probes",
-                count_tick(runs.iter().map(|(_, run)| run.probes as f64).fold(0.0, f64::max))
+                count_tick(results.of(cell).map(|run| run.probes as f64).fold(0.0, f64::max))
             )
         });
         apart.then(|| {
@@ -205,9 +203,27 @@ fn alignment(results: &Results) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::RecurrentRun;
     use super::super::conditions::conditions;
+    use super::super::results::{Plan, Run, tabulate};
     use super::*;
     use nmnc_analysis::analysis::StateAnalysis;
+    use nmnc_report::Measurements;
+
+    /// Results of the runs of each cell, of 64 units each.
+    fn found<'a>(
+        plan: Plan<'a>,
+        measured: &'a [Vec<(u64, RecurrentRun)>],
+        table: &'a mut Measurements,
+    ) -> Results<'a> {
+        let cells = plan.cells.iter().zip(measured);
+        let runs: Vec<Run<'a>> =
+            cells.flat_map(|(cell, runs)| runs.iter().map(move |(seed, run)| (cell, *seed, run))).collect();
+        for (cell, seed, run) in &runs {
+            tabulate(&cell.place(plan.conditions, plan.tasks), *seed, run, table);
+        }
+        Results::new(plan, runs, table)
+    }
 
     fn runs(accuracies: [f64; 3], probes: u64) -> Vec<(u64, RecurrentRun)> {
         let run = |accuracy: f64| RecurrentRun {
@@ -262,11 +278,13 @@ mod tests {
             runs([0.90, 0.92, 0.91], 101),
         ];
         let ideal = [Some(1.0), Some(0.9)];
-        let results = Results::new(&conditions, &tasks, &ideal, 64, cells.iter().zip(measured).collect());
+        let plan = Plan { conditions: &conditions, tasks: &tasks, ideal: &ideal, units: 64, cells: &cells };
+        let mut table = Measurements::default();
+        let results = found(plan, &measured, &mut table);
         assert!(results.rows[5].less_vanilla.is_none());
-        let found = verdict(&results);
+        let said = verdict(&results);
         assert_eq!(
-            found[2..5],
+            said[2..5],
             [
                 "BPTT, in %, reached meaning within 2 points: A 99.0 ± 0.0 (ideal observer 100.0: reached) and B 70.0 ± 0.0 (ideal \
                  observer 90.0: not reached).",
@@ -281,11 +299,11 @@ mod tests {
             "That NMNC is above VNC at equal probes at N = 64 on 3 tasks or more is shown: above on 3, below on 0 of 3 tasks."
         );
         assert!(claim("NMNC", 64, &gains[1..]).is_none(), "two tasks cannot show it");
-        assert!(found.iter().all(|sentence| !sentence.contains("two groups")));
-        assert!(found[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", found[5]);
-        assert!(found[1].starts_with("With fewer than 8 seeds"), "{}", found[1]);
+        assert!(said.iter().all(|sentence| !sentence.contains("two groups")));
+        assert!(said[5].starts_with("VNC against BPTT: below: −18.0 ± 2.5 at A"), "{}", said[5]);
+        assert!(said[1].starts_with("With fewer than 8 seeds"), "{}", said[1]);
         assert_eq!(
-            found.last().unwrap(),
+            said.last().unwrap(),
             "Captured energy of lagged Jacobians, mean over tasks at N = 64: 0.25 before training (0.25 by chance), after it BPTT 0.50, \
              VNC 0.50 and NMNC 0.50."
         );
@@ -305,9 +323,11 @@ mod tests {
             runs([0.50, 0.96, 0.48], 100),
         ];
         let ideal = [None, None];
-        let results = Results::new(&conditions, &tasks, &ideal, 64, cells.iter().zip(measured).collect());
-        let found = verdict(&results);
-        let parted: Vec<&String> = found.iter().filter(|sentence| sentence.contains("two groups")).collect();
+        let plan = Plan { conditions: &conditions, tasks: &tasks, ideal: &ideal, units: 64, cells: &cells };
+        let mut table = Measurements::default();
+        let results = found(plan, &measured, &mut table);
+        let said = verdict(&results);
+        let parted: Vec<&String> = said.iter().filter(|sentence| sentence.contains("two groups")).collect();
         assert_eq!(
             parted,
             [

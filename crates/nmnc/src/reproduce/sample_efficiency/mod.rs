@@ -4,6 +4,7 @@ mod budget;
 mod conditions;
 mod figures;
 mod results;
+mod rows;
 mod tables;
 mod verdict;
 
@@ -15,11 +16,12 @@ use serde_json::{Value, json};
 use self::budget::Training;
 use self::conditions::{Condition, conditions};
 use self::results::{Cell, Impossible, Results};
-use super::base::{Options, Size};
-use super::page::Page;
-use super::{Experiment, Outcome};
+use super::Experiment;
+use super::base::{self, Options, Size};
+use super::findings::{Findings, Outcome};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
+use nmnc_report::Measurements;
 use nmnc_train::{Config, PlannedRun};
 
 const BASE: &str = include_str!("base.toml");
@@ -168,16 +170,6 @@ impl SampleEfficiency {
         self.runs.extend(options.runs(&name, BASE, &changes)?.into_iter().map(|run| (index, run)));
         Ok(())
     }
-
-    fn results(&self, measured: &[Option<EfficiencyRun>]) -> Results<'_> {
-        let mut cells: Vec<_> = self.cells.iter().map(|cell| (cell, Vec::new())).collect();
-        for ((cell, run), measured) in self.runs.iter().zip(measured) {
-            if let Some(measured) = measured {
-                cells[*cell].1.push((run.config.seed.0, measured.clone()));
-            }
-        }
-        Results::new(&self.conditions, &self.impossible, cells)
-    }
 }
 
 /// The numbers in rising order, each once.
@@ -223,59 +215,59 @@ impl Experiment for SampleEfficiency {
         })
     }
 
-    fn outcome(&self, measured: &[Option<EfficiencyRun>], command: &str) -> Result<Outcome> {
-        let results = self.results(measured);
-        let verdict = verdict::verdict(&results);
-        let (budgets, widths) = (tables::budgets(&results), tables::widths(&results));
+    fn tabulate(&self, run: usize, measured: &EfficiencyRun, table: &mut Measurements) {
+        let (cell, run) = &self.runs[run];
+        results::tabulate(&self.conditions, &self.cells[*cell], run.config.seed.0, measured, table);
+    }
+
+    fn outcome(
+        &self,
+        measured: &[Option<EfficiencyRun>],
+        table: &Measurements,
+        command: &str,
+    ) -> Result<Outcome> {
+        let results = Results::new(&self.conditions, &self.impossible, &self.cells, table);
         let config = &self.runs[0].1.config;
-        let seeds = self.runs.iter().filter(|(cell, _)| *cell == 0).count();
         let limit = config.data.train_limit.map_or_else(|| "all".to_owned(), |n| n.to_string());
-        let setup = vec![
-            ("Data", format!("{}, {limit} training images", config.data.source)),
-            ("Training", format!("{} epochs, batches of {}", config.train.epochs, config.train.batch)),
-            ("Seeds", seeds.to_string()),
-            ("Units", results.units()),
-            ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
-        ];
-        let note = "Mean ± s.e.m. over seeds. Budget: what was asked for. Probes per example: what the rule spent, perturbed forward \
-                    passes of one example summed over stages, per training example seen; passes that only find the manifold perturb \
-                    nothing and are not counted. Less BP, less VNC: differences of runs of the same seed, at the same width and \
-                    budget, ± half the 95 % t interval over seeds. Cosine: error signals with backprop’s, at the last step, by \
-                    stage.";
-        let html = Page {
+        let measured = || self.runs.iter().zip(measured).filter_map(|(run, m)| Some((run, m.as_ref()?)));
+        let as_it_is = measured().find(|((cell, _), _)| self.cells[*cell].scale == 1.0);
+        let units = as_it_is.map_or_else(Vec::new, |(_, run)| run.stage_units.clone());
+        let runs = measured().map(|((cell, run), found)| (&self.cells[*cell], run.config.seed.0, found));
+        let findings = Findings {
             title: "Accuracy against probes and width",
-            verdict: &verdict,
-            setup,
-            notes: Vec::new(),
+            sentences: verdict::verdict(&results),
+            setup: vec![
+                ("Data", format!("{}, {limit} training images", config.data.source)),
+                ("Training", base::training(config)),
+                ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
+                ("Units", units.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+            ],
+            notices: Vec::new(),
             figures: figures::figures(&results),
             tables: vec![
-                ("Accuracy against probes", &budgets, note.to_owned()),
+                (
+                    "Accuracy against probes",
+                    tables::budgets(&results),
+                    "Mean ± s.e.m. over seeds. Budget: what was asked for. Probes per example: what the rule spent, perturbed forward \
+                     passes of one example summed over stages, per training example seen; passes that only find the manifold perturb \
+                     nothing and are not counted. Less BP, less VNC: differences of runs of the same seed, at the same width and \
+                     budget, ± half the 95 % t interval over seeds. Cosine: error signals with backprop’s, at the last step, by \
+                     stage.",
+                ),
                 (
                     "Accuracy against width",
-                    &widths,
-                    "As above, at one budget. A rule that cannot have it is given the nearest that it can."
-                        .to_owned(),
+                    tables::widths(&results),
+                    "As above, at one budget. A rule that cannot have it is given the nearest that it can.",
                 ),
             ],
-            command,
-        }
-        .html();
-        let json = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "command": command,
-            "verdict": verdict,
-            "rows": tables::json(&results),
-            "impossible": tables::impossible_json(&results),
-        });
-        let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
-        let files = vec![
-            ("report.html".to_owned(), html),
-            ("cifar10.json".to_owned(), json),
-            ("cifar10.csv".to_owned(), tables::csv(&results)),
-            ("runs.csv".to_owned(), tables::runs_csv(&results)),
-        ];
-        let table = tables::joined(budgets, widths);
-        Ok(Outcome { verdict, table, files, diverged: Vec::new() })
+            settings: Vec::new(),
+            results: vec![("rows", json!(results.rows)), ("impossible", rows::impossible_json(&results))],
+            csv: vec![
+                ("cifar10.csv", rows::cells(&results)),
+                ("runs.csv", rows::runs(&self.conditions, runs)),
+            ],
+        };
+        Ok(findings.outcome(self.name(), command))
     }
 }
 

@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::super::statistics::{Interval, interval};
 use super::EfficiencyRun;
 use super::conditions::Condition;
+use nmnc_report::Measurements;
+use nmnc_report::measurements::Place;
 
 /// Backprop's name among the conditions.
 pub(super) const BACKPROP: &str = "bp";
@@ -60,55 +62,93 @@ pub(super) struct Row {
 pub(super) struct Results<'a> {
     pub conditions: &'a [Condition],
     pub impossible: &'a [Impossible],
-    pub cells: Vec<(&'a Cell, Vec<(u64, EfficiencyRun)>)>,
+    cells: &'a [Cell],
+    table: &'a Measurements,
     /// One for each cell of which a run did not diverge.
     pub rows: Vec<Row>,
+}
+
+impl Cell {
+    fn place(&self, conditions: &[Condition]) -> Place {
+        Place::new(&conditions[self.condition].name, format!("width ×{}", self.scale), self.budget)
+    }
+}
+
+/// The name of a stage's cosine.
+fn cosine(stage: usize) -> String {
+    format!("cosine, stage {}", stage + 1)
+}
+
+/// Adds what was measured of a run.
+pub(super) fn tabulate(
+    conditions: &[Condition],
+    cell: &Cell,
+    seed: u64,
+    run: &EfficiencyRun,
+    table: &mut Measurements,
+) {
+    let place = cell.place(conditions);
+    let metrics = [
+        ("accuracy", Some(run.accuracy)),
+        ("probes_per_example", Some(run.probes_per_example)),
+        ("seconds", Some(run.seconds)),
+    ];
+    table.add(&place, seed, metrics);
+    for (stage, value) in run.cosines.iter().enumerate() {
+        table.add(&place, seed, [(cosine(stage).as_str(), Some(*value))]);
+    }
 }
 
 impl<'a> Results<'a> {
     pub fn new(
         conditions: &'a [Condition],
         impossible: &'a [Impossible],
-        cells: Vec<(&'a Cell, Vec<(u64, EfficiencyRun)>)>,
+        cells: &'a [Cell],
+        table: &'a Measurements,
     ) -> Self {
-        let mut results = Self { conditions, impossible, cells, rows: Vec::new() };
-        results.rows = results.cells.iter().filter_map(|(cell, runs)| results.row(cell, runs)).collect();
+        let mut results = Self { conditions, impossible, cells, table, rows: Vec::new() };
+        results.rows = cells.iter().filter_map(|cell| results.row(cell)).collect();
         results
     }
 
-    fn row(&self, cell: &Cell, runs: &[(u64, EfficiencyRun)]) -> Option<Row> {
-        let condition = &self.conditions[cell.condition];
-        let twins = |name: &str, budget: Option<f64>| {
-            let found = self.cells.iter().find(|(other, _)| {
+    fn row(&self, cell: &Cell) -> Option<Row> {
+        let (condition, place) = (&self.conditions[cell.condition], cell.place(self.conditions));
+        let twin = |name: &str, budget: Option<f64>| {
+            let found = self.cells.iter().find(|other| {
                 self.conditions[other.condition].name == name
                     && other.scale == cell.scale
                     && other.budget == budget
             });
-            found.filter(|(other, _)| *other != cell).map(|(_, runs)| runs.as_slice())
+            found.filter(|other| *other != cell).map(|other| other.place(self.conditions))
         };
-        let less = |others: Option<&[(u64, EfficiencyRun)]>, spent_alike: bool| {
-            let others = others?;
-            interval(runs.iter().filter_map(|(seed, run)| {
-                let (_, twin) = others.iter().find(|(other, _)| other == seed)?;
-                let (one, other) = (run.probes_per_example, twin.probes_per_example);
-                let alike = one.max(other) <= SAME_PROBES * one.min(other);
-                (alike || !spent_alike).then_some(100.0 * (run.accuracy - twin.accuracy))
-            }))
+        let less = |other: Option<Place>, spent_alike: bool| {
+            let other = other?;
+            let spent = self.table.pairs(&place, &other, "probes_per_example").into_iter();
+            let alike: Vec<Option<u64>> = spent
+                .filter(|(_, [a, b])| !spent_alike || a.max(*b) <= SAME_PROBES * a.min(*b))
+                .map(|(seed, _)| seed)
+                .collect();
+            let accuracies = self.table.pairs(&place, &other, "accuracy").into_iter();
+            interval(accuracies.filter(|(seed, _)| alike.contains(seed)).map(|(_, [a, b])| 100.0 * (a - b)))
         };
-        let stages = runs.iter().map(|(_, run)| run.cosines.len()).min().unwrap_or(0);
-        let cosine = |stage: usize| interval(runs.iter().map(|(_, run)| run.cosines[stage]));
+        let over_seeds = |metric: &str| self.table.over_seeds(&place, metric);
+        let accuracy = self.table.by_seed(&place, "accuracy").map(|(_, accuracy)| 100.0 * accuracy);
+        let runs = self.table.by_seed(&place, "accuracy").count();
+        // Stages that every run has.
+        let cosines = (0..).map_while(|stage| over_seeds(&cosine(stage)).filter(|found| found.n == runs));
+        let seconds: f64 = self.table.by_seed(&place, "seconds").map(|(_, seconds)| seconds).sum();
         Some(Row {
             condition: condition.name.clone(),
             label: condition.label.clone(),
             rule: condition.rule.clone(),
             scale: cell.scale,
             budget: cell.budget,
-            probes_per_example: interval(runs.iter().map(|(_, run)| run.probes_per_example))?,
-            accuracy: interval(runs.iter().map(|(_, run)| 100.0 * run.accuracy))?,
-            less_backprop: less(twins(BACKPROP, None), false),
-            less_vanilla: less(cell.budget.and_then(|b| twins(VANILLA, Some(b))), true),
-            cosines: (0..stages).filter_map(cosine).collect(),
-            seconds: runs.iter().map(|(_, run)| run.seconds).sum::<f64>() / runs.len() as f64,
+            probes_per_example: over_seeds("probes_per_example")?,
+            accuracy: interval(accuracy)?,
+            less_backprop: less(twin(BACKPROP, None), false),
+            less_vanilla: less(cell.budget.and_then(|b| twin(VANILLA, Some(b))), true),
+            cosines: cosines.collect(),
+            seconds: seconds / runs as f64,
         })
     }
 
@@ -133,13 +173,6 @@ impl<'a> Results<'a> {
     pub fn seeds(&self) -> usize {
         self.rows.iter().map(|row| row.accuracy.n).min().unwrap_or(0)
     }
-
-    /// Units of each stage at the width as it is.
-    pub fn units(&self) -> String {
-        let run = self.cells.iter().find(|(cell, _)| cell.scale == 1.0).and_then(|(_, runs)| runs.first());
-        let units = run.map_or_else(Vec::new, |(_, run)| run.stage_units.clone());
-        units.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
-    }
 }
 
 #[cfg(test)]
@@ -163,6 +196,18 @@ pub(super) mod tests {
         accuracies.iter().enumerate().map(|(seed, accuracy)| (seed as u64, run(accuracy))).collect()
     }
 
+    /// The table of the runs of each cell.
+    pub fn table<'a>(
+        conditions: &[Condition],
+        cells: impl IntoIterator<Item = (&'a Cell, Vec<(u64, EfficiencyRun)>)>,
+    ) -> Measurements {
+        let mut table = Measurements::default();
+        for (cell, runs) in cells {
+            runs.iter().for_each(|(seed, run)| tabulate(conditions, cell, *seed, run, &mut table));
+        }
+        table
+    }
+
     #[test]
     fn differences_are_between_runs_of_one_seed() {
         let conditions = conditions(&["bp", "vnc", "nmnc"].map(str::to_owned), false).unwrap();
@@ -175,7 +220,8 @@ pub(super) mod tests {
             runs(0.101, &[0.50, 0.56, 0.50]),
             runs(1.0, &[0.55, 0.59, 0.50]),
         ];
-        let results = Results::new(&conditions, &[], cells.iter().zip(measured).collect());
+        let table = table(&conditions, cells.iter().zip(measured));
+        let results = Results::new(&conditions, &[], &cells, &table);
         let nmnc = &results.rows[2];
         let gap = nmnc.less_backprop.unwrap();
         assert!((gap.mean + 9.0).abs() < 1e-9 && gap.n == 2, "{gap:?}");
@@ -192,7 +238,8 @@ pub(super) mod tests {
         let conditions = conditions(&["vnc", "nmnc"].map(str::to_owned), false).unwrap();
         let cells = [cell(0, Some(0.1), 1.0), cell(1, Some(0.1), 1.0)];
         let measured = [runs(0.1, &[0.3]), runs(0.2, &[0.5])];
-        let results = Results::new(&conditions, &[], cells.iter().zip(measured).collect());
+        let table = table(&conditions, cells.iter().zip(measured));
+        let results = Results::new(&conditions, &[], &cells, &table);
         assert!(results.rows[1].less_vanilla.is_none());
     }
 }

@@ -2,10 +2,9 @@
 
 use super::super::contrast::compared;
 use super::super::statistics::Interval;
-use super::super::table::with_half;
 use super::conditions::Condition;
 use super::results::{BACKPROP, Results, Row, VANILLA};
-use nmnc_report::text::{count_tick, list, plural};
+use nmnc_report::text::{count_tick, list, plural, with_half};
 
 /// Points that a rule may be behind backprop to be called as good.
 const CLOSE: f64 = 1.0;
@@ -130,7 +129,7 @@ fn impossible(results: &Results) -> Vec<String> {
 mod tests {
     use super::super::conditions::conditions;
     use super::super::results::Impossible;
-    use super::super::results::tests::{cell, runs};
+    use super::super::results::tests::{cell, runs, table};
     use super::*;
 
     #[test]
@@ -155,7 +154,8 @@ mod tests {
             runs(1.0, &[0.60, 0.61, 0.60]),
             runs(0.1, &[0.50, 0.50, 0.50]),
         ];
-        let found = verdict(&Results::new(&conditions, &impossible, cells.iter().zip(measured).collect()));
+        let table = table(&conditions, cells.iter().zip(measured));
+        let found = verdict(&Results::new(&conditions, &impossible, &cells, &table));
         assert_eq!(
             found[1..],
             [

@@ -1,26 +1,22 @@
 //! Figures of the scaling experiment: one panel a stage, one curve a noise, the law beside each.
 
-use std::collections::BTreeMap;
-
 use super::super::widths::Family;
-use super::StageScaling;
-use super::fits::{Data, NOISES, Noise, TARGETS, at};
-use nmnc_analysis::analysis::{ProbesNeeded, Target};
-use nmnc_core::statistics::mean_sem;
+use super::fits::{NOISES, TARGETS, curve_facet, facet, stages};
+use nmnc_analysis::analysis::Target;
+use nmnc_report::Measurements;
 use nmnc_report::figure::Figure;
 use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
-use nmnc_report::measurements::Point;
+use nmnc_report::measurements::{Point, Seeds};
 
 /// The looks of vanilla and manifold noise correlation in every report, and one more.
 const STYLES: [Style; 3] = [Style(2), Style(3), Style(4)];
 
-pub(super) fn figures(families: &[Family], data: &Data, dimension: usize) -> Vec<Figure> {
+pub(super) fn figures(families: &[Family], table: &Measurements, dimension: usize) -> Vec<Figure> {
     let mut out = Vec::new();
-    for (index, family) in families.iter().enumerate() {
-        let own: Vec<&StageScaling> =
-            data.iter().filter(|(f, ..)| *f == index).flat_map(|(_, _, run)| &run.stages).collect();
-        for (target, _, name) in TARGETS {
+    for family in families {
+        let drawn = Drawn { family, table, dimension };
+        for (target, name) in TARGETS {
             let jacobian = match target {
                 Target::Example => {
                     "Jacobians of single examples, all probes at that example: cross-talk of the noise alone."
@@ -36,10 +32,11 @@ pub(super) fn figures(families: &[Family], data: &Data, dimension: usize) -> Vec
                      probes were not enough for are missing, the law goes on."
                 ),
                 ("Units n", "Probes", Scale::LogLog),
-                cells(&own, |stages| {
-                    let mut curves = over_units(stages, dimension, target, |n| n.needed);
-                    let law = over_units(stages, dimension, target, |n| Some(n.needed_law));
-                    curves.extend(law.into_iter().map(|c| Curve { fit: true, label: String::new(), ..c }));
+                drawn.cells(|stage| {
+                    let facet = facet(family, stage, target);
+                    let mut curves = drawn.curves(&facet, "probes");
+                    let law = drawn.curves(&facet, "probes_law").into_iter();
+                    curves.extend(law.map(|c| Curve { fit: true, label: String::new(), ..c }));
                     curves
                 }),
             ));
@@ -50,7 +47,7 @@ pub(super) fn figures(families: &[Family], data: &Data, dimension: usize) -> Vec
              band ± s.e.m. The horizontal axis is logarithmic."
                 .to_owned(),
             ("Units n", "√α", Scale::UnitLog),
-            cells(&own, |stages| over_units(stages, dimension, Target::Mean, |n| Some(n.attainable))),
+            drawn.cells(|stage| drawn.curves(&facet(family, stage, Target::Mean), "attainable")),
         ));
         out.extend(figure(
             &format!("{} networks: cosine against probes at the largest width", family.label),
@@ -58,71 +55,51 @@ pub(super) fn figures(families: &[Family], data: &Data, dimension: usize) -> Vec
              horizontal axis is logarithmic."
                 .to_owned(),
             ("Probes", "Cosine over attainable", Scale::UnitLog),
-            cells(&own, |stages| over_probes(stages, dimension)),
+            drawn.cells(|stage| drawn.over_probes(stage)),
         ));
     }
     out
 }
 
-/// One cell for each stage; `curves` is given its measurements.
-fn cells(own: &[&StageScaling], curves: impl Fn(&[&StageScaling]) -> Vec<Curve>) -> Vec<Cell> {
-    let mut stages: BTreeMap<usize, Vec<&StageScaling>> = BTreeMap::new();
-    for stage in own {
-        stages.entry(stage.stage).or_default().push(stage);
-    }
-    let cell = |(stage, found): (usize, Vec<&StageScaling>)| Cell {
-        heading: format!("Stage {stage}"),
-        note: String::new(),
-        curves: curves(&found).into_iter().filter(|c| !c.points.is_empty()).collect(),
-    };
-    stages.into_iter().map(cell).collect()
-}
-
-/// A value against units, averaged over seeds where all have it: one curve a noise.
-fn over_units(
-    stages: &[&StageScaling],
+/// What curves of one family are drawn from.
+struct Drawn<'a> {
+    family: &'a Family,
+    table: &'a Measurements,
     dimension: usize,
-    target: Target,
-    value: impl Fn(&ProbesNeeded) -> Option<f64>,
-) -> Vec<Curve> {
-    let curve = |(noise, style): (&Noise, Style)| {
-        let mut found: BTreeMap<usize, Vec<Option<f64>>> = BTreeMap::new();
-        for stage in stages {
-            if let Some(needed) = at(stage, noise, target) {
-                found.entry(stage.units).or_default().push(value(needed));
-            }
-        }
-        let point = |(units, values): (usize, Vec<Option<f64>>)| {
-            let values: Vec<f64> = values.into_iter().collect::<Option<_>>()?;
-            let mean = mean_sem(values)?;
-            Some(Point { x: units as f64, y: mean.mean, sem: mean.sem })
-        };
-        Curve::new(style, noise.label(dimension), found.into_iter().filter_map(point).collect())
-    };
-    NOISES.iter().zip(STYLES).map(curve).collect()
 }
 
-/// The curves of the widest networks, at the numbers of probes that all seeds have.
-fn over_probes(stages: &[&StageScaling], dimension: usize) -> Vec<Curve> {
-    let widest = stages.iter().map(|s| s.units).max().unwrap_or(0);
-    let mut out = Vec::new();
-    for (noise, style) in NOISES.iter().zip(STYLES) {
-        let runs: Vec<&ProbesNeeded> = stages
-            .iter()
-            .filter(|s| s.units == widest)
-            .filter_map(|s| at(s, noise, Target::Example))
-            .collect();
-        let shortest = runs.iter().map(|n| n.curve.len()).min().unwrap_or(0);
-        let points = |value: fn(&nmnc_analysis::analysis::CosinePoint) -> f64| -> Vec<Point> {
-            let point = |i: usize| {
-                let mean = mean_sem(runs.iter().map(|n| value(&n.curve[i])))?;
-                Some(Point { x: runs[0].curve[i].probes as f64, y: mean.mean, sem: mean.sem })
-            };
-            (0..shortest).filter_map(point).collect()
+impl Drawn<'_> {
+    /// One cell for each stage; `curves` is given its number.
+    fn cells(&self, curves: impl Fn(usize) -> Vec<Curve>) -> Vec<Cell> {
+        let cell = |stage: usize| Cell {
+            heading: format!("Stage {stage}"),
+            note: String::new(),
+            curves: curves(stage).into_iter().filter(|c| !c.points.is_empty()).collect(),
         };
-        out.push(Curve::new(style, noise.label(dimension), points(|p| p.cosine)));
-        let law = points(|p| p.law).into_iter().map(|p| Point { sem: None, ..p }).collect();
-        out.push(Curve { fit: true, ..Curve::new(style, "", law) });
+        stages(self.family, self.table).map(cell).collect()
     }
-    out
+
+    /// A metric averaged over seeds where all of a width have it: one curve a noise.
+    fn curves(&self, facet: &str, metric: &str) -> Vec<Curve> {
+        let curve = |(noise, style): (&super::fits::Noise, Style)| {
+            let points = self.table.curve(noise.name, facet, None, metric, Seeds::Measured);
+            Curve::new(style, noise.label(self.dimension), points)
+        };
+        NOISES.iter().zip(STYLES).map(curve).collect()
+    }
+
+    /// The cosines of the widest networks, at the numbers of probes that all seeds have.
+    fn over_probes(&self, stage: usize) -> Vec<Curve> {
+        let facet = facet(self.family, stage, Target::Example);
+        let mut out = Vec::new();
+        for (noise, style) in NOISES.iter().zip(STYLES) {
+            let Some(&widest) = self.table.abscissas(noise.name, &facet).last() else { continue };
+            let facet = curve_facet(&facet, widest);
+            let points = |metric| self.table.curve(noise.name, &facet, None, metric, Seeds::All);
+            out.push(Curve::new(style, noise.label(self.dimension), points("relative_cosine")));
+            let law = points("relative_cosine_law").into_iter().map(|p| Point { sem: None, ..p }).collect();
+            out.push(Curve { fit: true, ..Curve::new(style, "", law) });
+        }
+        out
+    }
 }

@@ -1,21 +1,14 @@
 //! Exponents of the probes needed against the number of units, by noise, stage and network.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::super::statistics::{Interval, exponent, interval};
 use super::super::widths::Family;
 use super::{ScalingRun, StageScaling};
 use nmnc_analysis::analysis::{ProbesNeeded, Target};
-
-/// Probes needed, measured and by the law.
-type Needed = (Option<f64>, f64);
-/// The same by seed.
-type BySeed = BTreeMap<u64, Needed>;
-
-/// Index of the family, seed, what was measured.
-pub(super) type Data = [(usize, u64, ScalingRun)];
+use nmnc_report::measurements::{Place, Seeds};
+use nmnc_report::text::{NONE, count, fixed, with_range};
+use nmnc_report::{Measurements, Table};
 
 /// A noise: name in files, name for readers given the dimension of the manifold, what theory says of its exponent for one example,
 /// its measurements.
@@ -23,7 +16,7 @@ pub(super) struct Noise {
     pub name: &'static str,
     label: &'static str,
     theory: Option<f64>,
-    pub of: fn(&StageScaling) -> &Vec<ProbesNeeded>,
+    of: fn(&StageScaling) -> &Vec<ProbesNeeded>,
 }
 
 /// Every noise.
@@ -45,13 +38,62 @@ impl Noise {
     }
 }
 
-/// Targets: name in files, name for readers.
-pub(super) const TARGETS: [(Target, &str, &str); 2] =
-    [(Target::Example, "example", "One example"), (Target::Mean, "mean", "Mean")];
+/// Targets with their names for readers.
+pub(super) const TARGETS: [(Target, &str); 2] = [(Target::Example, "One example"), (Target::Mean, "Mean")];
 
-/// The measurement of a stage for one noise and target.
-pub(super) fn at<'a>(stage: &'a StageScaling, noise: &Noise, target: Target) -> Option<&'a ProbesNeeded> {
-    (noise.of)(stage).iter().find(|needed| needed.target == target)
+/// Name for readers.
+fn target_label(target: Target) -> &'static str {
+    TARGETS.iter().find(|(t, _)| *t == target).map_or("", |(_, label)| label)
+}
+
+/// Every measurement of a stage.
+pub(super) fn needed(stage: &StageScaling) -> impl Iterator<Item = (&'static Noise, &ProbesNeeded)> {
+    let at = |noise: &'static Noise, target| (noise.of)(stage).iter().find(move |n| n.target == target);
+    NOISES.iter().flat_map(move |noise| {
+        TARGETS.iter().filter_map(move |(target, _)| Some((noise, at(noise, *target)?)))
+    })
+}
+
+/// The facet of a stage and Jacobian, with what was measured against the number of units.
+pub(super) fn facet(family: &Family, stage: usize, target: Target) -> String {
+    format!("{}, stage {stage}, {}", family.name, target.name())
+}
+
+/// The facet of one network of it, with cosines against the number of probes.
+pub(super) fn curve_facet(facet: &str, units: f64) -> String {
+    format!("{facet}, n = {units}")
+}
+
+/// Adds every measurement of a run.
+pub(super) fn tabulate(family: &Family, seed: u64, run: &ScalingRun, table: &mut Measurements) {
+    for stage in &run.stages {
+        for (noise, needed) in needed(stage) {
+            let facet = facet(family, stage.stage, needed.target);
+            let units = stage.units as f64;
+            let metrics = [
+                ("dimension", Some(needed.dimension as f64)),
+                ("attainable", Some(needed.attainable)),
+                ("variation", Some(needed.variation)),
+                ("probes", needed.needed),
+                ("probes_law", Some(needed.needed_law)),
+            ];
+            table.add(&Place::new(noise.name, facet.as_str(), units), seed, metrics);
+            for point in &needed.curve {
+                let place = Place::new(noise.name, curve_facet(&facet, units), point.probes as f64);
+                let cosines =
+                    [("relative_cosine", Some(point.cosine)), ("relative_cosine_law", Some(point.law))];
+                table.add(&place, seed, cosines);
+            }
+        }
+    }
+}
+
+/// Numbers of the stages of a family.
+pub(super) fn stages<'a>(family: &'a Family, table: &'a Measurements) -> impl Iterator<Item = usize> + 'a {
+    (1..).take_while(|stage| {
+        let facet = facet(family, *stage, Target::Example);
+        table.rows().iter().any(|row| row.facet == facet)
+    })
 }
 
 /// An exponent.
@@ -82,24 +124,12 @@ pub(super) struct Fit {
 }
 
 /// Every exponent for which there are two widths at least.
-pub(super) fn fits(families: &[Family], data: &Data, dimension: usize) -> Vec<Fit> {
+pub(super) fn fits(families: &[Family], table: &Measurements, dimension: usize) -> Vec<Fit> {
     let mut out = Vec::new();
-    for (index, family) in families.iter().enumerate() {
-        let own = || data.iter().filter(move |(f, ..)| *f == index);
-        let stages = own().next().map_or(0, |(_, _, run)| run.stages.len());
-        for (stage, (target, ..)) in (1..=stages).flat_map(|s| TARGETS.map(|t| (s, t))) {
-            for noise in &NOISES {
-                // By units, then seed: K measured and by the law.
-                let mut found: BTreeMap<usize, BySeed> = BTreeMap::new();
-                for (_, seed, run) in own() {
-                    let stage = run.stages.iter().find(|s| s.stage == stage);
-                    if let Some((stage, needed)) = stage.and_then(|s| Some((s, at(s, noise, target)?))) {
-                        let entry = (needed.needed, needed.needed_law);
-                        found.entry(stage.units).or_default().insert(*seed, entry);
-                    }
-                }
-                out.extend(fit(family, stage, target, noise, dimension, &found));
-            }
+    for family in families {
+        for (stage, (target, _)) in stages(family, table).flat_map(|s| TARGETS.map(|t| (s, t))) {
+            let fits = NOISES.iter().filter_map(|noise| fit(family, stage, target, noise, dimension, table));
+            out.extend(fits);
         }
     }
     out
@@ -111,28 +141,19 @@ fn fit(
     target: Target,
     noise: &Noise,
     dimension: usize,
-    found: &BTreeMap<usize, BySeed>,
+    table: &Measurements,
 ) -> Option<Fit> {
+    let facet = facet(family, stage, target);
     // Only widths that every seed reached: dropping the hardest seeds of a width would bend the line.
-    let reached: Vec<(f64, &BySeed)> = found
-        .iter()
-        .filter(|(_, seeds)| seeds.values().all(|(needed, _)| needed.is_some()))
-        .map(|(units, seeds)| (*units as f64, seeds))
-        .collect();
-    let seeds: Vec<u64> = found.values().next()?.keys().copied().collect();
-    let slopes = |value: &dyn Fn(&Needed) -> Option<f64>| -> Vec<f64> {
-        let slope = |seed: &u64| {
-            let points: Vec<(f64, f64)> =
-                reached.iter().filter_map(|(n, seeds)| Some((*n, value(seeds.get(seed)?)?))).collect();
-            exponent(&points)
-        };
-        seeds.iter().filter_map(slope).collect()
+    let needed = table.curve(noise.name, &facet, None, "probes", Seeds::Measured);
+    let reached = |x: f64| needed.iter().any(|point| point.x == x);
+    let slopes = |metric| -> Vec<f64> {
+        let series = table.series(noise.name, &facet, metric).into_values();
+        series
+            .filter_map(|all| exponent(&all.into_iter().filter(|p| reached(p.0)).collect::<Vec<_>>()))
+            .collect()
     };
-    let measured = slopes(&|(needed, _)| *needed);
-    let law = slopes(&|(_, law)| Some(*law));
-    let probes = |(_, seeds): &(f64, &BySeed)| {
-        interval(seeds.values().filter_map(|(needed, _)| *needed)).map(|i| i.mean)
-    };
+    let measured = slopes("probes");
     Some(Fit {
         family: family.name,
         family_label: family.label,
@@ -142,12 +163,30 @@ fn fit(
         noise_label: noise.label(dimension),
         exponent: interval(measured.iter().copied())?,
         slopes: measured,
-        law: interval(law)?,
+        law: interval(slopes("probes_law"))?,
         theory: noise.theory.filter(|_| target == Target::Example),
-        widths: reached.len(),
-        widths_of: found.len(),
-        probes: [probes(reached.first()?)?, probes(reached.last()?)?],
+        widths: needed.len(),
+        widths_of: table.abscissas(noise.name, &facet).len(),
+        probes: [needed.first()?.y, needed.last()?.y],
     })
+}
+
+pub(super) fn table(fits: &[Fit]) -> Table {
+    Table::of(
+        fits,
+        &[
+            ("Network", &|fit: &&Fit| fit.family_label.to_owned()),
+            ("Stage", &|fit| fit.stage.to_string()),
+            ("Jacobian", &|fit| target_label(fit.target).to_owned()),
+            ("Noise", &|fit| fit.noise_label.clone()),
+            ("Exponent", &|fit| with_range(&fit.exponent, 2)),
+            ("By the law", &|fit| fixed(fit.law.mean, 2)),
+            ("Theory", &|fit| fit.theory.map_or_else(|| NONE.to_owned(), |theory| fixed(theory, 0))),
+            ("Widths", &|fit| format!("{} of {}", fit.widths, fit.widths_of)),
+            ("Probes, narrowest", &|fit| count(fit.probes[0].round())),
+            ("Widest", &|fit| count(fit.probes[1].round())),
+        ],
+    )
 }
 
 #[cfg(test)]
@@ -178,23 +217,25 @@ mod tests {
     #[test]
     fn exponents_are_those_of_the_power_laws_put_in() {
         let k = |n: usize, b: f64| Some(2.0 * (n as f64).powf(b));
-        let data = [
-            (0, 0, run(100, k(100, 0.9))),
-            (0, 0, run(200, k(200, 0.9))),
-            (0, 0, run(400, k(400, 0.9))),
-            (0, 1, run(100, k(100, 1.1))),
-            (0, 1, run(200, k(200, 1.1))),
+        let mut table = Measurements::default();
+        let runs = [
+            (0, run(100, k(100, 0.9))),
+            (0, run(200, k(200, 0.9))),
+            (0, run(400, k(400, 0.9))),
+            (1, run(100, k(100, 1.1))),
+            (1, run(200, k(200, 1.1))),
             // Not reached by one seed, so that this width counts for none.
-            (0, 1, run(400, None)),
+            (1, run(400, None)),
         ];
-        let fits = fits(&FAMILIES, &data, 32);
+        runs.iter().for_each(|(seed, run)| tabulate(&FAMILIES[0], *seed, run, &mut table));
+        let fits = fits(&FAMILIES, &table, 32);
         assert_eq!(fits.len(), 3);
         let isotropic = &fits[0];
         assert!(isotropic.slopes.iter().zip([0.9, 1.1]).all(|(a, b)| (a - b).abs() < 1e-9));
         assert!((isotropic.exponent.mean - 1.0).abs() < 1e-9 && (isotropic.law.mean - 1.0).abs() < 1e-9);
         assert_eq!((isotropic.widths, isotropic.widths_of, isotropic.theory), (2, 3, Some(1.0)));
         assert!(fits[1].exponent.mean.abs() < 1e-9 && fits[1].widths == 3 && fits[1].theory == Some(0.0));
-        let said = super::super::verdict::verdict(&fits, &data, 1000);
+        let said = super::super::verdict::verdict(&fits, &table, 1000);
         assert_eq!(
             said[0],
             "Convolutional networks, Jacobian of one example: exponents of the probes needed against n, by stage: isotropic: 1.00 [−0.27, \

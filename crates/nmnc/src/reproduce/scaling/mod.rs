@@ -3,7 +3,7 @@
 
 mod figures;
 mod fits;
-mod tables;
+mod rows;
 mod verdict;
 
 use std::path::Path;
@@ -11,16 +11,17 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::base::{Options, Size};
-use super::page::Page;
+use super::Experiment;
+use super::base::{self, Options, Size};
+use super::findings::{Findings, Outcome};
 use super::widths::{self, FAMILIES};
-use super::{Experiment, Outcome};
 use nmnc_analysis::analysis::{
     Loaded, NeededSettings, Needing, ProbesNeeded, Source, Split, activity, probes_needed,
 };
 use nmnc_analysis::dimension::{self, Components};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
+use nmnc_report::Measurements;
 use nmnc_train::{Config, PlannedRun};
 
 /// Fraction of the attainable cosine to reach.
@@ -108,11 +109,6 @@ impl Scaling {
         };
         Ok(Self { runs, examples, jacobians: (examples / 4).max(SINGLE), dimension, settings })
     }
-
-    fn data(&self, measured: &[Option<ScalingRun>]) -> Vec<(usize, u64, ScalingRun)> {
-        let pairs = self.runs.iter().zip(measured);
-        pairs.filter_map(|((family, run), m)| Some((*family, run.config.seed.0, m.clone()?))).collect()
-    }
 }
 
 impl Experiment for Scaling {
@@ -166,41 +162,43 @@ impl Experiment for Scaling {
         Ok(ScalingRun { stages })
     }
 
-    fn outcome(&self, measured: &[Option<ScalingRun>], command: &str) -> Result<Outcome> {
-        let data = self.data(measured);
-        let fits = fits::fits(&FAMILIES, &data, self.dimension);
+    fn tabulate(&self, run: usize, measured: &ScalingRun, table: &mut Measurements) {
+        let (family, run) = &self.runs[run];
+        fits::tabulate(&FAMILIES[*family], run.config.seed.0, measured, table);
+    }
+
+    fn outcome(
+        &self,
+        measured: &[Option<ScalingRun>],
+        table: &Measurements,
+        command: &str,
+    ) -> Result<Outcome> {
+        let fits = fits::fits(&FAMILIES, table, self.dimension);
         if fits.is_empty() {
             return Err(Error::data("probes", "were enough at too few widths to fit an exponent to")
                 .mend("raise --probes, or use smaller --scales"));
         }
-        let verdict = verdict::verdict(&fits, &data, self.settings.most);
-        let table = tables::table(&fits);
+        let runs: Vec<rows::Run> = self
+            .runs
+            .iter()
+            .zip(measured)
+            .filter_map(|((family, run), m)| Some((FAMILIES[*family].name, run.config.seed.0, m.as_ref()?)))
+            .collect();
         let config = &self.runs[0].1.config;
-        let seeds: std::collections::BTreeSet<u64> = data.iter().map(|(_, seed, _)| *seed).collect();
-        let note = "Probes K to 0.9 of the attainable cosine: where the mean over outputs of the cosine of an estimated row of the \
-                    Jacobian with what the noise can reach of the true one is 0.9. Exponent b of K ~ n^b: for each seed the slope of a \
-                    least-squares line through ln K against ln n over the widths; then mean over seeds with the 95 % interval by \
-                    Student’s t. By the law: the same from the K of the law. One example: all probes at that example, so that only \
-                    the cross-talk of the noise has to be averaged away. Mean: each probe at an example drawn at random, so that the \
-                    variation of the Jacobian over examples has to be averaged away too.";
-        let html = Page {
+        let findings = Findings {
             title: "Probes needed against width",
-            verdict: &verdict,
+            sentences: verdict::verdict(&fits, table, self.settings.most),
             setup: vec![
                 ("Data", config.data.source.clone()),
-                (
-                    "Training",
-                    format!("backprop, {} epochs, batches of {}", config.train.epochs, config.train.batch),
-                ),
-                ("Seeds", seeds.len().to_string()),
+                ("Training", format!("backprop, {}", base::training(config))),
+                ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
                 (
                     "Samples",
                     format!("{} a network, the mean Jacobian of {} of them", self.examples, self.jacobians),
                 ),
                 ("Probes", format!("normal, averaged, at most {} an estimate", self.settings.most)),
-                ("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))),
             ],
-            notes: vec![
+            notices: vec![
                 "The law takes the output as linear in the noise and coordinates as many. Where equal activities compete under max \
                  pooling, as on a uniform background, no noise is small enough for the first and more probes are needed; with fewer \
                  than about twenty coordinates, fewer are."
@@ -209,26 +207,25 @@ impl Experiment for Scaling {
                  manifold costs as n grows is in the attainable cosine."
                     .to_owned(),
             ],
-            figures: figures::figures(&FAMILIES, &data, self.dimension),
-            tables: vec![("Exponents", &table, note.to_owned())],
-            command,
-        }
-        .html();
-        let json = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "command": command,
-            "measurement": self.measurement(),
-            "verdict": verdict,
-            "exponents": fits,
-        });
-        let json = serde_json::to_string_pretty(&json).expect("numbers are representable in JSON") + "\n";
-        let files = vec![
-            ("report.html".to_owned(), html),
-            ("scaling.json".to_owned(), json),
-            ("scaling.csv".to_owned(), tables::probes_csv(&FAMILIES, &data)),
-            ("curves.csv".to_owned(), tables::curves_csv(&FAMILIES, &data)),
-            ("exponents.csv".to_owned(), tables::exponents_csv(&fits)),
-        ];
-        Ok(Outcome { verdict, table, files, diverged: Vec::new() })
+            figures: figures::figures(&FAMILIES, table, self.dimension),
+            tables: vec![(
+                "Exponents",
+                fits::table(&fits),
+                "Probes K to 0.9 of the attainable cosine: where the mean over outputs of the cosine of an estimated row of the \
+                 Jacobian with what the noise can reach of the true one is 0.9. Exponent b of K ~ n^b: for each seed the slope of a \
+                 least-squares line through ln K against ln n over the widths; then mean over seeds with the 95 % interval by \
+                 Student’s t. By the law: the same from the K of the law. One example: all probes at that example, so that only \
+                 the cross-talk of the noise has to be averaged away. Mean: each probe at an example drawn at random, so that the \
+                 variation of the Jacobian over examples has to be averaged away too.",
+            )],
+            settings: vec![("measurement", self.measurement())],
+            results: vec![("exponents", json!(fits))],
+            csv: vec![
+                ("scaling.csv", rows::probes(&runs)),
+                ("curves.csv", rows::curves(&runs)),
+                ("exponents.csv", rows::exponents(&fits)),
+            ],
+        };
+        Ok(findings.outcome(self.name(), command))
     }
 }

@@ -1,11 +1,11 @@
 //! What the exponents show, in sentences made from the numbers.
 
-use super::super::table::with_range;
-use super::fits::{Data, Fit, NOISES, Noise, TARGETS};
-use nmnc_analysis::analysis::{ProbesNeeded, Target};
-use nmnc_report::text::{count, fixed, list};
+use super::fits::{Fit, NOISES, Noise, TARGETS};
+use nmnc_analysis::analysis::Target;
+use nmnc_report::text::{count, fixed, list, with_range};
+use nmnc_report::{Measurement, Measurements};
 
-pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
+pub(super) fn verdict(fits: &[Fit], table: &Measurements, most: usize) -> Vec<String> {
     let mut out = Vec::new();
     if fits.iter().all(|fit| fit.exponent.half.is_none()) {
         out.push("One seed: exponents have no interval, and nothing can be concluded.".to_owned());
@@ -30,9 +30,9 @@ pub(super) fn verdict(fits: &[Fit], data: &Data, most: usize) -> Vec<String> {
             ));
         }
     }
-    out.extend(against_law(data));
-    out.extend(attainable(data));
-    out.extend(unreached(data, most));
+    out.extend(against_law(table));
+    out.extend(attainable(table));
+    out.extend(unreached(table, most));
     out
 }
 
@@ -43,15 +43,11 @@ fn jacobian(target: Target) -> &'static str {
     }
 }
 
-fn all<'a>(data: &'a Data, noise: &'a Noise) -> impl Iterator<Item = &'a ProbesNeeded> {
-    data.iter().flat_map(|(_, _, run)| &run.stages).flat_map(|stage| (noise.of)(stage))
-}
-
 /// "Probes needed over those of the law: ..."
-fn against_law(data: &Data) -> Option<String> {
-    let ratios =
-        NOISES.iter().flat_map(|noise| all(data, noise)).filter_map(|n| Some(n.needed? / n.needed_law));
-    let mut ratios: Vec<f64> = ratios.collect();
+fn against_law(table: &Measurements) -> Option<String> {
+    let needed = table.rows().iter().filter(|row| row.metric == "probes");
+    let mut ratios: Vec<f64> =
+        needed.filter_map(|row| Some(row.value / table.beside(row, "probes_law")?)).collect();
     ratios.sort_by(f64::total_cmp);
     let (least, most) = (ratios.first()?, ratios.last()?);
     Some(format!(
@@ -64,9 +60,10 @@ fn against_law(data: &Data) -> Option<String> {
 }
 
 /// What noise on a manifold gives up: a smaller attainable cosine.
-fn attainable(data: &Data) -> Option<String> {
+fn attainable(table: &Measurements) -> Option<String> {
     let span = |noise: &Noise| {
-        let mut values: Vec<f64> = all(data, noise).map(|n| n.attainable).collect();
+        let own = table.rows().iter().filter(|row| row.metric == "attainable" && row.condition == noise.name);
+        let mut values: Vec<f64> = own.map(|row| row.value).collect();
         values.sort_by(f64::total_cmp);
         Some(format!("{} to {}", fixed(*values.first()?, 2), fixed(*values.last()?, 2)))
     };
@@ -78,15 +75,16 @@ fn attainable(data: &Data) -> Option<String> {
     ))
 }
 
-fn unreached(data: &Data, most: usize) -> Option<String> {
-    let entries: Vec<&ProbesNeeded> = NOISES.iter().flat_map(|noise| all(data, noise)).collect();
-    let missing: Vec<&&ProbesNeeded> = entries.iter().filter(|n| n.needed.is_none()).collect();
-    let law = missing.iter().map(|n| n.needed_law).fold(0.0, f64::max);
+fn unreached(table: &Measurements, most: usize) -> Option<String> {
+    let laws: Vec<&Measurement> = table.rows().iter().filter(|row| row.metric == "probes_law").collect();
+    let missing: Vec<&&Measurement> =
+        laws.iter().filter(|row| table.beside(row, "probes").is_none()).collect();
+    let law = missing.iter().map(|row| row.value).fold(0.0, f64::max);
     (!missing.is_empty()).then(|| {
         format!(
             "Not reached with {most} probes, and left out of the exponents: {} of {} measurements (the law asks for up to {}).",
             missing.len(),
-            entries.len(),
+            laws.len(),
             count(law.round())
         )
     })

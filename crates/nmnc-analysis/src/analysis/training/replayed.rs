@@ -6,7 +6,7 @@ use super::super::load::Loaded;
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
 use nmnc_data::order;
-use nmnc_learn::alignment::{agreement_of_rows, agreement_of_weights};
+use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights};
 use nmnc_learn::credit::backpropagate;
 use nmnc_train::checkpoint::Checkpoint;
 use nmnc_train::{ImageBatch, MeasuredImages, TrainingInputs};

@@ -4,7 +4,7 @@ use super::captured::Gathered;
 use super::random::random_control;
 use super::rank::{effective_rank, principal_angles, singular_values};
 use super::result::{Alignment, Angles, AtDimension, Captured};
-use super::settings::Settings;
+use super::settings::AnalysisSettings;
 use crate::dimension::Components;
 
 /// Puts the measurement and its controls together; `gathered.captured` holds the stage's own manifold first, then, if there is
@@ -15,7 +15,7 @@ pub(super) fn alignment(
     untrained: Option<Captured>,
     shuffled_samples: usize,
     stage: usize,
-    settings: &Settings,
+    settings: &AnalysisSettings,
 ) -> Option<Alignment> {
     let Gathered { outputs, units, ref mean, .. } = *gathered;
     let singular = singular_values(mean, outputs);
