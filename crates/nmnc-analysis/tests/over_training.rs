@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use nmnc_analysis::analysis::{self, AnalysisSettings, OverTraining, Source, Split, decay_law};
+use nmnc_analysis::analysis::{self, AnalysisSettings, ExampleSplit, OverTraining, Source, decay_law};
 use nmnc_core::records::RunRecords;
 use nmnc_report::csv;
 use nmnc_train::{Config, Resolved, RunOptions, Silent, checkpoint};
@@ -21,7 +21,7 @@ fn train(config: &Resolved<Config>, folder: &Path) {
 }
 
 fn found(folder: &Path, settings: &AnalysisSettings) -> (OverTraining, analysis::Analysis) {
-    let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
+    let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
     analysis::over_training(&source, settings, &[]).unwrap()
 }
 
@@ -223,7 +223,7 @@ fn a_damaged_checkpoint_is_passed_over_and_one_checkpoint_is_no_run() {
     assert!(found.moments.iter().all(|m| m.step != 3) && found.moments.len() == 6);
     assert!(found.warnings.iter().any(|w| w.contains("step-0000000003")), "{:?}", found.warnings);
     let path = folder.path().join("checkpoints/step-0000000001");
-    let source = Source { path, data: None, split: Split::Train };
+    let source = Source { path, data: None, split: ExampleSplit::Train };
     let error = analysis::over_training(&source, &small(), &[]).unwrap_err().to_string();
     assert!(
         error.ends_with("is one checkpoint of a run; give the run folder to look at its whole training"),

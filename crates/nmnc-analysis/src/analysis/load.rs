@@ -14,7 +14,7 @@ use nmnc_train::{Config, Loss, Resolved, Schedule};
 
 /// Which examples to show a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
+pub enum ExampleSplit {
     /// Those it was trained on, not augmented: rules fit their manifold to them.
     Train,
     /// Those it is evaluated on.
@@ -29,7 +29,7 @@ pub struct Source {
     /// Data instead of the run's own: a name or path as in `data.source`.
     pub data: Option<String>,
     /// The split to draw from.
-    pub split: Split,
+    pub split: ExampleSplit,
 }
 
 /// A trained network read back.
@@ -84,8 +84,8 @@ impl Loaded {
         warnings.extend(splits.warnings);
         let training = splits.train.clone();
         let data = match source.split {
-            Split::Train => splits.train,
-            Split::Test => splits.evaluation,
+            ExampleSplit::Train => splits.train,
+            ExampleSplit::Test => splits.evaluation,
         };
         let shape = data.shape();
         let input = [shape.channels, shape.height, shape.width];

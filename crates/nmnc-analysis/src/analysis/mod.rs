@@ -27,7 +27,7 @@ mod write;
 
 pub use arrays::{Jacobians, arrays};
 pub use jacobian::jacobians;
-pub use load::{Loaded, Source, Split};
+pub use load::{ExampleSplit, Loaded, Source};
 pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
 pub use network::{Subject, activity, network};
 pub use page::page;
@@ -47,7 +47,7 @@ pub use states::{
 pub use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;
 pub use training::{
-    Moment, OverTraining, StageAgreement, StageMoment, TrainingRow, WeightMoment, WeightRow, decay_law,
+    OverTraining, RunMoment, StageAgreement, StageMoment, TrainingRow, WeightMoment, WeightRow, decay_law,
     over_training, over_training_table, training_rows, weight_rows, write_over_training,
 };
 pub use write::{Format, write};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::analysis::{
-    self, Analysis, AnalysisSettings, Format, Jacobians, Loaded, MappedArray, Source, Split, StatesSettings,
-    Subject, terminal_table,
+    self, Analysis, AnalysisSettings, ExampleSplit, Format, Jacobians, Loaded, MappedArray, Source,
+    StatesSettings, Subject, terminal_table,
 };
 use nmnc::train::AnyConfig;
 use nmnc::{Error, Result, Seed};
@@ -99,10 +99,10 @@ fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output)
     Ok(())
 }
 
-fn split(arguments: &Analyze) -> Split {
+fn split(arguments: &Analyze) -> ExampleSplit {
     match arguments.split {
-        SplitName::Train => Split::Train,
-        SplitName::Test => Split::Test,
+        SplitName::Train => ExampleSplit::Train,
+        SplitName::Test => ExampleSplit::Test,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nmnc::analysis::{Loaded, Source, Split};
+use nmnc::analysis::{ExampleSplit, Loaded, Source};
 use nmnc::brain::{self, Benchmark, BrainSettings, RegressionName, Shown};
 use nmnc::similarity::{Bootstrap, Comparison, Distance, Resample};
 use nmnc::{Error, Result, Seed};
@@ -30,7 +30,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     let mut shown = Vec::new();
     let mut warnings = Vec::new();
     for (number, path) in runs.iter().enumerate() {
-        let source = Source { path: path.clone(), data: None, split: Split::Test };
+        let source = Source { path: path.clone(), data: None, split: ExampleSplit::Test };
         let loaded = Loaded::open(&source)?;
         out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
         warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));

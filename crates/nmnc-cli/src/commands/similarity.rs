@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use nmnc::analysis::{
-    Format, Loaded, Seen, SimilaritySettings, Source, Split, similarity, similarity_table, write_similarity,
+    ExampleSplit, Format, Loaded, Seen, SimilaritySettings, Source, similarity, similarity_table,
+    write_similarity,
 };
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
@@ -24,8 +25,8 @@ pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
     };
     settings.check()?;
     let split = match arguments.split {
-        SplitName::Train => Split::Train,
-        SplitName::Test => Split::Test,
+        SplitName::Train => ExampleSplit::Train,
+        SplitName::Test => ExampleSplit::Test,
     };
     let labels: Vec<String> = arguments.runs.iter().map(|path| path.display().to_string()).collect();
     let open = |path: &std::path::PathBuf| {

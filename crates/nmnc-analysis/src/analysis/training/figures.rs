@@ -1,6 +1,6 @@
 //! Figures of a run over its training.
 
-use super::{Moment, OverTraining, StageMoment};
+use super::{OverTraining, RunMoment, StageMoment};
 use nmnc_report::figure::Figure;
 use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
@@ -69,7 +69,7 @@ fn stages(found: &OverTraining, curves: &dyn Fn(&OverTraining, usize) -> Vec<Cur
 
 /// A value of the stage at `at` against step.
 fn over(found: &OverTraining, at: usize, value: &dyn Fn(&StageMoment) -> Option<f64>) -> Vec<Point> {
-    let point = |m: &Moment| Some(Point { x: place(m.step), y: value(&m.stages[at])?, sem: None });
+    let point = |m: &RunMoment| Some(Point { x: place(m.step), y: value(&m.stages[at])?, sem: None });
     found.moments.iter().filter_map(point).collect()
 }
 
@@ -99,9 +99,9 @@ fn dimensions(found: &OverTraining, at: usize) -> Vec<Curve> {
 }
 
 fn remainders(found: &OverTraining, at: usize) -> Vec<Curve> {
-    let stage = |m: &Moment| m.stages[at].stage;
-    let points = |value: &dyn Fn(&Moment) -> Option<f64>| -> Vec<Point> {
-        let point = |m: &Moment| Some(Point { x: place(m.step), y: value(m)?, sem: None });
+    let stage = |m: &RunMoment| m.stages[at].stage;
+    let points = |value: &dyn Fn(&RunMoment) -> Option<f64>| -> Vec<Point> {
+        let point = |m: &RunMoment| Some(Point { x: place(m.step), y: value(m)?, sem: None });
         found.moments.iter().filter_map(point).collect()
     };
     let initial = points(&|m| Some(m.weights.get(stage(m))?.initial));

@@ -46,12 +46,12 @@ pub struct OverTraining {
     /// How it was measured.
     pub settings: AnalysisSettings,
     /// The untrained network (step 0) and every checkpoint, in order of step.
-    pub moments: Vec<Moment>,
+    pub moments: Vec<RunMoment>,
     /// What a reader should know, one sentence each.
     pub warnings: Vec<String>,
 }
 
-impl Moment {
+impl RunMoment {
     /// The stage with the given number, from 1.
     pub fn stage(&self, number: usize) -> Option<&StageMoment> {
         self.stages.iter().find(|s| s.stage == number)
@@ -60,7 +60,7 @@ impl Moment {
 
 /// One training step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Moment {
+pub struct RunMoment {
     /// Training steps done.
     pub step: u64,
     /// One entry for each stage analyzed.
@@ -178,7 +178,7 @@ fn moment(
     step: u64,
     agreement: Vec<StageAgreement>,
     weights: Vec<WeightMoment>,
-) -> Moment {
+) -> RunMoment {
     let stages = analysis.stages.iter().map(|s| StageMoment {
         stage: s.stage,
         units: s.units,
@@ -186,7 +186,7 @@ fn moment(
         table: s.alignment.as_ref().map_or_else(Vec::new, |a| a.table.clone()),
         agreement: agreement[s.stage - 1],
     });
-    Moment { step, stages: stages.collect(), weights }
+    RunMoment { step, stages: stages.collect(), weights }
 }
 
 /// Writes `training.json`, `training.csv`, `weights.csv` and `report.html` to `folder`, whole or not at all. `command` is the

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::figures::figures;
 use super::tables::table;
-use super::{Moment, OverTraining};
+use super::{OverTraining, RunMoment};
 use nmnc_report::Page;
 
 /// One self-contained page.
@@ -31,7 +31,7 @@ fn lead(found: &OverTraining) -> String {
     let [first, .., last] = &found.moments[..] else { return "Only one moment was kept.".to_owned() };
     let mut text = format!("{} moments from step 0 to step {}.", found.moments.len(), last.step);
     for (at, stage) in last.stages.iter().enumerate() {
-        let alpha = |m: &Moment| {
+        let alpha = |m: &RunMoment| {
             m.stages[at]
                 .table
                 .iter()

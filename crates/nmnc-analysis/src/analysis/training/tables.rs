@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::tables::short;
 use super::weights::WeightMoment;
-use super::{Moment, OverTraining, StageMoment};
+use super::{OverTraining, RunMoment, StageMoment};
 use nmnc_report::text::fixed;
 use nmnc_report::{Number, Table};
 
@@ -85,7 +85,7 @@ pub fn weight_rows(found: &OverTraining) -> Vec<WeightRow> {
 
 /// For the page and the terminal, at the dimension nearest to 64.
 pub(super) fn table(found: &OverTraining) -> Table {
-    type Row<'a> = (&'a Moment, &'a StageMoment);
+    type Row<'a> = (&'a RunMoment, &'a StageMoment);
     let number = |v: Option<f64>| fixed(v.unwrap_or(f64::NAN), 3);
     let whole = |v: Option<usize>| v.map_or_else(String::new, |v| v.to_string());
     let at = |s: &StageMoment| s.table.iter().min_by_key(|row| row.dimension.abs_diff(64)).copied();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Experiment;
 use super::base::{self, Options};
 use super::findings::Outcome;
-use nmnc_analysis::analysis::{Loaded, Source, Split};
+use nmnc_analysis::analysis::{ExampleSplit, Loaded, Source};
 use nmnc_analysis::brain::{self, Benchmark, BrainSettings, Representation, Shown, UNTRAINED, represent};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
@@ -105,7 +105,7 @@ impl Experiment for Brain {
         let unfinished = || Error::checkpoint(folder.display(), "has no summary with a test accuracy");
         let summary = summary.ok_or_else(unfinished)?;
         let accuracy = summary.test.ok_or_else(unfinished)?.accuracy;
-        let source = Source { path: folder.to_owned(), data: None, split: Split::Test };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Test };
         let loaded = Loaded::open(&source)?;
         let representation = represent(&loaded, &self.benchmark, &self.settings)?;
         Ok(BrainRun { accuracy, probes_per_example: summary.probes_per_example, representation })

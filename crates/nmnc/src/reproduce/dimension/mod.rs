@@ -13,7 +13,7 @@ use super::Experiment;
 use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
 use super::widths::{self, FAMILIES};
-use nmnc_analysis::analysis::{Loaded, Source, Split, activity};
+use nmnc_analysis::analysis::{ExampleSplit, Loaded, Source, activity};
 use nmnc_analysis::dimension::{self, DimensionSettings, Dimensions};
 use nmnc_core::error::{Error, Result};
 use nmnc_report::Measurements;
@@ -100,7 +100,7 @@ impl Experiment for Dimension {
     }
 
     fn measure(&self, folder: &Path) -> Result<DimensionRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
         let loaded = Loaded::open(&source)?;
         Ok(DimensionRun {
             stages: stages(&loaded, &loaded.network, self.examples, &self.settings)?,

@@ -15,7 +15,8 @@ use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
 use super::statistics::Interval;
 use nmnc_analysis::analysis::{
-    self, Analysis, AnalysisSettings, Captured, OverTraining, Source, Split, training_rows, weight_rows,
+    self, Analysis, AnalysisSettings, Captured, ExampleSplit, OverTraining, Source, training_rows,
+    weight_rows,
 };
 use nmnc_core::error::{Error, Result};
 use nmnc_report::measurements::Place;
@@ -167,7 +168,7 @@ impl Experiment for Alignment {
     }
 
     fn measure(&self, folder: &Path) -> Result<AlignmentRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
         let (training, last) = analysis::over_training(&source, &self.settings, &[])?;
         Ok(AlignmentRun { training, last })
     }

@@ -16,7 +16,7 @@ use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
 use super::widths::{self, FAMILIES};
 use nmnc_analysis::analysis::{
-    Loaded, NeededSettings, Needing, ProbesNeeded, Source, Split, activity, probes_needed,
+    ExampleSplit, Loaded, NeededSettings, Needing, ProbesNeeded, Source, activity, probes_needed,
 };
 use nmnc_analysis::dimension::{self, Components};
 use nmnc_core::error::{Error, Result};
@@ -133,7 +133,7 @@ impl Experiment for Scaling {
     }
 
     fn measure(&self, folder: &Path) -> Result<ScalingRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: Split::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
         let loaded = Loaded::open(&source)?;
         let network = &loaded.network;
         let inputs = loaded.inputs(self.examples, self.settings.seed)?;
