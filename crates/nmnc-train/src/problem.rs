@@ -131,15 +131,14 @@ impl Assessed {
             let buffers = share.buffers.into_iter().map(|buffer| buffer * part).collect();
             Self { loss: share.loss * part, gradients: share.gradients.scaled(part), buffers, ..share }
         });
-        let joined = scaled.reduce(|a, b| Self {
+        scaled.reduce(|a, b| Self {
             loss: a.loss + b.loss,
             weight,
             correct: a.correct + b.correct,
             count: a.count + b.count,
             gradients: a.gradients.sum(b.gradients),
             buffers: a.buffers.into_iter().zip(b.buffers).map(|(a, b)| a + b).collect(),
-        });
-        joined
+        })
     }
 }
 
