@@ -23,6 +23,62 @@ pub fn deserialize<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
     })
 }
 
+/// Reads two structs whose settings stand side by side in one table; each takes those it knows.
+///
+/// # Errors
+/// As [`deserialize`]; what neither knows is compared with the settings of both.
+pub fn deserialize_beside<A: DeserializeOwned, B: DeserializeOwned>(table: toml::Table) -> Result<(A, B)> {
+    let (first, second) = (setting_names::<A>(), setting_names::<B>());
+    let (mut own, mut other) = (toml::Table::new(), toml::Table::new());
+    for (key, value) in table {
+        if first.contains(&key.as_str()) {
+            own.insert(key, value);
+        } else if second.contains(&key.as_str()) {
+            other.insert(key, value);
+        } else {
+            let error = Error::config("", format!("unknown setting `{key}`"));
+            return Err(error.suggest(&key, first.iter().chain(second)));
+        }
+    }
+    Ok((deserialize(own)?, deserialize(other)?))
+}
+
+/// The names that a struct of settings gives when it asks for itself.
+fn setting_names<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Names<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> serde::Deserializer<'de> for Names<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            _visitor: V,
+        ) -> std::result::Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(serde::de::Error::custom("only the names are wanted"))
+        }
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(
+            self,
+            _visitor: V,
+        ) -> std::result::Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("not a struct"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &'static [&'static str] = &[];
+    // The error is the one made above.
+    let _ = T::deserialize(Names(&mut names));
+    names
+}
+
 /// Turns the TOML reader's `message` about `place` into one line.
 pub fn explain(message: &str, place: &str) -> Error {
     let message = message.lines().next().unwrap_or_default();
@@ -95,6 +151,31 @@ pub fn weight(key: &str, value: f64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_structs_share_a_table() {
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct First {
+            width: usize,
+        }
+        #[derive(Debug, PartialEq, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Second {
+            height: f64,
+            #[serde(default)]
+            depth: Option<usize>,
+        }
+        let read = |text: &str| deserialize_beside::<First, Second>(text.parse().unwrap());
+        let whole = read("height = 0.5\nwidth = 3").unwrap();
+        assert_eq!(whole, (First { width: 3 }, Second { height: 0.5, depth: None }));
+        let message = |text: &str| read(text).unwrap_err().to_string();
+        assert!(
+            message("height = 0.5\nwidht = 3").contains("unknown setting `widht`; did you mean `width`?")
+        );
+        assert!(message("heigth = 0.5\nwidth = 3").contains("did you mean `height`?"));
+        assert!(message("height = 0.5\nwidth = 'x'").starts_with("width: "));
+    }
 
     #[test]
     fn unknown_fields_and_variants_are_explained() {

@@ -1,6 +1,7 @@
 //! Devices by name: `flex` (CPU, always there) and, where compiled in, `vulkan`, `wgpu` and `cuda`, with an optional index.
 
-use burn::tensor::{Device, Tensor};
+use burn::prelude::Int;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -80,12 +81,20 @@ fn accelerator(kind: &str, index: Option<usize>) -> Option<Create> {
 
 /// Copies a row-major `rows x columns` matrix to `device`.
 pub fn matrix(values: Vec<f32>, [rows, columns]: [usize; 2], device: &Device) -> Tensor<2> {
-    Tensor::from_data(burn::tensor::TensorData::new(values, [rows, columns]), device)
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
 }
 
 /// Copies a matrix back, row-major, in the precision asked for.
 pub fn values<E: burn::tensor::Element>(matrix: &Tensor<2>) -> Vec<E> {
     matrix.try_to_vec_as::<E>().expect("a float matrix converts to any float type")
+}
+
+/// The rows of `matrix` with the given numbers, at least one.
+pub fn selected(matrix: &Tensor<2>, rows: &[usize]) -> Tensor<2> {
+    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    let count = rows.len();
+    let indices = Tensor::<1, Int>::from_data(TensorData::new(rows, [count]), &matrix.device());
+    matrix.clone().select(0, indices)
 }
 
 /// Sum of squares. The sums of rows are added here, in order, so that the bits do not depend on the number of threads (a

@@ -7,3 +7,4 @@ pub mod manifold;
 pub mod net;
 pub mod noise;
 pub mod recurrent;
+pub mod registry;

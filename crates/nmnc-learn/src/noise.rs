@@ -1,5 +1,7 @@
 //! Probes: random coordinates of a perturbation, with identity covariance.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,19 +38,57 @@ impl Probe {
             Self::Rademacher => stream.fill_rademacher(&mut values),
             Self::Orthogonal => {
                 stream.fill_normal(&mut values);
-                let length = (dimension as f32).sqrt();
-                for block in values.chunks_mut(dimension * dimension) {
-                    orthonormalize_rows(block, dimension);
-                    block.iter_mut().for_each(|v| *v *= length);
-                }
+                self.blocks(&mut values, dimension, stream);
             }
-            Self::Hadamard => {
-                for block in values.chunks_mut(dimension * dimension) {
-                    hadamard_rows(block, dimension, stream);
-                }
-            }
+            Self::Hadamard => self.blocks(&mut values, dimension, stream),
         }
         matrix(values, [rows, dimension], device)
+    }
+
+    /// The rows `rows` of what [`Probe::draw`] would give of as many or more from the beginning of `stream`: `[rows, dimension]`. Of
+    /// orthogonal blocks only those are made that hold a row asked for.
+    pub fn draw_rows(
+        self,
+        rows: Range<usize>,
+        dimension: usize,
+        mut stream: Stream,
+        device: &Device,
+    ) -> Tensor<2> {
+        if rows.start == 0 {
+            return self.draw([rows.end, dimension], &mut stream, device);
+        }
+        let mut values = vec![0.0; rows.len() * dimension];
+        match self {
+            Self::Gaussian => stream.fill_normal_from(rows.start * dimension, &mut values),
+            Self::Rademacher => stream.fill_rademacher_from(rows.start * dimension, &mut values),
+            Self::Orthogonal | Self::Hadamard => {
+                let first = rows.start / dimension * dimension;
+                values.resize((rows.end - first) * dimension, 0.0);
+                if self == Self::Orthogonal {
+                    stream.fill_normal_from(first * dimension, &mut values);
+                } else {
+                    // What a block takes from the stream is known only by taking it.
+                    let mut order = vec![0.0; dimension];
+                    (0..first / dimension).for_each(|_| hadamard_rows(&mut order, dimension, &mut stream));
+                }
+                self.blocks(&mut values, dimension, &mut stream);
+                values.drain(..(rows.start - first) * dimension);
+            }
+        }
+        matrix(values, [rows.len(), dimension], device)
+    }
+
+    /// Makes blocks of orthogonal rows, of normal numbers where the directions are not made of signs.
+    fn blocks(self, values: &mut [f32], dimension: usize, stream: &mut Stream) {
+        let length = (dimension as f32).sqrt();
+        for block in values.chunks_mut(dimension * dimension) {
+            if self == Self::Hadamard {
+                hadamard_rows(block, dimension, stream);
+                continue;
+            }
+            orthonormalize_rows(block, dimension);
+            block.iter_mut().for_each(|v| *v *= length);
+        }
     }
 }
 
@@ -92,6 +132,21 @@ mod tests {
             for (i, c) in covariance.iter().enumerate() {
                 let expected = if i / DIMENSION == i % DIMENSION { 1.0 } else { 0.0 };
                 assert!((c - expected).abs() < 5.0 * (2.0 / ROWS as f64).sqrt(), "{probe:?} {i} {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_asked_for_in_parts_are_those_of_the_whole() {
+        for probe in Probe::ALL {
+            for d in [1, 5, 7, 40] {
+                let stream = Seed(9).stream(Role::Probe, 1, 3);
+                let whole = values::<f32>(&probe.draw([100, d], &mut stream.clone(), &Device::flex()));
+                for rows in [0..100, 0..1, 3..4, 5..10, 7..33, 39..41, 64..100, 99..100] {
+                    let part = probe.draw_rows(rows.clone(), d, stream.clone(), &Device::flex());
+                    let expected = &whole[rows.start * d..rows.end * d];
+                    assert_eq!(values::<f32>(&part), expected, "{probe:?} {d} {rows:?}");
+                }
             }
         }
     }

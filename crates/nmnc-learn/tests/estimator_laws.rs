@@ -3,8 +3,9 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::seed::{Role, Stream};
-use nmnc_learn::credit::leaky_average_law;
-use nmnc_learn::estimator::{Estimator, Responses};
+use nmnc_learn::estimator::{
+    Estimator, JacobianEstimator, JacobianSettings, Learning, Probing, Responses, leaky_average_law,
+};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
 
@@ -31,19 +32,35 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     cross / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
 }
 
-/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear output, each response
-/// with an error of deviation `noise`.
+/// An estimator that takes its first answers for all there is to know.
+fn unknowing(estimator: Estimator, probe: Probe, index: usize) -> JacobianEstimator {
+    let learning = match estimator {
+        Estimator::Average => Learning::Average { eta: 1.0 },
+        Estimator::LeastSquares => Learning::LeastSquares { eta: 1.0 },
+        // Answers are all but exact compared with what is expected of the Jacobian.
+        Estimator::RecursiveLeastSquares => Learning::Recursive { forgetting: 1.0, ridge: 1e-9 },
+    };
+    let probing = Probing { probe, seed: Seed(11), index, ..Probing::new(DIMENSION) };
+    let settings = JacobianSettings { learning, probing, ..JacobianSettings::new(DIMENSION, OUTPUTS) };
+    JacobianEstimator::new(settings, (&Device::flex(), DType::F64)).unwrap()
+}
+
+/// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear black box, each answer
+/// with an error of deviation `noise` per unit of the coordinates.
 fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64, noise: f64) -> (f64, f64) {
     let mut stream = Seed(11).stream(Role::Analysis, 0, 0);
     let jacobian = normal([OUTPUTS, DIMENSION], &mut stream);
+    let black_box = |x: Tensor<2>| x.matmul(jacobian.clone().transpose());
+    let activity = normal([1, DIMENSION], &mut stream);
+    let estimator = unknowing(estimator, probe, probes);
     let errors: Vec<f64> = (0..trials)
         .map(|trial| {
-            let mut stream = Seed(11).stream(Role::Probe, probes, trial);
-            let z = probe.draw([probes, DIMENSION], &mut stream, &Device::flex()).cast(DType::F64);
-            let errors = normal([probes, OUTPUTS], &mut Seed(12).stream(Role::Probe, probes, trial)) * noise;
-            let changes = z.clone().matmul(jacobian.clone().transpose()) + errors;
-            let estimate = estimator.estimate(&Responses { probes: z, changes });
-            energy(estimate - jacobian.clone()) / energy(jacobian.clone())
+            let mut estimator = estimator.clone();
+            let perturbations = estimator.ask(trial, 0..probes, &activity).unwrap().unwrap();
+            let changes = perturbations.answered(&activity.clone().repeat_dim(0, probes), black_box);
+            let errors = normal([probes, OUTPUTS], &mut Seed(12).stream(Role::Probe, probes, trial));
+            estimator.learn_from(&perturbations, changes + errors * (noise * perturbations.deviation()));
+            energy(estimator.feedback().clone() - jacobian.clone()) / energy(jacobian.clone())
         })
         .collect();
     let mean = errors.iter().sum::<f64>() / trials as f64;

@@ -40,13 +40,13 @@ fn energy(t: &Tensor<2>) -> f64 {
     values(t).iter().map(|v| v * v).sum()
 }
 
-fn rule(text: &str, network: &Network) -> Result<NoiseCorrelation> {
+fn rule(text: &str, network: &Network, seed: u64) -> Result<NoiseCorrelation> {
     let config: CreditConfig = toml::from_str(text).unwrap();
     let settings = toml::Value::Table(config.resolve()?.settings);
     let config: NoiseCorrelationConfig = settings.try_into().unwrap();
     config.fits(network)?;
     let device = Device::flex();
-    Ok(NoiseCorrelation::new(config, &RuleSetup { network, seed: Seed(0), device: &device }))
+    Ok(NoiseCorrelation::new(config, &RuleSetup { network, seed: Seed(seed), device: &device }))
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn stages_that_share_a_pass_see_each_other_as_the_law_says() {
             );
             let mut errors = [Vec::new(), Vec::new()];
             for seed in 0..TRIALS {
-                let mut rule = rule(&text, &network).unwrap();
+                let mut rule = rule(&text, &network, seed).unwrap();
                 let context = StepContext {
                     network: &network,
                     pass: &pass,
@@ -128,7 +128,7 @@ fn antithetic_joint_passes_with_repetitions_and_memoryless_rules_work_too() {
         let text = format!(
             "rule = '{rule_name}'\n{eta}\nprobes = 60\nantithetic = true\ninjection = 'joint'\n{manifold}"
         );
-        let mut rule = rule(&text, &network).unwrap();
+        let mut rule = rule(&text, &network, 1).unwrap();
         let context = StepContext {
             network: &network,
             pass: &pass,
@@ -154,7 +154,7 @@ fn antithetic_joint_passes_with_repetitions_and_memoryless_rules_work_too() {
 #[test]
 fn groups_that_do_not_fit_the_network_are_named() {
     let network = Network::chain(vec![Box::new(linear(8, 16, 1))], linear(16, OUTPUTS, 4)).unwrap();
-    let message = |text: &str| rule(text, &network).err().unwrap().to_string();
+    let message = |text: &str| rule(text, &network, 0).err().unwrap().to_string();
     assert_eq!(
         message("rule = 'vnc'\ninjection = [[1, 1]]"),
         "credit.injection.groups: stage 1 is named twice"

@@ -6,9 +6,9 @@ use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
 use nmnc_learn::credit::{
     CreditConfig, CreditRule, InputSampler, NoiseCorrelation, NoiseCorrelationConfig, RuleConfig, RuleSetup,
-    StepContext, leaky_average_law,
+    StepContext,
 };
-use nmnc_learn::estimator::Estimator;
+use nmnc_learn::estimator::{Estimator, leaky_average_law};
 use nmnc_learn::net::{self, Activation, Dense, ForwardPass, Network};
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
@@ -65,16 +65,20 @@ impl World {
         }
     }
 
-    fn setup<'a>(&'a self, device: &'a Device) -> RuleSetup<'a> {
-        RuleSetup { network: &self.network, seed: Seed(0), device }
+    fn setup<'a>(&'a self, seed: u64, device: &'a Device) -> RuleSetup<'a> {
+        RuleSetup { network: &self.network, seed: Seed(seed), device }
     }
 }
 
 fn rule(text: &str, world: &World) -> NoiseCorrelation {
+    seeded(text, world, 0)
+}
+
+fn seeded(text: &str, world: &World, seed: u64) -> NoiseCorrelation {
     let config: CreditConfig = toml::from_str(text).unwrap();
     let settings = toml::Value::Table(config.resolve().unwrap().settings);
     let config: NoiseCorrelationConfig = settings.try_into().unwrap();
-    NoiseCorrelation::new(config.resolve().unwrap(), &world.setup(&Device::flex()))
+    NoiseCorrelation::new(config.resolve().unwrap(), &world.setup(seed, &Device::flex()))
 }
 
 fn energy(t: &Tensor<2>) -> f64 {
@@ -91,7 +95,7 @@ fn learned_feedback_converges_to_the_jacobian_as_the_laws_say() {
         for updates in [1, 4, 12] {
             let mut errors = Vec::new();
             for seed in 0..trials {
-                let mut rule = rule(text, &world);
+                let mut rule = seeded(text, &world, seed);
                 for step in 0..updates {
                     let signals = rule.signals(&world.context(seed, step)).unwrap();
                     let expected = world.error.clone().matmul(rule.feedback(0).unwrap().clone());
@@ -131,7 +135,7 @@ fn memoryless_signals_are_unbiased_with_the_declared_variance() {
         ("rule = 'manifold-node-perturbation'\nprobes = 50\nmanifold = { dimension = 6 }", 6),
         ("rule = 'node-perturbation'\nprobes = 50\nantithetic = true", UNITS),
     ] {
-        let mut rule = rule(text, &world);
+        let mut rule = seeded(text, &world, 1);
         let (mut error, mut scale) = (0.0, 0.0);
         for step in 0..20 {
             let signal = rule.signals(&world.context(1, step)).unwrap().remove(0);

@@ -17,7 +17,7 @@ use nmnc_data::DataConfig;
 use nmnc_data::tasks::{TaskConfig, TrialSet, generate, judge};
 use nmnc_learn::credit::{CreditConfig, RuleSetup};
 use nmnc_learn::net::NetworkConfig;
-use nmnc_learn::recurrent::{RecurrentConfig, TimeSetup, build_rule};
+use nmnc_learn::recurrent::{RecurrentConfig, TimeCreditConfig, TimeSetup};
 use nmnc_train::{
     CheckpointConfig, Identity, ImageOptions, Images, Learner, Loss, Observer, Optimizer, OptimizerConfig,
     Problem, Run, RunOptions, RunPlan, Schedule, Silent, TrialOptions, Trials, fit,
@@ -179,7 +179,7 @@ fn training_accuracy_of_copying_is_the_mean_of_what_trials_are_worth() {
         let size = [channels.inputs.len(), channels.outputs.len()];
         let network = config.build(size, task.dt(), seed, &device).unwrap();
         let setup = TimeSetup { network: &network, seed, device: &device };
-        let rule = build_rule(&CreditConfig::preset("bptt"), &setup).unwrap();
+        let rule = TimeCreditConfig::preset("bptt").build(&setup).unwrap();
         let options =
             TrialOptions { seed, batch: BATCH, trials: 6 * BATCH, evaluation: 10, ..TrialOptions::default() };
         Trials::new(network, rule, task, options).unwrap()

@@ -4,12 +4,12 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_data::tasks::{Answer, Targets, TrialBatch, TrialInfo};
-use nmnc_learn::credit::NoiseCorrelationConfig;
 use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::{
-    RecurrentConfig, RecurrentNetwork, SequencePass, TemporalNoiseCorrelation, TimeContext, TimeRule,
-    TimeSetup, Trace, build_rule,
+    EligibilityTrace, OverTime, RecurrentConfig, RecurrentNetwork, SequencePass, TIME_RULES, TemporalConfig,
+    TemporalNoiseCorrelation, TimeContext, TimeCreditConfig, TimeRule, TimeSetup,
 };
+use nmnc_learn::registry::{FromTable, RuleEntry};
 use nmnc_testing::{Golden, PRECISIONS, assert_close, values};
 use nmnc_train::judge_sequence;
 
@@ -131,7 +131,7 @@ fn networks_losses_and_gradients_are_those_of_pytorch() {
             let signals = network.backpropagate(&pass, &judged.error, None);
             let exact = golden.numbers(&format!("{name}.signals"));
             assert_close(&what("signals"), &values(&signals), exact, tolerance);
-            let gradients = network.gradients(&pass, signals, Trace::None, &judged.error);
+            let gradients = network.gradients(&pass, signals, EligibilityTrace::None, &judged.error);
             assert_eq!(gradients.iter().len(), names.len());
             for (own, gradient) in gradients.iter() {
                 let exact = golden.numbers(&format!("{name}.gradient.{own}"));
@@ -158,7 +158,7 @@ fn gradients_of_constrained_networks_are_those_of_the_loss() {
         let passed = pass(&network, &batch);
         let judged = judge_sequence(&batch, &passed.output, 2.0);
         let signals = network.backpropagate(&passed, &judged.error, None);
-        let gradients = network.gradients(&passed, signals, Trace::None, &judged.error);
+        let gradients = network.gradients(&passed, signals, EligibilityTrace::None, &judged.error);
         for (index, (_, gradient)) in gradients.iter().enumerate() {
             let told = values(gradient);
             let size = gradient.dims();
@@ -241,7 +241,7 @@ fn traces_are_those_that_run_online() {
     let passed = pass(&network, &batch);
     let signals: Vec<f64> = numbers(27 * 7, 2).into_iter().map(f64::from).collect();
     let error = matrix(&vec![0.0; 27 * 3], 3, DType::F64);
-    for (trace, diagonal) in [(Trace::Leak, false), (Trace::Diagonal, true)] {
+    for (trace, diagonal) in [(EligibilityTrace::Leak, false), (EligibilityTrace::Diagonal, true)] {
         let given = matrix(&signals, 7, DType::F64);
         let gradients = network.gradients(&passed, given, trace, &error);
         let exact = online_gradient(&network, &batch, &signals, diagonal);
@@ -265,7 +265,7 @@ fn the_diagonal_trace_of_gated_units_is_their_own_derivative() {
     for unit in 0..4 {
         let mut signal = vec![0.0; rows * 4];
         signal[4 * 4 + unit] = 1.0;
-        let carried = network.traced(&passed, matrix(&signal, 4, DType::F64), Trace::Diagonal);
+        let carried = network.traced(&passed, matrix(&signal, 4, DType::F64), EligibilityTrace::Diagonal);
         let h = 1e-6;
         let state = |by: f64| {
             let mut kick = vec![0.0; rows * 4];
@@ -313,6 +313,12 @@ fn exact_lag(network: &RecurrentNetwork, lag: usize) -> Tensor<2> {
     (0..lag).fold(network.readout_weight().clone(), |product, _| product.matmul(step.clone()))
 }
 
+/// Resolved settings of the rule `name`.
+fn temporal(name: &str, settings: &str) -> TemporalConfig {
+    let entry: &&dyn RuleEntry<OverTime> = TIME_RULES.iter().find(|entry| entry.name() == name).unwrap();
+    TemporalConfig::from_table(entry.resolve(&settings.parse().unwrap()).unwrap()).unwrap()
+}
+
 fn relative_error(found: &Tensor<2>, exact: &Tensor<2>) -> f64 {
     let energy = |t: Tensor<2>| values(&t).iter().map(|v| v * v).sum::<f64>();
     (energy(found.clone() - exact.clone()) / energy(exact.clone())).sqrt()
@@ -332,29 +338,23 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
         step,
         seed: Seed(1),
     };
-    let settings = |text: &str| -> NoiseCorrelationConfig {
-        let mut table: toml::Table = text.parse().unwrap();
-        table.insert("probes".into(), 20.into());
-        table.insert("eta".into(), 1.0.into());
+    let settings = |text: &str| {
         let name = if text.contains("manifold") { "nmnc" } else { "vnc" };
-        let entry = nmnc_learn::credit::REGISTRY.iter().find(|entry| entry.name() == name).unwrap();
-        entry.resolve(&table).unwrap().try_into().unwrap()
+        temporal(name, &format!("{text}\nprobes = 20\neta = 1.0"))
     };
     // Isotropic: the lagged Jacobian itself, with the error that 800 trial-steps allow, fewer for later lags.
-    let mut rule = TemporalNoiseCorrelation::new(settings("probe = 'rademacher'"), 5, Trace::None, &setup);
+    let mut rule = TemporalNoiseCorrelation::new(settings("probe = 'rademacher'\nlags = 5"), &setup);
     rule.signals(&context(0)).unwrap();
     assert_eq!(rule.probes(), 800);
     for lag in 0..=5 {
-        let error = relative_error(&rule.feedback()[lag], &exact_lag(&network, lag));
+        let error = relative_error(rule.feedback()[lag], &exact_lag(&network, lag));
         let told = 800.0 * (8 - lag) as f64 / 8.0;
         let expected = (11.0 / told).sqrt();
         assert!(error < 1.6 * expected && error > 0.4 * expected, "lag {lag}: {error}, expected {expected}");
     }
     // On the manifold: its part there.
     let mut rule = TemporalNoiseCorrelation::new(
-        settings("manifold = { dimension = 4 }\nantithetic = true"),
-        3,
-        Trace::None,
+        settings("manifold = { dimension = 4 }\nantithetic = true\nlags = 3"),
         &setup,
     );
     rule.signals(&context(0)).unwrap();
@@ -363,7 +363,7 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
     let projection = basis.clone().matmul(basis.transpose());
     for lag in 0..=3 {
         let exact = exact_lag(&network, lag).matmul(projection.clone());
-        let error = relative_error(&rule.feedback()[lag], &exact);
+        let error = relative_error(rule.feedback()[lag], &exact);
         let expected = (5.0 / (800.0 * (8 - lag) as f64 / 8.0)).sqrt();
         assert!(error < 1.6 * expected, "lag {lag}: {error}, expected {expected}");
     }
@@ -375,10 +375,7 @@ fn exact_feedback_of_all_lags_gives_the_signals_of_backpropagation() {
     let judged = judge_sequence(&batch, &passed.output, 1.0);
     let lengths = vec![8; 40];
     let setup = TimeSetup { network: &network, seed: Seed(1), device: &Device::flex() };
-    let entry = nmnc_learn::credit::REGISTRY.iter().find(|entry| entry.name() == "vnc").unwrap();
-    let settings = "interval = 1000".parse().unwrap();
-    let config: NoiseCorrelationConfig = entry.resolve(&settings).unwrap().try_into().unwrap();
-    let mut rule = TemporalNoiseCorrelation::new(config, 7, Trace::None, &setup);
+    let mut rule = TemporalNoiseCorrelation::new(temporal("vnc", "interval = 1000\nlags = 7"), &setup);
     let mut state = rule.state();
     for lag in 0..8 {
         state.tensors.insert(format!("feedback{lag}"), exact_lag(&network, lag));
@@ -401,7 +398,7 @@ fn memoryless_signals_average_to_those_of_backpropagation() {
     let exact = values(&network.backpropagate(&passed, &judged.error, None));
     let cosine = |probes: usize| {
         let settings = format!("rule = 'node-perturbation'\nprobes = {probes}\nsigma = 0.01\nlags = 7");
-        let mut rule = build_rule(&toml::from_str(&settings).unwrap(), &setup).unwrap();
+        let mut rule = toml::from_str::<TimeCreditConfig>(&settings).unwrap().build(&setup).unwrap();
         let (error, step) = (&judged.error, 0);
         let context =
             TimeContext { network: &network, pass: &passed, error, lengths: &lengths, step, seed: Seed(1) };
@@ -431,10 +428,8 @@ fn settings_without_meaning_are_told() {
         fast.build([1, 1], 100.0, Seed(0), &Device::flex()).unwrap_err().to_string(),
         "recurrent.tau: 50 ms is less than a step of the task, 100 ms; use a larger tau or a smaller task.dt"
     );
-    let rule = |text: &str| {
-        let config = toml::from_str(text).unwrap();
-        nmnc_learn::recurrent::resolve_rule(&config).unwrap_err().to_string()
-    };
+    let rule =
+        |text: &str| toml::from_str::<TimeCreditConfig>(text).unwrap().resolve().unwrap_err().to_string();
     assert_eq!(
         rule("rule = 'vnc'\ntrace = 'leak'"),
         "credit.trace: would count what lags have counted; set lags = 0, or trace = \"none\""

@@ -14,7 +14,7 @@ use nmnc_core::{Result, Seed};
 use nmnc_data::tasks::{TaskConfig, TrialSet, generate};
 use nmnc_learn::credit::{CreditConfig, RuleSetup};
 use nmnc_learn::net::{Inputs, NetworkConfig, Weights};
-use nmnc_learn::recurrent::{RecurrentConfig, TimeSetup, build_rule};
+use nmnc_learn::recurrent::{RecurrentConfig, TimeCreditConfig, TimeSetup};
 use nmnc_train::{
     Assessed, Classifier, ImageBatch, Learner, Loss, Optimizer, OptimizerConfig, Problem, Run, RunPlan,
     Schedule, Silent, TrialOptions, Trials, Workers,
@@ -125,7 +125,7 @@ fn shares_of_trials_weigh_as_the_steps_of_their_loss() {
         config.build([channels.inputs.len(), channels.outputs.len()], task.dt(), seed, &device).unwrap();
     network.values_mut().into_iter().for_each(|value| *value = value.clone().cast(DType::F64));
     let rule =
-        build_rule(&CreditConfig::preset("bptt"), &TimeSetup { network: &network, seed, device: &device });
+        TimeCreditConfig::preset("bptt").build(&TimeSetup { network: &network, seed, device: &device });
     let options = TrialOptions { seed, response_weight: 3.0, ..TrialOptions::default() };
     let mut trials = Trials::new(network, rule.unwrap(), task, options).unwrap();
     let mut step_of = |numbers: std::ops::Range<u64>| {

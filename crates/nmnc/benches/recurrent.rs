@@ -8,8 +8,7 @@
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nmnc::Seed;
-use nmnc::credit::CreditConfig;
-use nmnc::recurrent::{RecurrentConfig, TimeContext, TimeSetup, build_rule};
+use nmnc::recurrent::{RecurrentConfig, TimeContext, TimeCreditConfig, TimeSetup};
 
 const UNITS: usize = 256;
 const BATCH: usize = 64;
@@ -33,7 +32,7 @@ fn steps(criterion: &mut Criterion) {
             b.iter(|| network.evaluate(&inputs, [STEPS, BATCH]));
         });
         for name in ["rflo", "bptt", "vnc", "nmnc"] {
-            let mut rule = build_rule(&CreditConfig::preset(name), &setup).expect("a rule");
+            let mut rule = TimeCreditConfig::preset(name).build(&setup).expect("a rule");
             let mut step = 0;
             group.bench_function(format!("{kind}/{name}"), |b| {
                 b.iter(|| {

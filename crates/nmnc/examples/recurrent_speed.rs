@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use nmnc::Seed;
-use nmnc::credit::CreditConfig;
-use nmnc::recurrent::{RecurrentConfig, TimeContext, TimeSetup, Trace, build_rule};
+use nmnc::recurrent::{EligibilityTrace, RecurrentConfig, TimeContext, TimeCreditConfig, TimeSetup};
 
 const INPUTS: usize = 3;
 const OUTPUTS: usize = 3;
@@ -33,12 +32,12 @@ fn main() {
     let setup = TimeSetup { network: &network, seed: Seed(0), device: &device };
     let lengths = vec![steps; batch];
     let step = |rule: &str| {
-        let mut rule = build_rule(&CreditConfig::preset(rule), &setup).expect("a rule");
+        let mut rule = TimeCreditConfig::preset(rule).build(&setup).expect("a rule");
         let pass = network.forward(&inputs, [steps, batch], None);
         let (network, error) = (&network, &error);
         let context = TimeContext { network, pass: &pass, error, lengths: &lengths, step: 0, seed: Seed(0) };
         let signals = rule.signals(&context).expect("finite numbers");
-        let trace = if gated { Trace::None } else { rule.trace() };
+        let trace = if gated { EligibilityTrace::None } else { rule.trace() };
         let _ = network.gradients(&pass, signals, trace, error);
     };
     let forward = || drop(network.evaluate(&inputs, [steps, batch]));

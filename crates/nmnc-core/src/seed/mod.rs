@@ -132,6 +132,30 @@ impl Stream {
         self.fill::<Sign>(out);
     }
 
+    /// Fills `out` with the numbers from `offset` on of what [`Stream::fill_normal`] would now give, without making those before.
+    pub fn fill_normal_from(&self, offset: usize, out: &mut [f32]) {
+        self.fill_from::<Normal>(offset, out);
+    }
+
+    /// Fills `out` with the signs from `offset` on of what [`Stream::fill_rademacher`] would now give, without making those before.
+    pub fn fill_rademacher_from(&self, offset: usize, out: &mut [f32]) {
+        self.fill_from::<Sign>(offset, out);
+    }
+
+    fn fill_from<L: Law>(&self, offset: usize, out: &mut [f32]) {
+        let skipped = offset / L::GROUP;
+        let lead = offset % L::GROUP;
+        let mut rest = self.clone();
+        let next = u64::from(self.counter[0]) + fill::blocks::<L>(skipped * L::GROUP);
+        rest.counter[0] = u32::try_from(next).expect("a stream holds at most 2^34 words");
+        if lead == 0 {
+            return rest.fill::<L>(out);
+        }
+        let mut whole = vec![0.0; lead + out.len()];
+        rest.fill::<L>(&mut whole);
+        out.copy_from_slice(&whole[lead..]);
+    }
+
     fn fill<L: Law>(&mut self, out: &mut [f32]) {
         let next = u64::from(self.counter[0]) + fill::blocks::<L>(out.len());
         let next = u32::try_from(next).expect("a stream holds at most 2^34 words");
@@ -269,6 +293,22 @@ mod tests {
         }
         assert_eq!(words.next_u32(), after);
         assert_eq!(filled(0, 0).1, Seed(4).stream(Role::Analysis, 0, 0).next_u32());
+    }
+
+    #[test]
+    fn a_fill_from_some_number_on_is_the_rest_of_the_whole() {
+        let mut stream = Seed(6).stream(Role::Analysis, 0, 0);
+        stream.next_u32();
+        let (mut normals, mut signs) = (vec![0.0; 9000], vec![0.0; 9000]);
+        stream.clone().fill_normal(&mut normals);
+        stream.clone().fill_rademacher(&mut signs);
+        for offset in [0, 1, 63, 64, 65, 2047, 2048, 4096, 8999] {
+            let mut rest = vec![0.0; 9000 - offset];
+            stream.fill_normal_from(offset, &mut rest);
+            assert_eq!(rest, normals[offset..], "{offset}");
+            stream.fill_rademacher_from(offset, &mut rest);
+            assert_eq!(rest, signs[offset..], "{offset}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
+use super::registry::{Layered, RuleSetup};
+use super::rule::{CreditRule, StepContext};
 use crate::net::{ForwardPass, Network, Reader};
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::error::Result;
 
 /// Registry entry.
@@ -17,7 +19,7 @@ pub(super) const BP: Preset<BackpropConfig> =
 #[serde(deny_unknown_fields)]
 pub struct BackpropConfig {}
 
-impl RuleConfig for BackpropConfig {
+impl RuleConfig<Layered> for BackpropConfig {
     fn resolve(self) -> Result<Self> {
         Ok(self)
     }

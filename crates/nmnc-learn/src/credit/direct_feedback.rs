@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::local::{LocalContext, LocalRule, local_signals};
-use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
+use super::registry::{Layered, RuleSetup};
+use super::rule::{CreditRule, StepContext};
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -26,7 +28,7 @@ pub struct DirectFeedbackConfig {
     pub scale: f64,
 }
 
-impl RuleConfig for DirectFeedbackConfig {
+impl RuleConfig<Layered> for DirectFeedbackConfig {
     const LOCAL: bool = true;
 
     fn resolve(self) -> Result<Self> {

@@ -4,7 +4,9 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{CreditRule, Preset, RuleConfig, RuleSetup, StepContext};
+use super::registry::{Layered, RuleSetup};
+use super::rule::{CreditRule, StepContext};
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -25,7 +27,7 @@ pub struct FeedbackAlignmentConfig {
     pub scale: f64,
 }
 
-impl RuleConfig for FeedbackAlignmentConfig {
+impl RuleConfig<Layered> for FeedbackAlignmentConfig {
     fn resolve(self) -> Result<Self> {
         positive("scale", self.scale)?;
         Ok(self)

@@ -14,10 +14,9 @@ pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
 pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
 pub use local::{LocalContext, LocalRule, local_signals};
 pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
-pub use noise_correlation::{
-    Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, leaky_average_law,
-};
-pub(crate) use noise_correlation::{learned, rescale};
-pub use registry::{CreditConfig, REGISTRY, rule_names};
-pub(crate) use rule::merge;
-pub use rule::{Choices, CreditRule, InputSampler, Preset, RuleConfig, RuleEntry, RuleSetup, StepContext};
+pub(crate) use noise_correlation::rescale;
+pub use noise_correlation::{Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize};
+pub use registry::{CreditConfig, Layered, REGISTRY, RuleSetup, rule_names};
+pub use rule::{Choices, CreditRule, InputSampler, StepContext};
+
+pub use crate::registry::{Preset, RuleConfig};

@@ -1,14 +1,10 @@
-//! What a credit rule is and how it is made from configuration.
+//! What a credit rule is.
 
-use burn::tensor::{Device, Tensor};
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use burn::tensor::Tensor;
 
 use super::local::LocalRule;
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Inputs, Network};
-use nmnc_core::config_text::deserialize;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
@@ -70,7 +66,7 @@ pub trait CreditRule: Send {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>>;
 
     /// The rule as one that needs a single stage's activity at a time, if it is: then a step need not keep the whole forward
-    /// pass. Its settings must say so too ([`RuleConfig::LOCAL`]).
+    /// pass. Its settings must say so too ([`RuleConfig::LOCAL`](crate::registry::RuleConfig::LOCAL)).
     fn local(&mut self) -> Option<&mut dyn LocalRule> {
         None
     }
@@ -106,125 +102,5 @@ pub trait CreditRule: Send {
     /// If something is missing or has the wrong shape.
     fn restore(&mut self, _state: &State) -> Result<()> {
         Ok(())
-    }
-}
-
-/// What a rule is built for.
-pub struct RuleSetup<'a> {
-    /// The network it will train.
-    pub network: &'a Network,
-    /// Seed of the run.
-    pub seed: Seed,
-    /// Device of all tensors.
-    pub device: &'a Device,
-}
-
-/// Settings of a family of rules, as they stand in `[credit]` beside `rule`.
-pub trait RuleConfig: Serialize + DeserializeOwned + JsonSchema {
-    /// Whether the rule is local: whether [`CreditRule::local`] gives something.
-    const LOCAL: bool = false;
-
-    /// Checks values and their combinations, and spells out what was left out.
-    ///
-    /// # Errors
-    /// The first setting that is out of range or has no meaning in its combination.
-    fn resolve(self) -> Result<Self>;
-
-    /// Checks resolved settings against the network they are for.
-    ///
-    /// # Errors
-    /// The first setting that does not fit.
-    fn fits(&self, _network: &Network) -> Result<()> {
-        Ok(())
-    }
-
-    /// Builds the rule from resolved settings that fit the network.
-    fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule>;
-}
-
-/// A named rule of the registry.
-pub trait RuleEntry: Sync {
-    /// Name, as in `rule = "nmnc"`.
-    fn name(&self) -> &'static str;
-
-    /// One line for people.
-    fn summary(&self) -> &'static str;
-
-    /// Whether the rule is local ([`RuleConfig::LOCAL`]).
-    fn is_local(&self) -> bool;
-
-    /// Resolved settings: the preset's, overridden by `overrides`.
-    ///
-    /// # Errors
-    /// Unknown or impossible settings.
-    fn resolve(&self, overrides: &toml::Table) -> Result<toml::Table>;
-
-    /// Builds the rule from the preset's settings overridden by `overrides`.
-    ///
-    /// # Errors
-    /// As [`RuleEntry::resolve`]; settings that do not fit the network.
-    fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>>;
-
-    /// JSON schema of the settings.
-    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
-}
-
-/// A registry entry: a name for particular settings of a family.
-pub struct Preset<C> {
-    /// Name, as in `rule = "nmnc"`.
-    pub name: &'static str,
-    /// One line for people.
-    pub summary: &'static str,
-    /// The settings that the name stands for.
-    pub settings: fn() -> C,
-}
-
-impl<C: RuleConfig> Preset<C> {
-    fn parse(&self, overrides: &toml::Table) -> Result<C> {
-        let mut settings = to_table(&(self.settings)());
-        merge(&mut settings, overrides);
-        deserialize::<C>(settings)?.resolve()
-    }
-}
-
-impl<C: RuleConfig> RuleEntry for Preset<C> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn summary(&self) -> &'static str {
-        self.summary
-    }
-
-    fn is_local(&self) -> bool {
-        C::LOCAL
-    }
-
-    fn resolve(&self, overrides: &toml::Table) -> Result<toml::Table> {
-        Ok(to_table(&self.parse(overrides)?))
-    }
-
-    fn build(&self, overrides: &toml::Table, setup: &RuleSetup) -> Result<Box<dyn CreditRule>> {
-        let settings = self.parse(overrides)?;
-        settings.fits(setup.network)?;
-        Ok(settings.build(setup))
-    }
-
-    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
-        C::json_schema(generator)
-    }
-}
-
-fn to_table(config: &impl Serialize) -> toml::Table {
-    toml::Table::try_from(config).expect("settings are plain tables")
-}
-
-/// Lays `overrides` over `base`, table by table.
-pub(crate) fn merge(base: &mut toml::Table, overrides: &toml::Table) {
-    for (key, value) in overrides {
-        match (base.get_mut(key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
-            _ => drop(base.insert(key.clone(), value.clone())),
-        }
     }
 }

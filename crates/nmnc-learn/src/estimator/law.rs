@@ -1,23 +1,9 @@
-//! Estimators: from probes and responses to a Jacobian, each with the law of its error.
+//! Estimators by name, each with the law of its error.
 
-use burn::tensor::{DType, Tensor, TensorData};
-use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::uncertainty::Uncertainty;
 use crate::noise::Probe;
-use nmnc_core::device::values;
-use nmnc_core::linalg::pseudo_inverse;
-
-/// Probes z and the responses they caused.
-#[derive(Clone, Debug)]
-pub struct Responses {
-    /// Coordinates of the probes, identity covariance, `[K, m]`.
-    pub probes: Tensor<2>,
-    /// Change of the output per unit of the coordinates, `[K, outputs]`.
-    pub changes: Tensor<2>,
-}
 
 /// The declared error of an estimate from K probes in dimension m.
 #[derive(Clone, Copy, Debug)]
@@ -50,23 +36,6 @@ pub enum Estimator {
 impl Estimator {
     /// Every estimator: the shared test fits the declared law of each.
     pub const ALL: [Self; 3] = [Self::Average, Self::LeastSquares, Self::RecursiveLeastSquares];
-
-    /// Estimate of the Jacobian in the coordinates of the probes, `[outputs, m]`, by one that knew nothing (its norm the smallest
-    /// where there are fewer probes than coordinates).
-    pub fn estimate(self, responses: &Responses) -> Tensor<2> {
-        match self {
-            Self::Average => {
-                let count = responses.probes.dims()[0] as f64;
-                matmul(responses.changes.clone().transpose(), responses.probes.clone()) / count
-            }
-            Self::LeastSquares => solve(responses),
-            Self::RecursiveLeastSquares => {
-                let m = responses.probes.dims()[1];
-                // Responses are all but exact compared with what is expected of the Jacobian.
-                recursive_step(&mut Uncertainty::new(m, 1.0), responses, 1e-9)
-            }
-        }
-    }
 
     /// The law this estimator declares for a distribution of probes.
     pub fn law(self, probe: Probe) -> ErrorLaw {
@@ -122,37 +91,9 @@ impl Estimator {
     }
 }
 
-/// The least-squares solution J `[outputs, m]` of changes = probes J^T, of the smallest norm where there are several.
-pub(crate) fn solve(responses: &Responses) -> Tensor<2> {
-    let Responses { probes, changes } = responses;
-    let [count, m] = probes.dims();
-    let wide = count < m;
-    let gram = match wide {
-        true => matmul(probes.clone(), probes.clone().transpose()),
-        false => matmul(probes.clone().transpose(), probes.clone()),
-    };
-    let size = count.min(m);
-    // What rounding leaves of a zero eigenvalue in the precision of the responses.
-    let rounding = if probes.dtype() == DType::F64 { 1e-13 } else { 1e-6 };
-    let inverse = pseudo_inverse(&values::<f64>(&gram), size, rounding);
-    let data = TensorData::new(inverse, [size, size]);
-    let inverse = Tensor::from_data(data, (&probes.device(), probes.dtype()));
-    match wide {
-        true => matmul(matmul(changes.clone().transpose(), inverse), probes.clone()),
-        false => matmul(matmul(changes.clone().transpose(), probes.clone()), inverse),
-    }
-}
-
-/// The correction `[outputs, m]` that recursive least squares makes for `innovations`: changes less their predictions. Each change
-/// has an independent error of variance `noise`.
-pub(crate) fn recursive_step(
-    uncertainty: &mut Uncertainty,
-    innovations: &Responses,
-    noise: f64,
-) -> Tensor<2> {
-    let Responses { probes, changes } = innovations;
-    let [count, m] = probes.dims();
-    let gain = uncertainty.observe(&values::<f64>(probes), noise);
-    let gain = Tensor::from_data(TensorData::new(gain, [m, count]), (&probes.device(), probes.dtype()));
-    matmul(changes.clone().transpose(), gain.transpose())
+/// Expected squared error of the leaky average after `updates` estimates, over ||j||^2, when each estimate has the relative
+/// variance `variance` and the true Jacobian j stays put: what is left of the start at zero, plus the averaged noise.
+pub fn leaky_average_law(eta: f64, updates: u32, variance: f64) -> f64 {
+    let forgotten = (1.0 - eta).powi(2 * updates as i32);
+    forgotten + variance * eta / (2.0 - eta) * (1.0 - forgotten)
 }

@@ -1,12 +1,36 @@
 //! Estimating the Jacobian of a black box from what perturbations of its input do to its output.
 //!
-//! Nothing here knows a network: whoever perturbs asks where, and tells what came of it.
+//! [`JacobianEstimator`] asks for perturbations of an activity x `[batch, n]` and is told how the output y `[batch, outputs]` changed. It
+//! knows no network, and nothing of how the answers came about:
+//!
+//! ```text
+//! refresh(activity)        find the manifold that noise lives on
+//! ask(step, rows, x) -> xi perturbations, a pure function of seed, step and row
+//! tell(xi, changes) -> S   what the answers amount to; sums of several workers add
+//! learn(S)                 feedback weights B, an estimate of J = dy/dx
+//! error_signal(e) = e B    what of an error e = dLoss/dy belongs to x
+//! ```
+//!
+//! It is made of two parts that can be used alone: a [`Prober`] asks, a [`LearnedJacobian`] learns. Where several functions of one
+//! activity are to be known, one prober serves several learned Jacobians.
 
+mod confidence;
+mod jacobian;
 mod law;
+mod learned;
 mod noise;
+mod prober;
+mod solve;
+mod sums;
 mod uncertainty;
 
-pub use law::{ErrorLaw, Estimator, Responses};
-pub(crate) use law::{recursive_step, solve};
+pub use confidence::StandardError;
+pub use jacobian::{JacobianEstimator, JacobianSettings};
+pub use law::{ErrorLaw, Estimator, leaky_average_law};
+pub use learned::{LearnedJacobian, Learning};
 pub use noise::Noise;
+pub use prober::{Perturbations, Prober, Probing};
+pub use solve::Responses;
+pub(crate) use solve::{recursive_step, solve};
+pub use sums::Sums;
 pub use uncertainty::Uncertainty;

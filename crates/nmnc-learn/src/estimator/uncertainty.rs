@@ -27,6 +27,11 @@ impl Uncertainty {
         self.covariance.nrows()
     }
 
+    /// Expected squared error of a row.
+    pub fn total(&self) -> f64 {
+        (0..self.dimension()).map(|i| self.covariance[(i, i)]).sum()
+    }
+
     /// Earlier responses count `forgetting` times as much, in (0, 1], but nothing becomes less known than `prior`.
     pub fn forget(&mut self, forgetting: f64, prior: f64) {
         let m = self.dimension();

@@ -3,8 +3,8 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::network::{RecurrentNetwork, SequencePass};
-use super::rows::selected;
 use crate::manifold::Subspace;
+use nmnc_core::device::selected;
 
 /// Energies of lagged Jacobians, by lag: on a subspace, and in all.
 #[derive(Clone, Debug)]

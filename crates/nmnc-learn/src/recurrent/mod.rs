@@ -4,7 +4,7 @@
 //! y_t = W_o h_t + b_o. Everything over time is a matrix of `T B` rows, step after step of the whole batch.
 //!
 //! A rule ([`TimeRule`]) gives signals delta_t, estimates of dLoss/dh_t, from the errors at the outputs. The network makes gradients
-//! of them: through the step's own update, or through an eligibility trace ([`Trace`]).
+//! of them: through the step's own update, or through an eligibility trace ([`EligibilityTrace`]).
 
 mod config;
 mod connectivity;
@@ -16,11 +16,12 @@ mod rules;
 
 pub use config::{RateActivation, RecurrentConfig, RecurrentInit, UnitKind};
 pub use jacobian::{LaggedEnergies, lagged_energies};
-pub use network::{Cell, RecurrentNetwork, SequencePass, Trace};
+pub use network::{Cell, EligibilityTrace, RecurrentNetwork, SequencePass};
+pub use nmnc_core::device::selected;
 pub use nmnc_kernels::recurrent::Sequence;
 pub use part::Part;
-pub use rows::{live_rows, selected};
+pub use rows::live_rows;
 pub use rules::{
-    TIME_RULES, TemporalNoiseCorrelation, TimeContext, TimeRule, TimeRuleEntry, TimeSetup, build_rule,
-    for_rule, resolve_rule, time_rule_names,
+    OverTime, TIME_RULES, TemporalConfig, TemporalNoiseCorrelation, TimeContext, TimeCreditConfig, TimeRule,
+    TimeSetup, time_rule_names,
 };

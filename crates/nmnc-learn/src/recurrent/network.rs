@@ -30,7 +30,7 @@ pub enum Cell {
 /// How a signal at one step reaches parameters through earlier steps, beside the step itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Trace {
+pub enum EligibilityTrace {
     /// Not at all: the gradient through the step's own update, its previous state held fixed.
     None,
     /// Through what each unit keeps of its own state, 1 - a (for gated units z): the eligibility trace of RFLO (Murray 2019).
@@ -316,19 +316,19 @@ impl RecurrentNetwork {
 
     /// The signals `[T B, N]` as they reach parameters through a trace: with the order of the sums exchanged, sum over t of
     /// signal_t times the trace of step t is sum over s of the within-step gradient for what this gives.
-    pub fn traced(&self, pass: &SequencePass, signals: Tensor<2>, trace: Trace) -> Tensor<2> {
+    pub fn traced(&self, pass: &SequencePass, signals: Tensor<2>, trace: EligibilityTrace) -> Tensor<2> {
         let carried = |carry: Carry, signals: Tensor<2>| carry_backward(pass.sequence, carry, signals);
         match (trace, &pass.gates, self.cell) {
-            (Trace::None, ..) => signals,
-            (Trace::Leak, Gates::Rate(_), Cell::Rate { alpha, .. }) => {
+            (EligibilityTrace::None, ..) => signals,
+            (EligibilityTrace::Leak, Gates::Rate(_), Cell::Rate { alpha, .. }) => {
                 carried(Carry::Uniform(1.0 - alpha), signals)
             }
-            (Trace::Diagonal, Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
+            (EligibilityTrace::Diagonal, Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
                 let own = self.own_weights(pass, 0);
                 carried(Carry::Units(&(gates.as_ref().clone() * own + (1.0 - alpha))), signals)
             }
-            (Trace::Leak, Gates::Gru(gates), _) => carried(Carry::Units(&gates.update), signals),
-            (Trace::Diagonal, Gates::Gru(gates), _) => {
+            (EligibilityTrace::Leak, Gates::Gru(gates), _) => carried(Carry::Units(&gates.update), signals),
+            (EligibilityTrace::Diagonal, Gates::Gru(gates), _) => {
                 // The derivative of each unit's step with respect to its own state, from a signal of ones.
                 let ones = signals.ones_like();
                 let [_, gated] = gru_gated(pass.sequence, gates, &pass.before(), &ones);
@@ -356,7 +356,7 @@ impl RecurrentNetwork {
         &self,
         pass: &SequencePass,
         signals: Tensor<2>,
-        trace: Trace,
+        trace: EligibilityTrace,
         error: &Tensor<2>,
     ) -> Gradients {
         let signals = self.traced(pass, signals, trace);

@@ -160,7 +160,7 @@ impl RunConfig for SequenceConfig {
     }
 
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
-        Self { seed, credit: recurrent::for_rule(&self.credit, rule)?, ..self.clone() }.resolve()
+        Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
     }
 
     fn run(

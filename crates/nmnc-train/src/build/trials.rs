@@ -12,7 +12,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
 use nmnc_data::tasks::{Task, TrialSet, generate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
-use nmnc_learn::recurrent::{RecurrentNetwork, TimeSetup, build_rule, live_rows, selected};
+use nmnc_learn::recurrent::{RecurrentNetwork, TimeSetup, live_rows, selected};
 
 /// Training trials whose states give the manifold of a readout within it.
 const TRIALS: u64 = 256;
@@ -27,7 +27,7 @@ impl Resolved<SequenceConfig> {
         let task = self.task.open(self.seed)?;
         let network = self.initial_network(task.as_ref(), &device)?;
         let setup = TimeSetup { network: &network, seed: self.seed, device: &device };
-        let rule = build_rule(&self.credit, &setup)?;
+        let rule = self.credit.build(&setup)?;
         let options = TrialOptions {
             name: self.task.name(),
             seed: self.seed,

@@ -1,6 +1,5 @@
 //! The configuration of a recurrent network's training on a task.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -17,8 +16,7 @@ use nmnc_core::config_text::deserialize;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 use nmnc_data::tasks::TaskConfig;
-use nmnc_learn::credit::CreditConfig;
-use nmnc_learn::recurrent::{Part, RecurrentConfig, resolve_rule};
+use nmnc_learn::recurrent::{Part, RecurrentConfig, TimeCreditConfig};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,8 +34,7 @@ pub struct SequenceConfig {
     #[serde(default)]
     pub recurrent: RecurrentConfig,
     /// The credit rule: `rule`, its settings, and tables of settings by rule name.
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub credit: CreditConfig,
+    pub credit: TimeCreditConfig,
     /// Training.
     #[serde(default)]
     pub train: SequenceTrainConfig,
@@ -175,7 +172,7 @@ impl SequenceConfig {
         Ok(Resolved::new(Self {
             task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
             recurrent: self.recurrent.clone().resolve().map_err(|e| e.under("recurrent"))?,
-            credit: resolve_rule(&self.credit)?,
+            credit: self.credit.resolve()?,
             ..self.clone()
         }))
     }

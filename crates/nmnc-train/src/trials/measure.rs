@@ -23,7 +23,7 @@ pub(super) fn align(
 ) -> Result<Vec<StageRecord>> {
     let MeasuredTrials { pass, error, signals, lengths, centered, gradients } = measured;
     let exact = network.backpropagate(pass, error, None);
-    let exact_gradients = network.gradients(pass, exact.clone(), Trace::None, error);
+    let exact_gradients = network.gradients(pass, exact.clone(), EligibilityTrace::None, error);
     let own = network.traced(pass, signals.clone(), rule.trace());
     let live = live_rows(pass, lengths);
     let activity = agreement_of_rows(&selected(&own, &live), &selected(&exact, &live));

@@ -4,11 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::Mirror;
-use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup};
+use crate::credit::registry::{Layered, RuleSetup};
+use crate::credit::rule::CreditRule;
 use crate::estimator::Estimator;
 use crate::manifold::ManifoldConfig;
 use crate::net::{Network, Reader};
 use crate::noise::Probe;
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::{at_least_one, positive};
 use nmnc_core::error::{Error, Result};
 
@@ -177,7 +179,7 @@ impl MirrorConfig {
     }
 }
 
-impl RuleConfig for MirrorConfig {
+impl RuleConfig<Layered> for MirrorConfig {
     fn resolve(mut self) -> Result<Self> {
         self.resolve_dependent()?;
         match (self.feedback, self.noise, self.estimator) {

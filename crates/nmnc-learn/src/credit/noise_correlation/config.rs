@@ -5,13 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::injection::Injection;
 use super::rule::NoiseCorrelation;
-use crate::credit::rule::{CreditRule, Preset, RuleConfig, RuleSetup};
-use crate::estimator::Estimator;
+use crate::credit::registry::{Layered, RuleSetup};
+use crate::credit::rule::CreditRule;
+use crate::estimator::{Estimator, Learning, Probing};
 use crate::manifold::ManifoldConfig;
 use crate::net::Network;
 use crate::noise::Probe;
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::{at_least_one, positive, weight};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
 
 pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
     name: "vnc",
@@ -110,7 +113,8 @@ pub struct NoiseCorrelationConfig {
 }
 
 impl NoiseCorrelationConfig {
-    fn new(noise: Noise, memory: Memory) -> Self {
+    /// Gaussian noise of a tenth of the activity's norm, one probe an example, averaged where there is memory. Not yet resolved.
+    pub fn new(noise: Noise, memory: Memory) -> Self {
         Self {
             noise,
             probe: Probe::Gaussian,
@@ -131,6 +135,22 @@ impl NoiseCorrelationConfig {
 }
 
 impl NoiseCorrelationConfig {
+    /// How `units` units are perturbed, the estimator `index` of the seed. Settings must be resolved.
+    pub(crate) fn probing(&self, units: usize, seed: Seed, index: usize) -> Probing {
+        let Self { probe, antithetic, sigma, .. } = *self;
+        Probing { units, manifold: self.manifold.clone(), probe, sigma, antithetic, seed, index }
+    }
+
+    /// How feedback is learned, if there is any. Settings must be resolved.
+    pub(crate) fn learning(&self) -> Option<Learning> {
+        Some(match (self.estimator, self.eta, self.forgetting.zip(self.ridge)) {
+            (_, _, Some((forgetting, ridge))) => Learning::Recursive { forgetting, ridge },
+            (Estimator::Average, Some(eta), _) => Learning::Average { eta },
+            (_, Some(eta), _) => Learning::LeastSquares { eta },
+            (_, None, None) => return None,
+        })
+    }
+
     /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
     fn resolve_memory(&mut self) -> Result<()> {
         let recursive = self.estimator == Estimator::RecursiveLeastSquares;
@@ -167,7 +187,7 @@ impl NoiseCorrelationConfig {
     }
 }
 
-impl RuleConfig for NoiseCorrelationConfig {
+impl RuleConfig<Layered> for NoiseCorrelationConfig {
     const LOCAL: bool = true;
 
     fn resolve(mut self) -> Result<Self> {

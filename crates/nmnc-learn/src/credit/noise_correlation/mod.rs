@@ -19,5 +19,5 @@ mod rule;
 pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
 pub use config::{Memory, Noise, NoiseCorrelationConfig, Normalize};
 pub use injection::Injection;
-pub use rule::{NoiseCorrelation, leaky_average_law};
-pub(crate) use rule::{learned, rescale};
+pub use rule::NoiseCorrelation;
+pub(crate) use rule::rescale;

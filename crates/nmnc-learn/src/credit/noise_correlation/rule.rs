@@ -1,17 +1,16 @@
 //! The rule itself.
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{blend, matmul};
 
-use super::config::{Memory, NoiseCorrelationConfig, Normalize};
-use super::perturb::{Injected, Perturbations, PerturbedPass, repeated};
+use super::config::{NoiseCorrelationConfig, Normalize};
+use super::perturb::{Answered, Injected, PerturbedPass};
 use crate::credit::local::{LocalContext, LocalRule, local_signals};
-use crate::credit::rule::{CreditRule, RuleSetup, StepContext};
-use crate::estimator::{Estimator, Responses, Uncertainty, recursive_step, solve};
-use crate::manifold::{FollowedManifold, RefreshFrom, Refreshed, Subspace};
-use nmnc_core::device::{energy, values};
+use crate::credit::registry::RuleSetup;
+use crate::credit::rule::{CreditRule, StepContext};
+use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
+use crate::manifold::{RefreshFrom, Subspace};
+use nmnc_core::device::energy;
 use nmnc_core::error::Result;
-use nmnc_core::seed::Role;
 use nmnc_core::state::State;
 
 /// Noise correlation with the settings of [`NoiseCorrelationConfig`].
@@ -22,45 +21,56 @@ pub struct NoiseCorrelation {
     warnings: Vec<String>,
 }
 
-/// What the rule knows of one stage.
+/// What the rule has of one stage.
 struct StageState {
-    /// Feedback weights B_l `[outputs, n_l]`.
-    feedback: Option<Tensor<2>>,
-    manifold: Option<FollowedManifold>,
-    /// What is known of the feedback along each axis of the manifold (recursive least squares).
-    uncertainty: Option<Uncertainty>,
-    /// Perturbations of a pass that another stage of this step began.
-    pending: Option<Perturbations>,
+    known: Known,
+    /// Answers of a pass that another stage of this step began.
+    pending: Option<Answered>,
 }
 
-/// Expected squared error of the leaky average after `updates` estimates, over ||j||^2, when each estimate has the relative
-/// variance `variance` and the true Jacobian j stays put: what is left of the start at zero, plus the averaged noise.
-pub fn leaky_average_law(eta: f64, updates: u32, variance: f64) -> f64 {
-    let forgotten = (1.0 - eta).powi(2 * updates as i32);
-    forgotten + variance * eta / (2.0 - eta) * (1.0 - forgotten)
+/// What becomes of answers.
+enum Known {
+    /// They teach feedback weights B_l `[outputs, n_l]`.
+    Feedback(JacobianEstimator),
+    /// Nothing beyond their own step.
+    Nothing(Prober),
+}
+
+impl Known {
+    fn prober(&self) -> &Prober {
+        match self {
+            Self::Feedback(estimator) => estimator.prober(),
+            Self::Nothing(prober) => prober,
+        }
+    }
 }
 
 impl NoiseCorrelation {
     /// A rule that knows nothing yet. `config` must be resolved.
     pub fn new(config: NoiseCorrelationConfig, setup: &RuleSetup) -> Self {
         let outputs = setup.network.outputs();
-        let feedback = |units| match config.memory {
-            Memory::Feedback => Some(Tensor::zeros([outputs, units], setup.device)),
-            Memory::None => None,
+        let known = |(index, units)| -> Result<Known> {
+            let probing = config.probing(units, setup.seed, index);
+            Ok(match config.learning() {
+                Some(learning) => {
+                    let settings = JacobianSettings { probing, outputs, learning, watched: false };
+                    Known::Feedback(JacobianEstimator::new(settings, setup.device)?)
+                }
+                None => Known::Nothing(Prober::new(probing)?),
+            })
         };
-        let stage = |(index, units)| StageState {
-            feedback: feedback(units),
-            manifold: config.manifold.as_ref().map(|manifold| FollowedManifold::new(manifold, index)),
-            uncertainty: None,
-            pending: None,
-        };
-        let stages = setup.network.stage_units().into_iter().enumerate().map(stage).collect();
+        let stages = setup.network.stage_units().into_iter().enumerate().map(known);
+        let stages = stages.map(|known| known.map(|known| StageState { known, pending: None }));
+        let stages = stages.collect::<Result<_>>().expect("the settings have been resolved");
         Self { config, stages, probes: 0, warnings: Vec::new() }
     }
 
     /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
     pub fn feedback(&self, stage: usize) -> Option<&Tensor<2>> {
-        self.stages[stage].feedback.as_ref()
+        match &self.stages[stage].known {
+            Known::Feedback(estimator) => Some(estimator.feedback()),
+            Known::Nothing(_) => None,
+        }
     }
 
     /// Whether this step refreshes the manifolds, and from what.
@@ -72,166 +82,90 @@ impl NoiseCorrelation {
     fn refresh_manifolds(&mut self, samples: usize, context: &LocalContext) -> Result<()> {
         let inputs = context.inputs.sample(samples, context.step)?;
         for (index, activity) in context.network.each_activity(inputs).enumerate() {
-            self.refresh_manifold(index, &activity, context)?;
+            self.refresh_manifold(index, &activity, context.step)?;
         }
         Ok(())
     }
 
-    fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
-        let prior = self.prior();
-        let StageState { manifold, uncertainty, .. } = &mut self.stages[index];
-        let Some(manifold) = manifold else { return Ok(()) };
-        let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
-        let Refreshed { before, after, degeneracy } = manifold
-            .refresh(activity.clone(), &mut stream)
-            .map_err(|e| e.within(format!("stage {}", index + 1)))?;
-        if let (Some(prior), Some(new)) = (prior, &after) {
-            // The feedback is kept for all units, so that only what is known of its coordinates has to follow the axes.
-            let known = uncertainty.take().zip(before).map(|(known, old)| {
-                let overlap = matmul(old.basis().clone().transpose(), new.basis().clone());
-                known.carried(&values::<f64>(&overlap), prior)
-            });
-            *uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
-        }
-        if let Some(degeneracy) = degeneracy {
+    fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, step: u64) -> Result<()> {
+        let degeneracy = match &mut self.stages[index].known {
+            Known::Feedback(estimator) => estimator.refresh(step, activity),
+            Known::Nothing(prober) => prober.refresh(step, activity).map(|refreshed| refreshed.degeneracy),
+        };
+        if let Some(degeneracy) = degeneracy.map_err(|e| e.within(format!("stage {}", index + 1)))? {
             self.warnings.push(format!("stage {}: {degeneracy}", index + 1));
         }
         Ok(())
     }
 
-    /// Variance of a coordinate of the Jacobian that nothing is known of, over that of a response (recursive least squares).
-    fn prior(&self) -> Option<f64> {
-        self.config.ridge.map(f64::recip)
-    }
-
-    /// The perturbations of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without
-    /// a manifold, or without activity.
+    /// The answers of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without a
+    /// manifold, or without activity.
     fn perturb(
         &mut self,
         index: usize,
         activity: &Tensor<2>,
         context: &LocalContext,
-    ) -> Result<Option<Perturbations>> {
+    ) -> Result<Option<Answered>> {
         let group = self.config.injection.pass_from(index, self.stages.len());
         if !group.is_empty() {
-            self.begin_pass(&group, activity, context)?;
+            self.begin_pass(&group, activity.dims()[0], context)?;
         }
         Ok(self.stages[index].pending.take())
     }
 
     /// Perturbs every example of the batch `probes` times at all stages of `group` at once.
-    fn begin_pass(&mut self, group: &[usize], activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
-        let batch = activity.dims()[0];
-        let units = context.network.stage_units();
-        let injected = group.iter().filter_map(|&stage| {
-            let manifold = match &self.stages[stage].manifold {
-                None => None,
-                Some(followed) => Some(followed.subspace()?.clone()),
-            };
-            let dimension = manifold.as_ref().map_or(units[stage], Subspace::dimension);
-            let mut stream = context.seed.stream(Role::Probe, stage, context.step);
-            // All repetitions are drawn together, so that orthogonal blocks run across examples and repetitions.
-            let rows = [batch * self.config.probes, dimension];
-            let coordinates =
-                self.config.probe.draw(rows, &mut stream, &activity.device()).cast(activity.dtype());
-            Some(Injected { stage, coordinates, manifold })
-        });
-        let injected: Vec<Injected> = injected.collect();
+    fn begin_pass(&mut self, group: &[usize], batch: usize, context: &LocalContext) -> Result<()> {
+        let injected =
+            group.iter().map(|&stage| Injected { stage, prober: self.stages[stage].known.prober() });
+        let injected: Vec<Injected> =
+            injected.filter(|injected| injected.prober.dimension().is_some()).collect();
         if injected.is_empty() {
             return Ok(());
         }
-        let pass = PerturbedPass {
-            context,
-            first: group[0],
-            activity,
-            sigma: self.config.sigma,
-            antithetic: self.config.antithetic,
-            probes: self.config.probes,
-        };
-        let passed = pass.run(injected)?;
+        let NoiseCorrelationConfig { antithetic, probes, .. } = self.config;
+        let pass = PerturbedPass { context, first: group[0], antithetic, probes };
+        let passed = pass.run(&injected)?;
         for stage in passed.silent {
             self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", stage + 1));
         }
-        if !passed.perturbations.is_empty() {
-            let passes = if self.config.antithetic { 2 } else { 1 };
-            self.probes += (batch * self.config.probes * passes) as u64;
+        if !passed.answered.is_empty() {
+            let passes = if antithetic { 2 } else { 1 };
+            self.probes += (batch * probes * passes) as u64;
         }
-        for (stage, perturbations) in passed.perturbations {
-            self.stages[stage].pending = Some(perturbations);
+        for (stage, answered) in passed.answered {
+            self.stages[stage].pending = Some(answered);
         }
         Ok(())
     }
 
-    /// B <- (1 - eta) B + eta Jhat, or what the estimator does instead.
-    fn update_feedback(&mut self, index: usize, perturbations: Perturbations) {
-        let Perturbations { coordinates, changes, manifold } = perturbations;
-        let responses = Responses { probes: coordinates, changes };
-        let StageState { feedback, uncertainty, .. } = &mut self.stages[index];
-        let known = feedback.take().expect("memory keeps feedback weights");
-        *feedback = Some(match (self.config.forgetting.zip(self.config.ridge), uncertainty) {
-            (Some((forgetting, ridge)), Some(uncertainty)) => {
-                let innovations = innovations(responses, &known, manifold.as_ref());
-                uncertainty.forget(forgetting, ridge.recip());
-                known + embedded(recursive_step(uncertainty, &innovations, 1.0), manifold.as_ref())
+    /// The error signal of a stage, from its answers if there are any in this step.
+    fn estimate(&mut self, index: usize, answered: Option<Answered>, error: &Tensor<2>) -> Option<Tensor<2>> {
+        match (&mut self.stages[index].known, answered) {
+            (Known::Feedback(estimator), answered) => {
+                if let Some(Answered { perturbations, changes }) = answered {
+                    estimator.learn_from(&perturbations, changes);
+                }
+                Some(estimator.error_signal(error.clone()))
             }
-            _ => {
-                let eta = self.config.eta.expect("resolved settings have it");
-                learned(known, responses, self.config.estimator, eta, manifold.as_ref())
-            }
-        });
-    }
-
-    /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
-    fn memoryless_signal(&self, perturbations: &Perturbations, context: &LocalContext) -> Tensor<2> {
-        let Perturbations { coordinates, changes, manifold } = perturbations;
-        let (batch, count) = (context.error.dims()[0], self.config.probes);
-        let signal = (0..count)
-            .map(|repetition| {
-                let change = repeated(changes, repetition, batch);
-                (context.error.clone() * change).sum_dim(1) * repeated(coordinates, repetition, batch)
-            })
-            .reduce(|sum, next| sum + next)
-            .expect("there is at least one probe")
-            / count as f64;
-        embedded(signal, manifold.as_ref())
-    }
-}
-
-/// Feedback weights `[outputs, n]` after one more batch of `responses` on the manifold, or anywhere, by an estimator that takes batches
-/// one by one: the leaky average, or the step toward the solution.
-pub(crate) fn learned(
-    known: Tensor<2>,
-    responses: Responses,
-    estimator: Estimator,
-    eta: f64,
-    manifold: Option<&Subspace>,
-) -> Tensor<2> {
-    match estimator {
-        Estimator::Average => blend(known, embedded(estimator.estimate(&responses), manifold), eta),
-        _ => {
-            let innovations = innovations(responses, &known, manifold);
-            known + embedded(solve(&innovations), manifold) * eta
+            (Known::Nothing(_), answered) => answered.map(|answered| memoryless(answered, error)),
         }
     }
 }
 
-/// The vectors z U^T `[rows, n]` with the given coordinates; those themselves where noise goes anywhere.
-fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
-    match manifold {
-        Some(manifold) => manifold.embed(coordinates),
-        None => coordinates,
-    }
-}
-
-/// Responses less what `known` feedback `[outputs, n_l]` predicts of them.
-fn innovations(responses: Responses, known: &Tensor<2>, manifold: Option<&Subspace>) -> Responses {
-    let Responses { probes, changes } = responses;
-    let known = match manifold {
-        Some(manifold) => manifold.coordinates(known.clone()),
-        None => known.clone(),
-    };
-    let changes = changes - matmul(probes.clone(), known.transpose());
-    Responses { probes, changes }
+/// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
+fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
+    let Answered { perturbations, changes } = answered;
+    let (batch, changes) = (error.dims()[0], perturbations.per_unit(changes));
+    let count = perturbations.count() / batch;
+    let signal = (0..count)
+        .map(|repetition| {
+            let repeated = |rows: &Tensor<2>| rows.clone().narrow(0, repetition * batch, batch);
+            (error.clone() * repeated(&changes)).sum_dim(1) * repeated(perturbations.coordinates())
+        })
+        .reduce(|sum, next| sum + next)
+        .expect("there is at least one probe")
+        / count as f64;
+    perturbations.embedded(signal)
 }
 
 impl LocalRule for NoiseCorrelation {
@@ -248,23 +182,14 @@ impl LocalRule for NoiseCorrelation {
         // Perturbations of a pass already made belong to the manifold as it was.
         let pending = self.stages[index].pending.is_some();
         if refreshed && !pending {
-            self.refresh_manifold(index, activity, context)?;
+            self.refresh_manifold(index, activity, context.step)?;
         }
-        let perturbations = if due { self.perturb(index, activity, context)? } else { None };
-        let signal = match (self.config.memory, perturbations) {
-            (Memory::Feedback, perturbations) => {
-                if let Some(perturbations) = perturbations {
-                    self.update_feedback(index, perturbations);
-                }
-                let feedback = self.stages[index].feedback.clone().expect("memory keeps feedback weights");
-                matmul(context.error.clone(), feedback)
-            }
-            (Memory::None, Some(perturbations)) => self.memoryless_signal(&perturbations, context),
-            (Memory::None, None) => activity.zeros_like(),
-        };
+        let answered = if due { self.perturb(index, activity, context)? } else { None };
+        let signal = self.estimate(index, answered, context.error);
         if refreshed && pending {
-            self.refresh_manifold(index, activity, context)?;
+            self.refresh_manifold(index, activity, context.step)?;
         }
+        let signal = signal.unwrap_or_else(|| activity.zeros_like());
         Ok(match self.config.normalize {
             Normalize::None => signal,
             Normalize::Signal => rescale(signal, context.error),
@@ -286,7 +211,7 @@ impl CreditRule for NoiseCorrelation {
     }
 
     fn manifold(&self, stage: usize) -> Option<&Subspace> {
-        self.stages[stage].manifold.as_ref().and_then(FollowedManifold::subspace)
+        self.stages[stage].known.prober().manifold()
     }
 
     fn take_warnings(&mut self) -> Vec<String> {
@@ -297,15 +222,11 @@ impl CreditRule for NoiseCorrelation {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
         for (index, stage) in self.stages.iter().enumerate() {
-            if let Some(feedback) = &stage.feedback {
-                state.tensors.insert(format!("stage{}.feedback", index + 1), feedback.clone());
-            }
-            if let Some(manifold) = &stage.manifold {
-                state.nest(&format!("stage{}", index + 1), manifold.state());
-            }
-            if let Some(uncertainty) = &stage.uncertainty {
-                state.nest(&format!("stage{}.uncertainty", index + 1), uncertainty.state());
-            }
+            let own = match &stage.known {
+                Known::Feedback(estimator) => estimator.state(),
+                Known::Nothing(prober) => prober.state(),
+            };
+            state.nest(&format!("stage{}", index + 1), own);
         }
         state
     }
@@ -313,16 +234,10 @@ impl CreditRule for NoiseCorrelation {
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
         for (index, stage) in self.stages.iter_mut().enumerate() {
-            if let Some(feedback) = &mut stage.feedback {
-                *feedback = state.shaped(&format!("stage{}.feedback", index + 1), feedback.dims())?;
-            }
-            if let Some(manifold) = &mut stage.manifold {
-                manifold.restore(&state.nested(&format!("stage{}", index + 1)))?;
-            }
-            let subspace = stage.manifold.as_ref().and_then(FollowedManifold::subspace);
-            if let (Some(_), Some(manifold)) = (self.config.ridge, subspace) {
-                let kept = state.nested(&format!("stage{}.uncertainty", index + 1));
-                stage.uncertainty = Some(Uncertainty::restore(&kept, manifold.dimension())?);
+            let own = state.nested(&format!("stage{}", index + 1));
+            match &mut stage.known {
+                Known::Feedback(estimator) => estimator.restore(&own)?,
+                Known::Nothing(prober) => prober.restore(&own)?,
             }
         }
         Ok(())

@@ -4,12 +4,13 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{TimePreset, TimeRuleConfig};
-use super::{TimeContext, TimeRule, TimeSetup};
+use super::registry::{OverTime, TimeSetup};
+use super::{TimeContext, TimeRule};
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::error::{Error, Result};
 
 /// Registry entry.
-pub(super) const BPTT: TimePreset<BackpropThroughTime> = TimePreset {
+pub(super) const BPTT: Preset<BackpropThroughTime> = Preset {
     name: "bptt",
     summary: "backpropagation through time, exact; truncated with `truncation`",
     settings: || BackpropThroughTime { truncation: None },
@@ -24,7 +25,7 @@ pub struct BackpropThroughTime {
     pub truncation: Option<usize>,
 }
 
-impl TimeRuleConfig for BackpropThroughTime {
+impl RuleConfig<OverTime> for BackpropThroughTime {
     fn resolve(self) -> Result<Self> {
         if self.truncation == Some(0) {
             return Err(Error::config("truncation", "must be at least 1"));

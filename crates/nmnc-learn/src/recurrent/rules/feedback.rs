@@ -5,26 +5,27 @@ use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{TimePreset, TimeRuleConfig};
-use super::{TimeContext, TimeRule, TimeSetup};
-use crate::recurrent::Trace;
+use super::registry::{OverTime, TimeSetup};
+use super::{TimeContext, TimeRule};
+use crate::recurrent::EligibilityTrace;
+use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;
 
 /// Registry entry.
-pub(super) const RFLO: TimePreset<OnlineFeedbackConfig> = TimePreset {
+pub(super) const RFLO: Preset<OnlineFeedbackConfig> = Preset {
     name: "rflo",
     summary: "random feedback local online learning: fixed random feedback, eligibility trace of the leak",
-    settings: || OnlineFeedbackConfig { scale: 1.0, symmetric: false, trace: Trace::Leak },
+    settings: || OnlineFeedbackConfig { scale: 1.0, symmetric: false, trace: EligibilityTrace::Leak },
 };
 
 /// Registry entry.
-pub(super) const E_PROP: TimePreset<OnlineFeedbackConfig> = TimePreset {
+pub(super) const E_PROP: Preset<OnlineFeedbackConfig> = Preset {
     name: "e-prop",
     summary: "e-prop for rate units: fixed random feedback, eligibility trace of each unit's own dynamics",
-    settings: || OnlineFeedbackConfig { scale: 1.0, symmetric: false, trace: Trace::Diagonal },
+    settings: || OnlineFeedbackConfig { scale: 1.0, symmetric: false, trace: EligibilityTrace::Diagonal },
 };
 
 /// Settings of online rules with fixed feedback.
@@ -36,10 +37,10 @@ pub struct OnlineFeedbackConfig {
     /// Use the readout's weights as feedback instead of random ones.
     pub symmetric: bool,
     /// How signals reach parameters through earlier steps.
-    pub trace: Trace,
+    pub trace: EligibilityTrace,
 }
 
-impl TimeRuleConfig for OnlineFeedbackConfig {
+impl RuleConfig<OverTime> for OnlineFeedbackConfig {
     fn resolve(self) -> Result<Self> {
         positive("scale", self.scale)?;
         Ok(self)
@@ -72,7 +73,7 @@ impl TimeRule for OnlineFeedback {
         })
     }
 
-    fn trace(&self) -> Trace {
+    fn trace(&self) -> EligibilityTrace {
         self.config.trace
     }
 }

@@ -5,12 +5,12 @@ mod feedback;
 mod noise_correlation;
 mod registry;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-pub use noise_correlation::TemporalNoiseCorrelation;
-pub use registry::{TIME_RULES, TimeRuleEntry, build_rule, for_rule, resolve_rule, time_rule_names};
+pub use noise_correlation::{TemporalConfig, TemporalNoiseCorrelation};
+pub use registry::{OverTime, TIME_RULES, TimeCreditConfig, TimeSetup, time_rule_names};
 
-use super::network::{RecurrentNetwork, SequencePass, Trace};
+use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
 use crate::manifold::Subspace;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
@@ -44,8 +44,8 @@ pub trait TimeRule: Send {
     fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>>;
 
     /// How signals reach parameters through earlier steps.
-    fn trace(&self) -> Trace {
-        Trace::None
+    fn trace(&self) -> EligibilityTrace {
+        EligibilityTrace::None
     }
 
     /// Perturbed trial-steps so far: a state of one trial at one step, perturbed, counts one.
@@ -75,14 +75,4 @@ pub trait TimeRule: Send {
     fn restore(&mut self, _state: &State) -> Result<()> {
         Ok(())
     }
-}
-
-/// What a rule is built for.
-pub struct TimeSetup<'a> {
-    /// The network it will train.
-    pub network: &'a RecurrentNetwork,
-    /// Seed of the run.
-    pub seed: Seed,
-    /// Device of all tensors.
-    pub device: &'a Device,
 }

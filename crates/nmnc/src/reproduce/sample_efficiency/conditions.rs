@@ -79,7 +79,7 @@ mod tests {
     fn every_condition_is_a_rule_with_settings_that_it_has() {
         let all = conditions(&[], false).unwrap();
         for condition in &all {
-            let credit = CreditConfig { rule: condition.rule.clone(), settings: condition.settings.clone() };
+            let credit = CreditConfig::new(&condition.rule, condition.settings.clone());
             credit.resolve().unwrap_or_else(|e| panic!("{}: {e}", condition.name));
         }
         let names: std::collections::BTreeSet<&str> = all.iter().map(|c| c.name.as_str()).collect();

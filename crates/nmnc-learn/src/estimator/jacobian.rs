@@ -1,0 +1,172 @@
+//! The estimator of one activity: a prober and what it has learned.
+
+use std::ops::Range;
+
+use burn::tensor::{Tensor, TensorCreationOptions};
+
+use super::confidence::StandardError;
+use super::learned::{LearnedJacobian, Learning};
+use super::prober::{Perturbations, Prober, Probing};
+use super::sums::Sums;
+use crate::manifold::{Degeneracy, RefreshFrom, Subspace};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::state::State;
+
+/// Settings of a [`JacobianEstimator`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct JacobianSettings {
+    /// How the activity is perturbed.
+    pub probing: Probing,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// How answers change what is known.
+    pub learning: Learning,
+    /// Whether its error is followed, for [`JacobianEstimator::standard_error`].
+    pub watched: bool,
+}
+
+impl JacobianSettings {
+    /// Least squares from Gaussian noise anywhere in `units` dimensions.
+    pub fn new(units: usize, outputs: usize) -> Self {
+        let learning = Learning::LeastSquares { eta: 1.0 };
+        Self { probing: Probing::new(units), outputs, learning, watched: true }
+    }
+}
+
+/// Estimates the Jacobian J = dy/dx of outputs y by an activity x, from what perturbations of x do to y.
+///
+/// ```
+/// use burn::tensor::{Device, Distribution, Tensor};
+/// use nmnc_learn::estimator::{JacobianEstimator, JacobianSettings};
+///
+/// let device = Device::flex();
+/// let weight = Tensor::<2>::random([8, 3], Distribution::Default, &device);
+/// let black_box = |x: Tensor<2>| x.matmul(weight.clone()).tanh();
+///
+/// let mut estimator = JacobianEstimator::new(JacobianSettings::new(8, 3), &device)?;
+/// let activity = Tensor::<2>::ones([1, 8], &device) * 0.05;
+/// for step in 0..2 {
+///     // Sixteen perturbations of the same activity, answered by sixteen outputs.
+///     let many = activity.clone().repeat_dim(0, 16);
+///     let perturbations = estimator.ask(step, 0..16, &activity)?.expect("the activity is not zero");
+///     let changes = perturbations.answered(&many, black_box);
+///     estimator.learn_from(&perturbations, changes);
+/// }
+/// assert_eq!(estimator.feedback().dims(), [3, 8]);
+/// assert!(estimator.standard_error().unwrap().residual < 0.1);
+/// // dLoss/dx of an error dLoss/dy at the output.
+/// let error = Tensor::<2>::ones([1, 3], &device);
+/// assert_eq!(estimator.error_signal(error).dims(), [1, 8]);
+/// # Ok::<(), nmnc_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct JacobianEstimator {
+    prober: Prober,
+    learned: LearnedJacobian,
+}
+
+impl JacobianEstimator {
+    /// An estimator that knows nothing, on a device, as in `&device` or `(&device, DType::F64)`.
+    ///
+    /// # Errors
+    /// The first impossible setting.
+    pub fn new(settings: JacobianSettings, options: impl Into<TensorCreationOptions>) -> Result<Self> {
+        let JacobianSettings { probing, outputs, learning, watched } = settings;
+        if outputs == 0 {
+            return Err(Error::config("outputs", "must be at least 1"));
+        }
+        let learned = LearnedJacobian::new(learning, probing.probe, [outputs, probing.units], options)?;
+        let learned = if watched { learned.watched() } else { learned };
+        Ok(Self { prober: Prober::new(probing)?, learned })
+    }
+
+    /// What asks.
+    pub fn prober(&self) -> &Prober {
+        &self.prober
+    }
+
+    /// The manifold that noise lives on, as the last refresh left it.
+    pub fn manifold(&self) -> Option<&Subspace> {
+        self.prober.manifold()
+    }
+
+    /// Whether step `step` (from 0) refreshes the manifold, and from what.
+    pub fn due(&self, step: u64) -> Option<RefreshFrom> {
+        self.prober.due(step)
+    }
+
+    /// Finds the manifold anew in `activity` `[samples, n]`, and carries over what is known. Tells what was degenerate. Nothing happens
+    /// where noise goes anywhere.
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Option<Degeneracy>> {
+        let refreshed = self.prober.refresh(step, activity)?;
+        self.learned.carry_over(&refreshed);
+        Ok(refreshed.degeneracy)
+    }
+
+    /// The perturbations `rows` of step `step`, as [`Prober::ask`].
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    pub fn ask(&self, step: u64, rows: Range<usize>, activity: &Tensor<2>) -> Result<Option<Perturbations>> {
+        self.prober.ask(step, rows, activity)
+    }
+
+    /// What `changes` `[K, outputs]` of the output amount to, the answers to K perturbations: f(x + xi) - f(x), or half of
+    /// f(x + xi) - f(x - xi). Those that were not answered are left out by [`Perturbations::only`].
+    ///
+    /// # Panics
+    /// If there is not one answer a perturbation.
+    pub fn tell(&self, perturbations: &Perturbations, changes: Tensor<2>) -> Sums {
+        self.learned.tell(perturbations, changes)
+    }
+
+    /// Learns from what all workers together were told since the last update.
+    ///
+    /// # Panics
+    /// If the sums are those of an estimator with other settings.
+    pub fn learn(&mut self, sums: Sums) {
+        self.learned.learn(sums);
+    }
+
+    /// Tells and learns in one: all there is to do for a single worker.
+    ///
+    /// # Panics
+    /// As [`JacobianEstimator::tell`].
+    pub fn learn_from(&mut self, perturbations: &Perturbations, changes: Tensor<2>) {
+        self.learned.learn_from(perturbations, changes);
+    }
+
+    /// Feedback weights B `[outputs, n]`, the estimate of J.
+    pub fn feedback(&self) -> &Tensor<2> {
+        self.learned.feedback()
+    }
+
+    /// e B `[batch, n]`, the estimate of dLoss/dx, for errors e = dLoss/dy `[batch, outputs]`.
+    pub fn error_signal(&self, error: Tensor<2>) -> Tensor<2> {
+        self.learned.error_signal(error)
+    }
+
+    /// How far B may be from J; nothing before the first update, and where it is not followed.
+    pub fn standard_error(&self) -> Option<StandardError> {
+        self.learned.standard_error()
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> State {
+        let mut state = self.learned.state();
+        state.extend(self.prober.state());
+        state
+    }
+
+    /// Takes back what [`JacobianEstimator::state`] gave, which may stand among other entries.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        self.prober.restore(state)?;
+        self.learned.restore(state, self.prober.manifold())
+    }
+}

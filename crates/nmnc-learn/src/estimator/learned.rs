@@ -1,0 +1,246 @@
+//! Learning: feedback weights from answers.
+
+use burn::tensor::{Tensor, TensorCreationOptions};
+use nmnc_kernels::{blend, matmul, row_energies};
+
+use super::confidence::{Confidence, StandardError, Update};
+use super::law::{ErrorLaw, Estimator};
+use super::prober::{Perturbations, embedded};
+use super::solve::{Responses, recursive_step};
+use super::sums::{Energies, Evidence, Sums};
+use super::uncertainty::Uncertainty;
+use crate::manifold::{Refreshed, Subspace};
+use crate::noise::Probe;
+use nmnc_core::config_text::{positive, weight};
+use nmnc_core::device::values;
+use nmnc_core::error::Result;
+use nmnc_core::state::State;
+
+/// How answers change what is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Learning {
+    /// B <- (1 - eta) B + eta Jhat, the leaky average of sample means of response times probe.
+    Average {
+        /// Learning rate, in (0, 1].
+        eta: f64,
+    },
+    /// B moves by eta times the smallest change that explains the answers best.
+    LeastSquares {
+        /// Learning rate, in (0, 1].
+        eta: f64,
+    },
+    /// Least squares over all answers so far, by a covariance of m coordinates.
+    Recursive {
+        /// Weight that earlier answers keep at each update, in (0, 1].
+        forgetting: f64,
+        /// Variance of an answer that no single Jacobian explains, over that of one coordinate of the Jacobian.
+        ridge: f64,
+    },
+}
+
+impl Learning {
+    /// The estimator, whose law is declared.
+    pub fn estimator(self) -> Estimator {
+        match self {
+            Self::Average { .. } => Estimator::Average,
+            Self::LeastSquares { .. } => Estimator::LeastSquares,
+            Self::Recursive { .. } => Estimator::RecursiveLeastSquares,
+        }
+    }
+
+    fn check(self) -> Result<()> {
+        match self {
+            Self::Average { eta } | Self::LeastSquares { eta } => weight("eta", eta),
+            Self::Recursive { forgetting, ridge } => {
+                weight("forgetting", forgetting)?;
+                positive("ridge", ridge)
+            }
+        }
+    }
+}
+
+/// Feedback weights B `[outputs, n]` that estimate a Jacobian J = dy/dx from answers to perturbations, and what is known of their error.
+#[derive(Clone, Debug)]
+pub struct LearnedJacobian {
+    learning: Learning,
+    law: ErrorLaw,
+    /// There but while learning, so that it can be changed in place.
+    feedback: Option<Tensor<2>>,
+    shape: [usize; 2],
+    /// What is known along each coordinate (recursive least squares).
+    uncertainty: Option<Uncertainty>,
+    confidence: Option<Confidence>,
+}
+
+impl LearnedJacobian {
+    /// B = 0 `[outputs, n]`, to be learned from probes of the given distribution. Where noise lives on a manifold, a recursive one
+    /// begins with the first manifold it hears of ([`LearnedJacobian::carry_over`]).
+    ///
+    /// # Errors
+    /// Impossible settings of learning.
+    pub fn new(
+        learning: Learning,
+        probe: Probe,
+        [outputs, units]: [usize; 2],
+        options: impl Into<TensorCreationOptions>,
+    ) -> Result<Self> {
+        learning.check()?;
+        Ok(Self {
+            learning,
+            law: learning.estimator().law(probe),
+            feedback: Some(Tensor::zeros([outputs, units], options)),
+            shape: [outputs, units],
+            uncertainty: None,
+            confidence: None,
+        })
+    }
+
+    /// Follows its own error from now on, for [`LearnedJacobian::standard_error`]: a product `[K, m]` by `[m, outputs]` more an update,
+    /// where the estimator is the average.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.confidence = Some(Confidence::new());
+        self
+    }
+
+    /// B `[outputs, n]`.
+    pub fn feedback(&self) -> &Tensor<2> {
+        self.feedback.as_ref().expect("feedback is there between updates")
+    }
+
+    /// e B `[batch, n]` for errors e = dLoss/dy `[batch, outputs]`.
+    pub fn error_signal(&self, error: Tensor<2>) -> Tensor<2> {
+        matmul(error, self.feedback().clone())
+    }
+
+    /// What `changes` `[K, outputs]` of the output, the answers to K perturbations, amount to. Nothing is learned yet.
+    pub fn tell(&self, perturbations: &Perturbations, changes: Tensor<2>) -> Sums {
+        assert_eq!(changes.dims(), [perturbations.count(), self.shape[0]], "one answer a perturbation");
+        let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
+        let probes = perturbations.coordinates().clone();
+        let changes = perturbations.per_unit(changes);
+        let average = estimator == Estimator::Average;
+        let innovations = (!average || self.confidence.is_some()).then(|| {
+            changes.clone() - matmul(probes.clone(), self.coordinates(manifold.as_ref()).transpose())
+        });
+        let energy = |rows: &Tensor<2>| row_energies(rows).iter().sum::<f64>();
+        let energies = innovations.as_ref().filter(|_| self.confidence.is_some());
+        let energies = energies.map(|own| Energies { changes: energy(&changes), innovations: energy(own) });
+        let count = perturbations.count();
+        let evidence = match innovations.filter(|_| !average) {
+            Some(innovations) => Evidence::of(estimator, probes, innovations),
+            None => Evidence::Correlation(matmul(changes.transpose(), probes)),
+        };
+        Sums { estimator, count, manifold, evidence, energies }
+    }
+
+    /// B in coordinates of the noise, `[outputs, m]`.
+    fn coordinates(&self, manifold: Option<&Subspace>) -> Tensor<2> {
+        match manifold {
+            Some(manifold) => manifold.coordinates(self.feedback().clone()),
+            None => self.feedback().clone(),
+        }
+    }
+
+    /// Learns from what all workers together were told since the last update.
+    pub fn learn(&mut self, sums: Sums) {
+        let Sums { count, manifold, evidence, energies, .. } = sums;
+        let manifold = manifold.as_ref();
+        let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
+        let law = self.law;
+        let update = match (self.learning, evidence) {
+            (Learning::Average { eta }, Evidence::Correlation(sum)) => {
+                self.change(|known| blend(known, embedded(sum / count as f64, manifold), eta));
+                Update::Average { eta, law, dimension, count }
+            }
+            (Learning::LeastSquares { eta }, evidence) => {
+                let solution = evidence.solve();
+                self.change(|known| known + embedded(solution.jacobian, manifold) * eta);
+                let response_noise = solution.response_noise;
+                Update::LeastSquares { eta, law, dimension, count, response_noise }
+            }
+            (Learning::Recursive { forgetting, ridge }, Evidence::Rows { probes, innovations }) => {
+                let prior = ridge.recip();
+                let uncertainty = self.uncertainty.get_or_insert_with(|| Uncertainty::new(dimension, prior));
+                uncertainty.forget(forgetting, prior);
+                let step = recursive_step(uncertainty, &Responses { probes, changes: innovations }, 1.0);
+                let left = uncertainty.total() / (dimension as f64 * prior);
+                self.change(|known| known + embedded(step, manifold));
+                Update::Recursive { left }
+            }
+            (learning, _) => unreachable!("sums of another estimator than {learning:?}"),
+        };
+        if let Some((confidence, energies)) = self.confidence.as_mut().zip(energies) {
+            confidence.follow(energies, update);
+        }
+    }
+
+    fn change(&mut self, step: impl FnOnce(Tensor<2>) -> Tensor<2>) {
+        self.feedback = self.feedback.take().map(step);
+    }
+
+    /// Tells and learns in one: all there is to do for a single worker.
+    pub fn learn_from(&mut self, perturbations: &Perturbations, changes: Tensor<2>) {
+        let sums = self.tell(perturbations, changes);
+        self.learn(sums);
+    }
+
+    /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself is kept for all units and stays.
+    pub fn carry_over(&mut self, refreshed: &Refreshed) {
+        let Some(new) = &refreshed.after else { return };
+        let recursive = matches!(self.learning, Learning::Recursive { .. });
+        if !recursive && self.confidence.is_none() {
+            return;
+        }
+        let overlap = refreshed
+            .before
+            .as_ref()
+            .map(|old| values::<f64>(&matmul(old.basis().clone().transpose(), new.basis().clone())));
+        if let Learning::Recursive { ridge, .. } = self.learning {
+            let prior = ridge.recip();
+            let known = self.uncertainty.take().zip(overlap.as_ref());
+            let known = known.map(|(known, overlap)| known.carried(overlap, prior));
+            self.uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
+        }
+        if let Some((confidence, overlap)) = self.confidence.as_mut().zip(overlap) {
+            let shared = overlap.iter().map(|o| o * o).sum::<f64>() / new.dimension() as f64;
+            confidence.turn(shared.min(1.0));
+        }
+    }
+
+    /// How far B may be from J, if it is [`LearnedJacobian::watched`] and has learned.
+    pub fn standard_error(&self) -> Option<StandardError> {
+        self.confidence.as_ref().and_then(Confidence::standard_error)
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.tensors.insert("feedback".into(), self.feedback().clone());
+        if let Some(uncertainty) = &self.uncertainty {
+            state.nest("uncertainty", uncertainty.state());
+        }
+        if let Some(confidence) = &self.confidence {
+            state.nest("confidence", confidence.state());
+        }
+        state
+    }
+
+    /// Takes back what [`LearnedJacobian::state`] gave, which may stand among other entries, on `manifold` where noise lives on one.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, state: &State, manifold: Option<&Subspace>) -> Result<()> {
+        self.feedback = Some(state.shaped("feedback", self.shape)?);
+        let kept = state.nested("uncertainty");
+        self.uncertainty = None;
+        if let (Learning::Recursive { .. }, false) = (self.learning, kept.numbers.is_empty()) {
+            let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
+            self.uncertainty = Some(Uncertainty::restore(&kept, dimension)?);
+        }
+        match &mut self.confidence {
+            Some(confidence) => confidence.restore(&state.nested("confidence")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Asking: which perturbations to make, where they live and how large they are.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use super::noise::Noise;
+use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Subspace};
+use crate::noise::Probe;
+use nmnc_core::config_text::positive;
+use nmnc_core::device::selected;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::{Role, Seed};
+use nmnc_core::state::State;
+
+/// How an activity of n units is perturbed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probing {
+    /// Number n of units.
+    pub units: usize,
+    /// The manifold that noise lives on; anywhere where there is none.
+    pub manifold: Option<ManifoldConfig>,
+    /// Distribution of the noise.
+    pub probe: Probe,
+    /// Norm of the noise over that of the activity.
+    pub sigma: f64,
+    /// Perturb by +xi and -xi and halve the difference: removes even orders, and takes two passes.
+    pub antithetic: bool,
+    /// Seed of all that is drawn.
+    pub seed: Seed,
+    /// Which of several estimators of one seed this is, below 2^24 (of a network, the stage from 0).
+    pub index: usize,
+}
+
+impl Probing {
+    /// Gaussian noise anywhere in `units` dimensions, of a tenth of the activity's norm.
+    pub fn new(units: usize) -> Self {
+        let (manifold, probe) = (None, Probe::Gaussian);
+        Self { units, manifold, probe, sigma: 0.1, antithetic: false, seed: Seed(0), index: 0 }
+    }
+}
+
+/// Asks for perturbations of one activity, on its manifold as that is followed.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    settings: Probing,
+    manifold: Option<FollowedManifold>,
+}
+
+impl Prober {
+    /// A prober that has seen no activity.
+    ///
+    /// # Errors
+    /// No units, a sigma that is not positive, an impossible manifold.
+    pub fn new(mut settings: Probing) -> Result<Self> {
+        if settings.units == 0 {
+            return Err(Error::config("units", "must be at least 1"));
+        }
+        positive("sigma", settings.sigma)?;
+        if let Some(manifold) = &mut settings.manifold {
+            manifold.resolve().map_err(|e| e.under("manifold"))?;
+        }
+        let manifold = settings.manifold.as_ref().map(|own| FollowedManifold::new(own, settings.index));
+        Ok(Self { settings, manifold })
+    }
+
+    /// The manifold as the last refresh left it.
+    pub fn manifold(&self) -> Option<&Subspace> {
+        self.manifold.as_ref().and_then(FollowedManifold::subspace)
+    }
+
+    /// Number m of coordinates of a perturbation; nothing where there is no manifold yet, or none to be found.
+    pub fn dimension(&self) -> Option<usize> {
+        match &self.manifold {
+            None => Some(self.settings.units),
+            Some(followed) => followed.subspace().map(Subspace::dimension),
+        }
+    }
+
+    /// Passes that a perturbation takes: two where it is made in both directions.
+    pub fn passes(&self) -> usize {
+        if self.settings.antithetic { 2 } else { 1 }
+    }
+
+    /// Whether step `step` (from 0) refreshes the manifold, and from what.
+    pub fn due(&self, step: u64) -> Option<RefreshFrom> {
+        self.settings.manifold.as_ref().and_then(|manifold| manifold.due(step))
+    }
+
+    /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where noise goes anywhere.
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Refreshed> {
+        let Some(manifold) = &mut self.manifold else { return Ok(Refreshed::default()) };
+        let mut stream = self.settings.seed.stream(Role::RangeFinder, self.settings.index, step);
+        manifold.refresh(activity.clone(), &mut stream)
+    }
+
+    /// The perturbations `rows` of step `step`, of a size that follows `activity` `[any rows, n]`. Nothing where there is nothing to
+    /// perturb: no manifold ([`Prober::dimension`] says so), or activity that is zero.
+    ///
+    /// Row r of a step is a pure function of seed, index, step and r: asked for in parts, by one or by many, it is the same.
+    /// Orthogonal blocks run over the rows of a step from its row 0 on.
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    pub fn ask(&self, step: u64, rows: Range<usize>, activity: &Tensor<2>) -> Result<Option<Perturbations>> {
+        let Some(dimension) = self.dimension() else { return Ok(None) };
+        let Some(noise) = Noise::scaled(self.settings.sigma, self.manifold(), activity)? else {
+            return Ok(None);
+        };
+        let stream = self.settings.seed.stream(Role::Probe, self.settings.index, step);
+        let coordinates = self.settings.probe.draw_rows(rows, dimension, stream, &activity.device());
+        let coordinates = coordinates.cast(activity.dtype());
+        Ok(Some(Perturbations { coordinates, noise, antithetic: self.settings.antithetic }))
+    }
+
+    /// What a checkpoint keeps: the manifold and its tracker.
+    pub fn state(&self) -> State {
+        self.manifold.as_ref().map(FollowedManifold::state).unwrap_or_default()
+    }
+
+    /// Takes back what [`Prober::state`] gave, which may stand among other entries.
+    ///
+    /// # Errors
+    /// If something is missing or has the wrong shape.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        self.manifold.as_mut().map_or(Ok(()), |manifold| manifold.restore(state))
+    }
+}
+
+/// K perturbations of an activity, on the manifold as it was when they were asked for.
+#[derive(Clone, Debug)]
+pub struct Perturbations {
+    coordinates: Tensor<2>,
+    noise: Noise,
+    antithetic: bool,
+}
+
+impl Perturbations {
+    /// Number K.
+    pub fn count(&self) -> usize {
+        self.coordinates.dims()[0]
+    }
+
+    /// Coordinates z of identity covariance, `[K, m]`.
+    pub fn coordinates(&self) -> &Tensor<2> {
+        &self.coordinates
+    }
+
+    /// The manifold they are coordinates on; anywhere if there is none.
+    pub fn manifold(&self) -> Option<&Subspace> {
+        self.noise.manifold()
+    }
+
+    /// Standard deviation of the noise along each coordinate.
+    pub fn deviation(&self) -> f64 {
+        self.noise.deviation()
+    }
+
+    /// The perturbations xi `[K, n]` themselves, to be added to the activity.
+    pub fn noise(&self) -> Tensor<2> {
+        self.embedded(self.coordinates.clone()) * self.deviation()
+    }
+
+    /// x + xi `[K, n]` for `activity` `[K, n]`.
+    pub fn moved(&self, activity: &Tensor<2>) -> Tensor<2> {
+        self.noise.moved(activity, &self.coordinates, 1.0)
+    }
+
+    /// x - xi `[K, n]`, for perturbations in both directions.
+    pub fn moved_back(&self, activity: &Tensor<2>) -> Tensor<2> {
+        self.noise.moved(activity, &self.coordinates, -1.0)
+    }
+
+    /// The perturbations with the numbers `rows` of these, from 0: those that a pass takes at a time.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        let coordinates = self.coordinates.clone().narrow(0, rows.start, rows.len());
+        Self { coordinates, ..self.clone() }
+    }
+
+    /// The perturbations with the numbers `rows` of these, from 0, at least one: those that were answered.
+    pub fn only(&self, rows: &[usize]) -> Self {
+        Self { coordinates: selected(&self.coordinates, rows), ..self.clone() }
+    }
+
+    /// What they change in a function of the activity, `[K, outputs]`: f(x + xi) - f(x), or (f(x + xi) - f(x - xi)) / 2 in both
+    /// directions. `activity` is `[K, n]`.
+    pub fn answered(
+        &self,
+        activity: &Tensor<2>,
+        mut function: impl FnMut(Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let forward = function(self.moved(activity));
+        if self.antithetic {
+            return (forward - function(self.moved_back(activity))) / 2.0;
+        }
+        forward - function(activity.clone())
+    }
+
+    /// `changes` per unit of the coordinates.
+    pub fn per_unit(&self, changes: Tensor<2>) -> Tensor<2> {
+        changes / self.deviation()
+    }
+
+    /// The vectors z U^T `[rows, n]` with the given coordinates `[rows, m]`; those themselves where noise goes anywhere.
+    pub fn embedded(&self, coordinates: Tensor<2>) -> Tensor<2> {
+        embedded(coordinates, self.manifold())
+    }
+}
+
+/// The vectors z U^T `[rows, n]`; z itself without a manifold.
+pub(super) fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
+    match manifold {
+        Some(manifold) => manifold.embed(coordinates),
+        None => coordinates,
+    }
+}

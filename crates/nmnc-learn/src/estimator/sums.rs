@@ -1,0 +1,124 @@
+//! What answers to perturbations amount to: sums, so that several workers can add theirs.
+
+use burn::tensor::Tensor;
+use nmnc_kernels::matmul;
+
+use super::law::Estimator;
+use crate::manifold::Subspace;
+
+/// What answers say, in a form that adds: the sums of two workers together say what their answers together would.
+///
+/// What is summed depends on the estimator:
+/// - average: changes^T z `[outputs, m]`;
+/// - least squares: z^T z `[m, m]` and innovations^T z `[outputs, m]`, where an innovation is a change less what the feedback predicts
+///   of it. Fewer than m answers are kept as rows, which is less to keep and to solve; they become sums when enough have come together;
+/// - recursive least squares: the answers themselves, gathered in order, since each moves the covariance.
+///
+/// Addition rounds, so that the bits of a total depend on which answers went into which part and on the order of the parts, and on
+/// nothing else.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    pub(super) estimator: Estimator,
+    /// Answers.
+    pub(super) count: usize,
+    /// The manifold of the probes.
+    pub(super) manifold: Option<Subspace>,
+    pub(super) evidence: Evidence,
+    pub(super) energies: Option<Energies>,
+}
+
+/// Sums over answers, in coordinates of the probes.
+#[derive(Clone, Debug)]
+pub(super) enum Evidence {
+    /// changes^T z `[outputs, m]`.
+    Correlation(Tensor<2>),
+    /// z^T z `[m, m]` and innovations^T z `[outputs, m]`.
+    Normal { gram: Tensor<2>, cross: Tensor<2> },
+    /// z `[K, m]` and innovations `[K, outputs]`.
+    Rows { probes: Tensor<2>, innovations: Tensor<2> },
+}
+
+/// Sums of squares over answers, per unit of the coordinates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Energies {
+    /// Of the changes.
+    pub changes: f64,
+    /// Of the innovations.
+    pub innovations: f64,
+}
+
+impl Evidence {
+    /// Rows, or what sums up as many as determine all coordinates.
+    pub(super) fn of(estimator: Estimator, probes: Tensor<2>, innovations: Tensor<2>) -> Self {
+        let [count, m] = probes.dims();
+        if estimator != Estimator::LeastSquares || count < m {
+            return Self::Rows { probes, innovations };
+        }
+        let gram = matmul(probes.clone().transpose(), probes.clone());
+        Self::Normal { gram, cross: matmul(innovations.transpose(), probes) }
+    }
+
+    fn sums(self) -> (Tensor<2>, Tensor<2>) {
+        match self {
+            Self::Normal { gram, cross } => (gram, cross),
+            Self::Rows { probes, innovations } => {
+                let gram = matmul(probes.clone().transpose(), probes.clone());
+                (gram, matmul(innovations.transpose(), probes))
+            }
+            Self::Correlation(_) => unreachable!("an average has no gram matrix"),
+        }
+    }
+
+    fn plus(self, other: Self, estimator: Estimator) -> Self {
+        match (self, other) {
+            (Self::Correlation(own), Self::Correlation(other)) => Self::Correlation(own + other),
+            (
+                Self::Rows { probes, innovations },
+                Self::Rows { probes: other_probes, innovations: other_innovations },
+            ) => Self::of(
+                estimator,
+                Tensor::cat(vec![probes, other_probes], 0),
+                Tensor::cat(vec![innovations, other_innovations], 0),
+            ),
+            (own, other) => {
+                let ((gram, cross), (other_gram, other_cross)) = (own.sums(), other.sums());
+                Self::Normal { gram: gram + other_gram, cross: cross + other_cross }
+            }
+        }
+    }
+}
+
+impl Sums {
+    /// Number of answers.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl std::ops::Add for Sums {
+    type Output = Self;
+
+    /// # Panics
+    /// If the two are not of the same estimator between the same updates.
+    fn add(self, other: Self) -> Self {
+        assert_eq!(self.estimator, other.estimator, "sums of one estimator");
+        Self {
+            estimator: self.estimator,
+            count: self.count + other.count,
+            manifold: self.manifold,
+            evidence: self.evidence.plus(other.evidence, self.estimator),
+            energies: self.energies.zip(other.energies).map(|(own, other)| Energies {
+                changes: own.changes + other.changes,
+                innovations: own.innovations + other.innovations,
+            }),
+        }
+    }
+}
+
+impl std::iter::Sum for Sums {
+    /// # Panics
+    /// If there is none.
+    fn sum<I: Iterator<Item = Self>>(sums: I) -> Self {
+        sums.reduce(|sum, next| sum + next).expect("at least one worker tells something")
+    }
+}

@@ -1,0 +1,101 @@
+//! Settings of noise correlation over time and their names: those of layered networks, and two more.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::TemporalNoiseCorrelation;
+use crate::credit::{Injection, Layered, Memory, Noise, NoiseCorrelationConfig};
+use crate::estimator::Estimator;
+use crate::manifold::Dimensions;
+use crate::recurrent::EligibilityTrace;
+use crate::recurrent::rules::TimeRule;
+use crate::recurrent::rules::registry::{OverTime, TimeSetup};
+use crate::registry::{FromTable, Preset, RuleConfig};
+use nmnc_core::config_text::deserialize_beside;
+use nmnc_core::error::{Error, Result};
+
+pub(in crate::recurrent::rules) const VNC: Preset<TemporalConfig> = Preset {
+    name: "vnc",
+    summary: "vanilla noise correlation: isotropic noise, learned feedback of each lag",
+    settings: || TemporalConfig::new(Noise::Isotropic, Memory::Feedback),
+};
+
+pub(in crate::recurrent::rules) const NMNC: Preset<TemporalConfig> = Preset {
+    name: "nmnc",
+    summary: "neural manifold noise correlation: noise on the manifold of states, learned feedback of each lag",
+    settings: || TemporalConfig::new(Noise::Manifold, Memory::Feedback),
+};
+
+pub(in crate::recurrent::rules) const NODE_PERTURBATION: Preset<TemporalConfig> = Preset {
+    name: "node-perturbation",
+    summary: "node perturbation: every state perturbed, isotropic noise, no memory",
+    settings: || TemporalConfig::new(Noise::Isotropic, Memory::None),
+};
+
+pub(in crate::recurrent::rules) const MANIFOLD_NODE_PERTURBATION: Preset<TemporalConfig> = Preset {
+    name: "manifold-node-perturbation",
+    summary: "node perturbation with noise on the manifold of states, no memory",
+    settings: || TemporalConfig::new(Noise::Manifold, Memory::None),
+};
+
+/// Settings of noise correlation over time.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = false))]
+pub struct TemporalConfig {
+    /// Lags K: steps over which the change of the output is followed.
+    pub lags: usize,
+    /// How signals reach parameters through earlier steps; other than none only with lags = 0.
+    pub trace: EligibilityTrace,
+    /// Settings as in layered networks.
+    #[serde(flatten)]
+    pub noise: NoiseCorrelationConfig,
+}
+
+/// The settings that are those of time alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InTime {
+    lags: usize,
+    trace: EligibilityTrace,
+}
+
+impl TemporalConfig {
+    /// Twenty lags, no trace, and what [`NoiseCorrelationConfig::new`] says. Not yet resolved.
+    pub fn new(noise: Noise, memory: Memory) -> Self {
+        Self { lags: 20, trace: EligibilityTrace::None, noise: NoiseCorrelationConfig::new(noise, memory) }
+    }
+}
+
+impl FromTable for TemporalConfig {
+    fn from_table(table: toml::Table) -> Result<Self> {
+        let (InTime { lags, trace }, noise) = deserialize_beside(table)?;
+        Ok(Self { lags, trace, noise })
+    }
+}
+
+impl RuleConfig<OverTime> for TemporalConfig {
+    fn resolve(self) -> Result<Self> {
+        if self.trace != EligibilityTrace::None && self.lags > 0 {
+            return Err(Error::config("trace", "would count what lags have counted")
+                .mend("set lags = 0, or trace = \"none\""));
+        }
+        let noise = RuleConfig::<Layered>::resolve(self.noise)?;
+        if noise.estimator == Estimator::RecursiveLeastSquares {
+            return Err(Error::config("estimator", "every lag would need a covariance of its own")
+                .mend("set estimator = \"average\" or \"least-squares\""));
+        }
+        if noise.injection != Injection::default() {
+            return Err(Error::config("injection", "has no meaning over time, where there is one state")
+                .mend("remove it"));
+        }
+        if let Some(Dimensions::Each(_)) = noise.manifold.as_ref().map(|manifold| &manifold.dimension) {
+            return Err(Error::config("manifold.dimension", "there is one state, and so one dimension")
+                .mend("use a single number"));
+        }
+        Ok(Self { noise, ..self })
+    }
+
+    fn build(self, setup: &TimeSetup) -> Box<dyn TimeRule> {
+        Box::new(TemporalNoiseCorrelation::new(self, setup))
+    }
+}

@@ -1,0 +1,269 @@
+//! The rule itself.
+
+use burn::tensor::{Tensor, TensorData};
+use nmnc_kernels::matmul;
+
+use super::config::TemporalConfig;
+use crate::credit::{Normalize, rescale};
+use crate::estimator::{LearnedJacobian, Perturbations, Prober};
+use crate::manifold::{RefreshFrom, Subspace};
+use crate::recurrent::rules::registry::TimeSetup;
+use crate::recurrent::rules::{TimeContext, TimeRule};
+use crate::recurrent::{EligibilityTrace, SequencePass, live_rows};
+use nmnc_core::device::{selected, values};
+use nmnc_core::error::Result;
+use nmnc_core::seed::Role;
+use nmnc_core::state::State;
+
+/// Noise correlation over time.
+pub struct TemporalNoiseCorrelation {
+    config: TemporalConfig,
+    /// What asks for perturbations of the state, of one manifold for all lags.
+    prober: Prober,
+    /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
+    lagged: Vec<LearnedJacobian>,
+    probes: u64,
+    warnings: Vec<String>,
+}
+
+impl TemporalNoiseCorrelation {
+    /// A rule that knows nothing yet. `config` must be resolved.
+    pub fn new(config: TemporalConfig, setup: &TimeSetup) -> Self {
+        let (noise, network) = (&config.noise, setup.network);
+        let shape = [network.outputs(), network.units()];
+        let learned = |learning| LearnedJacobian::new(learning, noise.probe, shape, setup.device);
+        let lagged = noise.learning().map(|learning| (0..=config.lags).map(|_| learned(learning)).collect());
+        let lagged = lagged.unwrap_or_else(|| Ok(Vec::new())).expect("the settings have been resolved");
+        let prober = Prober::new(noise.probing(network.units(), setup.seed, 0));
+        let prober = prober.expect("the settings have been resolved");
+        Self { config, prober, lagged, probes: 0, warnings: Vec::new() }
+    }
+
+    /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
+    pub fn feedback(&self) -> Vec<&Tensor<2>> {
+        self.lagged.iter().map(LearnedJacobian::feedback).collect()
+    }
+
+    /// Refreshes the manifold from states over trials and time.
+    fn refresh(&mut self, context: &TimeContext) -> Result<()> {
+        let Some(from) = self.prober.due(context.step) else { return Ok(()) };
+        let mut rows = live_rows(context.pass, context.lengths);
+        if let RefreshFrom::Samples(samples) = from {
+            let chosen =
+                context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
+            rows = chosen.into_iter().map(|place| rows[place]).collect();
+        }
+        let states = selected(&context.pass.activity(), &rows);
+        let refreshed = self.prober.refresh(context.step, &states).map_err(|e| e.within("states"))?;
+        self.lagged.iter_mut().for_each(|lag| lag.carry_over(&refreshed));
+        self.warnings.extend(refreshed.degeneracy.map(|degeneracy| degeneracy.to_string()));
+        Ok(())
+    }
+
+    /// The first `count` perturbations of this step, scaled to states `[rows, N]`. None, with a warning where there is a manifold, if
+    /// there is nothing to perturb.
+    fn ask(&mut self, step: u64, count: usize, states: &Tensor<2>) -> Result<Option<Perturbations>> {
+        let asked = self.prober.ask(step, 0..count, states).map_err(|e| e.within("states"))?;
+        if asked.is_none() && self.prober.dimension().is_some() {
+            self.warnings.push("states are zero, so they receive no probes".to_owned());
+        }
+        Ok(asked)
+    }
+
+    /// Estimates every lagged Jacobian and averages it into the feedback.
+    fn update_feedback(&mut self, context: &TimeContext) -> Result<()> {
+        let TimeContext { network, pass, lengths, .. } = *context;
+        let batch = pass.sequence.batch;
+        let repeats = self.config.noise.probes;
+        let mut times = context.seed.stream(Role::ProbeTime, 0, context.step);
+        let chosen: Vec<(usize, usize)> = (0..repeats)
+            .flat_map(|_| lengths.iter().enumerate())
+            .map(|(trial, &length)| (trial, times.below(length)))
+            .collect();
+        let row = |lag: usize, &(trial, time): &(usize, usize)| {
+            (time + lag).min(pass.sequence.steps - 1) * batch + trial
+        };
+        let rows = |lag: usize| chosen.iter().map(|place| row(lag, place)).collect::<Vec<_>>();
+        let states = selected(&pass.activity(), &rows(0));
+        // All repetitions are asked for together, so that orthogonal blocks run across trials and repetitions.
+        let asked = self.ask(context.step, chosen.len(), &states)?;
+        let Some(perturbations) = asked else { return Ok(()) };
+        let left = chosen.iter().map(|&(trial, time)| lengths[trial] - 1 - time);
+        let lags = self.config.lags.min(left.max().unwrap_or(0));
+        let driven: Vec<usize> = (1..=lags).flat_map(rows).collect();
+        // A tensor cannot have no rows.
+        let drive = (lags > 0).then(|| selected(pass.drive(), &driven));
+        let outputs = |start: Tensor<2>| {
+            network.readout(match &drive {
+                Some(drive) => network.run_from(pass, &start, drive),
+                None => start,
+            })
+        };
+        let forward = outputs(perturbations.moved(&states));
+        let change = if self.config.noise.antithetic {
+            (forward - outputs(perturbations.moved_back(&states))) / 2.0
+        } else {
+            let seen: Vec<usize> = (0..=lags).flat_map(rows).collect();
+            forward - selected(&pass.output, &seen)
+        };
+        for (lag, learned) in self.lagged.iter_mut().enumerate().take(lags + 1) {
+            let changes = change.clone().narrow(0, lag * chosen.len(), chosen.len());
+            // Steps after a trial's end say nothing.
+            let told: Vec<usize> =
+                (0..chosen.len()).filter(|&i| chosen[i].1 + lag < lengths[chosen[i].0]).collect();
+            if told.len() == chosen.len() {
+                learned.learn_from(&perturbations, changes);
+            } else if !told.is_empty() {
+                learned.learn_from(&perturbations.only(&told), selected(&changes, &told));
+            }
+        }
+        self.probes += (chosen.len() * self.prober.passes()) as u64;
+        Ok(())
+    }
+
+    /// delta_t = sum over k of B_k^T e_{t+k}.
+    fn fed_back(&self, context: &TimeContext) -> Tensor<2> {
+        let Sizes { batch, rows, lags } = self.sizes(context.pass);
+        let error = context.error;
+        let shifted = |lag: usize| {
+            let rest = error.clone().narrow(0, lag * batch, rows - lag * batch);
+            if lag == 0 {
+                rest
+            } else {
+                Tensor::cat(vec![rest, error.clone().narrow(0, 0, lag * batch).zeros_like()], 0)
+            }
+        };
+        // One product over all lags: the sums stay in registers.
+        let errors = Tensor::cat((0..=lags).map(shifted).collect(), 1);
+        let feedback =
+            Tensor::cat(self.lagged[..=lags].iter().map(|lag| lag.feedback().clone()).collect(), 0);
+        matmul(errors, feedback)
+    }
+
+    fn sizes(&self, pass: &SequencePass) -> Sizes {
+        let (batch, steps) = (pass.sequence.batch, pass.sequence.steps);
+        Sizes { batch, rows: steps * batch, lags: self.config.lags.min(steps - 1) }
+    }
+
+    /// delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2, averaged over the probes, each trial for itself.
+    fn memoryless(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
+        let TimeContext { network, pass, error, lengths, .. } = *context;
+        let Sizes { batch, rows, lags } = self.sizes(pass);
+        let states = pass.activity();
+        let repeats = self.config.noise.probes;
+        let asked = self.ask(context.step, rows * repeats, &states)?;
+        let Some(all) = asked else { return Ok(states.zeros_like()) };
+        let none = states.zeros_like();
+        let mut sum: Option<Tensor<2>> = None;
+        for repeat in 0..repeats {
+            let own = all.part(repeat * rows..(repeat + 1) * rows);
+            let outputs = |kicks: Tensor<2>| network.readout(network.run_kicked(pass, &kicks));
+            let forward = outputs(own.moved(&none));
+            let change = own.per_unit(if self.config.noise.antithetic {
+                (forward - outputs(own.moved_back(&none))) / 2.0
+            } else {
+                forward - pass.output.clone()
+            });
+            let scores = windowed(values(&(change * error.clone()).sum_dim(1)), batch, lags);
+            let scores =
+                Tensor::from_data(TensorData::new(scores, [rows, 1]), (&states.device(), states.dtype()));
+            let own = own.coordinates().clone() * scores;
+            sum = Some(match sum {
+                Some(sum) => sum + own,
+                None => own,
+            });
+        }
+        let signal = all.embedded(sum.expect("there is at least one probe") / repeats as f64);
+        self.probes += (lengths.iter().sum::<usize>() * repeats * self.prober.passes()) as u64;
+        Ok(signal)
+    }
+}
+
+struct Sizes {
+    batch: usize,
+    rows: usize,
+    lags: usize,
+}
+
+/// Row by row of a sequence of `batch` trials, the sum of the row's number and the next `lags` of the same trial.
+fn windowed(mut numbers: Vec<f64>, batch: usize, lags: usize) -> Vec<f64> {
+    let rows = numbers.len();
+    let original = numbers.clone();
+    for row in (0..rows.saturating_sub(batch)).rev() {
+        // All later ones, less what lies beyond the window.
+        let beyond = original.get(row + (lags + 1) * batch).copied().unwrap_or(0.0);
+        numbers[row] = original[row] + numbers[row + batch] - beyond;
+    }
+    numbers
+}
+
+impl TimeRule for TemporalNoiseCorrelation {
+    fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
+        self.refresh(context)?;
+        let signal = if self.lagged.is_empty() {
+            self.memoryless(context)?
+        } else {
+            let interval = self.config.noise.interval;
+            if interval.is_none_or(|interval| context.step.is_multiple_of(interval)) {
+                self.update_feedback(context)?;
+            }
+            self.fed_back(context)
+        };
+        Ok(match self.config.noise.normalize {
+            Normalize::None => signal,
+            Normalize::Signal => rescale(signal, context.error),
+        })
+    }
+
+    fn trace(&self) -> EligibilityTrace {
+        self.config.trace
+    }
+
+    fn probes(&self) -> u64 {
+        self.probes
+    }
+
+    fn manifold(&self) -> Option<&Subspace> {
+        self.prober.manifold()
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.counters.insert("probes".into(), self.probes);
+        for (lag, learned) in self.lagged.iter().enumerate() {
+            state.tensors.insert(format!("feedback{lag}"), learned.feedback().clone());
+        }
+        state.extend(self.prober.state());
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<()> {
+        self.probes = state.counter("probes")?;
+        self.prober.restore(state)?;
+        for (lag, learned) in self.lagged.iter_mut().enumerate() {
+            let mut own = State::default();
+            let name = format!("feedback{lag}");
+            own.tensors.insert("feedback".into(), state.shaped(&name, learned.feedback().dims())?);
+            learned.restore(&own, self.prober.manifold())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_sum_over_the_steps_of_one_trial() {
+        // Two trials of four steps.
+        let numbers = vec![1.0, 10.0, 2.0, 20.0, 3.0, 30.0, 4.0, 40.0];
+        assert_eq!(windowed(numbers.clone(), 2, 0), numbers);
+        assert_eq!(windowed(numbers.clone(), 2, 1), [3.0, 30.0, 5.0, 50.0, 7.0, 70.0, 4.0, 40.0]);
+        assert_eq!(windowed(numbers, 2, 9), [10.0, 100.0, 9.0, 90.0, 7.0, 70.0, 4.0, 40.0]);
+    }
+}
