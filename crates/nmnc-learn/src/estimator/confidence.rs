@@ -12,7 +12,8 @@ pub struct StandardError {
     /// output that is linear in the noise.
     ///
     /// Responses may have independent errors: their variance is taken from the residuals, as what these hold beyond the expected error
-    /// of B. A Jacobian that moves adds to the residuals too and so is taken for such errors; [`StandardError::residual`] shows it.
+    /// of B. A Jacobian that moves adds to the residuals too and so is taken for such errors; [`StandardError::residual`] shows it. Least
+    /// squares of fewer responses than coordinates takes them for exact.
     pub expected: f64,
     /// What the last responses r to probes z showed of B as it was before they were learned from: the root of sum ||r - B z||^2 over
     /// sum ||r||^2. B knew nothing of them, so that it is a fair view of the error of B at that time, however far J had moved, as sharp
@@ -28,19 +29,36 @@ pub(super) struct Confidence {
     expected: f64,
     /// Squared residual of the last responses; nothing before the first.
     residual: Option<f64>,
-    /// Of the last updates but the first: squares of changes and of innovations, and what of the latter B's expected error explains.
+    /// Of the last updates but the first: number of responses, and the two sums of the weighted regression that gives the share of the
+    /// changes which is due to errors of the responses.
     seen: [f64; 3],
 }
 
 /// Weight that earlier updates keep in what is seen of the responses' own errors: a single update may hold few responses.
 const MEMORY: f64 = 0.95;
+/// Expected squared error below which an update tells no more of the responses' own errors.
+const SMALLEST: f64 = 1e-3;
+/// Largest share of changes that is taken for errors of their own.
+const LARGEST: f64 = 0.999;
 
 /// What an update did, for its effect on the error.
-pub(super) enum Update {
+pub(super) struct Update {
+    /// The estimator's law.
+    pub law: ErrorLaw,
+    /// Coordinates m.
+    pub dimension: usize,
+    /// Responses K.
+    pub count: usize,
+    /// How B changed.
+    pub change: Change,
+}
+
+/// How B changed.
+pub(super) enum Change {
     /// B <- (1 - eta) B + eta Jhat.
-    Average { eta: f64, law: ErrorLaw, dimension: usize, count: usize },
+    Average { eta: f64 },
     /// B <- B + eta (solution of the innovations), to which errors of unit variance of the responses add `response_noise`.
-    LeastSquares { eta: f64, law: ErrorLaw, dimension: usize, count: usize, response_noise: f64 },
+    LeastSquares { eta: f64, response_noise: f64 },
     /// What the covariance says is left of what was not known at first.
     Recursive { left: f64 },
 }
@@ -54,36 +72,43 @@ impl Confidence {
     /// Takes in the responses of an update, and what it did.
     pub(super) fn follow(&mut self, energies: Energies, update: Update) {
         let Energies { changes, innovations } = energies;
+        let residual = if changes > 0.0 { innovations / changes } else { 0.0 };
         // The first responses are all residual, and do not tell errors of their own from that of B.
         if self.residual.is_some() {
-            let new = [changes, innovations, self.expected * changes];
+            // residual = expected + share (1 - expected), as far as the residual of so many responses is what it stands for.
+            let (expected, rest) = (self.expected, 1.0 - self.expected);
+            let weight = update.count as f64 / expected.max(SMALLEST).powi(2);
+            let new = [update.count as f64, weight * rest * (residual - expected), weight * rest * rest];
             self.seen.iter_mut().zip(new).for_each(|(sum, new)| *sum = MEMORY * *sum + new);
         }
-        self.residual = Some(if changes > 0.0 { innovations / changes } else { 0.0 });
-        let noise = self.noise();
-        self.expected = match update {
-            Update::Average { eta, law, dimension, count } => {
+        self.residual = Some(residual);
+        let noise = self.noise(update.dimension);
+        let Update { law, dimension, count, change } = update;
+        self.expected = match change {
+            Change::Average { eta } => {
                 let response_noise = (law.response_noise)(dimension, count).unwrap_or(0.0);
                 let own = (law.variance)(dimension, count) + response_noise * noise;
                 (1.0 - eta).powi(2) * self.expected + eta * eta * own
             }
-            Update::LeastSquares { eta, law, dimension, count, response_noise } => {
+            Change::LeastSquares { eta, response_noise } => {
                 let unseen = (law.variance)(dimension, count);
                 let kept = unseen + (1.0 - unseen) * (1.0 - eta).powi(2);
+                // Fewer responses than coordinates are all explained, and leave nothing to tell their errors by.
+                let noise = if count < dimension { 0.0 } else { noise };
                 kept * self.expected + eta * eta * response_noise * noise
             }
-            Update::Recursive { left } => left,
+            Change::Recursive { left } => left,
         };
     }
 
-    /// Variance of the responses' own errors over ||J||^2: innovations / changes = (expected + noise) / (1 + noise).
-    fn noise(&self) -> f64 {
-        let [changes, innovations, explained] = self.seen;
-        if changes > innovations {
-            ((innovations - explained) / (changes - innovations)).max(0.0)
-        } else {
-            0.0
+    /// Variance of the responses' own errors over ||J||^2. Until there have been as many responses as coordinates they do not tell.
+    fn noise(&self, dimension: usize) -> f64 {
+        let [count, product, square] = self.seen;
+        if count < dimension as f64 || square == 0.0 {
+            return 0.0;
         }
+        let share = (product / square).clamp(0.0, LARGEST);
+        share / (1.0 - share)
     }
 
     /// The axes have moved: `shared` of the energy of the new ones lies in the span of the old, and of the rest nothing is known.
@@ -98,7 +123,7 @@ impl Confidence {
     }
 
     pub(super) fn state(&self) -> State {
-        let known = vec![self.expected, self.seen[0], self.seen[1], self.seen[2]];
+        let known = std::iter::once(self.expected).chain(self.seen).collect();
         let residual = self.residual.into_iter().collect();
         State {
             numbers: [("known".to_owned(), known), ("residual".to_owned(), residual)].into(),
@@ -108,7 +133,8 @@ impl Confidence {
 
     pub(super) fn restore(&mut self, state: &State) -> Result<()> {
         let known = state.numbers("known", 4)?;
-        (self.expected, self.seen) = (known[0], [known[1], known[2], known[3]]);
+        self.expected = known[0];
+        self.seen.copy_from_slice(&known[1..]);
         self.residual = match state.numbers("residual", 0) {
             Ok(_) => None,
             Err(_) => Some(state.numbers("residual", 1)?[0]),

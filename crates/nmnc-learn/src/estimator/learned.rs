@@ -3,10 +3,10 @@
 use burn::tensor::{Tensor, TensorCreationOptions};
 use nmnc_kernels::{blend, matmul, row_energies};
 
-use super::confidence::{Confidence, StandardError, Update};
+use super::confidence::{Change, Confidence, StandardError, Update};
 use super::law::{ErrorLaw, Estimator};
 use super::prober::{Perturbations, embedded};
-use super::solve::{Responses, recursive_step};
+use super::solve::{Responses, Solution, recursive_step};
 use super::sums::{Energies, Evidence, Sums};
 use super::uncertainty::Uncertainty;
 use crate::manifold::{Refreshed, Subspace};
@@ -147,17 +147,15 @@ impl LearnedJacobian {
         let Sums { count, manifold, evidence, energies, .. } = sums;
         let manifold = manifold.as_ref();
         let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
-        let law = self.law;
-        let update = match (self.learning, evidence) {
+        let change = match (self.learning, evidence) {
             (Learning::Average { eta }, Evidence::Correlation(sum)) => {
                 self.change(|known| blend(known, embedded(sum / count as f64, manifold), eta));
-                Update::Average { eta, law, dimension, count }
+                Change::Average { eta }
             }
             (Learning::LeastSquares { eta }, evidence) => {
-                let solution = evidence.solve();
-                self.change(|known| known + embedded(solution.jacobian, manifold) * eta);
-                let response_noise = solution.response_noise;
-                Update::LeastSquares { eta, law, dimension, count, response_noise }
+                let Solution { jacobian, response_noise } = evidence.solve();
+                self.change(|known| known + embedded(jacobian, manifold) * eta);
+                Change::LeastSquares { eta, response_noise }
             }
             (Learning::Recursive { forgetting, ridge }, Evidence::Rows { probes, innovations }) => {
                 let prior = ridge.recip();
@@ -166,12 +164,12 @@ impl LearnedJacobian {
                 let step = recursive_step(uncertainty, &Responses { probes, changes: innovations }, 1.0);
                 let left = uncertainty.total() / (dimension as f64 * prior);
                 self.change(|known| known + embedded(step, manifold));
-                Update::Recursive { left }
+                Change::Recursive { left }
             }
             (learning, _) => unreachable!("sums of another estimator than {learning:?}"),
         };
         if let Some((confidence, energies)) = self.confidence.as_mut().zip(energies) {
-            confidence.follow(energies, update);
+            confidence.follow(energies, Update { law: self.law, dimension, count, change });
         }
     }
 

@@ -147,7 +147,7 @@ impl ManifoldConfig {
     }
 
     /// A tracker of the manifold of `stage` (from 0), from resolved settings that fit the network.
-    pub(crate) fn tracker(&self, stage: usize) -> Tracker {
+    pub(super) fn tracker(&self, stage: usize) -> Tracker {
         Tracker::new(self.tracking(self.dimension.of(stage))).expect("the settings have been checked")
     }
 }
