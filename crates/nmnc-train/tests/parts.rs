@@ -89,10 +89,7 @@ fn image_run(
     let input = [shape.channels, shape.height, shape.width];
     let config = NetworkConfig { preset: Some("mlp".into()), widths: Some(vec![12]), ..Default::default() };
     let network = config.build(input, splits.train.classes().len(), seed, &device).unwrap();
-    let rule = CreditConfig {
-        rule: "nmnc".into(),
-        settings: "manifold = { dimension = 4, refresh = 3 }".parse().unwrap(),
-    };
+    let rule = CreditConfig::new("nmnc", "manifold = { dimension = 4, refresh = 3 }".parse().unwrap());
     let rule = rule.build(&RuleSetup { network: &network, seed, device: &device }).unwrap();
     let options = ImageOptions { seed, batch: 20, samples: 50, dimension: 4, ..ImageOptions::default() };
     let mut images = Images::new(network, rule, splits, Loss::CrossEntropy, options)?;

@@ -19,7 +19,6 @@ use crate::schedule::ScheduleConfig;
 use nmnc_core::error::Result;
 use nmnc_core::records::Summary;
 use nmnc_core::seed::Seed;
-use nmnc_learn::recurrent;
 
 /// A kind of configuration.
 pub trait RunConfig: Clone + Serialize {

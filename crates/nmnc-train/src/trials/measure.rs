@@ -7,7 +7,9 @@ use nmnc_core::seed::Role;
 use nmnc_learn::agreement::{agreement, agreement_of_rows};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::Gradients;
-use nmnc_learn::recurrent::{RecurrentNetwork, TimeRule, Trace, lagged_energies, live_rows, selected};
+use nmnc_learn::recurrent::{
+    EligibilityTrace, RecurrentNetwork, TimeRule, lagged_energies, live_rows, selected,
+};
 
 /// Agreement of signals and of the recurrent weight's gradient with backpropagation through time, and the energy of the lagged
 /// Jacobians dy_t/dh_{t-k}, k = 0 .. `lags`, on the manifold of this batch's states.
