@@ -277,7 +277,8 @@ fn standard_errors_are_calibrated() {
     for (count, updates) in [(3, 1), (3, 6), (20, 3)] {
         let [error, expected, ..] = calibration(recursive, count, updates, 1.0, TRIALS);
         let what = format!("{count} answers, {updates} updates: error {error}, expected {expected}");
-        assert!((expected / error - 1.0).abs() < 0.05, "{what}");
+        // Where errors come from answers alone, their mean over ||J||^2 is 36 / 34 of the ratio of means, for 36 normal entries.
+        assert!((expected / error - 1.0).abs() < 0.08, "{what}");
     }
 }
 

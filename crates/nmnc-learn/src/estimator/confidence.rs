@@ -11,9 +11,9 @@ pub struct StandardError {
     /// What the declared law expects after all updates so far, as the root of an expected square, for a Jacobian that stays put and an
     /// output that is linear in the noise.
     ///
-    /// Responses may have independent errors: their variance is taken from the residuals, as what these hold beyond the expected error
-    /// of B. A Jacobian that moves adds to the residuals too and so is taken for such errors; [`StandardError::residual`] shows it. Least
-    /// squares of fewer responses than coordinates takes them for exact.
+    /// Responses may have independent errors, whose variance adds what the law declares. Least squares takes it from what its solutions
+    /// leave of the responses, the average from what the responses hold beyond the expected error of B, where a Jacobian that moves
+    /// passes for such errors; [`StandardError::residual`] shows it. Fewer responses than coordinates are taken for exact.
     pub expected: f64,
     /// What the last responses r to probes z showed of B as it was before they were learned from: the root of sum ||r - B z||^2 over
     /// sum ||r||^2. B knew nothing of them, so that it is a fair view of the error of B at that time, however far J had moved, as sharp
@@ -29,15 +29,13 @@ pub(super) struct Confidence {
     expected: f64,
     /// Squared residual of the last responses; nothing before the first.
     residual: Option<f64>,
-    /// Of the last updates but the first: number of responses, and the two sums of the weighted regression that gives the share of the
-    /// changes which is due to errors of the responses.
+    /// Of the last updates that tell errors of the responses from that of B: number of responses, squares of the changes that are due to
+    /// such errors, squares of all changes that could have been.
     seen: [f64; 3],
 }
 
 /// Weight that earlier updates keep in what is seen of the responses' own errors: a single update may hold few responses.
 const MEMORY: f64 = 0.95;
-/// Expected squared error below which an update tells no more of the responses' own errors.
-const SMALLEST: f64 = 1e-3;
 /// Largest share of changes that is taken for errors of their own.
 const LARGEST: f64 = 0.999;
 
@@ -57,8 +55,9 @@ pub(super) struct Update {
 pub(super) enum Change {
     /// B <- (1 - eta) B + eta Jhat.
     Average { eta: f64 },
-    /// B <- B + eta (solution of the innovations), to which errors of unit variance of the responses add `response_noise`.
-    LeastSquares { eta: f64, response_noise: f64 },
+    /// B <- B + eta (solution of the innovations), to which errors of unit variance of the responses add `response_noise`; of the squares
+    /// of the innovations the solution explains `explained`.
+    LeastSquares { eta: f64, response_noise: f64, explained: f64 },
     /// What the covariance says is left of what was not known at first.
     Recursive { left: f64 },
 }
@@ -72,25 +71,31 @@ impl Confidence {
     /// Takes in the responses of an update, and what it did.
     pub(super) fn follow(&mut self, energies: Energies, update: Update) {
         let Energies { changes, innovations } = energies;
-        let residual = if changes > 0.0 { innovations / changes } else { 0.0 };
-        // The first responses are all residual, and do not tell errors of their own from that of B.
-        if self.residual.is_some() {
-            // residual = expected + share (1 - expected), as far as the residual of so many responses is what it stands for.
-            let (expected, rest) = (self.expected, 1.0 - self.expected);
-            let weight = update.count as f64 / expected.max(SMALLEST).powi(2);
-            let new = [update.count as f64, weight * rest * (residual - expected), weight * rest * rest];
-            self.seen.iter_mut().zip(new).for_each(|(sum, new)| *sum = MEMORY * *sum + new);
-        }
-        self.residual = Some(residual);
-        let noise = self.noise(update.dimension);
         let Update { law, dimension, count, change } = update;
+        let [m, k] = [dimension, count].map(|number| number as f64);
+        let told = match change {
+            // What innovations hold beyond the expected error of B. The first ones hold nothing else.
+            Change::Average { .. } if self.residual.is_some() => {
+                Some([innovations - self.expected * changes, (1.0 - self.expected) * changes])
+            }
+            // What the solution leaves, which has K - m of K degrees of freedom.
+            Change::LeastSquares { explained, .. } if count > dimension => {
+                Some([(innovations - explained) * k / (k - m), changes])
+            }
+            _ => None,
+        };
+        if let Some([errors, all]) = told {
+            self.seen.iter_mut().zip([k, errors, all]).for_each(|(sum, new)| *sum = MEMORY * *sum + new);
+        }
+        self.residual = Some(if changes > 0.0 { innovations / changes } else { 0.0 });
+        let noise = self.noise(m);
         self.expected = match change {
             Change::Average { eta } => {
                 let response_noise = (law.response_noise)(dimension, count).unwrap_or(0.0);
                 let own = (law.variance)(dimension, count) + response_noise * noise;
                 (1.0 - eta).powi(2) * self.expected + eta * eta * own
             }
-            Change::LeastSquares { eta, response_noise } => {
+            Change::LeastSquares { eta, response_noise, .. } => {
                 let unseen = (law.variance)(dimension, count);
                 let kept = unseen + (1.0 - unseen) * (1.0 - eta).powi(2);
                 // Fewer responses than coordinates are all explained, and leave nothing to tell their errors by.
@@ -101,13 +106,13 @@ impl Confidence {
         };
     }
 
-    /// Variance of the responses' own errors over ||J||^2. Until there have been as many responses as coordinates they do not tell.
-    fn noise(&self, dimension: usize) -> f64 {
-        let [count, product, square] = self.seen;
-        if count < dimension as f64 || square == 0.0 {
+    /// Variance of the responses' own errors over ||J||^2. Fewer responses than the m coordinates do not tell.
+    fn noise(&self, m: f64) -> f64 {
+        let [count, errors, all] = self.seen;
+        if count < m || all <= 0.0 {
             return 0.0;
         }
-        let share = (product / square).clamp(0.0, LARGEST);
+        let share = (errors / all).clamp(0.0, LARGEST);
         share / (1.0 - share)
     }
 

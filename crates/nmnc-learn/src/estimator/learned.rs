@@ -153,9 +153,12 @@ impl LearnedJacobian {
                 Change::Average { eta }
             }
             (Learning::LeastSquares { eta }, evidence) => {
-                let Solution { jacobian, response_noise } = evidence.solve();
+                let Solution { jacobian, response_noise, cross } = evidence.solve();
+                let explained = cross
+                    .filter(|_| self.confidence.is_some())
+                    .map_or(0.0, |cross| values::<f64>(&(cross * jacobian.clone())).into_iter().sum());
                 self.change(|known| known + embedded(jacobian, manifold) * eta);
-                Change::LeastSquares { eta, response_noise }
+                Change::LeastSquares { eta, response_noise, explained }
             }
             (Learning::Recursive { forgetting, ridge }, Evidence::Rows { probes, innovations }) => {
                 let prior = ridge.recip();

@@ -41,6 +41,8 @@ impl Estimator {
 pub(super) struct Solution {
     /// J `[outputs, m]`, of the smallest norm where there are several.
     pub jacobian: Tensor<2>,
+    /// innovations^T z `[outputs, m]`, where there are as many responses as coordinates.
+    pub cross: Option<Tensor<2>>,
     /// What an independent error of unit variance in every response adds to ||J||^2: the trace of the pseudo-inverse of z^T z.
     pub response_noise: f64,
 }
@@ -63,18 +65,18 @@ impl Evidence {
             let options = (&gram.device(), gram.dtype());
             (Tensor::<2>::from_data(TensorData::new(inverse, [size, size]), options), trace)
         };
-        let (jacobian, response_noise) = match self {
+        let (jacobian, response_noise, cross) = match self {
             Self::Rows { probes, innovations } => {
                 let (inverse, trace) = inverse(matmul(probes.clone(), probes.clone().transpose()));
-                (matmul(matmul(innovations.transpose(), inverse), probes), trace)
+                (matmul(matmul(innovations.transpose(), inverse), probes), trace, None)
             }
             Self::Normal { gram, cross } => {
                 let (inverse, trace) = inverse(gram);
-                (matmul(cross, inverse), trace)
+                (matmul(cross.clone(), inverse), trace, Some(cross))
             }
             Self::Correlation(_) => unreachable!("least squares keeps more than the correlation"),
         };
-        Solution { jacobian, response_noise }
+        Solution { jacobian, response_noise, cross }
     }
 }
 
