@@ -8,6 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Every device name the project knows, whether compiled in or not.
 pub const NAMES: [&str; 4] = ["flex", "vulkan", "wgpu", "cuda"];
 
+/// Name of the thread in which an accelerator is tried: a panic there means that there is none, which [`open`] reports as an error.
+pub const PROBE_THREAD: &str = "nmnc-device";
+
 /// Opens the device called `name`, such as `flex`, `vulkan` or `vulkan:1`.
 ///
 /// # Errors
@@ -41,17 +44,15 @@ fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
         return Err(Error::new(ErrorKind::Device, "device", format!("this build has no `{kind}` support"))
             .mend(format!("rebuild with `--features {kind}` or use `flex`")));
     };
-    // The graphics runtimes panic when there is no adapter; their message and backtrace would only hide the reason.
-    let previous = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let opened = std::panic::catch_unwind(move || {
+    // The graphics runtimes panic when there is no adapter, here in a thread of its own. What the panic prints is up to the
+    // program's hook, which knows the thread by its name.
+    let probe = std::thread::Builder::new().name(PROBE_THREAD.to_owned()).spawn(move || {
         let device = create();
         let one = Tensor::<1>::ones([2], &device).sum().into_scalar::<f32>();
         (one == 2.0).then_some(device)
     });
-    std::panic::set_hook(previous);
-    match opened {
-        Ok(Some(device)) => Ok(device),
+    match probe.map(std::thread::JoinHandle::join) {
+        Ok(Ok(Some(device))) => Ok(device),
         _ => {
             Err(Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
                 .mend("check the driver, or use `flex`"))
@@ -59,7 +60,7 @@ fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
     }
 }
 
-type Create = Box<dyn FnOnce() -> Device + std::panic::UnwindSafe>;
+type Create = Box<dyn FnOnce() -> Device + Send>;
 
 #[allow(unused_variables, unreachable_patterns, clippy::match_single_binding)]
 fn accelerator(kind: &str, index: Option<usize>) -> Option<Create> {

@@ -1,6 +1,9 @@
 //! Dense linear algebra on the host, in f64 and on one thread so that every result is the same on any machine layout.
 
-use faer::{Mat, Par, Side};
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::{evd, svd};
+use faer::{Mat, Par};
 
 /// Eigenvalues in descending order and the matching eigenvectors (as columns, column-major) of a symmetric matrix given
 /// row-major with `size` rows.
@@ -8,12 +11,22 @@ use faer::{Mat, Par, Side};
 /// # Panics
 /// If the decomposition does not converge, which for finite input does not happen.
 pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
-    // One thread: the work is small, and blocked reductions on several threads would change the last bits.
-    faer::set_global_parallelism(Par::Seq);
+    // One thread, asked for here and not in faer's global setting, which belongs to the program: the work is small, and blocked
+    // reductions on several threads would change the last bits.
+    let par = Par::Seq;
     let matrix = Mat::from_fn(size, size, |i, j| values[i * size + j]);
-    let eigen =
-        matrix.self_adjoint_eigen(Side::Lower).expect("eigen-decomposition of a finite symmetric matrix");
-    let (order, vectors) = (eigen.S().column_vector(), eigen.U());
+    let (mut order, mut vectors) = (Diag::<f64>::zeros(size), Mat::<f64>::zeros(size, size));
+    let wanted = evd::ComputeEigenvectors::Yes;
+    let scratch = evd::self_adjoint_evd_scratch::<f64>(size, wanted, par, Default::default());
+    evd::self_adjoint_evd(
+        matrix.as_ref(),
+        order.as_mut(),
+        Some(vectors.as_mut()),
+        par,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .expect("eigen-decomposition of a finite symmetric matrix");
     let sorted = (0..size).rev();
     (
         sorted.clone().map(|k| order[k]).collect(),
@@ -26,9 +39,21 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
 /// # Panics
 /// If the decomposition does not converge, which for finite input does not happen.
 pub fn singular_values(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
-    faer::set_global_parallelism(Par::Seq);
+    let (par, none) = (Par::Seq, svd::ComputeSvdVectors::No);
     let matrix = Mat::from_fn(rows, columns, |i, j| values[i * columns + j]);
-    matrix.singular_values().expect("singular values of a finite matrix")
+    let mut found = Diag::<f64>::zeros(rows.min(columns));
+    let scratch = svd::svd_scratch::<f64>(rows, columns, none, none, par, Default::default());
+    svd::svd(
+        matrix.as_ref(),
+        found.as_mut(),
+        None,
+        None,
+        par,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .expect("singular values of a finite matrix");
+    (0..rows.min(columns)).map(|k| found[k]).collect()
 }
 
 /// Pseudo-inverse of a symmetric positive semidefinite matrix, both row-major with `size` rows. Eigenvalues up to `rounding` times the

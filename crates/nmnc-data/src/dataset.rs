@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::config::Augment;
-use super::decode::{self, Target};
+use super::decode;
 use super::kind::{Format, ImageShape};
-use super::raw::Encoded;
 use super::standardize::Statistics;
-use super::stream::BatchStream;
+use super::store::Store;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 
@@ -44,21 +43,6 @@ pub(crate) struct Inner {
     pub(crate) table: Vec<[f32; 256]>,
     pub(crate) augment: Augment,
     pub(crate) workers: Option<usize>,
-}
-
-/// Where the pixels are.
-pub(crate) enum Store {
-    /// Decoded, `[len, channels, height, width]`.
-    Bytes(Vec<u8>),
-    /// Stored as floats, `[len, channels, height, width]`.
-    Floats(Vec<f32>),
-    /// Decoded for every batch.
-    Streamed {
-        /// The images.
-        images: Encoded,
-        /// What they become.
-        target: Target,
-    },
 }
 
 /// Some examples of a data set, standardized.
@@ -128,21 +112,6 @@ impl Dataset {
     /// When an index is out of range, or an image that is not held in memory cannot be read or decoded.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
         self.assemble(indices, None)
-    }
-
-    /// The examples at `order` in batches of `batch_size` (0 counts as 1; the last batch may be smaller), decoded ahead on
-    /// worker threads.
-    ///
-    /// With `augmentation` (the seed of the run and the epoch), the changes that the configuration asks for are made to the
-    /// images of a training split; an evaluation split is never changed. They are a pure function of seed, epoch and index of
-    /// the example: neither the order nor the number of workers matters.
-    pub fn batches(
-        &self,
-        order: Vec<usize>,
-        batch_size: usize,
-        augmentation: Option<(Seed, u64)>,
-    ) -> BatchStream {
-        BatchStream::new(self.clone(), order, batch_size, augmentation)
     }
 
     /// Threads to decode with.

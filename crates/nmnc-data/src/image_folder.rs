@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::archive::{Archive, Member, Walk};
 use super::guard;
 use super::kind::Format;
-use super::raw::{Encoded, Entry, RawPixels, RawSet, RawSplit};
+use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
+use super::source::Entry;
 use super::source::{MAX_ENCODED, Source, Store};
 use nmnc_core::error::{Error, Result};
 

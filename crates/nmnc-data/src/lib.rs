@@ -46,6 +46,7 @@ mod select;
 mod source;
 mod standardize;
 mod stimuli;
+mod store;
 mod stream;
 pub mod tasks;
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::config::{Augment, DataConfig};
-use super::dataset::{Dataset, Splits, Store};
+use super::dataset::{Dataset, Splits};
 use super::decode::{self, Header, Target};
 use super::kind::{Format, ImageShape};
 use super::known::KnownSet;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
 use super::resize;
 use super::standardize::statistics;
+use super::store::Store;
 use super::{cifar, embedded, idx, image_folder, known, npz, select};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;

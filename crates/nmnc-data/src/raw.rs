@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kind::{Format, ImageShape};
-use super::source::Source;
+use super::source::{Entry, Source};
 use nmnc_core::error::{Error, Result};
 
 /// A source as its loader read it.
@@ -37,15 +37,6 @@ pub(crate) enum RawPixels {
 pub(crate) struct Encoded {
     pub(crate) source: Arc<Source>,
     pub(crate) entries: Vec<Entry>,
-}
-
-/// Where one encoded image lies.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    /// Path inside the archive or folder.
-    pub(crate) name: Box<str>,
-    pub(crate) offset: u64,
-    pub(crate) len: u32,
 }
 
 impl RawSet {

@@ -6,11 +6,19 @@ use std::io;
 use std::path::PathBuf;
 
 use super::guard;
-use super::raw::Entry;
 use nmnc_core::error::{Error, Result};
 
 /// The most bytes one encoded image may have.
 pub(crate) const MAX_ENCODED: u64 = 64 << 20;
+
+/// Where one encoded image lies.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    /// Path inside the archive or folder.
+    pub(crate) name: Box<str>,
+    pub(crate) offset: u64,
+    pub(crate) len: u32,
+}
 
 /// Where encoded images lie.
 pub(crate) struct Source {

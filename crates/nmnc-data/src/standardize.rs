@@ -4,9 +4,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::config::Standardize;
-use super::dataset::Store;
 use super::decode;
 use super::kind::ImageShape;
+use super::store::Store;
 use nmnc_core::error::{Error, Result};
 
 /// What is subtracted from and divides the values of each channel, in units of byte / 255 or of the stored floats.

@@ -4,12 +4,14 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use super::config::Augment;
-use super::dataset::{Dataset, Store};
+use super::dataset::Dataset;
 use super::decode::{self, Target};
 use super::kind::ImageShape;
-use super::raw::{Encoded, Entry};
+use super::raw::Encoded;
+use super::source::Entry;
 use super::source::{self, Source};
 use super::standardize::Statistics;
+use super::store::Store;
 use nmnc_core::error::{Error, Result};
 
 /// The pictures `files` of `folder` (JPEG or PNG), in that order, scaled so that the shorter side fits `shape`, cropped to its center,

@@ -15,6 +15,23 @@ pub fn order(len: usize, seed: Seed, epoch: u64) -> Vec<usize> {
     seed.stream(Role::Order, 0, epoch).permutation(len)
 }
 
+impl Dataset {
+    /// The examples at `order` in batches of `batch_size` (0 counts as 1; the last batch may be smaller), decoded ahead on
+    /// worker threads.
+    ///
+    /// With `augmentation` (the seed of the run and the epoch), the changes that the configuration asks for are made to the
+    /// images of a training split; an evaluation split is never changed. They are a pure function of seed, epoch and index of
+    /// the example: neither the order nor the number of workers matters.
+    pub fn batches(
+        &self,
+        order: Vec<usize>,
+        batch_size: usize,
+        augmentation: Option<(Seed, u64)>,
+    ) -> BatchStream {
+        BatchStream::new(self.clone(), order, batch_size, augmentation)
+    }
+}
+
 /// Batches in the order asked for. Ends after the first error. Dropping it stops the workers.
 pub struct BatchStream {
     job: Arc<Job>,

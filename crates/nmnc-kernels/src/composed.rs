@@ -8,15 +8,8 @@ use burn::tensor::module;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation};
 
-use crate::gate::{ConvGate, Route};
+use crate::gate::{ComposedGate, ConvGate, Route};
 use crate::spec::{Activation, ConvSpec, Pool};
-
-/// What a gate holds on this path: the slope at every pre-activation, and for max pooling the winners.
-#[derive(Clone, Debug)]
-pub(crate) struct ComposedGate {
-    slope: Tensor<2>,
-    winners: Option<Tensor<4, Int>>,
-}
 
 /// `φ(z)`, elementwise.
 pub fn activate(kind: Activation, z: Tensor<2>) -> Tensor<2> {

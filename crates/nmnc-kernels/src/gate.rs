@@ -1,6 +1,8 @@
 //! What a forward pass leaves behind for the errors that come back.
 
-use crate::composed::ComposedGate;
+use burn::prelude::Int;
+use burn::tensor::Tensor;
+
 use crate::cpu::CpuGate;
 
 /// How an error at a stage's output reaches its pre-activation: the slope `φ'(z)`, at the winner of each
@@ -15,4 +17,11 @@ pub struct ConvGate(pub(crate) Route);
 pub(crate) enum Route {
     Composed(Box<ComposedGate>),
     Cpu(CpuGate),
+}
+
+/// What a gate holds on the path composed of tensor operations: the slope at every pre-activation, and for max pooling the winners.
+#[derive(Clone, Debug)]
+pub(crate) struct ComposedGate {
+    pub(crate) slope: Tensor<2>,
+    pub(crate) winners: Option<Tensor<4, Int>>,
 }
