@@ -49,7 +49,7 @@ def write(path: pathlib.Path, content: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="source", type=pathlib.Path, default="/usr/share/datasets/fashion-mnist")
-    parser.add_argument("--to", type=pathlib.Path, default=REPOSITORY / "crates/nmnc/src/data/sample")
+    parser.add_argument("--to", type=pathlib.Path, default=REPOSITORY / "crates/nmnc-data/src/sample")
     arguments = parser.parse_args()
     for split, per_class in PER_CLASS.items():
         (count, height, width), images = read(arguments.source / f"{split}-images-idx3-ubyte.gz", 0x803, ">IIII")

@@ -20,7 +20,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
-GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc/tests/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden"
 WINDOW = (70, 170)
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 
-GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc/tests/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden"
 ACTIVATIONS = {
     "relu": F.relu,
     "tanh": torch.tanh,

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import skdim
 
-GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc/tests/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden"
 POINTS = 800
 K = 20
 # Norm of the noise over the root of the number of dimensions times this.

@@ -1,4 +1,4 @@
-"""Dissimilarity matrices, their comparison and noise ceilings by rsatoolbox 0.3 -> crates/nmnc/tests/golden/rsa.json.
+"""Dissimilarity matrices, their comparison and noise ceilings by rsatoolbox 0.3 -> crates/nmnc-testing/golden/rsa.json.
 
     python3 -m venv v && v/bin/pip install "rsatoolbox==0.3.*" && v/bin/python scripts/golden/rsa.py
 """
@@ -77,6 +77,6 @@ out = {
     "comparisons": comparisons,
     "ceilings": ceilings,
 }
-path = pathlib.Path(__file__).parents[2] / "crates/nmnc/tests/golden/rsa.json"
+path = pathlib.Path(__file__).parents[2] / "crates/nmnc-testing/golden/rsa.json"
 path.write_text(json.dumps(out) + "\n")
 print({k: v for k, v in ceilings.items()})

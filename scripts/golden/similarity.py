@@ -26,7 +26,7 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 
-GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc/tests/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden"
 PENALTIES = [1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3, 1e4]
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import neurogym
 import numpy as np
 
-GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc/tests/golden"
+GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden"
 TRIALS = 8000
 # Steps looked at from either end.
 REACH = 12
