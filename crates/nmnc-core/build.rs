@@ -15,7 +15,7 @@ fn main() {
     if lock.exists() {
         println!("cargo:rerun-if-changed=../../Cargo.lock");
     }
-    println!("cargo:rustc-env=NMNC_BURN={}", locked_version(&text, "burn").unwrap_or("unknown"));
+    println!("cargo:rustc-env=NMNC_BURN={}", locked_version(&text, "burn-core").unwrap_or("unknown"));
     println!("cargo:rustc-env=NMNC_TARGET={}", std::env::var("TARGET").unwrap_or_default());
 }
 

@@ -7,6 +7,7 @@ use nmnc_analysis::analysis::{Analysis, AnalysisSettings, Format, Jacobians, Map
 use nmnc_analysis::dimension::{Matrix, Rows};
 use nmnc_core::Seed;
 use nmnc_core::seed::Role;
+use nmnc_data::npz::Array;
 
 const SAMPLES: usize = 90;
 const UNITS: usize = 30;
@@ -210,9 +211,8 @@ fn the_folder_is_whole_replaces_an_older_one_and_spares_anything_else() {
     assert!(page.contains("nmnc analyze &lt;x&gt;") && page.ends_with("</html>\n"));
     assert!(!page.contains("NaN") && !page.contains("inf\""), "not finite");
     let a = found.stages[0].alignment.as_ref().unwrap();
-    let mut archive = npyz::npz::NpzArchive::open(out.join("arrays.npz")).unwrap();
-    let stored = archive.by_name("stage1.alpha_mean_jacobian").unwrap().unwrap();
-    assert_eq!(stored.into_vec::<f64>().unwrap(), a.captured.mean_jacobian);
+    let stored = Array::read(&out.join("arrays.npz"), "stage1.alpha_mean_jacobian").unwrap().unwrap();
+    assert_eq!(stored.numbers().unwrap(), a.captured.mean_jacobian);
     for (file, rows) in
         [("stages.csv", 1), ("spectrum.csv", 30), ("captured.csv", 10), ("angles.csv", 6), ("probes.csv", 0)]
     {

@@ -7,7 +7,8 @@ use std::io::Write;
 
 use common::files::json;
 use common::{Folder, TINY, npy_header};
-use npyz::npz::NpzWriter;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 const STIMULI: usize = 18;
 const SUBJECTS: usize = 3;
@@ -75,13 +76,14 @@ fn benchmark(folder: &Folder) {
         ("kinds", flat, square(&kinds)),
     ];
     let file = fs::File::create(folder.path("bench/rdms.npz")).unwrap();
-    let mut writer = NpzWriter::new(file);
+    let mut writer = ZipWriter::new(file);
     for (name, shape, values) in arrays {
-        writer.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
-        writer.zip_writer().write_all(&npy_header("<f8", &shape)).unwrap();
+        writer.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        writer.write_all(&npy_header("<f8", &shape)).unwrap();
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        writer.zip_writer().write_all(&bytes).unwrap();
+        writer.write_all(&bytes).unwrap();
     }
+    writer.finish().unwrap();
 }
 
 #[test]
@@ -168,22 +170,22 @@ fn recordings(folder: &Folder) {
         .map(|(at, stimulus, unit)| level(stimulus, unit) + 0.05 * noise(3 + at * UNITS + unit))
         .collect();
     let stimulus: Vec<f64> = shown.iter().map(|&s| s as f64).collect();
-    let mut writer = NpzWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
+    let mut writer = ZipWriter::new(fs::File::create(folder.path("bench/responses.npz")).unwrap());
     let subject: Vec<f64> = (0..UNITS).map(|unit| f64::from(u8::from(unit >= 3))).collect();
     for (name, descr, shape, values) in [
         ("responses", "<f8", format!("({}, {UNITS})", shown.len()), responses),
         ("stimulus", "<i8", format!("({},)", shown.len()), stimulus),
         ("subject", "<i8", format!("({UNITS},)"), subject),
     ] {
-        writer.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
-        writer.zip_writer().write_all(&npy_header(descr, &shape)).unwrap();
+        writer.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        writer.write_all(&npy_header(descr, &shape)).unwrap();
         let bytes: Vec<u8> = match descr {
             "<f8" => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             _ => values.iter().flat_map(|v| (*v as i64).to_le_bytes()).collect(),
         };
-        writer.zip_writer().write_all(&bytes).unwrap();
+        writer.write_all(&bytes).unwrap();
     }
-    drop(writer);
+    writer.finish().unwrap();
     let target = "[[target]]\nname = \"units\"\nresponses = { file = \"responses.npz\", subject = \"subject\" }\n\n[[target]]";
     folder.write("bench/benchmark.toml", &BENCHMARK.replacen("[[target]]", target, 1));
 }

@@ -1,10 +1,11 @@
 //! NumPy archives of images and labels.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::npz::NpzArchive;
+use zip::ZipArchive;
 
 use super::guard::{self, Bounded};
 use super::kind::{Format, ImageShape};
@@ -60,6 +61,10 @@ fn read(path: &Path, images: &str, labels: &str) -> Result<Option<RawSplit>> {
     Ok(Some(RawSplit { place, labels, pixels: x.images()? }))
 }
 
+fn open(file: BufReader<File>, path: &Path) -> Result<ZipArchive<BufReader<File>>> {
+    ZipArchive::new(file).map_err(|e| guard::damaged(path.display(), e.into()))
+}
+
 /// An array as stored.
 pub struct Array {
     place: String,
@@ -76,15 +81,13 @@ impl Array {
         let (file, stored) = guard::open(path)?;
         let place = format!("{}: {name}", path.display());
         let damaged = |e: std::io::Error| guard::damaged(&place, e);
-        let mut archive =
-            NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
-        if !archive.array_names().any(|array| array == name) {
+        let mut archive = open(BufReader::new(file), path)?;
+        let member = format!("{name}.npy");
+        if archive.index_for_name(&member).is_none() {
             return Ok(None);
         }
-        // The parser of npyz allocates and multiplies what a header claims; only its zip reader is used.
         let member = archive
-            .zip_archive()
-            .by_name(&npyz::npz::file_name_from_array_name(name))
+            .by_name(&member)
             .map_err(|e| Error::data(&place, format!("cannot be read: {e}")).caused_by(e))?;
         let mut reader = Bounded::expanding(member, stored);
         let (header, _) = Header::read(&mut reader, &place)?;
@@ -131,8 +134,11 @@ impl Array {
     /// If it cannot be read.
     pub fn names(path: &Path) -> Result<Vec<String>> {
         let (file, _) = guard::open(path)?;
-        let archive = NpzArchive::new(BufReader::new(file)).map_err(|e| guard::damaged(path.display(), e))?;
-        let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        let archive = open(BufReader::new(file), path)?;
+        // What has no name that can be read is no array.
+        let array =
+            |file: zip::result::ZipResult<Cow<str>>| Some(file.ok()?.strip_suffix(".npy")?.to_owned());
+        let mut names: Vec<String> = archive.file_names().filter_map(array).collect();
         names.sort_unstable();
         Ok(names)
     }

@@ -283,11 +283,11 @@ fn plain_arrays_are_trials_too() {
 fn wrong_archives_and_settings_are_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.npz");
-    let of = |arrays: &[(&str, &[u64], &[f64])]| {
+    let of = |arrays: &[(&str, &[usize], &[f64])]| {
         write(&path, arrays, true);
         import(&path).unwrap_err().to_string().replace(&path.display().to_string(), "FILE")
     };
-    let inputs: (&str, &[u64], &[f64]) = ("inputs", &[2, 1, 1], &[0.0, 1.0]);
+    let inputs: (&str, &[usize], &[f64]) = ("inputs", &[2, 1, 1], &[0.0, 1.0]);
     assert_eq!(
         of(&[("x", &[1], &[0.0])]),
         "FILE: holds no trials; name the arrays `inputs` [T, B, n_in] and `targets` [T, B] or [T, B, n_out]"
@@ -337,22 +337,13 @@ fn wrong_archives_and_settings_are_told_in_one_line() {
 }
 
 /// An archive of plain arrays; `targets` and what is not `inputs` are integers.
-fn write(path: &Path, arrays: &[(&str, &[u64], &[f64])], integers: bool) {
-    use npyz::WriterBuilder;
-    let mut writer = npyz::npz::NpzWriter::new(std::io::Cursor::new(Vec::new()));
+fn write(path: &Path, arrays: &[(&str, &[usize], &[f64])], integers: bool) {
+    let mut writer = nmnc_data::NpzWriter::new();
     for (name, shape, values) in arrays {
-        let options = npyz::zip::write::FileOptions::default();
-        if integers && *name != "inputs" {
-            let mut array =
-                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
-            array.extend(values.iter().map(|v| *v as i64)).unwrap();
-            array.finish().unwrap();
-        } else {
-            let mut array =
-                writer.array(name, options).unwrap().default_dtype().shape(shape).begin_nd().unwrap();
-            array.extend(values.iter().copied()).unwrap();
-            array.finish().unwrap();
+        match integers && *name != "inputs" {
+            true => writer.put(name, shape, &values.iter().map(|v| *v as i64).collect::<Vec<_>>()).unwrap(),
+            false => writer.put(name, shape, values).unwrap(),
         }
     }
-    std::fs::write(path, writer.zip_writer().finish().unwrap().into_inner()).unwrap();
+    std::fs::write(path, writer.finish().unwrap()).unwrap();
 }

@@ -36,7 +36,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn crates_depend_on_each_other_as_the_architecture_draws_them() {
     let text = read(&root().join("ARCHITECTURE.md"));
-    let block = text.split("```crates\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block `crates`");
+    let block =
+        text.split("```crates\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block `crates`");
     let line = |line: &str| {
         let (name, others) = line.split_once(':').expect("crate: crates it depends on");
         let others = others.split(',').map(str::trim).filter(|other| !other.is_empty());
@@ -47,7 +48,8 @@ fn crates_depend_on_each_other_as_the_architecture_draws_them() {
         .into_iter()
         .map(|(name, folder)| {
             let manifest: toml::Table = read(&folder.join("Cargo.toml")).parse().unwrap();
-            let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+            let dependencies =
+                manifest.get("dependencies").and_then(toml::Value::as_table).cloned().unwrap_or_default();
             let own = dependencies.keys().filter(|key| key.starts_with("nmnc")).cloned().collect();
             (name, own)
         })
@@ -77,7 +79,8 @@ impl House {
         sources(source, &mut paths);
         let module = |path: &Path| -> Vec<String> {
             let inner = path.strip_prefix(source).unwrap().with_extension("");
-            let mut parts: Vec<String> = inner.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            let mut parts: Vec<String> =
+                inner.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             if parts.last().is_some_and(|last| last == "mod" || last == "lib" || last == "main") {
                 parts.pop();
             }
@@ -101,9 +104,12 @@ impl House {
 
     /// The module that defines what `path` names, seen from the crate's root.
     fn home(&self, path: &[String], depth: usize) -> Option<Vec<String>> {
-        let known = (0..=path.len()).rev().map(|len| &path[..len]).find(|part| self.files.contains_key(*part))?;
+        let known =
+            (0..=path.len()).rev().map(|len| &path[..len]).find(|part| self.files.contains_key(*part))?;
         let item = path.get(known.len());
-        let (Some(item), true, true) = (item, self.is_face(known), depth < 4) else { return Some(known.to_vec()) };
+        let (Some(item), true, true) = (item, self.is_face(known), depth < 4) else {
+            return Some(known.to_vec());
+        };
         // What a face hands on belongs to whom it has it from.
         for used in paths_of(&self.code[known]).into_iter().filter(|used| used.last() == Some(item)) {
             let absolute = self.absolute(known, &used);
@@ -159,7 +165,8 @@ fn paths_of(code: &str) -> Vec<Vec<String>> {
     }
     for start in ["crate::", "super::"] {
         for (at, _) in code.match_indices(start) {
-            let path: String = code[at..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
+            let path: String =
+                code[at..].chars().take_while(|c| c.is_alphanumeric() || "_:".contains(*c)).collect();
             let parts: Vec<String> = path.split("::").filter(|p| !p.is_empty()).map(str::to_owned).collect();
             if parts.len() > 1 {
                 found.push(parts);
@@ -204,7 +211,8 @@ fn expand(prefix: &[String], text: &str, found: &mut Vec<Vec<String>>) {
 /// A circle in the graph, if there is one: modules that no order of removal frees.
 fn circle(mut graph: BTreeMap<Vec<String>, BTreeSet<Vec<String>>>) -> Vec<Vec<String>> {
     loop {
-        let free: Vec<_> = graph.iter().filter(|(_, to)| to.is_empty()).map(|(from, _)| from.clone()).collect();
+        let free: Vec<_> =
+            graph.iter().filter(|(_, to)| to.is_empty()).map(|(from, _)| from.clone()).collect();
         if free.is_empty() {
             break;
         }
@@ -230,7 +238,8 @@ fn no_files_import_each_other_in_a_circle() {
         let mut graph = house.imports();
         arrows += graph.values().map(BTreeSet::len).sum::<usize>();
         // Settings build their rule, and the rule reads its settings.
-        let settings: Vec<Vec<String>> = graph.keys().filter(|m| m.last().is_some_and(|l| l == "config")).cloned().collect();
+        let settings: Vec<Vec<String>> =
+            graph.keys().filter(|m| m.last().is_some_and(|l| l == "config")).cloned().collect();
         for config in settings {
             let parent = &config[..config.len() - 1];
             let rule = [parent, &["rule".to_owned()]].concat();

@@ -1,16 +1,13 @@
 //! The folder of an analysis.
 
-use std::io::Cursor;
 use std::path::Path;
-
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
 
 use super::page::page;
 use super::result::{Analysis, StageAnalysis};
 use super::tables::files as tables;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
+use nmnc_data::NpzWriter;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +84,11 @@ impl FolderKind {
 
 /// Arrays by name: `stage1.variances` and so on.
 fn npz(analysis: &Analysis) -> std::io::Result<Vec<u8>> {
-    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    let mut writer = NpzWriter::new();
     for (name, values) in analysis.stages.iter().flat_map(named) {
-        let mut array = writer
-            .array(&name, npyz::zip::write::FileOptions::default())?
-            .default_dtype()
-            .shape(&[values.len() as u64])
-            .begin_nd()?;
-        array.extend(values.iter().copied())?;
-        array.finish()?;
+        writer.put(&name, &[values.len()], values)?;
     }
-    Ok(writer.zip_writer().finish()?.into_inner())
+    writer.finish()
 }
 
 fn named(stage: &StageAnalysis) -> Vec<(String, &[f64])> {

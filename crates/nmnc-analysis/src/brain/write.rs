@@ -1,10 +1,7 @@
 //! The folder of a comparison.
 
-use std::io::Cursor;
 use std::path::Path;
 
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
 use serde_json::json;
 
 use super::benchmark::Benchmark;
@@ -16,6 +13,7 @@ use super::verdict::verdict;
 use crate::similarity::Rdm;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{check_folder, replace_folder};
+use nmnc_data::NpzWriter;
 
 /// What the folder holds.
 const FILES: [&str; 6] =
@@ -83,17 +81,12 @@ fn rdms(
     networks: &[NetworkRdms],
     extra: &[(String, StageRdm)],
 ) -> std::io::Result<Vec<u8>> {
-    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
-    let mut put = |name: String, shape: &[u64], values: Vec<f64>| -> std::io::Result<()> {
-        let options = npyz::zip::write::FileOptions::default();
-        let mut array = writer.array(&name, options)?.default_dtype().shape(shape).begin_nd()?;
-        array.extend(values)?;
-        array.finish()
-    };
-    let n = benchmark.stimuli.len() as u64;
+    let mut writer = NpzWriter::new();
+    let mut put = |name: String, shape: &[usize], values: Vec<f64>| writer.put(&name, shape, &values);
+    let n = benchmark.stimuli.len();
     for target in &benchmark.targets {
         let values = target.subjects.iter().flat_map(Rdm::square).collect();
-        put(format!("target.{}", target.name), &[target.subjects.len() as u64, n, n], values)?;
+        put(format!("target.{}", target.name), &[target.subjects.len(), n, n], values)?;
     }
     let pixels = extra.iter().map(|(name, stage)| (name, &stage.rdm));
     for (name, rdm) in benchmark.controls.iter().map(|(name, rdm)| (name, rdm)).chain(pixels) {
@@ -105,5 +98,5 @@ fn rdms(
             put(name, &[n, n], stage.rdm.square())?;
         }
     }
-    Ok(writer.zip_writer().finish()?.into_inner())
+    writer.finish()
 }

@@ -13,15 +13,12 @@
 //! Without `response`, that is from a trial's first to its last step of a class other than 0 (of values, its last step). `kind` tells
 //! how an answer is judged: 0 the first class other than 0, 1 the class at the last step, 2 every step, 3 the value.
 
-use std::io::Cursor;
 use std::ops::Range;
 use std::path::Path;
 
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
-
 use super::batch::{TrialBatch, TrialInfo};
 use super::trial::{Answer, Targets};
+use crate::NpzWriter;
 use crate::npz::Array;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::write_atomically;
@@ -36,52 +33,40 @@ pub fn export(path: &Path, batch: &TrialBatch) -> Result<()> {
 }
 
 fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
-    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
-    let [t, b] = [batch.steps as u64, batch.size() as u64];
-    put(&mut writer, "inputs", &[t, b, batch.inputs as u64], &batch.values)?;
+    let mut writer = NpzWriter::new();
+    let [t, b] = [batch.steps, batch.size()];
+    writer.put("inputs", &[t, b, batch.inputs], &batch.values)?;
     match &batch.targets {
         Targets::Labels(labels) => {
             let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-            put(&mut writer, "targets", &[t, b], &labels)?;
+            writer.put("targets", &[t, b], &labels)?;
         }
-        Targets::Values(values) => put(&mut writer, "targets", &[t, b, batch.outputs as u64], values)?,
+        Targets::Values(values) => writer.put("targets", &[t, b, batch.outputs], values)?,
     }
-    put(&mut writer, "mask", &[t, b], &batch.mask)?;
+    writer.put("mask", &[t, b], &batch.mask)?;
     let pairs = |of: &dyn Fn(&TrialInfo) -> Range<usize>| -> Vec<i64> {
         batch.info.iter().flat_map(|info| [of(info).start as i64, of(info).end as i64]).collect()
     };
-    put(&mut writer, "response", &[b, 2], &pairs(&|info| info.response.clone()))?;
+    writer.put("response", &[b, 2], &pairs(&|info| info.response.clone()))?;
     let window = |info: &TrialInfo| match &info.answer {
         Answer::Choice { window, .. } => window.clone(),
         _ => info.response.clone(),
     };
-    put(&mut writer, "window", &[b, 2], &pairs(&window))?;
+    writer.put("window", &[b, 2], &pairs(&window))?;
     let conditions: Vec<i64> = batch.info.iter().map(|info| info.condition as i64).collect();
-    put(&mut writer, "conditions", &[b], &conditions)?;
+    writer.put("conditions", &[b], &conditions)?;
     let kind = |info: &TrialInfo| match info.answer {
         Answer::Choice { .. } => 0_i64,
         Answer::Class(_) => 1,
         Answer::Sequence => 2,
         Answer::Value { .. } => 3,
     };
-    put(&mut writer, "kind", &[1], &[batch.info.first().map_or(0, kind)])?;
-    put(&mut writer, "outputs", &[1], &[batch.outputs as i64])?;
+    writer.put("kind", &[1], &[batch.info.first().map_or(0, kind)])?;
+    writer.put("outputs", &[1], &[batch.outputs as i64])?;
     if let Some(Answer::Value { tolerance }) = batch.info.first().map(|info| &info.answer) {
-        put(&mut writer, "tolerance", &[1], &[*tolerance])?;
+        writer.put("tolerance", &[1], &[*tolerance])?;
     }
-    Ok(writer.zip_writer().finish()?.into_inner())
-}
-
-fn put<T: npyz::AutoSerialize + Copy>(
-    writer: &mut NpzWriter<Cursor<Vec<u8>>>,
-    name: &str,
-    shape: &[u64],
-    values: &[T],
-) -> std::io::Result<()> {
-    let options = npyz::zip::write::FileOptions::default();
-    let mut array = writer.array(name, options)?.default_dtype().shape(shape).begin_nd()?;
-    array.extend(values.iter().copied())?;
-    array.finish()
+    writer.finish()
 }
 
 /// Reads the trials of `path`.

@@ -97,11 +97,11 @@ fn npy(descr: &str, shape: &str, elements: &[u8]) -> Vec<u8> {
 /// A zip file of arrays.
 fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    let mut writer = npyz::npz::NpzWriter::new(&mut bytes);
+    let mut writer = zip::ZipWriter::new(&mut bytes);
     for (name, array) in arrays {
-        writer.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
-        writer.zip_writer().write_all(array).unwrap();
+        writer.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(array).unwrap();
     }
-    drop(writer);
+    writer.finish().unwrap();
     bytes.into_inner()
 }
