@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{Layered, RuleSetup};
-use super::rule::{CreditRule, StepContext};
+use super::context::StepContext;
+use super::kind::{Layered, RuleSetup};
+use super::rule::CreditRule;
 use crate::net::{ForwardPass, Network, Reader};
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::error::Result;

@@ -4,9 +4,11 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::local::{LocalContext, LocalRule, local_signals};
-use super::registry::{Layered, RuleSetup};
-use super::rule::{CreditRule, StepContext};
+use super::context::LocalContext;
+use super::context::StepContext;
+use super::kind::{Layered, RuleSetup};
+use super::local::{LocalRule, local_signals};
+use super::rule::CreditRule;
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;

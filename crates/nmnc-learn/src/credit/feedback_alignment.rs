@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{Layered, RuleSetup};
-use super::rule::{CreditRule, StepContext};
+use super::context::StepContext;
+use super::kind::{Layered, RuleSetup};
+use super::rule::CreditRule;
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;

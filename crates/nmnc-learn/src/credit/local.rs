@@ -2,36 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::rule::{InputSampler, StepContext};
-use crate::net::{Network, Replay};
+use super::context::{LocalContext, StepContext};
 use nmnc_core::error::Result;
-use nmnc_core::seed::Seed;
-
-/// What a local rule sees of one training step: everything but the stages' activities, of which it is shown one at a time.
-pub struct LocalContext<'a> {
-    /// The network, before this step's update.
-    pub network: &'a Network,
-    /// Output of this step's batch, `[batch, outputs]`.
-    pub output: &'a Tensor<2>,
-    /// e = dLoss/dy `[batch, outputs]`.
-    pub error: &'a Tensor<2>,
-    /// Training step, from 0.
-    pub step: u64,
-    /// Seed of the run.
-    pub seed: Seed,
-    /// More training inputs.
-    pub inputs: &'a dyn InputSampler,
-    /// Perturbed passes of the batch: what the rule learns of the other stages, it learns from the output of these.
-    pub replay: Replay<'a>,
-}
-
-impl<'a> From<&StepContext<'a>> for LocalContext<'a> {
-    fn from(context: &StepContext<'a>) -> Self {
-        let &StepContext { network, pass, error, step, seed, inputs } = context;
-        let replay = Replay::new(network, pass);
-        Self { network, output: &pass.output, error, step, seed, inputs, replay }
-    }
-}
 
 /// A rule whose signal for a stage follows from that stage's activity and the output alone.
 ///

@@ -1,13 +1,10 @@
 //! The rules of layered networks by name: the one list that configuration, help, documentation and tests read.
 
+use super::kind::Layered;
 use super::rule::CreditRule;
 use super::{backprop, direct_feedback, feedback_alignment, mirror, noise_correlation};
 use crate::net::Network;
-use crate::registry::{RuleChoice, RuleEntry, RuleKind, Setup};
-
-/// Rules of layered networks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layered;
+use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
 impl RuleKind for Layered {
     type Network = Network;
@@ -19,9 +16,6 @@ impl RuleKind for Layered {
         REGISTRY
     }
 }
-
-/// What a rule is built for.
-pub type RuleSetup<'a> = Setup<'a, Network>;
 
 /// `[credit]` of a layered network.
 pub type CreditConfig = RuleChoice<Layered>;
@@ -47,6 +41,7 @@ pub fn rule_names() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credit::RuleSetup;
 
     #[test]
     fn names_are_unique_and_presets_resolve_to_themselves() {

@@ -2,44 +2,11 @@
 
 use burn::tensor::Tensor;
 
+use super::context::StepContext;
 use super::local::LocalRule;
 use crate::manifold::Subspace;
-use crate::net::{ForwardPass, Inputs, Network};
 use nmnc_core::error::Result;
-use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
-
-/// Draws training inputs for a rule that has to look at activity beyond the current batch.
-pub trait InputSampler {
-    /// `count` distinct training examples (fewer if there are fewer), a matrix of `count` rows for each input of the network, fixed by
-    /// seed and training step.
-    ///
-    /// # Errors
-    /// If the data cannot be read.
-    fn sample(&self, count: usize, step: u64) -> Result<Inputs>;
-}
-
-impl<F: Fn(usize, u64) -> Result<Inputs>> InputSampler for F {
-    fn sample(&self, count: usize, step: u64) -> Result<Inputs> {
-        self(count, step)
-    }
-}
-
-/// What a rule sees of one training step.
-pub struct StepContext<'a> {
-    /// The network, before this step's update.
-    pub network: &'a Network,
-    /// The forward pass of this step's batch.
-    pub pass: &'a ForwardPass,
-    /// e = dLoss/dy `[batch, outputs]`.
-    pub error: &'a Tensor<2>,
-    /// Training step, from 0.
-    pub step: u64,
-    /// Seed of the run.
-    pub seed: Seed,
-    /// More training inputs.
-    pub inputs: &'a dyn InputSampler,
-}
 
 /// What a rule has chosen or measured of a stage by itself, for the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

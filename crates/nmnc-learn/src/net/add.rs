@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::block::{Block, Mode, Trace};
+use super::block::{Block, Mode};
+use super::trace::Trace;
 
 /// y = x_1 + ... + x_k.
 #[derive(Clone, Copy, Debug)]

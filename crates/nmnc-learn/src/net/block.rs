@@ -1,44 +1,13 @@
 //! What every part of a network can do.
 
-use std::any::{Any, type_name};
-use std::borrow::Cow;
 use std::fmt::Debug;
 
 use burn::tensor::Tensor;
 
 use super::map::{Gated, Map};
+use super::parameter::{Buffer, Parameter};
+use super::trace::Trace;
 use nmnc_core::seed::{Role, Seed, Stream};
-
-/// A trainable matrix and the shape it has for other tools.
-///
-/// All values are matrices so that optimizers and rules need no rank of their own; `shape` is the natural one (a
-/// convolution's `[out, in, kernel, kernel]`), used when weights are saved.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    /// Name within the block, such as `weight`.
-    pub name: Cow<'static, str>,
-    /// The value, `[rows, columns]`.
-    pub value: Tensor<2>,
-    /// Natural shape, with as many elements as `value`.
-    pub shape: Vec<usize>,
-}
-
-impl Parameter {
-    /// A matrix whose natural shape is its own.
-    pub fn new(name: impl Into<Cow<'static, str>>, value: Tensor<2>) -> Self {
-        let shape = value.dims().to_vec();
-        Self { name: name.into(), value, shape }
-    }
-
-    /// A row whose natural shape is a vector.
-    pub fn vector(name: impl Into<Cow<'static, str>>, value: Tensor<2>) -> Self {
-        let shape = vec![value.dims()[1]];
-        Self { name: name.into(), value, shape }
-    }
-}
-
-/// A matrix that is saved with the parameters and not trained, such as running statistics.
-pub type Buffer = Parameter;
 
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug)]
@@ -63,31 +32,6 @@ impl Mode {
             Self::Evaluation => None,
             Self::Training { seed, step, node } => Some(seed.stream(Role::Mask, node, step)),
         }
-    }
-}
-
-/// What a block keeps of a forward pass for its vector-Jacobian products and for replays, of the block's own type.
-pub struct Trace(Box<dyn Any + Send + Sync>);
-
-impl Trace {
-    /// A trace that keeps `kept`.
-    pub fn new(kept: impl Any + Send + Sync) -> Self {
-        Self(Box::new(kept))
-    }
-
-    /// What was kept.
-    ///
-    /// # Panics
-    /// If it is of another type: the trace came from another block.
-    pub fn of<T: Any>(&self) -> &T {
-        let wanted = type_name::<T>();
-        self.0.downcast_ref().unwrap_or_else(|| panic!("this trace is another block's, not a {wanted}"))
-    }
-}
-
-impl Debug for Trace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Trace")
     }
 }
 

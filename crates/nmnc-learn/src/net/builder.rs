@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::block::Block;
-use super::network::{Network, Node};
+use super::network::Network;
+use super::node::Node;
 use super::structure::Structure;
 use nmnc_core::error::{Error, Result};
 
@@ -17,6 +18,29 @@ pub struct NetworkBuilder {
     inputs: Vec<usize>,
     nodes: Vec<Node>,
     cuts: Vec<usize>,
+}
+
+impl Network {
+    /// A network to be put together, with inputs of these units.
+    pub fn builder(inputs: &[usize]) -> NetworkBuilder {
+        NetworkBuilder::new(inputs)
+    }
+
+    /// The chain x_l = f_l(x_{l-1}), l = 1..L, with the readout y = f(x_L): nodes `stage1`, `stage2`, ..., `readout`.
+    ///
+    /// # Errors
+    /// If one part's units are not the next one's inputs.
+    pub fn chain(stages: Vec<Box<dyn Block>>, readout: impl Block + 'static) -> Result<Self> {
+        let inputs = stages.first().map_or_else(|| readout.inputs(), |first| first.inputs());
+        let mut builder = Self::builder(&inputs);
+        let mut last = builder.input(0)?;
+        for (index, stage) in stages.into_iter().enumerate() {
+            last = builder.boxed(&format!("stage{}", index + 1), stage, &[last])?;
+            builder.stage(last)?;
+        }
+        let output = builder.node("readout", readout, &[last])?;
+        builder.build(output)
+    }
 }
 
 impl NetworkBuilder {

@@ -3,8 +3,10 @@
 use burn::tensor::Tensor;
 use nmnc_kernels::{Activation, activate, matmul, slope};
 
-use super::block::{Block, Mode, Parameter, Trace};
+use super::block::{Block, Mode};
 use super::map::{DenseMap, Gated, LinearMap, Map};
+use super::parameter::Parameter;
+use super::trace::Trace;
 
 /// Fully connected block with weight `[units, inputs]` and bias `[1, units]`; also the linear readout.
 #[derive(Clone, Debug)]

@@ -2,10 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::block::{Block, Mode, Trace, own_weights};
+use super::block::{Block, Mode, own_weights};
 use super::gradients::Gradients;
 use super::network::Network;
 use super::pass::{ForwardPass, Inputs};
+use super::trace::Trace;
 use nmnc_core::error::Result;
 
 /// A step of an error on its way down: from the output of a node to one of its inputs.

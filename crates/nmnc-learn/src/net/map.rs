@@ -7,7 +7,8 @@ use nmnc_kernels::{
     Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_parameter_gradient, matmul,
 };
 
-use super::block::{Parameter, Trace};
+use super::parameter::Parameter;
+use super::trace::Trace;
 
 /// A bilinear operation r(u, W): linear in the numbers it reads and in its weight.
 pub trait LinearMap: Send + Sync + Debug {

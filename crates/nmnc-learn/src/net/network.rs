@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::block::{Block, Buffer, Parameter};
-use super::builder::NetworkBuilder;
+use super::block::Block;
 use super::map::Map;
-use super::pass::{Inputs, Walk};
+use super::node::{Node, Reader};
+use super::parameter::{Buffer, Parameter};
 use super::structure::Structure;
 use nmnc_core::error::{Error, Result};
 
@@ -23,60 +23,7 @@ pub struct Network {
     pub(super) structure: Structure,
 }
 
-/// A block at its place in a network.
-#[derive(Debug)]
-pub struct Node {
-    pub(super) name: String,
-    pub(super) block: Box<dyn Block>,
-    /// Slots it reads.
-    pub(super) sources: Vec<usize>,
-}
-
-impl Node {
-    /// Its name, with which its parameters' full names begin.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it does.
-    pub fn block(&self) -> &dyn Block {
-        self.block.as_ref()
-    }
-}
-
-/// A linear map through which an error reaches a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
-    /// Index of its node.
-    pub node: usize,
-    /// Which of the block's maps it is.
-    pub map: usize,
-    /// The stage (from 0) whose activity it reads as it is; none if it reads something made of it.
-    pub stage: Option<usize>,
-}
-
 impl Network {
-    /// A network to be put together, with inputs of these units.
-    pub fn builder(inputs: &[usize]) -> NetworkBuilder {
-        NetworkBuilder::new(inputs)
-    }
-
-    /// The chain x_l = f_l(x_{l-1}), l = 1..L, with the readout y = f(x_L): nodes `stage1`, `stage2`, ..., `readout`.
-    ///
-    /// # Errors
-    /// If one part's units are not the next one's inputs.
-    pub fn chain(stages: Vec<Box<dyn Block>>, readout: impl Block + 'static) -> Result<Self> {
-        let inputs = stages.first().map_or_else(|| readout.inputs(), |first| first.inputs());
-        let mut builder = Self::builder(&inputs);
-        let mut last = builder.input(0)?;
-        for (index, stage) in stages.into_iter().enumerate() {
-            last = builder.boxed(&format!("stage{}", index + 1), stage, &[last])?;
-            builder.stage(last)?;
-        }
-        let output = builder.node("readout", readout, &[last])?;
-        builder.build(output)
-    }
-
     /// The nodes in topological order; the last gives the output.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -183,22 +130,6 @@ impl Network {
         let mut readers = self.nodes.iter().enumerate().filter(|(_, node)| node.sources.contains(&slot));
         let (index, node) = readers.next()?;
         (readers.next().is_none() && node.sources.len() == 1).then_some(index)
-    }
-
-    /// Output `[batch, n_o]` in evaluation.
-    pub fn output(&self, inputs: impl Into<Inputs>) -> Tensor<2> {
-        Walk::new(self, inputs.into()).to(self.nodes.len() - 1)
-    }
-
-    /// Activity of every stage in evaluation, without traces.
-    pub fn activities(&self, inputs: impl Into<Inputs>) -> Vec<Tensor<2>> {
-        self.each_activity(inputs).collect()
-    }
-
-    /// Activity of one stage after the other in evaluation: the iterator itself keeps only what later stages read.
-    pub fn each_activity(&self, inputs: impl Into<Inputs>) -> impl Iterator<Item = Tensor<2>> {
-        let mut walk = Walk::new(self, inputs.into());
-        self.cuts.iter().map(move |&node| walk.to(node))
     }
 
     /// Checks that a step can do with one section at a time ([`Network::gradients_streamed`]).

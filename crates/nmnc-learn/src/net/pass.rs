@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::block::{Mode, Trace};
+use super::block::Mode;
 use super::network::Network;
+use super::trace::Trace;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 
@@ -66,6 +67,22 @@ impl ForwardPass {
 }
 
 impl Network {
+    /// Output `[batch, n_o]` in evaluation.
+    pub fn output(&self, inputs: impl Into<Inputs>) -> Tensor<2> {
+        Walk::new(self, inputs.into()).to(self.nodes.len() - 1)
+    }
+
+    /// Activity of every stage in evaluation, without traces.
+    pub fn activities(&self, inputs: impl Into<Inputs>) -> Vec<Tensor<2>> {
+        self.each_activity(inputs).collect()
+    }
+
+    /// Activity of one stage after the other in evaluation: the iterator itself keeps only what later stages read.
+    pub fn each_activity(&self, inputs: impl Into<Inputs>) -> impl Iterator<Item = Tensor<2>> {
+        let mut walk = Walk::new(self, inputs.into());
+        self.cuts.iter().map(move |&node| walk.to(node))
+    }
+
     /// Forward pass in evaluation that keeps what derivatives and replays need.
     pub fn forward(&self, inputs: impl Into<Inputs>) -> ForwardPass {
         self.traced(inputs.into(), false, |_| Mode::Evaluation)

@@ -2,7 +2,7 @@
 //!
 //! Values are numbered by slots: the network's inputs first, then every node's output.
 
-use super::network::{Node, Reader};
+use super::node::{Node, Reader};
 
 /// Who needs what of whom.
 #[derive(Debug)]

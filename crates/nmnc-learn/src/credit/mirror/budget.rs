@@ -1,7 +1,6 @@
 //! How many probes, and where: fixed, or following what the probes themselves say of the feedback.
 
 use super::config::{Budget, MirrorConfig, MirrorNoise};
-use super::probes::Split;
 use super::weights::Innovation;
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
@@ -16,6 +15,15 @@ const PACE: f64 = 1.5;
 const FRESH: f64 = 0.2;
 /// Bounds of the share of either kind of noise.
 const SHARES: (f64, f64) = (0.1, 0.9);
+
+/// How many of an update's probes lie where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Split {
+    /// On the manifold.
+    pub manifold: usize,
+    /// Anywhere.
+    pub isotropic: usize,
+}
 
 /// What is decided for the probes of the next update.
 #[derive(Clone, Debug)]

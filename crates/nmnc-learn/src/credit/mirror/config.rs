@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::Mirror;
-use crate::credit::registry::{Layered, RuleSetup};
+use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
 use crate::estimator::Estimator;
 use crate::manifold::ManifoldConfig;

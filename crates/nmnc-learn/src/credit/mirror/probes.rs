@@ -2,24 +2,15 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::budget::Controller;
+use super::budget::{Controller, Split};
 use super::config::{MirrorConfig, MirrorNoise};
 use super::site::{Learned, Site};
 use super::weights::Innovation;
-use crate::credit::rule::StepContext;
+use crate::credit::context::StepContext;
 use crate::manifold::{FollowedManifold, Subspace};
 use crate::noise::Probe;
 use nmnc_core::device::matrix;
 use nmnc_core::seed::{Role, Seed};
-
-/// How many of an update's probes lie where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Split {
-    /// On the manifold.
-    pub manifold: usize,
-    /// Anywhere.
-    pub isotropic: usize,
-}
 
 /// Where and when noise is drawn.
 struct Source<'a> {

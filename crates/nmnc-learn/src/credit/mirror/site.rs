@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::config::{Budget, Feedback, MirrorConfig};
 use super::coordinates::CoordinateMirror;
 use super::weights::WeightMirror;
-use crate::credit::rule::StepContext;
+use crate::credit::context::StepContext;
 use crate::manifold::{Degeneracy, FollowedManifold, Refreshed, Subspace};
 use crate::net::{Map, Network, Reader};
 use nmnc_core::device::energy;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::injection::Injection;
 use super::rule::NoiseCorrelation;
-use crate::credit::registry::{Layered, RuleSetup};
+use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
 use crate::estimator::{Estimator, Learning, Probing};
 use crate::manifold::ManifoldConfig;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::credit::local::LocalContext;
+use crate::credit::context::LocalContext;
 use crate::estimator::{Perturbations, Prober};
 use nmnc_core::error::Result;
 

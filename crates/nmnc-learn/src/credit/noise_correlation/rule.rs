@@ -4,9 +4,11 @@ use burn::tensor::Tensor;
 
 use super::config::{NoiseCorrelationConfig, Normalize};
 use super::perturb::{Answered, Injected, PerturbedPass};
-use crate::credit::local::{LocalContext, LocalRule, local_signals};
-use crate::credit::registry::RuleSetup;
-use crate::credit::rule::{CreditRule, StepContext};
+use crate::credit::context::LocalContext;
+use crate::credit::context::StepContext;
+use crate::credit::kind::RuleSetup;
+use crate::credit::local::{LocalRule, local_signals};
+use crate::credit::rule::CreditRule;
 use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
 use nmnc_core::device::energy;

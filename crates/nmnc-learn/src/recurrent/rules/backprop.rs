@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{OverTime, TimeSetup};
+use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::error::{Error, Result};

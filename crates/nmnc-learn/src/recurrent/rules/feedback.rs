@@ -5,7 +5,7 @@ use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::registry::{OverTime, TimeSetup};
+use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
 use crate::recurrent::EligibilityTrace;
 use crate::registry::{Preset, RuleConfig};

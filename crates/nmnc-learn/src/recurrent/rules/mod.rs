@@ -2,13 +2,15 @@
 
 mod backprop;
 mod feedback;
+mod kind;
 mod noise_correlation;
 mod registry;
 
 use burn::tensor::Tensor;
 
+pub use kind::{OverTime, TimeSetup};
 pub use noise_correlation::{TemporalConfig, TemporalNoiseCorrelation};
-pub use registry::{OverTime, TIME_RULES, TimeCreditConfig, TimeSetup, time_rule_names};
+pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};
 
 use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
 use crate::manifold::Subspace;

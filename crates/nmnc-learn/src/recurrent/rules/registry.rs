@@ -1,12 +1,9 @@
 //! The rules over time by name.
 
+use super::kind::OverTime;
 use super::{TimeRule, backprop, feedback, noise_correlation};
 use crate::recurrent::RecurrentNetwork;
-use crate::registry::{RuleChoice, RuleEntry, RuleKind, Setup};
-
-/// Rules of recurrent networks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverTime;
+use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
 impl RuleKind for OverTime {
     type Network = RecurrentNetwork;
@@ -18,9 +15,6 @@ impl RuleKind for OverTime {
         TIME_RULES
     }
 }
-
-/// What a rule is built for.
-pub type TimeSetup<'a> = Setup<'a, RecurrentNetwork>;
 
 /// `[credit]` of a recurrent network.
 pub type TimeCreditConfig = RuleChoice<OverTime>;

@@ -9,7 +9,7 @@ use crate::estimator::Estimator;
 use crate::manifold::Dimensions;
 use crate::recurrent::EligibilityTrace;
 use crate::recurrent::rules::TimeRule;
-use crate::recurrent::rules::registry::{OverTime, TimeSetup};
+use crate::recurrent::rules::kind::{OverTime, TimeSetup};
 use crate::registry::{FromTable, Preset, RuleConfig};
 use nmnc_core::config_text::deserialize_beside;
 use nmnc_core::error::{Error, Result};

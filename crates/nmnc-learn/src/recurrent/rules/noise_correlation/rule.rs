@@ -7,7 +7,7 @@ use super::config::TemporalConfig;
 use crate::credit::{Normalize, rescale};
 use crate::estimator::{LearnedJacobian, Perturbations, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
-use crate::recurrent::rules::registry::TimeSetup;
+use crate::recurrent::rules::kind::TimeSetup;
 use crate::recurrent::rules::{TimeContext, TimeRule};
 use crate::recurrent::{EligibilityTrace, SequencePass, live_rows};
 use nmnc_core::device::{selected, values};
