@@ -33,9 +33,9 @@ struct StageState {
 /// What becomes of answers.
 enum Known {
     /// They teach feedback weights B_l `[outputs, n_l]`.
-    Feedback(JacobianEstimator),
+    Feedback(Box<JacobianEstimator>),
     /// Nothing beyond their own step.
-    Nothing(Prober),
+    Nothing(Box<Prober>),
 }
 
 impl Known {
@@ -56,9 +56,9 @@ impl NoiseCorrelation {
             Ok(match config.learning() {
                 Some(learning) => {
                     let settings = JacobianSettings { probing, outputs, learning, watched: false };
-                    Known::Feedback(JacobianEstimator::new(settings, setup.device)?)
+                    Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?))
                 }
-                None => Known::Nothing(Prober::new(probing)?),
+                None => Known::Nothing(Box::new(Prober::new(probing)?)),
             })
         };
         let stages = setup.network.stage_units().into_iter().enumerate().map(known);
