@@ -1,7 +1,7 @@
 //! Short runs of every registered rule, layered and recurrent, give the bits they gave when `golden/runs.json` was made.
 //!
 //! On the portable kernels, which are the same on every machine. The file is made anew by
-//! `NMNC_GOLDEN=write cargo test --release -p nmnc-cli --test golden_runs`, which is right only where a change of results is
+//! `NMNC_GOLDEN=write cargo test --release --workspace --test golden_runs`, which is right only where a change of results is
 //! meant, and then belongs in the change log.
 
 mod common;

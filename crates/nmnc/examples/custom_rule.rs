@@ -1,4 +1,4 @@
-//! A credit rule of one's own: sign-concordant feedback (Liao, Leibo and Poggio 2016) from the output, in one file.
+//! A credit rule of one's own: the signs of the exact signal at its root mean square, in one file.
 //!
 //! A rule inside the crate would add one line to the registry and be available by name; outside it, [`Images`] take any rule.
 //!
