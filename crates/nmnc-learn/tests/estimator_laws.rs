@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::seed::{Role, Stream};
 use nmnc_learn::estimator::{
-    Estimator, JacobianEstimator, JacobianSettings, Learning, Probing, Responses, leaky_average_law,
+    Estimator, JacobianEstimator, JacobianSettings, Learning, Probing, leaky_average_law,
 };
 use nmnc_learn::noise::Probe;
 use nmnc_testing::values;
@@ -32,17 +32,21 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     cross / logs.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
 }
 
-/// An estimator that takes its first answers for all there is to know.
-fn unknowing(estimator: Estimator, probe: Probe, index: usize) -> JacobianEstimator {
-    let learning = match estimator {
+/// An estimator of a Jacobian `[OUTPUTS, dimension]`.
+fn learner(learning: Learning, probing: Probing) -> JacobianEstimator {
+    let settings =
+        JacobianSettings { learning, watched: false, ..JacobianSettings::new(probing.units, OUTPUTS) };
+    JacobianEstimator::new(JacobianSettings { probing, ..settings }, (&Device::flex(), DType::F64)).unwrap()
+}
+
+/// How an estimator learns that takes its first answers for all there is to know.
+fn at_once(estimator: Estimator) -> Learning {
+    match estimator {
         Estimator::Average => Learning::Average { eta: 1.0 },
         Estimator::LeastSquares => Learning::LeastSquares { eta: 1.0 },
         // Answers are all but exact compared with what is expected of the Jacobian.
         Estimator::RecursiveLeastSquares => Learning::Recursive { forgetting: 1.0, ridge: 1e-9 },
-    };
-    let probing = Probing { probe, seed: Seed(11), index, ..Probing::new(DIMENSION) };
-    let settings = JacobianSettings { learning, probing, ..JacobianSettings::new(DIMENSION, OUTPUTS) };
-    JacobianEstimator::new(settings, (&Device::flex(), DType::F64)).unwrap()
+    }
 }
 
 /// Mean and standard error of the relative squared error of `trials` estimates from `probes` probes of a linear black box, each answer
@@ -52,7 +56,8 @@ fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64, nois
     let jacobian = normal([OUTPUTS, DIMENSION], &mut stream);
     let black_box = |x: Tensor<2>| x.matmul(jacobian.clone().transpose());
     let activity = normal([1, DIMENSION], &mut stream);
-    let estimator = unknowing(estimator, probe, probes);
+    let probing = Probing { probe, seed: Seed(11), index: probes, ..Probing::new(DIMENSION) };
+    let estimator = learner(at_once(estimator), probing);
     let errors: Vec<f64> = (0..trials)
         .map(|trial| {
             let mut estimator = estimator.clone();
@@ -139,13 +144,19 @@ fn errors_of_the_responses_add_what_is_declared() {
 fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
     const M: usize = 4;
     const PROBES: usize = 40_000;
-    let device = Device::flex();
     let mut stream = Seed(5).stream(Role::Analysis, 0, 0);
     let weight = normal([OUTPUTS, M], &mut stream) * 0.5;
     let shift = normal([1, OUTPUTS], &mut stream) * 0.7;
-    let output = |z: Tensor<2>| (z.matmul(weight.clone().transpose()) + shift.clone()).tanh();
     let gain = (shift.clone().tanh().powi_scalar(2) * -1.0 + 1.0).transpose();
     let jacobian = weight.clone() * gain;
+    // Activity of norm sqrt(M) from which the black box measures, so that sigma is the deviation along each coordinate.
+    let activity = Tensor::<2>::ones([1, M], (&Device::flex(), DType::F64));
+    let black_box = |x: Tensor<2>| {
+        let z = x - activity.clone();
+        (z.clone().matmul(weight.clone().transpose()) + shift.clone()).tanh()
+            // Estimators are linear in the changes: without the linear part only the bias remains, and its noise is small.
+            - z.matmul(jacobian.clone().transpose())
+    };
     for estimator in Estimator::ALL {
         for probe in Probe::ALL {
             for antithetic in [false, true] {
@@ -153,21 +164,15 @@ fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
                     // The same solution as least squares, by a recursion that takes all probes at once: too large here.
                     continue;
                 }
-                let z =
-                    probe.draw([PROBES, M], &mut Seed(5).stream(Role::Probe, 0, 0), &device).cast(DType::F64);
                 let points: Vec<(f64, f64)> = [0.05, 0.1, 0.2]
                     .into_iter()
                     .map(|sigma| {
-                        let forward = output(z.clone() * sigma);
-                        let change = match antithetic {
-                            true => (forward - output(z.clone() * -sigma)) / 2.0,
-                            false => forward - output(z.zeros_like()),
-                        };
-                        // Estimators are linear in the changes: without the linear part only the bias remains, and its noise is
-                        // small.
-                        let linear = z.clone().matmul(jacobian.clone().transpose());
-                        let responses = Responses { probes: z.clone(), changes: change / sigma - linear };
-                        (sigma, energy(estimator.estimate(&responses)).sqrt())
+                        let probing = Probing { probe, antithetic, sigma, seed: Seed(5), ..Probing::new(M) };
+                        let mut own = learner(at_once(estimator), probing);
+                        let asked = own.ask(0, 0..PROBES, &activity).unwrap().unwrap();
+                        let many = activity.clone().repeat_dim(0, PROBES);
+                        own.learn_from(&asked, asked.answered(&many, black_box));
+                        (sigma, energy(own.feedback().clone()).sqrt())
                     })
                     .collect();
                 let fitted = slope(&points);
@@ -184,19 +189,18 @@ fn the_leaky_average_obeys_its_law() {
     const PROBES: usize = 30;
     const TRIALS: u64 = 600;
     let jacobian = normal([OUTPUTS, DIMENSION], &mut Seed(3).stream(Role::Analysis, 0, 0));
+    let activity = normal([1, DIMENSION], &mut Seed(3).stream(Role::Analysis, 1, 0));
     let variance = (Estimator::Average.law(Probe::Gaussian).variance)(DIMENSION, PROBES);
     for eta in [0.1, 0.5, 1.0] {
         let mut sums = [0.0; 12];
         for trial in 0..TRIALS {
-            let mut feedback = jacobian.zeros_like();
-            let mut stream = Seed(3).stream(Role::Probe, 0, trial);
-            for sum in &mut sums {
-                let z = normal([PROBES, DIMENSION], &mut stream);
-                let changes = z.clone().matmul(jacobian.clone().transpose());
-                let estimate = Estimator::Average.estimate(&Responses { probes: z, changes });
-                feedback = feedback * (1.0 - eta) + estimate * eta;
-                *sum +=
-                    energy(feedback.clone() - jacobian.clone()) / energy(jacobian.clone()) / TRIALS as f64;
+            let probing = Probing { seed: Seed(3), index: trial as usize, ..Probing::new(DIMENSION) };
+            let mut own = learner(Learning::Average { eta }, probing);
+            for (step, sum) in sums.iter_mut().enumerate() {
+                let asked = own.ask(step as u64, 0..PROBES, &activity).unwrap().unwrap();
+                own.learn_from(&asked, asked.noise().matmul(jacobian.clone().transpose()));
+                let missed = own.feedback().clone() - jacobian.clone();
+                *sum += energy(missed) / energy(jacobian.clone()) / TRIALS as f64;
             }
         }
         for (updates, measured) in sums.iter().enumerate() {
@@ -223,11 +227,14 @@ fn estimates(jacobian: &Tensor<2>, m: usize, probes: usize, trials: u64) -> [f64
     let n = jacobian.dims()[1];
     let seen = jacobian.clone().narrow(1, 0, m);
     let (mut error, mut cross, mut square, mut cosine) = (0.0, 0.0, 0.0, 0.0);
+    let activity = Tensor::<2>::ones([1, m], (&Device::flex(), DType::F64));
+    let probing = Probing { seed: Seed(13), index: m * 1000 + probes, ..Probing::new(m) };
+    let unknowing = learner(at_once(Estimator::Average), probing);
     for trial in 0..trials {
-        let mut stream = Seed(13).stream(Role::Probe, m * 1000 + probes, trial);
-        let z = normal([probes, m], &mut stream);
-        let changes = z.clone().matmul(seen.clone().transpose());
-        let found = Estimator::Average.estimate(&Responses { probes: z, changes });
+        let mut own = unknowing.clone();
+        let asked = own.ask(trial, 0..probes, &activity).unwrap().unwrap();
+        own.learn_from(&asked, asked.noise().matmul(seen.clone().transpose()));
+        let found = own.feedback().clone();
         let missed = 1.0 - energy(seen.clone());
         let own: f64 = values(&(found.clone() * seen.clone())).iter().sum();
         let length = energy(found.clone());
