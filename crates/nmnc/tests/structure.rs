@@ -154,14 +154,19 @@ impl House {
 /// Every path of the `use` declarations in `code`, and those written out in it from `crate` or `super` on.
 fn paths_of(code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    let mut rest = code;
-    while let Some(at) = rest.find("use ") {
-        let own = &rest[at + 4..];
-        let end = own.find(';').unwrap_or(own.len());
-        if rest[..at].ends_with(|c: char| c.is_whitespace()) || at == 0 {
-            expand(&[], &own[..end].split_whitespace().collect::<Vec<_>>().join(" "), &mut found);
+    let mut at = 0;
+    for line in code.split_inclusive('\n') {
+        let declaration = line.trim_start();
+        let visible = declaration.strip_prefix("pub").map_or(declaration, |rest| {
+            let rest = rest.trim_start();
+            rest.strip_prefix('(').and_then(|inner| inner.split_once(')')).map_or(rest, |(_, rest)| rest)
+        });
+        if visible.trim_start().starts_with("use ") {
+            let own = code[at..].split_once("use ").map_or("", |(_, own)| own);
+            let own = own.split(';').next().unwrap_or_default();
+            expand(&[], &own.split_whitespace().collect::<Vec<_>>().join(" "), &mut found);
         }
-        rest = &own[end.min(own.len())..];
+        at += line.len();
     }
     for start in ["crate::", "super::"] {
         for (at, _) in code.match_indices(start) {

@@ -59,7 +59,7 @@ fn in_data() {
             |f| f.write("x.npz", "PK\u{3}\u{4}not an archive"),
             "data info x.npz",
             4,
-            "x.npz: cannot be read: invalid Zip archive: Invalid zip header; the file is truncated or damaged: get it again",
+            "x.npz: cannot be read: invalid Zip archive: Could not find EOCD; the file is truncated or damaged: get it again",
         ),
         prepared(
             |f| f.write("x.txt", "text"),
