@@ -91,6 +91,7 @@ fn two_workers_on_parts_of_a_batch_of_images_make_the_step_of_the_whole() {
         let batch = ImageBatch { images, labels: (0..ROWS as u32).map(|i| i * 7 % 3).collect() };
         let none = |_: usize, _: u64| -> Result<Inputs> { unreachable!("backprop asks for no inputs") };
         let (whole, _) = classifier().assess(batch.clone(), 0, &none, false).unwrap();
+        assert!(whole.gradients.norm() > 0.01 && whole.loss > 0.1, "nothing to sum");
         // Halves, and parts of different sizes.
         for cut in [ROWS / 2, 5] {
             let joined: Vec<Assessed> = thread::scope(|scope| {
@@ -134,6 +135,7 @@ fn shares_of_trials_weigh_as_the_steps_of_their_loss() {
     };
     let (whole, shares) = (step_of(0..8), vec![step_of(0..3), step_of(3..8)]);
     assert!((shares[0].weight / 3.0 - shares[1].weight / 5.0).abs() > 1.0, "trials of one length");
+    assert!(whole.gradients.norm() > 0.01 && whole.loss > 0.1, "nothing to sum");
     let joined = Assessed::joined(shares).unwrap();
     assert_eq!((joined.count, joined.weight), (whole.count, whole.weight));
     assert!((joined.correct - whole.correct).abs() < 1e-12);
@@ -166,6 +168,7 @@ fn runs_that_share_their_steps_keep_the_same_weights() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(found[0], found[1]);
+    assert_ne!(alone.coefficients(), Line::new().coefficients(), "nothing was learned");
     for (shared, alone) in found[0].iter().zip(alone.coefficients()) {
         assert!((shared - alone).abs() < 1e-6, "{shared} {alone}");
     }
