@@ -97,6 +97,18 @@ impl Stream {
         u64::from(self.next_u32()) | (u64::from(self.next_u32()) << 32)
     }
 
+    /// Passes over the next `words` of 32 random bits without making them.
+    pub fn skip(&mut self, words: usize) {
+        let kept = (4 - self.used).min(words);
+        self.used += kept;
+        let (blocks, rest) = ((words - kept) / 4, (words - kept) % 4);
+        let next = u64::from(self.counter[0]) + blocks as u64;
+        self.counter[0] = u32::try_from(next).expect("a stream holds at most 2^34 words");
+        for _ in 0..rest {
+            self.next_u32();
+        }
+    }
+
     /// Uniform on the open interval (0, 1), 53 bits.
     pub fn uniform(&mut self) -> f64 {
         ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
@@ -308,6 +320,21 @@ mod tests {
             assert_eq!(rest, normals[offset..], "{offset}");
             stream.fill_rademacher_from(offset, &mut rest);
             assert_eq!(rest, signs[offset..], "{offset}");
+        }
+    }
+
+    #[test]
+    fn what_follows_skipped_words_is_what_follows_them() {
+        for (before, words) in [(0, 0), (0, 1), (0, 4), (1, 2), (1, 3), (1, 4), (2, 6), (3, 1001), (4, 8)] {
+            let next = |stream: &mut Stream, count: usize| -> Vec<u32> {
+                (0..count).map(|_| stream.next_u32()).collect()
+            };
+            let mut made = Seed(4).stream(Role::Analysis, 0, 0);
+            next(&mut made, before);
+            let mut skipped = made.clone();
+            next(&mut made, words);
+            skipped.skip(words);
+            assert_eq!(next(&mut made, 5), next(&mut skipped, 5), "{words} words after {before}");
         }
     }
 

@@ -47,6 +47,30 @@ impl TrialBatch {
         self.info.len()
     }
 
+    /// The trials `range` of it, counted from 0, in as many steps.
+    ///
+    /// # Panics
+    /// If it has fewer.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        fn rows<T: Copy>(all: &[T], size: usize, range: &Range<usize>, width: usize) -> Vec<T> {
+            let steps = all.chunks_exact(size * width);
+            steps.flat_map(|step| &step[range.start * width..range.end * width]).copied().collect()
+        }
+        let (size, inputs, outputs) = (self.size(), self.inputs, self.outputs);
+        Self {
+            steps: self.steps,
+            inputs,
+            outputs,
+            values: rows(&self.values, size, &range, inputs),
+            targets: match &self.targets {
+                Targets::Labels(labels) => Targets::Labels(rows(labels, size, &range, 1)),
+                Targets::Values(values) => Targets::Values(rows(values, size, &range, outputs)),
+            },
+            mask: rows(&self.mask, size, &range, 1),
+            info: self.info[range].to_vec(),
+        }
+    }
+
     /// Puts `trials` of `[inputs, outputs]` channels side by side.
     pub(super) fn of(trials: Vec<Trial>, [inputs, outputs]: [usize; 2]) -> Self {
         let (size, steps) = (trials.len(), trials.iter().map(|t| t.steps).max().unwrap_or(0));
