@@ -8,3 +8,4 @@ pub mod net;
 pub mod noise;
 pub mod recurrent;
 pub mod registry;
+pub mod workers;

@@ -11,6 +11,7 @@ use nmnc_learn::credit::{
 use nmnc_learn::estimator::Estimator;
 use nmnc_learn::net::{self, Activation, Block, Dense, Network};
 use nmnc_learn::noise::Probe;
+use nmnc_learn::workers::Share;
 use nmnc_testing::values;
 
 const UNITS: [usize; 2] = [16, 10];
@@ -81,6 +82,7 @@ fn stages_that_share_a_pass_see_each_other_as_the_law_says() {
                     step: 0,
                     seed: Seed(seed),
                     inputs: &Inputs,
+                    share: &Share::alone(BATCH),
                 };
                 rule.signals(&context).unwrap();
                 let passes = if injection == "'separate'" { 2 } else { 1 };
@@ -136,6 +138,7 @@ fn antithetic_joint_passes_with_repetitions_and_memoryless_rules_work_too() {
             step: 0,
             seed: Seed(1),
             inputs: &Inputs,
+            share: &Share::alone(BATCH),
         };
         let signals = rule.signals(&context).unwrap();
         assert_eq!(rule.probes(), 2 * 60 * BATCH as u64);

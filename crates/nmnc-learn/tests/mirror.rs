@@ -9,6 +9,7 @@ use nmnc_learn::credit::{
     backpropagate,
 };
 use nmnc_learn::net::{self, Block, Map, Network, NetworkConfig, own_weights};
+use nmnc_learn::workers::Share;
 use nmnc_testing::values;
 
 const BATCH: usize = 24;
@@ -53,8 +54,15 @@ fn rule(text: &str, network: &Network) -> Mirror {
 fn signals(rule: &mut Mirror, network: &Network, seed: u64, step: u64) -> (Vec<Tensor<2>>, Vec<Tensor<2>>) {
     let pass = network.forward(normal([BATCH, INPUT.iter().product()], 4));
     let error = normal([BATCH, OUTPUTS], 5);
-    let context =
-        StepContext { network, pass: &pass, error: &error, step, seed: Seed(seed), inputs: &Inputs };
+    let context = StepContext {
+        network,
+        pass: &pass,
+        error: &error,
+        step,
+        seed: Seed(seed),
+        inputs: &Inputs,
+        share: &Share::alone(BATCH),
+    };
     (rule.signals(&context).unwrap(), backpropagate(network, &pass, &error))
 }
 

@@ -11,6 +11,7 @@ use nmnc_learn::credit::{
 use nmnc_learn::estimator::{Estimator, leaky_average_law};
 use nmnc_learn::net::{self, Activation, Dense, ForwardPass, Network};
 use nmnc_learn::noise::Probe;
+use nmnc_learn::workers::Share;
 use nmnc_testing::values;
 
 const UNITS: usize = 20;
@@ -45,13 +46,15 @@ struct World {
     pass: ForwardPass,
     error: Tensor<2>,
     jacobian: Tensor<2>,
+    share: Share<'static>,
 }
 
 impl World {
     fn new() -> Self {
         let network = network();
         let pass = network.forward(normal([BATCH, 6], 4));
-        Self { network, pass, error: normal([BATCH, OUTPUTS], 5), jacobian: normal([OUTPUTS, UNITS], 2) }
+        let (error, jacobian) = (normal([BATCH, OUTPUTS], 5), normal([OUTPUTS, UNITS], 2));
+        Self { network, pass, error, jacobian, share: Share::alone(BATCH) }
     }
 
     fn context(&self, seed: u64, step: u64) -> StepContext<'_> {
@@ -62,6 +65,7 @@ impl World {
             step,
             seed: Seed(seed),
             inputs: &Inputs,
+            share: &self.share,
         }
     }
 

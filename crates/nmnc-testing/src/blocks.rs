@@ -85,10 +85,10 @@ impl Block for Residual {
 
     fn forward(&self, inputs: &[Tensor<2>], mode: Mode) -> (Tensor<2>, Trace) {
         let x = inputs[0].clone();
-        let mask = mode.stream().map(|mut stream| {
-            let shape = [x.dims()[0], self.maps[0].outputs];
-            let numbers = (0..shape[0] * shape[1]).map(|_| if stream.uniform() < 0.5 { 2.0 } else { 0.0 });
-            nmnc_core::device::matrix(numbers.collect(), shape, &x.device()).cast(x.dtype())
+        let shape = [x.dims()[0], self.maps[0].outputs];
+        let mask = mode.uniform(shape).map(|numbers| {
+            let kept = numbers.into_iter().map(|number| if number < 0.5 { 2.0 } else { 0.0 });
+            nmnc_core::device::matrix(kept.collect(), shape, &x.device()).cast(x.dtype())
         });
         let (y, trace) = self.pass(x, mask);
         (y, Trace::new(trace))

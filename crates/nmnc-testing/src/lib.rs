@@ -1,6 +1,7 @@
-//! What tests of several crates share: reading golden files, comparing numbers, blocks from outside the library.
+//! What tests of several crates share: reading golden files, comparing numbers, blocks from outside the library, threads as workers.
 
 pub mod blocks;
+pub mod threads;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -43,7 +43,6 @@ mod schedule;
 mod tally;
 mod trials;
 mod weights;
-mod workers;
 
 pub use build::RunConfig;
 pub use compare::{PlannedRun, plan};
@@ -65,4 +64,3 @@ pub use run::{Run, RunOutcome, RunPlan, fit};
 pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
 pub use trials::{MeasuredTrials, SequenceJudgement, TrialOptions, Trials, is_centered, judge_sequence};
-pub use workers::{Alone, Workers};

@@ -6,6 +6,7 @@ use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord, TrialRecord};
 use nmnc_core::state::State;
 use nmnc_learn::net::{Gradients, Weights};
+use nmnc_learn::workers::{Alone, Contribution, Workers};
 
 /// Examples, the network that learns them, and the rule that gives its parameters gradients.
 ///
@@ -31,7 +32,12 @@ pub trait Problem {
     /// Training steps from one evaluation to the next.
     fn steps_per_epoch(&self) -> u64;
 
-    /// The training examples of step `step`, from 0.
+    /// The workers that share each step. A run sums what they assess, so that all make the same step.
+    fn workers(&self) -> &dyn Workers {
+        &Alone
+    }
+
+    /// The training examples of step `step`, from 0; with several workers, those of this one.
     ///
     /// # Errors
     /// Data that cannot be read.
@@ -139,6 +145,30 @@ impl Assessed {
             gradients: a.gradients.sum(b.gradients),
             buffers: a.buffers.into_iter().zip(b.buffers).map(|(a, b)| a + b).collect(),
         })
+    }
+
+    /// The step of the examples of all workers, of which this is the share of one, to the same bits for all.
+    ///
+    /// # Errors
+    /// If another worker cannot be reached.
+    pub fn of_all(self, workers: &dyn Workers) -> Result<Self> {
+        if workers.count() == 1 {
+            return Ok(self);
+        }
+        let names: Vec<&str> = self.gradients.iter().map(|(name, _)| name).collect();
+        let matrices: Vec<&Tensor<2>> =
+            self.gradients.iter().map(|(_, gradient)| gradient).chain(&self.buffers).collect();
+        let device = matrices.first().map(|matrix| matrix.device()).unwrap_or_default();
+        let numbers = vec![self.loss, self.weight, self.correct, self.count as f64];
+        let given = workers.gather(Contribution::new(numbers, matrices))?;
+        let share = |given: Contribution| {
+            let [loss, weight, correct, count] = given.numbers[..] else { unreachable!("four numbers") };
+            let mut matrices = given.tensors(&device);
+            let gradients = names.iter().map(|name| (*name).to_owned()).zip(&mut matrices).collect();
+            let buffers = matrices.collect();
+            Self { loss, weight, correct, count: count as usize, gradients, buffers }
+        };
+        Ok(Self::joined(given.into_iter().map(share).collect()).expect("one share is this worker's"))
     }
 }
 

@@ -11,7 +11,6 @@ use crate::observer::{Observer, Progress};
 use crate::problem::{Evaluation, Problem};
 use crate::tally::Tally;
 use crate::weights::parameter_count;
-use crate::workers::{Alone, Workers};
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::records::{Record, StageRecord, Status, Summary};
 
@@ -48,7 +47,6 @@ pub struct Run<'a, P: Problem> {
     problem: &'a mut P,
     learner: &'a mut Learner,
     plan: RunPlan,
-    workers: Box<dyn Workers + 'a>,
     home: Option<Home>,
     tally: Tally,
     /// Steps whose checkpoints are kept for good.
@@ -75,13 +73,7 @@ impl<'a, P: Problem> Run<'a, P> {
     pub fn new(problem: &'a mut P, learner: &'a mut Learner, plan: RunPlan) -> Self {
         let steps_per_epoch = problem.steps_per_epoch().max(1);
         let milestones = plan.checkpoint.milestones(plan.epochs * steps_per_epoch);
-        let (workers, tally) = (Box::new(Alone), Tally::default());
-        Self { problem, learner, plan, workers, home: None, tally, milestones, steps_per_epoch }
-    }
-
-    /// The same as one of several workers that share each step.
-    pub fn shared(self, workers: impl Workers + 'a) -> Self {
-        Self { workers: Box::new(workers), ..self }
+        Self { problem, learner, plan, home: None, tally: Tally::default(), milestones, steps_per_epoch }
     }
 
     /// The same kept in the folder `path`, new or, with `options.resume`, to go on from the folder's latest checkpoint.
@@ -190,7 +182,7 @@ impl<'a, P: Problem> Run<'a, P> {
             None => Vec::new(),
         };
         let update = Instant::now();
-        let whole = self.workers.join(assessed)?;
+        let whole = assessed.of_all(self.problem.workers())?;
         let (loss, correct, count) = (whole.loss, whole.correct, whole.count);
         self.learner.update(self.problem.network_mut(), whole)?;
         seconds += update.elapsed().as_secs_f64();

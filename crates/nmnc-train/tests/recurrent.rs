@@ -10,6 +10,7 @@ use nmnc_learn::recurrent::{
     TemporalNoiseCorrelation, TimeContext, TimeCreditConfig, TimeRule, TimeSetup,
 };
 use nmnc_learn::registry::{FromTable, RuleEntry};
+use nmnc_learn::workers::Share;
 use nmnc_testing::{Golden, PRECISIONS, assert_close, values};
 use nmnc_train::judge_sequence;
 
@@ -330,6 +331,7 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
     let judged = judge_sequence(&batch, &passed.output, 1.0);
     let lengths = vec![8; 40];
     let setup = TimeSetup { network: &network, seed: Seed(1), device: &Device::flex() };
+    let share = Share::alone(40);
     let context = |step| TimeContext {
         network: &network,
         pass: &passed,
@@ -337,6 +339,7 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
         lengths: &lengths,
         step,
         seed: Seed(1),
+        share: &share,
     };
     let settings = |text: &str| {
         let name = if text.contains("manifold") { "nmnc" } else { "vnc" };
@@ -381,9 +384,9 @@ fn exact_feedback_of_all_lags_gives_the_signals_of_backpropagation() {
         state.tensors.insert(format!("feedback{lag}"), exact_lag(&network, lag));
     }
     rule.restore(&state).unwrap();
-    let (error, step) = (&judged.error, 1);
-    let context =
-        TimeContext { network: &network, pass: &passed, error, lengths: &lengths, step, seed: Seed(1) };
+    let (error, step, seed, share) = (&judged.error, 1, Seed(1), &Share::alone(40));
+    let (network, pass, lengths) = (&network, &passed, &lengths);
+    let context = TimeContext { network, pass, error, lengths, step, seed, share };
     let signals = rule.signals(&context).unwrap();
     let exact = network.backpropagate(&passed, &judged.error, None);
     assert_close("signals", &values(&signals), &values(&exact), 1e-4);
@@ -399,9 +402,9 @@ fn memoryless_signals_average_to_those_of_backpropagation() {
     let cosine = |probes: usize| {
         let settings = format!("rule = 'node-perturbation'\nprobes = {probes}\nsigma = 0.01\nlags = 7");
         let mut rule = toml::from_str::<TimeCreditConfig>(&settings).unwrap().build(&setup).unwrap();
-        let (error, step) = (&judged.error, 0);
-        let context =
-            TimeContext { network: &network, pass: &passed, error, lengths: &lengths, step, seed: Seed(1) };
+        let (error, step, seed, share) = (&judged.error, 0, Seed(1), &Share::alone(40));
+        let (network, pass, lengths) = (&network, &passed, &lengths);
+        let context = TimeContext { network, pass, error, lengths, step, seed, share };
         let found = values(&rule.signals(&context).unwrap());
         assert_eq!(rule.probes(), (8 * 40 * probes) as u64);
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

@@ -3,7 +3,6 @@
 #[path = "common/line.rs"]
 mod line;
 
-use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -15,36 +14,11 @@ use nmnc_data::tasks::{TaskConfig, TrialSet, generate};
 use nmnc_learn::credit::{CreditConfig, RuleSetup};
 use nmnc_learn::net::{Inputs, NetworkConfig, Weights};
 use nmnc_learn::recurrent::{RecurrentConfig, TimeCreditConfig, TimeSetup};
+use nmnc_testing::threads::Threads;
 use nmnc_train::{
     Assessed, Classifier, ImageBatch, Learner, Loss, Optimizer, OptimizerConfig, Problem, Run, RunPlan,
-    Schedule, Silent, TrialOptions, Trials, Workers,
+    Schedule, Silent, TrialOptions, Trials,
 };
-
-/// Threads that put their shares on one table and sum them in order of their numbers.
-#[derive(Clone)]
-struct Gather {
-    number: usize,
-    table: Arc<(Mutex<Vec<Option<Assessed>>>, Barrier)>,
-}
-
-impl Gather {
-    fn of(count: usize) -> Vec<Self> {
-        let table = Arc::new((Mutex::new(vec![None; count]), Barrier::new(count)));
-        (0..count).map(|number| Self { number, table: table.clone() }).collect()
-    }
-}
-
-impl Workers for Gather {
-    fn join(&mut self, own: Assessed) -> Result<Assessed> {
-        let (table, barrier) = &*self.table;
-        table.lock().unwrap()[self.number] = Some(own);
-        barrier.wait();
-        let shares = table.lock().unwrap().iter().map(|share| share.clone().unwrap()).collect();
-        // No share is replaced before all have read it.
-        barrier.wait();
-        Ok(Assessed::joined(shares).unwrap())
-    }
-}
 
 /// The largest difference of two steps' gradients over the largest gradient, and of their losses.
 fn difference(found: &Assessed, expected: &Assessed) -> f64 {
@@ -95,13 +69,13 @@ fn two_workers_on_parts_of_a_batch_of_images_make_the_step_of_the_whole() {
         // Halves, and parts of different sizes.
         for cut in [ROWS / 2, 5] {
             let joined: Vec<Assessed> = thread::scope(|scope| {
-                let parts = [0..cut, cut..ROWS].into_iter().zip(Gather::of(2));
+                let parts = [0..cut, cut..ROWS].into_iter().zip(Threads::of(2));
                 let threads: Vec<_> = parts
-                    .map(|(part, mut gather)| {
-                        let (own, mut classifier) = (batch.part(part), classifier());
+                    .map(|(part, worker)| {
+                        let (own, mut classifier) = (batch.part(part), classifier().shared(worker));
                         scope.spawn(move || {
                             let (share, _) = classifier.assess(own, 0, &none, false).unwrap();
-                            gather.join(share).unwrap()
+                            share.of_all(classifier.workers()).unwrap()
                         })
                     })
                     .collect();
@@ -153,14 +127,14 @@ fn runs_that_share_their_steps_keep_the_same_weights() {
     let mut alone = Line::new();
     Run::new(&mut alone, &mut learner(), plan.clone()).train(&mut Silent).unwrap();
     let found: Vec<Vec<f64>> = thread::scope(|scope| {
-        let threads: Vec<_> = Gather::of(2)
+        let threads: Vec<_> = Threads::of(2)
             .into_iter()
-            .map(|gather| {
+            .map(|worker| {
                 let (plan, mut learner) = (plan.clone(), learner());
                 scope.spawn(move || {
                     // Nine examples: one worker has five, the other four.
-                    let mut line = Line::share(gather.number, 2);
-                    Run::new(&mut line, &mut learner, plan).shared(gather).train(&mut Silent).unwrap();
+                    let mut line = Line::shared(worker);
+                    Run::new(&mut line, &mut learner, plan).train(&mut Silent).unwrap();
                     line.coefficients()
                 })
             })

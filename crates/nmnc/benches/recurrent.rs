@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nmnc::Seed;
 use nmnc::recurrent::{RecurrentConfig, TimeContext, TimeCreditConfig, TimeSetup};
+use nmnc::workers::Share;
 
 const UNITS: usize = 256;
 const BATCH: usize = 64;
@@ -37,12 +38,12 @@ fn steps(criterion: &mut Criterion) {
             group.bench_function(format!("{kind}/{name}"), |b| {
                 b.iter(|| {
                     let pass = network.forward(&inputs, [STEPS, BATCH], None);
-                    let (network, error) = (&network, &error);
-                    let context =
-                        TimeContext { network, pass: &pass, error, lengths: &lengths, step, seed: Seed(0) };
+                    let (network, error, lengths) = (&network, &error, &lengths);
+                    let (pass, seed, share) = (&pass, Seed(0), &Share::alone(BATCH));
+                    let context = TimeContext { network, pass, error, lengths, step, seed, share };
                     let signals = rule.signals(&context).expect("finite numbers");
                     step += 1;
-                    network.gradients(&pass, signals, rule.trace(), error)
+                    network.gradients(pass, signals, rule.trace(), error)
                 });
             });
         }

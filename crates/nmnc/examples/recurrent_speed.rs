@@ -8,6 +8,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use nmnc::Seed;
 use nmnc::recurrent::{EligibilityTrace, RecurrentConfig, TimeContext, TimeCreditConfig, TimeSetup};
+use nmnc::workers::Share;
 
 const INPUTS: usize = 3;
 const OUTPUTS: usize = 3;
@@ -34,11 +35,12 @@ fn main() {
     let step = |rule: &str| {
         let mut rule = TimeCreditConfig::preset(rule).build(&setup).expect("a rule");
         let pass = network.forward(&inputs, [steps, batch], None);
-        let (network, error) = (&network, &error);
-        let context = TimeContext { network, pass: &pass, error, lengths: &lengths, step: 0, seed: Seed(0) };
+        let (network, pass, error, lengths) = (&network, &pass, &error, &lengths);
+        let (step, seed, share) = (0, Seed(0), &Share::alone(batch));
+        let context = TimeContext { network, pass, error, lengths, step, seed, share };
         let signals = rule.signals(&context).expect("finite numbers");
         let trace = if gated { EligibilityTrace::None } else { rule.trace() };
-        let _ = network.gradients(&pass, signals, trace, error);
+        let _ = network.gradients(pass, signals, trace, error);
     };
     let forward = || drop(network.evaluate(&inputs, [steps, batch]));
     let measures: [(&str, &dyn Fn()); 3] =

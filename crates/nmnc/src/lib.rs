@@ -14,6 +14,6 @@ pub use nmnc_core::{
 };
 pub use nmnc_data as data;
 pub use nmnc_data::tasks;
-pub use nmnc_learn::{agreement, credit, estimator, manifold, net, noise, recurrent, registry};
+pub use nmnc_learn::{agreement, credit, estimator, manifold, net, noise, recurrent, registry, workers};
 pub use nmnc_report as report;
 pub use nmnc_train as train;

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::net::{ForwardPass, Inputs, Network, Replay};
+use crate::workers::Share;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 
@@ -36,6 +37,8 @@ pub struct StepContext<'a> {
     pub seed: Seed,
     /// More training inputs.
     pub inputs: &'a dyn InputSampler,
+    /// Which part of the step's examples the batch is. What is learned from the whole is learned from all of them.
+    pub share: &'a Share<'a>,
 }
 
 /// What a local rule sees of one training step: everything but the stages' activities, of which it is shown one at a time.
@@ -52,14 +55,16 @@ pub struct LocalContext<'a> {
     pub seed: Seed,
     /// More training inputs.
     pub inputs: &'a dyn InputSampler,
+    /// As [`StepContext::share`].
+    pub share: &'a Share<'a>,
     /// Perturbed passes of the batch: what the rule learns of the other stages, it learns from the output of these.
     pub replay: Replay<'a>,
 }
 
 impl<'a> From<&StepContext<'a>> for LocalContext<'a> {
     fn from(context: &StepContext<'a>) -> Self {
-        let &StepContext { network, pass, error, step, seed, inputs } = context;
+        let &StepContext { network, pass, error, step, seed, inputs, share } = context;
         let replay = Replay::new(network, pass);
-        Self { network, output: &pass.output, error, step, seed, inputs, replay }
+        Self { network, output: &pass.output, error, step, seed, inputs, share, replay }
     }
 }

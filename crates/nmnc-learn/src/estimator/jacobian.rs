@@ -9,6 +9,7 @@ use super::learned::{LearnedJacobian, Learning};
 use super::prober::{Perturbations, Prober, Probing};
 use super::sums::Sums;
 use crate::manifold::{Degeneracy, RefreshFrom, Subspace};
+use crate::workers::Share;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::state::State;
 
@@ -121,6 +122,17 @@ impl JacobianEstimator {
     /// If there is not one answer a perturbation.
     pub fn tell(&self, perturbations: &Perturbations, changes: Tensor<2>) -> Sums {
         self.learned.tell(perturbations, changes)
+    }
+
+    /// Learns from what all workers were told, of which `own` is what this one was.
+    ///
+    /// # Errors
+    /// If another worker cannot be reached.
+    ///
+    /// # Panics
+    /// As [`JacobianEstimator::learn`].
+    pub fn learn_shared(&mut self, own: Sums, share: &Share) -> Result<()> {
+        self.learned.learn_shared(own, share)
     }
 
     /// Learns from what all workers together were told since the last update.

@@ -11,8 +11,9 @@ use super::sums::{Energies, Evidence, Sums};
 use super::uncertainty::Uncertainty;
 use crate::manifold::{Refreshed, Subspace};
 use crate::noise::Probe;
+use crate::workers::Share;
 use nmnc_core::config_text::{positive, weight};
-use nmnc_core::device::values;
+use nmnc_core::device::{selected, values};
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
 
@@ -131,7 +132,21 @@ impl LearnedJacobian {
             Some(innovations) => Evidence::of(estimator, probes, innovations),
             None => Evidence::Correlation(matmul(changes.transpose(), probes)),
         };
-        Sums { estimator, count, manifold, evidence, energies }
+        Sums { estimator, count, manifold, evidence: Some(evidence), energies }
+    }
+
+    /// As [`LearnedJacobian::tell`], where only the perturbations with the numbers `answered` (from 0) were answered, if any. The other
+    /// rows of `changes` may hold anything.
+    pub fn tell_only(&self, perturbations: &Perturbations, changes: Tensor<2>, answered: &[usize]) -> Sums {
+        match answered.len() {
+            0 => {
+                let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
+                let energies = self.confidence.map(|_| Energies { changes: 0.0, innovations: 0.0 });
+                Sums { estimator, count: 0, manifold, evidence: None, energies }
+            }
+            all if all == perturbations.count() => self.tell(perturbations, changes),
+            _ => self.tell(&perturbations.only(answered), selected(&changes, answered)),
+        }
     }
 
     /// B in coordinates of the noise, `[outputs, m]`.
@@ -142,9 +157,20 @@ impl LearnedJacobian {
         }
     }
 
-    /// Learns from what all workers together were told since the last update.
+    /// Learns from what all workers were told, of which `own` is what this one was.
+    ///
+    /// # Errors
+    /// If another worker cannot be reached.
+    pub fn learn_shared(&mut self, own: Sums, share: &Share) -> Result<()> {
+        let sums = own.of_all(share, &self.feedback().device())?;
+        self.learn(sums);
+        Ok(())
+    }
+
+    /// Learns from what all workers together were told since the last update; nothing from no answers.
     pub fn learn(&mut self, sums: Sums) {
         let Sums { count, manifold, evidence, energies, .. } = sums;
+        let Some(evidence) = evidence else { return };
         let manifold = manifold.as_ref();
         let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
         let change = match (self.learning, evidence) {

@@ -6,6 +6,11 @@ use nmnc_kernels::{embed_add, perturb, row_energies};
 use crate::manifold::Subspace;
 use nmnc_core::error::{Error, ErrorKind, Result};
 
+/// Norm of each row of `activity`.
+pub(super) fn norms(activity: &Tensor<2>) -> Vec<f64> {
+    row_energies(activity).into_iter().map(f64::sqrt).collect()
+}
+
 /// Noise of an activity: its span and its deviation along each coordinate.
 #[derive(Clone, Debug)]
 pub struct Noise {
@@ -14,16 +19,20 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Noise whose norm is `sigma` times that of `activity` `[rows, n]`, on the manifold or, where there is none, anywhere: the
-    /// deviation along each of its m coordinates is sigma * mean ||x|| / sqrt(m), so that noise anywhere (m = n) and on a manifold
-    /// (m = d) carries the same energy. Nothing where the activity is zero, which has no scale.
+    /// Noise whose norm is `sigma` times the mean of `norms` ||x||, those of the rows of an activity of `units` units, on the manifold
+    /// or, where there is none, anywhere: the deviation along each of its m coordinates is sigma * mean ||x|| / sqrt(m), so that noise
+    /// anywhere (m = n) and on a manifold (m = d) carries the same energy. Nothing where the activity is zero, which has no scale.
     ///
     /// # Errors
     /// Activity that is not finite; the caller adds whose.
-    pub fn scaled(sigma: f64, manifold: Option<&Subspace>, activity: &Tensor<2>) -> Result<Option<Self>> {
-        let [rows, units] = activity.dims();
+    pub fn scaled(
+        sigma: f64,
+        manifold: Option<&Subspace>,
+        units: usize,
+        norms: &[f64],
+    ) -> Result<Option<Self>> {
         let dimension = manifold.map_or(units, Subspace::dimension);
-        let norm = row_energies(activity).into_iter().map(f64::sqrt).sum::<f64>() / rows as f64;
+        let norm = norms.iter().sum::<f64>() / norms.len() as f64;
         let deviation = sigma * norm / (dimension as f64).sqrt();
         if !deviation.is_finite() {
             return Err(Error::new(ErrorKind::Diverged, "", "activity is not finite"));

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::noise::Noise;
+use super::noise::{Noise, norms};
 use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Subspace};
 use crate::noise::Probe;
+use crate::workers::Share;
 use nmnc_core::config_text::positive;
 use nmnc_core::device::selected;
 use nmnc_core::error::{Error, Result};
@@ -106,14 +107,40 @@ impl Prober {
     /// # Errors
     /// Activity that is not finite.
     pub fn ask(&self, step: u64, rows: Range<usize>, activity: &Tensor<2>) -> Result<Option<Perturbations>> {
+        self.drawn(step, vec![rows], activity, norms(activity))
+    }
+
+    /// As [`Prober::ask`], the perturbations of the examples of `share` in the given repetitions of the batch, numbered as
+    /// [`Share::repeated`] counts rows, of a size that follows the activity of all workers. `activity` has this one's rows of it.
+    ///
+    /// # Errors
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn ask_share(
+        &self,
+        step: u64,
+        repetitions: Range<usize>,
+        activity: &Tensor<2>,
+        share: &Share,
+    ) -> Result<Option<Perturbations>> {
+        self.drawn(step, share.repeated(repetitions), activity, share.numbers(norms(activity))?)
+    }
+
+    fn drawn(
+        &self,
+        step: u64,
+        rows: Vec<Range<usize>>,
+        activity: &Tensor<2>,
+        norms: Vec<f64>,
+    ) -> Result<Option<Perturbations>> {
+        let Probing { units, probe, sigma, antithetic, seed, index, .. } = self.settings;
         let Some(dimension) = self.dimension() else { return Ok(None) };
-        let Some(noise) = Noise::scaled(self.settings.sigma, self.manifold(), activity)? else {
-            return Ok(None);
-        };
-        let stream = self.settings.seed.stream(Role::Probe, self.settings.index, step);
-        let coordinates = self.settings.probe.draw_rows(rows, dimension, stream, &activity.device());
+        let Some(noise) = Noise::scaled(sigma, self.manifold(), units, &norms)? else { return Ok(None) };
+        let stream = seed.stream(Role::Probe, index, step);
+        let draw = |rows| probe.draw_rows(rows, dimension, stream.clone(), &activity.device());
+        let mut drawn: Vec<Tensor<2>> = rows.into_iter().map(draw).collect();
+        let coordinates = if drawn.len() == 1 { drawn.remove(0) } else { Tensor::cat(drawn, 0) };
         let coordinates = coordinates.cast(activity.dtype());
-        Ok(Some(Perturbations { coordinates, noise, antithetic: self.settings.antithetic }))
+        Ok(Some(Perturbations { coordinates, noise, antithetic }))
     }
 
     /// What a checkpoint keeps: the manifold and its tracker.

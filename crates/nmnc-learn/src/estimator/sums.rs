@@ -1,10 +1,12 @@
 //! What answers to perturbations amount to: sums, so that several workers can add theirs.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use nmnc_kernels::matmul;
 
 use super::law::Estimator;
 use crate::manifold::Subspace;
+use crate::workers::{Contribution, Share};
+use nmnc_core::error::Result;
 
 /// What answers say, in a form that adds: the sums of two workers together say what their answers together would.
 ///
@@ -23,7 +25,8 @@ pub struct Sums {
     pub(super) count: usize,
     /// The manifold of the probes.
     pub(super) manifold: Option<Subspace>,
-    pub(super) evidence: Evidence,
+    /// None of no answers.
+    pub(super) evidence: Option<Evidence>,
     pub(super) energies: Option<Energies>,
 }
 
@@ -50,12 +53,16 @@ pub(super) struct Energies {
 impl Evidence {
     /// Rows, or what sums up as many as determine all coordinates.
     pub(super) fn of(estimator: Estimator, probes: Tensor<2>, innovations: Tensor<2>) -> Self {
-        let [count, m] = probes.dims();
-        if estimator != Estimator::LeastSquares || count < m {
+        if !Self::determined(estimator, probes.dims()[0], &probes) {
             return Self::Rows { probes, innovations };
         }
         let gram = matmul(probes.clone().transpose(), probes.clone());
         Self::Normal { gram, cross: matmul(innovations.transpose(), probes) }
+    }
+
+    /// Whether `count` answers are summed up, since they determine all m coordinates: the columns of `probes` or of their gram matrix.
+    fn determined(estimator: Estimator, count: usize, probes: &Tensor<2>) -> bool {
+        estimator == Estimator::LeastSquares && count >= probes.dims()[1]
     }
 
     fn sums(self) -> (Tensor<2>, Tensor<2>) {
@@ -93,6 +100,43 @@ impl Sums {
     pub fn count(&self) -> usize {
         self.count
     }
+
+    /// The sums of all workers' answers, of which these are this one's, with matrices on `device`.
+    ///
+    /// # Errors
+    /// If another worker cannot be reached.
+    pub fn of_all(self, share: &Share, device: &Device) -> Result<Self> {
+        if share.is_alone() {
+            return Ok(self);
+        }
+        let energies = self.energies.map(|own| [own.changes, own.innovations]);
+        let numbers = [self.count as f64].into_iter().chain(energies.into_iter().flatten()).collect();
+        let matrices = match &self.evidence {
+            None => Vec::new(),
+            Some(Evidence::Correlation(sum)) => vec![sum],
+            Some(Evidence::Normal { gram, cross }) => vec![gram, cross],
+            Some(Evidence::Rows { probes, innovations }) => vec![probes, innovations],
+        };
+        let given = share.workers().gather(Contribution::new(numbers, matrices))?;
+        Ok(given.into_iter().map(|given| self.contributed(given, device)).sum())
+    }
+
+    /// What another worker made of its answers between the same updates.
+    fn contributed(&self, given: Contribution, device: &Device) -> Self {
+        let count = given.numbers[0] as usize;
+        let energies = given.numbers.get(1..3).map(|e| Energies { changes: e[0], innovations: e[1] });
+        let mut matrices = given.tensors(device);
+        let evidence = match (matrices.next(), matrices.next()) {
+            (None, _) => None,
+            (Some(sum), None) => Some(Evidence::Correlation(sum)),
+            // Answers are rows as long as they do not determine all coordinates, and only then.
+            (Some(first), Some(second)) => Some(match Evidence::determined(self.estimator, count, &first) {
+                true => Evidence::Normal { gram: first, cross: second },
+                false => Evidence::Rows { probes: first, innovations: second },
+            }),
+        };
+        Self { estimator: self.estimator, count, manifold: self.manifold.clone(), evidence, energies }
+    }
 }
 
 impl std::ops::Add for Sums {
@@ -106,7 +150,10 @@ impl std::ops::Add for Sums {
             estimator: self.estimator,
             count: self.count + other.count,
             manifold: self.manifold,
-            evidence: self.evidence.plus(other.evidence, self.estimator),
+            evidence: match (self.evidence, other.evidence) {
+                (Some(own), Some(other)) => Some(own.plus(other, self.estimator)),
+                (own, other) => own.or(other),
+            },
             energies: self.energies.zip(other.energies).map(|(own, other)| Energies {
                 changes: own.changes + other.changes,
                 innovations: own.innovations + other.innovations,

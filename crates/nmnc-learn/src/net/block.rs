@@ -22,16 +22,28 @@ pub enum Mode {
         step: u64,
         /// The block's place in the network.
         node: usize,
+        /// The row of the step that the batch begins with: more than 0 where workers share it.
+        first: usize,
     },
 }
 
 impl Mode {
-    /// The random numbers of the block at this step; none in evaluation.
+    /// The random numbers of the block at this step, the same whichever rows the batch has; none in evaluation.
     pub fn stream(self) -> Option<Stream> {
         match self {
             Self::Evaluation => None,
-            Self::Training { seed, step, node } => Some(seed.stream(Role::Mask, node, step)),
+            Self::Training { seed, step, node, .. } => Some(seed.stream(Role::Mask, node, step)),
         }
+    }
+
+    /// Numbers uniform on (0, 1) for a matrix `[rows, columns]`, row-major, as masks need them; none in evaluation. A row of the step has
+    /// its own, whichever rows the batch has beside it.
+    pub fn uniform(self, [rows, columns]: [usize; 2]) -> Option<Vec<f64>> {
+        let Self::Training { first, .. } = self else { return None };
+        let mut stream = self.stream()?;
+        // A uniform number takes two words.
+        stream.skip(2 * first * columns);
+        Some((0..rows * columns).map(|_| stream.uniform()).collect())
     }
 }
 

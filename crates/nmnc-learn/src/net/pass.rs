@@ -88,9 +88,15 @@ impl Network {
         self.traced(inputs.into(), false, |_| Mode::Evaluation)
     }
 
-    /// Forward pass of training step `step`.
-    pub fn training_forward(&self, inputs: impl Into<Inputs>, seed: Seed, step: u64) -> ForwardPass {
-        self.traced(inputs.into(), true, |node| Mode::Training { seed, step, node })
+    /// Forward pass of training step `step`, of whose examples `inputs` are those from `first` on.
+    pub fn training_forward(
+        &self,
+        inputs: impl Into<Inputs>,
+        seed: Seed,
+        step: u64,
+        first: usize,
+    ) -> ForwardPass {
+        self.traced(inputs.into(), true, |node| Mode::Training { seed, step, node, first })
     }
 
     fn traced(&self, inputs: Inputs, training: bool, mode: impl Fn(usize) -> Mode) -> ForwardPass {

@@ -1,5 +1,7 @@
 //! A recurrent network over time: forward pass with trace, gradients from signals, backpropagation through time.
 
+use std::ops::Range;
+
 use burn::tensor::{DType, Device, Tensor};
 use nmnc_kernels::recurrent::{
     Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states,
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Gradients, Parameter, Weights};
+use crate::workers::Share;
 use nmnc_core::device::matrix;
 use nmnc_core::seed::Stream;
 
@@ -176,7 +179,7 @@ impl RecurrentNetwork {
     }
 
     /// Forward pass of inputs `[T, B, inputs]`, row-major, that keeps what gradients need; `noise` feeds the noise of the state, if
-    /// there is any.
+    /// there is any, that of the trials of a share.
     ///
     /// # Panics
     /// If there are not `T B inputs` values.
@@ -184,7 +187,7 @@ impl RecurrentNetwork {
         &self,
         inputs: &[f32],
         [steps, batch]: [usize; 2],
-        noise: Option<&mut Stream>,
+        noise: Option<(Stream, &Share)>,
     ) -> SequencePass {
         let (sequence, inputs, drive) = self.driven(inputs, [steps, batch], noise);
         let start = Tensor::zeros([batch, self.units()], (&self.device(), self.dtype()));
@@ -221,7 +224,7 @@ impl RecurrentNetwork {
         &self,
         inputs: &[f32],
         [steps, batch]: [usize; 2],
-        noise: Option<&mut Stream>,
+        noise: Option<(Stream, &Share)>,
     ) -> (Sequence, Tensor<2>, Tensor<2>) {
         let sequence = Sequence { steps, batch, units: self.units() };
         let (width, rows) = (self.inputs(), sequence.rows());
@@ -235,17 +238,23 @@ impl RecurrentNetwork {
         let inputs = matrix(extended, [rows, width + 1], &self.device()).cast(self.dtype());
         let weight = Tensor::cat(vec![self.value(0).clone(), self.value(2).clone().transpose()], 1);
         let mut drive = matmul(inputs.clone(), weight.transpose());
-        if let Some(stream) = noise.filter(|_| self.state_noise > 0.0) {
-            drive = self.noisy(drive, stream);
+        if let Some((stream, share)) = noise.filter(|_| self.state_noise > 0.0) {
+            drive = self.noisy(drive, &stream, share.repeated(0..steps));
         }
         (sequence, inputs, drive)
     }
 
-    /// Noise in every unit's input (Song, Yang and Wang 2016); for gated units in that of the candidate.
-    fn noisy(&self, drive: Tensor<2>, stream: &mut Stream) -> Tensor<2> {
+    /// Noise in every unit's input (Song, Yang and Wang 2016); for gated units in that of the candidate. The rows of the whole batch that
+    /// those of `drive` are, in their order, are `drawn`.
+    fn noisy(&self, drive: Tensor<2>, stream: &Stream, drawn: Vec<Range<usize>>) -> Tensor<2> {
         let ([rows, columns], units) = (drive.dims(), self.units());
         let mut numbers = vec![0.0; rows * units];
-        stream.fill_normal(&mut numbers);
+        let mut rest = &mut numbers[..];
+        for range in drawn {
+            let (own, later) = rest.split_at_mut(range.len() * units);
+            stream.fill_normal_from(range.start * units, own);
+            rest = later;
+        }
         let noise = matrix(numbers, [rows, units], &self.device()).cast(self.dtype());
         let alpha = match self.cell {
             Cell::Rate { alpha, .. } => alpha,

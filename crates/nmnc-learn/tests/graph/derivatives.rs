@@ -1,5 +1,7 @@
 //! Products with Jacobians against finite differences in f64, of a block and of a network.
 
+use std::ops::Range;
+
 use burn::tensor::{DType, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::device::values;
@@ -10,7 +12,7 @@ use nmnc_testing::blocks::{Centered, Residual};
 use super::{BATCH, OUTPUTS, inner, inputs, network, normal, residual};
 
 const F64: DType = DType::F64;
-const TRAINING: Mode = Mode::Training { seed: Seed(2), step: 5, node: 3 };
+const TRAINING: Mode = Mode::Training { seed: Seed(2), step: 5, node: 3, first: 0 };
 
 /// The derivative of `of` along each of a few coordinates of `at`, beside the entry of `analytic`.
 fn compare(name: &str, at: &Tensor<2>, analytic: &Tensor<2>, mut of: impl FnMut(Tensor<2>) -> f64) {
@@ -86,13 +88,30 @@ fn the_maps_of_a_block_read_and_give_what_it_says() {
 }
 
 #[test]
+fn a_row_of_a_step_has_its_mask_whichever_rows_a_batch_has_beside_it() {
+    let (block, x) = (residual(8, 7, F64), normal([BATCH, 8], 40, F64));
+    let of = |rows: Range<usize>, first: usize| {
+        let mode = Mode::Training { seed: Seed(2), step: 5, node: 3, first };
+        let (y, _) = block.forward(&[x.clone().narrow(0, rows.start, rows.len())], mode);
+        nmnc_testing::values(&y)
+    };
+    let whole = of(0..BATCH, 0);
+    for rows in [0..2, 2..BATCH, 1..4] {
+        let expected = &whole[rows.start * 8..rows.end * 8];
+        nmnc_testing::assert_close("masked", &of(rows.clone(), rows.start), expected, 1e-13);
+    }
+    let moved = of(2..BATCH, 0).iter().zip(&whole[2 * 8..]).any(|(a, b)| (a - b).abs() > 1e-3);
+    assert!(moved, "all rows have the same mask");
+}
+
+#[test]
 #[should_panic(expected = "another block's")]
 fn a_trace_of_another_block_is_told() {
     residual(8, 7, F64).input_vjp(&Trace::new(3u8), normal([1, 8], 1, F64), 0, &[]);
 }
 
 fn training(net: &Network) -> ForwardPass {
-    net.training_forward(inputs(BATCH, 30, F64), Seed(4), 9)
+    net.training_forward(inputs(BATCH, 30, F64), Seed(4), 9, 0)
 }
 
 #[test]
@@ -138,7 +157,7 @@ fn a_section_carries_its_own_signal_alone() {
 fn gradients_in_turn_have_the_same_bits_and_let_go_of_what_is_done() {
     let net = network(DType::F32, true);
     let error = normal([BATCH, OUTPUTS], 33, DType::F32);
-    let pass = || net.training_forward(inputs(BATCH, 30, DType::F32), Seed(4), 9);
+    let pass = || net.training_forward(inputs(BATCH, 30, DType::F32), Seed(4), 9, 0);
     let whole = pass();
     let signals = backpropagate(&net, &whole, &error);
     let expected = net.gradients(&whole, &signals, &error);

@@ -12,7 +12,7 @@ fn bits(t: &Tensor<2>) -> Vec<u32> {
 }
 
 fn passes(net: &Network) -> [ForwardPass; 2] {
-    let training = net.training_forward(inputs(BATCH, 30, DType::F32), Seed(4), 9);
+    let training = net.training_forward(inputs(BATCH, 30, DType::F32), Seed(4), 9, 0);
     let evaluation = net.forward(inputs(BATCH, 30, DType::F32));
     assert_ne!(bits(&training.output), bits(&evaluation.output));
     [training, evaluation]

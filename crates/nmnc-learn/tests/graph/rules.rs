@@ -7,6 +7,7 @@ use nmnc_learn::credit::{
     NoiseCorrelationConfig, RuleConfig, RuleSetup, StepContext, backpropagate, rule_names,
 };
 use nmnc_learn::net::{ForwardPass, Inputs, Network};
+use nmnc_learn::workers::Share;
 
 use super::{BATCH, OUTPUTS, cosine, inner, inputs, network, normal};
 
@@ -27,8 +28,8 @@ fn signals(
     error: &Tensor<2>,
     [seed, step]: [u64; 2],
 ) -> Vec<Tensor<2>> {
-    let seed = Seed(seed);
-    rule.signals(&StepContext { network, pass, error, step, seed, inputs: &Sampled }).unwrap()
+    let (seed, share) = (Seed(seed), &Share::alone(error.dims()[0]));
+    rule.signals(&StepContext { network, pass, error, step, seed, inputs: &Sampled, share }).unwrap()
 }
 
 fn settings<C: RuleConfig<Layered>>(text: &str) -> C {
@@ -39,7 +40,7 @@ fn settings<C: RuleConfig<Layered>>(text: &str) -> C {
 #[test]
 fn perturbed_passes_estimate_the_exact_signals() {
     let net = network(F32, false);
-    let pass = net.training_forward(inputs(BATCH, 30, F32), Seed(4), 9);
+    let pass = net.training_forward(inputs(BATCH, 30, F32), Seed(4), 9, 0);
     let error = normal([BATCH, OUTPUTS], 33, F32);
     let exact = backpropagate(&net, &pass, &error);
     let device = Device::flex();
@@ -85,7 +86,7 @@ fn learned_feedback_is_the_jacobian_where_one_serves_all_examples() {
 #[test]
 fn mirrors_find_every_weight_an_error_passes_and_with_them_backprop() {
     let net = network(F32, true);
-    let pass = net.training_forward(inputs(BATCH, 30, F32), Seed(4), 9);
+    let pass = net.training_forward(inputs(BATCH, 30, F32), Seed(4), 9, 0);
     let error = normal([BATCH, OUTPUTS], 33, F32);
     let exact = backpropagate(&net, &pass, &error);
     let device = Device::flex();
@@ -139,7 +140,7 @@ fn trained(text: &str, steps: u64) -> [f64; 2] {
     };
     let before = loss(&net);
     for step in 0..steps {
-        let pass = net.training_forward(examples(), Seed(0), step);
+        let pass = net.training_forward(examples(), Seed(0), step, 0);
         let error = (pass.output.clone() - target.clone()) / EXAMPLES as f64;
         let signals = signals(rule.as_mut(), &net, &pass, &error, [0, step]);
         let gradients = net.gradients(&pass, &signals, &error);

@@ -83,7 +83,7 @@ impl Resolved<SequenceConfig> {
         let batch = generate(task, self.seed, TrialSet::Training, 0..TRIALS)?;
         let pass = network.forward(&batch.values, [batch.steps, batch.size()], None);
         let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
-        let states = selected(&pass.activity(), &live_rows(&pass, &lengths));
+        let states = selected(&pass.activity(), &live_rows(&lengths));
         let mut stream = self.seed.stream(Role::ManifoldSample, 0, 0);
         let fit = manifold::fit(states, Dimension::Count(dimension), PcaMethod::Exact, &mut stream)?;
         let found = fit.subspace.as_ref().map_or(0, Subspace::dimension);

@@ -13,6 +13,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, StepContext};
 use nmnc_learn::net::{ForwardPass, Gradients, Network, Replay};
+use nmnc_learn::workers::{Alone, Share, Workers};
 
 /// A layered network, the loss it is to make small, and the rule that gives its stages credit.
 pub struct Classifier {
@@ -21,6 +22,7 @@ pub struct Classifier {
     loss: Loss,
     seed: Seed,
     streamed: bool,
+    workers: Box<dyn Workers>,
 }
 
 /// Images with their labels, on the device of the network.
@@ -74,7 +76,7 @@ impl Judged {
 impl Classifier {
     /// A classifier of the caller's network and rule; `seed` gives the rule its random numbers.
     pub fn new(network: Network, rule: Box<dyn CreditRule>, loss: Loss, seed: Seed) -> Self {
-        Self { network, rule, loss, seed, streamed: false }
+        Self { network, rule, loss, seed, streamed: false, workers: Box::new(Alone) }
     }
 
     /// The same, working through the forward pass a second time, one stage after the other, instead of keeping it.
@@ -89,6 +91,17 @@ impl Classifier {
         }
         self.streamed = true;
         Ok(self)
+    }
+
+    /// The same as one of several workers that share the examples of each step.
+    #[must_use]
+    pub fn shared(self, workers: impl Workers + 'static) -> Self {
+        Self { workers: Box::new(workers), ..self }
+    }
+
+    /// The workers that share the examples of each step.
+    pub fn workers(&self) -> &dyn Workers {
+        self.workers.as_ref()
     }
 
     /// The network.
@@ -126,11 +139,12 @@ impl Classifier {
         device_of(&self.network)
     }
 
-    /// Works out step `step`; `inputs` are more training inputs, for rules that want them. A measured step keeps the whole forward pass
+    /// Works out step `step` on the examples of this worker; `inputs` are more training inputs, for rules that want them. A measured step keeps the whole forward pass
     /// and all signals; any other no more of them than the work needs. Both come to the same bits.
     ///
     /// # Errors
-    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and stage when a number is not finite.
+    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and stage when a number is not finite; a worker that cannot
+    /// be reached.
     pub fn assess(
         &mut self,
         batch: ImageBatch,
@@ -143,11 +157,13 @@ impl Classifier {
             return Ok((assessed, Some(kept)));
         }
         let ImageBatch { images, labels } = batch;
+        let share = &Share::of(self.workers.as_ref(), labels.len())?;
         let (judged, pass) = if self.streamed {
             let output = self.network.output(images.clone());
             (self.judge(&output, &labels, step, self.network.each_activity(images.clone()))?, None)
         } else {
-            let pass = self.network.training_forward(images.clone(), self.seed, step);
+            let first = share.rows().start;
+            let pass = self.network.training_forward(images.clone(), self.seed, step, first);
             (self.judge(&pass.output, &labels, step, pass.activities().cloned())?, Some(pass))
         };
         let (network, seed, error) = (&self.network, self.seed, &judged.error);
@@ -157,7 +173,7 @@ impl Classifier {
                 let output = &judged.output;
                 let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
                     let replay = Replay::new(network, pass);
-                    let context = LocalContext { network, output, error, step, seed, inputs, replay };
+                    let context = LocalContext { network, output, error, step, seed, inputs, share, replay };
                     if stage == 0 {
                         rule.begin(&context)?;
                     }
@@ -171,7 +187,7 @@ impl Classifier {
                 }
             }
             (None, Some(pass)) => {
-                let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+                let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
                 let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
                 network.gradients_in_turn(pass, error, |_, _| Ok(signals.next().expect("one signal a stage")))
             }
@@ -188,10 +204,11 @@ impl Classifier {
         inputs: &dyn InputSampler,
     ) -> Result<(Assessed, MeasuredImages)> {
         let (network, seed) = (&self.network, self.seed);
-        let pass = network.training_forward(batch.images, seed, step);
+        let share = &Share::of(self.workers.as_ref(), batch.labels.len())?;
+        let pass = network.training_forward(batch.images, seed, step, share.rows().start);
         let judged = self.judge(&pass.output, &batch.labels, step, pass.activities().cloned())?;
         let error = &judged.error;
-        let context = StepContext { network, pass: &pass, error, step, seed, inputs };
+        let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
         let gradients = network.gradients(&pass, &signals, error);
         let assessed = judged.assessed(gradients.clone(), network.updated_buffers(&pass));

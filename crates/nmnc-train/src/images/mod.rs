@@ -18,6 +18,7 @@ use nmnc_core::state::State;
 use nmnc_data::{BatchStream, Dataset, Splits, order};
 use nmnc_learn::credit::{CreditRule, InputSampler};
 use nmnc_learn::net::{Inputs, Network};
+use nmnc_learn::workers::Workers;
 
 /// What [`Images`] leave open.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +82,12 @@ impl Images {
         Ok(Self { classifier, splits, options, stream: None })
     }
 
+    /// The same as one of several workers, each with its part of every batch.
+    #[must_use]
+    pub fn shared(self, workers: impl Workers + 'static) -> Self {
+        Self { classifier: self.classifier.shared(workers), ..self }
+    }
+
     /// Network, rule and loss.
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
@@ -122,6 +129,10 @@ impl Problem for Images {
         self.splits.train.len().div_ceil(self.options.batch) as u64
     }
 
+    fn workers(&self) -> &dyn Workers {
+        self.classifier.workers()
+    }
+
     fn batch(&mut self, step: u64) -> Result<ImageBatch> {
         let mut stream = match self.stream.take() {
             Some((next, stream)) if next == step => stream,
@@ -140,7 +151,8 @@ impl Problem for Images {
             [batch.labels.len(), self.splits.train.shape().len()],
             &self.classifier.device(),
         );
-        Ok(ImageBatch { images, labels: batch.labels })
+        let part = self.workers().part(batch.labels.len())?;
+        Ok(ImageBatch { images, labels: batch.labels }.part(part))
     }
 
     fn assess(

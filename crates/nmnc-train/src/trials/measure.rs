@@ -27,7 +27,7 @@ pub(super) fn align(
     let exact = network.backpropagate(pass, error, None);
     let exact_gradients = network.gradients(pass, exact.clone(), EligibilityTrace::None, error);
     let own = network.traced(pass, signals.clone(), rule.trace());
-    let live = live_rows(pass, lengths);
+    let live = live_rows(lengths);
     let activity = agreement_of_rows(&selected(&own, &live), &selected(&exact, &live));
     let of_weight = |all: &Gradients| all.get("recurrent.weight").expect("it is a parameter").clone();
     let weight = agreement(&of_weight(gradients), &of_weight(&exact_gradients));

@@ -16,6 +16,7 @@ use nmnc_core::state::State;
 use nmnc_data::tasks::{Task, TrialBatch, TrialScore, TrialSet, generate};
 use nmnc_learn::net::Gradients;
 use nmnc_learn::recurrent::{Cell, Part, RecurrentNetwork, SequencePass, TimeContext, TimeRule};
+use nmnc_learn::workers::{Alone, Share, Workers};
 
 /// Trials an evaluation pass takes at a time.
 const EVALUATION_BATCH: u64 = 250;
@@ -65,6 +66,7 @@ pub struct Trials {
     rule: Box<dyn TimeRule>,
     task: Box<dyn Task>,
     options: TrialOptions,
+    workers: Box<dyn Workers>,
 }
 
 /// What a measured step keeps: the pass over all trials, and what the rule made of it.
@@ -107,7 +109,13 @@ impl Trials {
         if options.batch == 0 {
             return Err(Error::config("train.batch", "must be at least 1"));
         }
-        Ok(Self { network, rule, task, options })
+        Ok(Self { network, rule, task, options, workers: Box::new(Alone) })
+    }
+
+    /// The same as one of several workers, each with its part of every batch.
+    #[must_use]
+    pub fn shared(self, workers: impl Workers + 'static) -> Self {
+        Self { workers: Box::new(workers), ..self }
     }
 
     /// The task.
@@ -142,9 +150,19 @@ impl Problem for Trials {
         self.options.trials.div_ceil(self.options.batch) as u64
     }
 
+    fn workers(&self) -> &dyn Workers {
+        self.workers.as_ref()
+    }
+
+    /// All workers make all trials, so that their parts have the steps of the longest.
     fn batch(&mut self, step: u64) -> Result<TrialBatch> {
         let size = self.options.batch as u64;
-        generate(self.task(), self.options.seed, TrialSet::Training, step * size..(step + 1) * size)
+        let numbers = step * size..(step + 1) * size;
+        let batch = generate(self.task(), self.options.seed, TrialSet::Training, numbers)?;
+        Ok(match self.workers.count() {
+            1 => batch,
+            _ => batch.part(self.workers.part(batch.size())?),
+        })
     }
 
     fn assess(
@@ -154,8 +172,9 @@ impl Problem for Trials {
         measured: bool,
     ) -> Result<(Assessed, Option<MeasuredTrials>)> {
         let seed = self.options.seed;
-        let mut noise = seed.stream(Role::StateNoise, 0, step);
-        let pass = self.network.forward(&batch.values, [batch.steps, batch.size()], Some(&mut noise));
+        let noise = seed.stream(Role::StateNoise, 0, step);
+        let share = Share::of(self.workers.as_ref(), batch.size())?;
+        let pass = self.network.forward(&batch.values, [batch.steps, batch.size()], Some((noise, &share)));
         let judged = judge_sequence(&batch, &pass.output, self.options.response_weight);
         if !judged.loss.is_finite() {
             return Err(diverged(step, None, "loss is not finite"));
@@ -164,7 +183,9 @@ impl Problem for Trials {
         judged.outcomes.iter().for_each(|outcome| score.add(*outcome));
         let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
         let (network, error) = (&self.network, judged.error);
-        let context = TimeContext { network, pass: &pass, error: &error, lengths: &lengths, step, seed };
+        let share = &share.weighing(judged.weight);
+        let context =
+            TimeContext { network, pass: &pass, error: &error, lengths: &lengths, step, seed, share };
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
         // Signals that nothing else owns are worked on in place.
         let kept = measured.then(|| signals.clone());

@@ -7,6 +7,7 @@ use nmnc_core::device::{matrix, values};
 use nmnc_core::records::Score;
 use nmnc_core::seed::Role;
 use nmnc_learn::net::{Gradients, Parameter, Weights};
+use nmnc_learn::workers::{Alone, Workers};
 use nmnc_train::{Assessed, Evaluation, Problem};
 
 /// Its coefficients.
@@ -22,11 +23,10 @@ impl Weights for Coefficients {
     }
 }
 
-/// The problem, or the share of one worker of `of` in it: every `of`-th example from `index` on.
+/// The problem. Of several workers each has every so-many-th example, from that of its own number on.
 pub struct Line {
     network: Coefficients,
-    index: usize,
-    of: usize,
+    workers: Box<dyn Workers>,
 }
 
 impl Line {
@@ -37,12 +37,13 @@ impl Line {
     const ROWS: usize = 9;
 
     pub fn new() -> Self {
-        Self::share(0, 1)
+        Self::shared(Alone)
     }
 
-    pub fn share(index: usize, of: usize) -> Self {
+    pub fn shared(workers: impl Workers + 'static) -> Self {
         let value = matrix(vec![0.0; 3], [1, 3], &Device::flex());
-        Self { network: Coefficients(Parameter::vector("weight", value)), index, of }
+        let network = Coefficients(Parameter::vector("weight", value));
+        Self { network, workers: Box::new(workers) }
     }
 
     pub fn coefficients(&self) -> Vec<f64> {
@@ -67,11 +68,15 @@ impl Problem for Line {
         Self::STEPS
     }
 
+    fn workers(&self) -> &dyn Workers {
+        self.workers.as_ref()
+    }
+
     fn batch(&mut self, step: u64) -> Result<Self::Batch> {
         let mut numbers = vec![0.0f32; Self::ROWS * 3];
         Seed(5).stream(Role::Analysis, 0, step).fill_normal(&mut numbers);
         let rows = numbers.chunks_exact(3).map(|row| [0, 1, 2].map(|i| f64::from(row[i])));
-        Ok(rows.skip(self.index).step_by(self.of).collect())
+        Ok(rows.skip(self.workers.number()).step_by(self.workers.count()).collect())
     }
 
     fn assess(&mut self, batch: Self::Batch, _step: u64, _measured: bool) -> Result<(Assessed, Option<()>)> {

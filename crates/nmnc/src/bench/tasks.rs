@@ -10,6 +10,7 @@ use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
 use nmnc_learn::net::Inputs;
+use nmnc_learn::workers::Share;
 use nmnc_train::{Classifier, Config, ImageBatch, Learner, Resolved};
 
 /// Batches that steps take in turn.
@@ -210,6 +211,7 @@ impl Task for Refresh {
             step: self.step,
             seed: self.config.seed,
             inputs: self.data.as_ref(),
+            share: &Share::alone(1),
         };
         let started = Instant::now();
         let signals = rule.signals(&context)?;

@@ -110,7 +110,7 @@ impl Shown {
     ) -> Result<Self> {
         let pass = network.forward(&batch.values, [batch.steps, batch.size()], None);
         let lengths: Vec<usize> = batch.info.iter().map(|info| info.steps).collect();
-        let live = live_rows(&pass, &lengths);
+        let live = live_rows(&lengths);
         let all = pass.activity();
         let mut stream = config.seed.stream(Role::Analysis, 0, 0);
         let fit = manifold::fit(

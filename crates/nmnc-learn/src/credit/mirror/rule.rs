@@ -61,14 +61,18 @@ impl Mirror {
     /// Refreshes every manifold, if this step does.
     fn refresh_manifolds(&mut self, context: &StepContext) -> Result<()> {
         let due = self.config.manifold.as_ref().and_then(|manifold| manifold.due(context.step));
-        let activities: Box<dyn Iterator<Item = Tensor<2>>> = match due {
+        let activities: Box<dyn Iterator<Item = Result<Tensor<2>>>> = match due {
             None => return Ok(()),
             Some(RefreshFrom::Samples(samples)) => {
-                Box::new(context.network.each_activity(context.inputs.sample(samples, context.step)?))
+                let inputs = context.inputs.sample(samples, context.step)?;
+                Box::new(context.network.each_activity(inputs).map(Ok))
             }
-            Some(RefreshFrom::Batch) => Box::new(context.pass.activities().cloned()),
+            Some(RefreshFrom::Batch) => {
+                Box::new(context.pass.activities().map(|activity| context.share.all(activity)))
+            }
         };
         for (stage, activity) in activities.enumerate() {
+            let activity = activity?;
             let Some(index) = self.site_of(stage) else { continue };
             let site = &mut self.sites[index];
             let refreshed = site.refresh(&self.config, activity, context);
@@ -97,24 +101,25 @@ impl Mirror {
 
     /// Learns from the batch as it is, where the last probes found something to learn. A convolution, which few probes determine, is
     /// soon spared the work.
-    fn observe(&mut self, context: &StepContext) {
+    fn observe(&mut self, context: &StepContext) -> Result<()> {
         for (index, site) in self.sites.iter_mut().enumerate() {
             if self.controller.error(index) <= SETTLED {
                 continue;
             }
-            let activity = site.activity(context);
-            let rows = activity.dims()[0].min(site.useful(context.network));
-            let maps = site.maps(context.network);
+            let rows = context.share.whole().min(site.useful(context.network));
+            let (activity, maps) = (site.activity(context), site.maps(context.network));
             if let Learned::Weights(mirrors) = &mut site.learned
                 && rows > 1
             {
-                let rows = activity.narrow(0, 0, rows);
+                let rows: Vec<usize> = (0..rows).collect();
+                let rows = context.share.selected(&activity, &rows)?;
                 let differences = rows.clone() - rows.mean_dim(0);
                 for (mirror, map) in mirrors.iter_mut().zip(maps) {
                     mirror.least_squares(map, differences.clone());
                 }
             }
         }
+        Ok(())
     }
 
     /// The error carried down through what has been learned.
@@ -149,14 +154,13 @@ impl CreditRule for Mirror {
         if let Some(drift) = self.config.drift.filter(|_| context.step > 0) {
             self.sites.iter_mut().for_each(|site| site.age(drift));
         }
-        let batch = context.error.dims()[0];
-        let due = self.controller.due(context.step, batch);
+        let due = self.controller.due(context.step, context.share.whole());
         let count = if context.step == 0 { due.max(self.config.initial) } else { due };
         if count > 0 {
             self.probe(count, context)?;
         }
         if self.config.observe == Some(true) {
-            self.observe(context);
+            self.observe(context)?;
         }
         Ok(self.carried(context))
     }

@@ -14,7 +14,7 @@ pub(super) struct Injected<'a> {
     pub prober: &'a Prober,
 }
 
-/// Perturbations of one stage's activity, repetition after repetition over the batch, and what came of them.
+/// Perturbations of one stage's activity, repetition after repetition over the worker's batch, and what came of them.
 pub(super) struct Answered {
     /// `probes * batch` of them.
     pub perturbations: Perturbations,
@@ -114,7 +114,8 @@ impl PerturbedPass<'_> {
             Some(known) => known,
             None => {
                 // All repetitions are asked for together, so that orthogonal blocks run across examples and repetitions.
-                let all = injected.prober.ask(self.context.step, 0..self.probes * batch, &activity);
+                let LocalContext { step, share, .. } = *self.context;
+                let all = injected.prober.ask_share(step, 0..self.probes, &activity, share);
                 asked.insert(all.map_err(|e| e.within(format!("stage {}", injected.stage + 1)))?)
             }
         };

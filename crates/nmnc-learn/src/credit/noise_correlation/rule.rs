@@ -11,6 +11,7 @@ use crate::credit::local::{LocalRule, local_signals};
 use crate::credit::rule::CreditRule;
 use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
+use crate::workers::Share;
 use nmnc_core::device::energy;
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
@@ -102,21 +103,16 @@ impl NoiseCorrelation {
 
     /// The answers of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without a
     /// manifold, or without activity.
-    fn perturb(
-        &mut self,
-        index: usize,
-        activity: &Tensor<2>,
-        context: &LocalContext,
-    ) -> Result<Option<Answered>> {
+    fn perturb(&mut self, index: usize, context: &LocalContext) -> Result<Option<Answered>> {
         let group = self.config.injection.pass_from(index, self.stages.len());
         if !group.is_empty() {
-            self.begin_pass(&group, activity.dims()[0], context)?;
+            self.begin_pass(&group, context)?;
         }
         Ok(self.stages[index].pending.take())
     }
 
     /// Perturbs every example of the batch `probes` times at all stages of `group` at once.
-    fn begin_pass(&mut self, group: &[usize], batch: usize, context: &LocalContext) -> Result<()> {
+    fn begin_pass(&mut self, group: &[usize], context: &LocalContext) -> Result<()> {
         let injected =
             group.iter().map(|&stage| Injected { stage, prober: self.stages[stage].known.prober() });
         let injected: Vec<Injected> =
@@ -132,7 +128,7 @@ impl NoiseCorrelation {
         }
         if !passed.answered.is_empty() {
             let passes = if antithetic { 2 } else { 1 };
-            self.probes += (batch * probes * passes) as u64;
+            self.probes += (context.share.whole() * probes * passes) as u64;
         }
         for (stage, answered) in passed.answered {
             self.stages[stage].pending = Some(answered);
@@ -141,16 +137,33 @@ impl NoiseCorrelation {
     }
 
     /// The error signal of a stage, from its answers if there are any in this step.
-    fn estimate(&mut self, index: usize, answered: Option<Answered>, error: &Tensor<2>) -> Option<Tensor<2>> {
-        match (&mut self.stages[index].known, answered) {
+    fn estimate(
+        &mut self,
+        index: usize,
+        answered: Option<Answered>,
+        context: &LocalContext,
+    ) -> Result<Option<Tensor<2>>> {
+        let LocalContext { error, share, .. } = *context;
+        Ok(match (&mut self.stages[index].known, answered) {
             (Known::Feedback(estimator), answered) => {
                 if let Some(Answered { perturbations, changes }) = answered {
-                    estimator.learn_from(&perturbations, changes);
+                    let told = estimator.tell(&perturbations, changes);
+                    estimator.learn_shared(told, share)?;
                 }
                 Some(estimator.error_signal(error.clone()))
             }
             (Known::Nothing(_), answered) => answered.map(|answered| memoryless(answered, error)),
-        }
+        })
+    }
+
+    /// Finds the manifold of a stage anew in the activity of this step.
+    fn refresh_from_batch(
+        &mut self,
+        index: usize,
+        activity: &Tensor<2>,
+        context: &LocalContext,
+    ) -> Result<()> {
+        self.refresh_manifold(index, &context.share.all(activity)?, context.step)
     }
 }
 
@@ -184,17 +197,17 @@ impl LocalRule for NoiseCorrelation {
         // Perturbations of a pass already made belong to the manifold as it was.
         let pending = self.stages[index].pending.is_some();
         if refreshed && !pending {
-            self.refresh_manifold(index, activity, context.step)?;
+            self.refresh_from_batch(index, activity, context)?;
         }
-        let answered = if due { self.perturb(index, activity, context)? } else { None };
-        let signal = self.estimate(index, answered, context.error);
+        let answered = if due { self.perturb(index, context)? } else { None };
+        let signal = self.estimate(index, answered, context)?;
         if refreshed && pending {
-            self.refresh_manifold(index, activity, context.step)?;
+            self.refresh_from_batch(index, activity, context)?;
         }
         let signal = signal.unwrap_or_else(|| activity.zeros_like());
         Ok(match self.config.normalize {
             Normalize::None => signal,
-            Normalize::Signal => rescale(signal, context.error),
+            Normalize::Signal => rescale(signal, context.error, context.share)?,
         })
     }
 }
@@ -246,8 +259,11 @@ impl CreditRule for NoiseCorrelation {
     }
 }
 
-/// Gives `signal` the Frobenius norm of `reference`; a zero signal stays zero.
-pub(crate) fn rescale(signal: Tensor<2>, reference: &Tensor<2>) -> Tensor<2> {
-    let own = energy(&signal);
-    if own == 0.0 { signal } else { signal * (energy(reference) / own).sqrt() }
+/// Gives the batch of `signal` the Frobenius norm of that of `error`; a zero signal stays zero.
+///
+/// # Errors
+/// If another worker cannot be reached.
+pub(crate) fn rescale(signal: Tensor<2>, error: &Tensor<2>, share: &Share) -> Result<Tensor<2>> {
+    let [own, wanted] = share.squares([energy(&signal), energy(error)])?;
+    Ok(if own == 0.0 { signal } else { signal * (wanted / own).sqrt() })
 }

@@ -14,6 +14,7 @@ pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};
 
 use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
 use crate::manifold::Subspace;
+use crate::workers::Share;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
@@ -32,6 +33,8 @@ pub struct TimeContext<'a> {
     pub step: u64,
     /// Seed of the run.
     pub seed: Seed,
+    /// Which part of the step's trials the batch is. All parts have the same number T of steps.
+    pub share: &'a Share<'a>,
 }
 
 /// A rule of credit assignment over time.

@@ -44,52 +44,62 @@ impl TemporalNoiseCorrelation {
         self.lagged.iter().map(LearnedJacobian::feedback).collect()
     }
 
-    /// Refreshes the manifold from states over trials and time.
-    fn refresh(&mut self, context: &TimeContext) -> Result<()> {
+    /// Refreshes the manifold from states over time and trials, those of all workers, of the given lengths.
+    fn refresh(&mut self, context: &TimeContext, lengths: &[usize]) -> Result<()> {
         let Some(from) = self.prober.due(context.step) else { return Ok(()) };
-        let mut rows = live_rows(context.pass, context.lengths);
+        let mut rows = live_rows(lengths);
         if let RefreshFrom::Samples(samples) = from {
             let chosen =
                 context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
             rows = chosen.into_iter().map(|place| rows[place]).collect();
         }
-        let states = selected(&context.pass.activity(), &rows);
+        let states = context.share.selected(&context.pass.activity(), &rows)?;
         let refreshed = self.prober.refresh(context.step, &states).map_err(|e| e.within("states"))?;
         self.lagged.iter_mut().for_each(|lag| lag.carry_over(&refreshed));
         self.warnings.extend(refreshed.degeneracy.map(|degeneracy| degeneracy.to_string()));
         Ok(())
     }
 
-    /// The first `count` perturbations of this step, scaled to states `[rows, N]`. None, with a warning where there is a manifold, if
-    /// there is nothing to perturb.
-    fn ask(&mut self, step: u64, count: usize, states: &Tensor<2>) -> Result<Option<Perturbations>> {
-        let asked = self.prober.ask(step, 0..count, states).map_err(|e| e.within("states"))?;
+    /// The first perturbations of this step, `repetitions` of them for each trial, scaled to states `[rows, N]`. None, with a warning
+    /// where there is a manifold, if there is nothing to perturb.
+    fn ask(
+        &mut self,
+        context: &TimeContext,
+        repetitions: usize,
+        states: &Tensor<2>,
+    ) -> Result<Option<Perturbations>> {
+        let asked = self.prober.ask_share(context.step, 0..repetitions, states, context.share);
+        let asked = asked.map_err(|e| e.within("states"))?;
         if asked.is_none() && self.prober.dimension().is_some() {
             self.warnings.push("states are zero, so they receive no probes".to_owned());
         }
         Ok(asked)
     }
 
-    /// Estimates every lagged Jacobian and averages it into the feedback.
-    fn update_feedback(&mut self, context: &TimeContext) -> Result<()> {
-        let TimeContext { network, pass, lengths, .. } = *context;
+    /// Estimates every lagged Jacobian and averages it into the feedback. `whole` are the lengths of the trials of all workers.
+    fn update_feedback(&mut self, context: &TimeContext, whole: &[usize]) -> Result<()> {
+        let TimeContext { network, pass, lengths, share, .. } = *context;
         let batch = pass.sequence.batch;
         let repeats = self.config.noise.probes;
         let mut times = context.seed.stream(Role::ProbeTime, 0, context.step);
-        let chosen: Vec<(usize, usize)> = (0..repeats)
-            .flat_map(|_| lengths.iter().enumerate())
+        let all: Vec<(usize, usize)> = (0..repeats)
+            .flat_map(|_| whole.iter().enumerate())
             .map(|(trial, &length)| (trial, times.below(length)))
             .collect();
+        let left = all.iter().map(|&(trial, time)| whole[trial] - 1 - time);
+        let lags = self.config.lags.min(left.max().unwrap_or(0));
+        // Those of this worker, by its own numbers of trials.
+        let held = share.rows();
+        let chosen = all.iter().filter(|(trial, _)| held.contains(trial));
+        let chosen: Vec<(usize, usize)> = chosen.map(|&(trial, time)| (trial - held.start, time)).collect();
         let row = |lag: usize, &(trial, time): &(usize, usize)| {
             (time + lag).min(pass.sequence.steps - 1) * batch + trial
         };
         let rows = |lag: usize| chosen.iter().map(|place| row(lag, place)).collect::<Vec<_>>();
         let states = selected(&pass.activity(), &rows(0));
         // All repetitions are asked for together, so that orthogonal blocks run across trials and repetitions.
-        let asked = self.ask(context.step, chosen.len(), &states)?;
+        let asked = self.ask(context, repeats, &states)?;
         let Some(perturbations) = asked else { return Ok(()) };
-        let left = chosen.iter().map(|&(trial, time)| lengths[trial] - 1 - time);
-        let lags = self.config.lags.min(left.max().unwrap_or(0));
         let driven: Vec<usize> = (1..=lags).flat_map(rows).collect();
         // A tensor cannot have no rows.
         let drive = (lags > 0).then(|| selected(pass.drive(), &driven));
@@ -111,13 +121,10 @@ impl TemporalNoiseCorrelation {
             // Steps after a trial's end say nothing.
             let told: Vec<usize> =
                 (0..chosen.len()).filter(|&i| chosen[i].1 + lag < lengths[chosen[i].0]).collect();
-            if told.len() == chosen.len() {
-                learned.learn_from(&perturbations, changes);
-            } else if !told.is_empty() {
-                learned.learn_from(&perturbations.only(&told), selected(&changes, &told));
-            }
+            let told = learned.tell_only(&perturbations, changes, &told);
+            learned.learn_shared(told, share)?;
         }
-        self.probes += (chosen.len() * self.prober.passes()) as u64;
+        self.probes += (all.len() * self.prober.passes()) as u64;
         Ok(())
     }
 
@@ -146,12 +153,13 @@ impl TemporalNoiseCorrelation {
     }
 
     /// delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2, averaged over the probes, each trial for itself.
-    fn memoryless(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
-        let TimeContext { network, pass, error, lengths, .. } = *context;
+    /// `whole` are the lengths of the trials of all workers.
+    fn memoryless(&mut self, context: &TimeContext, whole: &[usize]) -> Result<Tensor<2>> {
+        let TimeContext { network, pass, error, .. } = *context;
         let Sizes { batch, rows, lags } = self.sizes(pass);
         let states = pass.activity();
         let repeats = self.config.noise.probes;
-        let asked = self.ask(context.step, rows * repeats, &states)?;
+        let asked = self.ask(context, pass.sequence.steps * repeats, &states)?;
         let Some(all) = asked else { return Ok(states.zeros_like()) };
         let none = states.zeros_like();
         let mut sum: Option<Tensor<2>> = None;
@@ -174,7 +182,7 @@ impl TemporalNoiseCorrelation {
             });
         }
         let signal = all.embedded(sum.expect("there is at least one probe") / repeats as f64);
-        self.probes += (lengths.iter().sum::<usize>() * repeats * self.prober.passes()) as u64;
+        self.probes += (whole.iter().sum::<usize>() * repeats * self.prober.passes()) as u64;
         Ok(signal)
     }
 }
@@ -199,19 +207,22 @@ fn windowed(mut numbers: Vec<f64>, batch: usize, lags: usize) -> Vec<f64> {
 
 impl TimeRule for TemporalNoiseCorrelation {
     fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
-        self.refresh(context)?;
+        let lengths = context.lengths.iter().map(|&length| length as f64).collect();
+        let lengths = context.share.numbers(lengths)?.into_iter();
+        let lengths: Vec<usize> = lengths.map(|length| length as usize).collect();
+        self.refresh(context, &lengths)?;
         let signal = if self.lagged.is_empty() {
-            self.memoryless(context)?
+            self.memoryless(context, &lengths)?
         } else {
             let interval = self.config.noise.interval;
             if interval.is_none_or(|interval| context.step.is_multiple_of(interval)) {
-                self.update_feedback(context)?;
+                self.update_feedback(context, &lengths)?;
             }
             self.fed_back(context)
         };
         Ok(match self.config.noise.normalize {
             Normalize::None => signal,
-            Normalize::Signal => rescale(signal, context.error),
+            Normalize::Signal => rescale(signal, context.error, context.share)?,
         })
     }
 
