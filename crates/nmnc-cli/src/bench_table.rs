@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use nmnc::bench::{Part, Report, Row};
 
-const HEADINGS: [&str; 8] =
-    ["", "threads", "ms, median", "quartiles", "images/s", "GFLOP/s", "of peak", "page faults"];
+const HEADINGS: [&str; 9] =
+    ["", "threads", "ms, median", "quartiles", "images/s", "GFLOP/s", "of peak", "GB/s", "page faults"];
 const NONE: &str = "-";
 
 /// Machine, table, and what the columns mean.
@@ -18,10 +18,13 @@ pub fn text(report: &Report) -> String {
         counted(machine.threads, "thread"),
         machine.vectors
     );
+    if let Some(accelerator) = &machine.accelerator {
+        let _ = write!(text, "{accelerator}\n\n");
+    }
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(report.rows.iter().map(cells));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 8] = std::array::from_fn(width);
+    let widths: [usize; 9] = std::array::from_fn(width);
     for line in &lines {
         let mut shown = format!("{:<1$}", line[0], widths[0]);
         for (cell, width) in line.iter().zip(widths).skip(1) {
@@ -45,10 +48,11 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn cells(row: &Row) -> [String; 9] {
     let variant = row.variant.as_deref().unwrap_or_default();
     let label = match row.part {
         Part::Matmul => format!("matrix product {variant}"),
+        Part::Copy => "copy".to_owned(),
         Part::Forward => "forward".to_owned(),
         Part::Step => format!("step {variant}"),
         Part::Refresh => format!("manifold refresh, {variant}"),
@@ -64,6 +68,7 @@ fn cells(row: &Row) -> [String; 8] {
         optional(row.images_per_second().map(|rate| format!("{rate:.0}"))),
         optional(row.gflops().map(|rate| format!("{rate:.1}"))),
         optional(row.share_of_peak.map(|share| format!("{:.0} %", 100.0 * share))),
+        optional(row.gigabytes_per_second().map(|rate| format!("{rate:.1}"))),
         optional(row.faults.as_ref().map(|faults| format!("{:.0}", faults.median))),
     ]
 }

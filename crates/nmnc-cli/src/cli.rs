@@ -257,6 +257,9 @@ pub struct Report {
 /// `nmnc bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
+    /// Device to measure, such as `cuda` [default: flex]
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Rules to measure, separated by commas (`nmnc config presets` lists them)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "bp,nmnc,vnc")]
     pub rules: Vec<String>,
@@ -303,6 +306,8 @@ pub struct Bench {
 pub enum BenchPart {
     /// The product of square matrices, which the other rows are compared with
     Matmul,
+    /// A pass over memory
+    Copy,
     /// The forward pass
     Forward,
     /// The training step of each rule

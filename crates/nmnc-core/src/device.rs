@@ -3,6 +3,9 @@
 use burn::prelude::Int;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Every device name the project knows, whether compiled in or not.
@@ -10,6 +13,44 @@ pub const NAMES: [&str; 4] = ["flex", "vulkan", "wgpu", "cuda"];
 
 /// Name of the thread in which an accelerator is tried: a panic there means that there is none, which [`open`] reports as an error.
 pub const PROBE_THREAD: &str = "nmnc-device";
+
+/// Numbers in which an accelerator multiplies the factors of a network's maps. What is kept, and all sums, are in single precision, and so
+/// is everything that a manifold or a least-squares solution is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single precision: 24 significant bits.
+    #[default]
+    F32,
+    /// 11 significant bits and the range of single precision, on matrix units.
+    Tf32,
+    /// 8 significant bits and the range of single precision, on matrix units.
+    Bf16,
+}
+
+impl Precision {
+    /// Whether it is single precision.
+    pub fn is_single(&self) -> bool {
+        *self == Self::F32
+    }
+}
+
+/// Opens the device called `name` as [`open`] does, and has it multiply in `precision`, in the whole process.
+///
+/// # Errors
+/// Those of [`open`]; [`ErrorKind::Config`] where the device has no matrix units for the precision.
+pub fn open_with(name: &str, precision: Precision) -> Result<Device> {
+    let device = open(name)?;
+    let chosen = match precision {
+        Precision::F32 => nmnc_kernels::Precision::F32,
+        Precision::Tf32 => nmnc_kernels::Precision::Tf32,
+        Precision::Bf16 => nmnc_kernels::Precision::Bf16,
+    };
+    if nmnc_kernels::choose_precision(&device, chosen) {
+        return Ok(device);
+    }
+    Err(Error::config("precision", format!("`{name}` has no matrix units for it")).mend("use \"f32\""))
+}
 
 /// Opens the device called `name`, such as `flex`, `vulkan` or `vulkan:1`.
 ///

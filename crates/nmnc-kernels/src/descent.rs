@@ -4,6 +4,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "accelerator")]
+use crate::accelerator;
 use crate::cpu;
 
 /// Settings of one [`sgd`] step.
@@ -60,6 +62,10 @@ pub fn sgd(
         return match cpu::owned_operands([value, gradient]) {
             Ok([value, gradient]) => (cpu::descend(value, &gradient, step), None),
             Err([value, gradient]) => {
+                #[cfg(feature = "accelerator")]
+                if let Some([value, gradient]) = accelerator::operands([&value, &gradient]) {
+                    return (accelerator::whole(accelerator::descend(&value, &gradient, step)), None);
+                }
                 let gradient = penalized(gradient, &value, step.penalty);
                 (value - gradient * step.rate, None)
             }
@@ -73,6 +79,13 @@ pub fn sgd(
             (value, Some(velocity))
         }
         Err([value, gradient, velocity]) => {
+            #[cfg(feature = "accelerator")]
+            if let Some([value, gradient, velocity]) =
+                accelerator::operands([&value, &gradient, &velocity])
+            {
+                let [value, velocity] = accelerator::descend_with_momentum(&value, &gradient, &velocity, step);
+                return (accelerator::whole(value), Some(accelerator::whole(velocity)));
+            }
             let gradient = penalized(gradient, &value, step.penalty);
             let velocity = velocity * step.momentum + gradient.clone();
             let ahead = velocity.clone();
@@ -99,6 +112,12 @@ pub fn adam(
     match cpu::owned_operands([value, gradient, first, second]) {
         Ok([value, gradient, first, second]) => cpu::adam([value, first, second], &gradient, step),
         Err([value, gradient, first, second]) => {
+            #[cfg(feature = "accelerator")]
+            if let Some([value, gradient, first, second]) =
+                accelerator::operands([&value, &gradient, &first, &second])
+            {
+                return accelerator::adam([value, first, second], &gradient, step).map(accelerator::whole);
+            }
             let gradient = penalized(gradient, &value, step.penalty);
             let square = gradient.clone() * gradient.clone();
             let first = first * step.betas[0] + gradient * (1.0 - step.betas[0]);

@@ -4,6 +4,8 @@
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "accelerator")]
+use crate::accelerator;
 use crate::cpu;
 
 /// The sum of squares of each row of `x` `[rows, columns]`.
@@ -13,8 +15,25 @@ use crate::cpu;
 pub fn row_energies(x: &Tensor<2>) -> Vec<f64> {
     match cpu::operands([x]) {
         Some([x]) => cpu::row_energies(&x),
-        None => x.clone().powi_scalar(2).sum_dim(1).into_data().iter::<f64>().collect(),
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some(energies) = accelerator::row_energies(&[x]) {
+                return energies;
+            }
+            x.clone().powi_scalar(2).sum_dim(1).into_data().iter::<f64>().collect()
+        }
     }
+}
+
+/// The sum of squares of each of `matrices`: sums of rows ([`row_energies`]) added in order, so that the bits do not depend on the number
+/// of threads. An accelerator is waited for once for all.
+pub fn energies(matrices: &[&Tensor<2>]) -> Vec<f64> {
+    #[cfg(feature = "accelerator")]
+    if let Some(rows) = accelerator::row_energies(matrices) {
+        let mut rows = rows.into_iter();
+        return matrices.iter().map(|matrix| rows.by_ref().take(matrix.dims()[0]).sum()).collect();
+    }
+    matrices.iter().map(|matrix| row_energies(matrix).iter().sum()).collect()
 }
 
 /// `activity + scale · coordinates`, all `[batch, units]`: isotropic noise.
@@ -25,7 +44,13 @@ pub fn perturb(activity: &Tensor<2>, coordinates: &Tensor<2>, scale: f64) -> Ten
     assert_eq!(activity.dims(), coordinates.dims(), "shapes of activity and coordinates");
     match cpu::operands([activity, coordinates]) {
         Some([activity, coordinates]) => cpu::perturb(&activity, &coordinates, scale as f32),
-        None => activity.clone() + coordinates.clone() * scale,
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some([activity, coordinates]) = accelerator::operands([activity, coordinates]) {
+                return accelerator::whole(accelerator::combine(&activity, &coordinates, 1.0, scale as f32));
+            }
+            activity.clone() + coordinates.clone() * scale
+        }
     }
 }
 
@@ -42,7 +67,16 @@ pub fn embed_add(activity: &Tensor<2>, coordinates: &Tensor<2>, basis: &Tensor<2
         Some([activity, coordinates, transposed]) => {
             cpu::add_product(&activity.to_contiguous(), &coordinates, &transposed, scale as f32)
         }
-        None => activity.clone() + (coordinates.clone() * scale).matmul(transposed),
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some([activity, coordinates, transposed]) =
+                accelerator::strided_operands([activity, coordinates, &transposed])
+            {
+                let sum = accelerator::add_product(activity, &coordinates, &transposed, scale as f32);
+                return accelerator::whole(sum);
+            }
+            activity.clone() + (coordinates.clone() * scale).matmul(transposed)
+        }
     }
 }
 
@@ -54,6 +88,12 @@ pub fn blend(old: Tensor<2>, new: Tensor<2>, eta: f64) -> Tensor<2> {
     assert_eq!(old.dims(), new.dims(), "shapes of a leaky average");
     match cpu::owned_operands([old, new]) {
         Ok([old, new]) => cpu::blend(old, &new, eta),
-        Err([old, new]) => old * (1.0 - eta) + new * eta,
+        Err([old, new]) => {
+            #[cfg(feature = "accelerator")]
+            if let Some([old, new]) = accelerator::operands([&old, &new]) {
+                return accelerator::whole(accelerator::combine(&old, &new, (1.0 - eta) as f32, eta as f32));
+            }
+            old * (1.0 - eta) + new * eta
+        }
     }
 }

@@ -23,20 +23,26 @@
 #![warn(missing_docs)]
 
 pub mod composed;
+#[cfg(feature = "accelerator")]
+mod accelerator;
 mod cpu;
 mod descent;
 mod elementwise;
 mod gate;
 mod machine;
+mod noise;
+mod precision;
 pub mod recurrent;
 mod spec;
 
 use burn::tensor::Tensor;
 
 pub use descent::{AdamStep, SgdStep, adam, sgd};
-pub use elementwise::{blend, embed_add, perturb, row_energies};
+pub use elementwise::{blend, embed_add, energies, perturb, row_energies};
 pub use gate::ConvGate;
 pub use machine::{check_vector_instructions, vector_instructions};
+pub use noise::{Law, Place, draw};
+pub use precision::{Precision, choose_precision};
 pub use spec::{Activation, ConvSpec, Pool};
 
 use gate::Route;
@@ -60,7 +66,14 @@ pub fn conv_forward(
             let (output, gate) = cpu::forward(spec, &x, &weight, &bias);
             (output, ConvGate(Route::Cpu(gate)))
         }
-        _ => composed::conv_forward(spec, x, weight, bias),
+        _ => {
+            #[cfg(feature = "accelerator")]
+            if let Some([x, weight, bias]) = accelerator::stage_operands(spec, [&x, &weight, &bias]) {
+                let (output, gate) = accelerator::forward(spec, &x, &weight, &bias);
+                return (accelerator::whole(output), ConvGate(Route::Accelerator(gate)));
+            }
+            composed::conv_forward(spec, x, weight, bias)
+        }
     }
 }
 
@@ -73,7 +86,13 @@ pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Ten
     check_forward(spec, &x, &weight, &bias);
     match cpu::operands([&x, &weight, &bias]) {
         Some([x, weight, bias]) if cpu::takes(spec) => cpu::activity(spec, &x, &weight, &bias),
-        _ => composed::conv_activity(spec, x, weight, bias),
+        _ => {
+            #[cfg(feature = "accelerator")]
+            if let Some([x, weight, bias]) = accelerator::stage_operands(spec, [&x, &weight, &bias]) {
+                return accelerator::whole(accelerator::activity(spec, &x, &weight, &bias));
+            }
+            composed::conv_activity(spec, x, weight, bias)
+        }
     }
 }
 
@@ -86,6 +105,8 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
     check_columns("error", &delta, spec.output_units());
     match (&gate.0, cpu::operands([&delta])) {
         (Route::Cpu(gate), Some([delta])) => cpu::gated_error(spec, gate, &delta),
+        #[cfg(feature = "accelerator")]
+        (Route::Accelerator(gate), _) => accelerator::whole(accelerator::gated(spec, gate, &delta)),
         _ => composed::conv_gated_error(spec, gate, delta),
     }
 }
@@ -127,6 +148,8 @@ pub fn conv_parameter_gradient(
     assert_eq!(x.dims()[0], delta.dims()[0], "input and error have different batch sizes");
     match (&gate.0, cpu::operands([&x, &delta])) {
         (Route::Cpu(gate), Some([x, delta])) => cpu::parameter_gradient(spec, &x, gate, &delta),
+        #[cfg(feature = "accelerator")]
+        (Route::Accelerator(gate), _) => accelerator::parameter_gradient(spec, &x, gate, &delta),
         _ => composed::conv_parameter_gradient(spec, x, composed::conv_gated_error(spec, gate, delta)),
     }
 }
@@ -146,6 +169,8 @@ pub fn conv_input_gradient(
     check_columns("error", &delta, spec.output_units());
     match (&gate.0, cpu::operands([&weight, &delta])) {
         (Route::Cpu(gate), Some([weight, delta])) => cpu::input_gradient(spec, &weight, gate, &delta),
+        #[cfg(feature = "accelerator")]
+        (Route::Accelerator(gate), _) => accelerator::whole(accelerator::input_gradient(spec, &weight, gate, &delta)),
         _ => composed::conv_input_gradient(spec, weight, composed::conv_gated_error(spec, gate, delta)),
     }
 }
@@ -154,7 +179,15 @@ pub fn conv_input_gradient(
 pub fn activate(activation: Activation, z: Tensor<2>) -> Tensor<2> {
     match cpu::operands([&z]) {
         Some([z]) if activation != Activation::Identity => cpu::activate(activation, &z),
-        _ => composed::activate(activation, z),
+        _ => {
+            #[cfg(feature = "accelerator")]
+            if activation != Activation::Identity
+                && let Some([z]) = accelerator::operands([&z])
+            {
+                return accelerator::whole(accelerator::activate(&z, activation, false));
+            }
+            composed::activate(activation, z)
+        }
     }
 }
 
@@ -162,7 +195,13 @@ pub fn activate(activation: Activation, z: Tensor<2>) -> Tensor<2> {
 pub fn slope(activation: Activation, z: Tensor<2>) -> Tensor<2> {
     match cpu::operands([&z]) {
         Some([z]) => cpu::slope(activation, &z),
-        None => composed::slope(activation, z),
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some([z]) = accelerator::operands([&z]) {
+                return accelerator::whole(accelerator::activate(&z, activation, true));
+            }
+            composed::slope(activation, z)
+        }
     }
 }
 
@@ -177,15 +216,42 @@ pub fn matmul(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     assert_eq!(a.dims()[1], b.dims()[0], "inner sizes of a product differ");
     match cpu::strided_operands([&a, &b]) {
         Some([a, b]) => cpu::matmul(&a, &b),
-        None => a.matmul(b),
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some([a, b]) = accelerator::strided_operands([&a, &b]) {
+                return accelerator::whole(accelerator::matmul(&a, &b));
+            }
+            a.matmul(b)
+        }
     }
+}
+
+/// [`matmul`] where one factor is the weight of a network's map: an accelerator multiplies in the precision chosen for it
+/// ([`choose_precision`]), as it does for convolutions.
+///
+/// # Panics
+/// If the inner sizes differ.
+pub fn map_product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "accelerator")]
+    if let Some([a, b]) = accelerator::strided_operands([&a, &b]) {
+        assert_eq!(accelerator::dims(&a)[1], accelerator::dims(&b)[0], "inner sizes of a product differ");
+        return accelerator::whole(accelerator::map_product(&a, &b));
+    }
+    matmul(a, b)
 }
 
 /// Mean and sum of squared deviations from it of every column of `x`, both `[1, columns]`.
 pub fn column_moments(x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     match cpu::operands([x]) {
         Some([x]) => cpu::column_moments(&x),
-        None => composed::column_moments(x.clone()),
+        None => {
+            #[cfg(feature = "accelerator")]
+            if let Some([x]) = accelerator::operands([x]) {
+                let [mean, squares] = accelerator::column_moments(&x).map(accelerator::whole);
+                return (mean, squares);
+            }
+            composed::column_moments(x.clone())
+        }
     }
 }
 

@@ -32,17 +32,17 @@ impl Probe {
 
     /// Draws `rows` probes of the given `dimension`: `[rows, dimension]`, in the buffer that becomes the tensor.
     pub fn draw(self, [rows, dimension]: [usize; 2], stream: &mut Stream, device: &Device) -> Tensor<2> {
-        let mut values = vec![0.0; rows * dimension];
-        match self {
-            Self::Gaussian => stream.fill_normal(&mut values),
-            Self::Rademacher => stream.fill_rademacher(&mut values),
-            Self::Orthogonal => {
-                stream.fill_normal(&mut values);
-                self.blocks(&mut values, dimension, stream);
-            }
-            Self::Hadamard => self.blocks(&mut values, dimension, stream),
+        let shape = [rows, dimension];
+        let mut values = match self {
+            Self::Gaussian => return stream.normals(shape, device),
+            Self::Rademacher => return stream.signs(shape, device),
+            Self::Orthogonal | Self::Hadamard => vec![0.0; rows * dimension],
+        };
+        if self == Self::Orthogonal {
+            stream.fill_normal(&mut values);
         }
-        matrix(values, [rows, dimension], device)
+        self.blocks(&mut values, dimension, stream);
+        matrix(values, shape, device)
     }
 
     /// The rows `rows` of what [`Probe::draw`] would give of as many or more from the beginning of `stream`: `[rows, dimension]`. Of
@@ -57,25 +57,24 @@ impl Probe {
         if rows.start == 0 {
             return self.draw([rows.end, dimension], &mut stream, device);
         }
-        let mut values = vec![0.0; rows.len() * dimension];
+        let (shape, offset) = ([rows.len(), dimension], rows.start * dimension);
         match self {
-            Self::Gaussian => stream.fill_normal_from(rows.start * dimension, &mut values),
-            Self::Rademacher => stream.fill_rademacher_from(rows.start * dimension, &mut values),
-            Self::Orthogonal | Self::Hadamard => {
-                let first = rows.start / dimension * dimension;
-                values.resize((rows.end - first) * dimension, 0.0);
-                if self == Self::Orthogonal {
-                    stream.fill_normal_from(first * dimension, &mut values);
-                } else {
-                    // What a block takes from the stream is known only by taking it.
-                    let mut order = vec![0.0; dimension];
-                    (0..first / dimension).for_each(|_| hadamard_rows(&mut order, dimension, &mut stream));
-                }
-                self.blocks(&mut values, dimension, &mut stream);
-                values.drain(..(rows.start - first) * dimension);
-            }
+            Self::Gaussian => return stream.normals_from(offset, shape, device),
+            Self::Rademacher => return stream.signs_from(offset, shape, device),
+            Self::Orthogonal | Self::Hadamard => {}
         }
-        matrix(values, [rows.len(), dimension], device)
+        let first = rows.start / dimension * dimension;
+        let mut values = vec![0.0; (rows.end - first) * dimension];
+        if self == Self::Orthogonal {
+            stream.fill_normal_from(first * dimension, &mut values);
+        } else {
+            // What a block takes from the stream is known only by taking it.
+            let mut order = vec![0.0; dimension];
+            (0..first / dimension).for_each(|_| hadamard_rows(&mut order, dimension, &mut stream));
+        }
+        self.blocks(&mut values, dimension, &mut stream);
+        values.drain(..(rows.start - first) * dimension);
+        matrix(values, shape, device)
     }
 
     /// Makes blocks of orthogonal rows, of normal numbers where the directions are not made of signs.

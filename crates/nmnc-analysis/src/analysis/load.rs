@@ -63,7 +63,7 @@ impl Loaded {
     pub fn open(source: &Source) -> Result<Self> {
         let (run, single) = find(&source.path)?;
         let config = Config::read(&run.join("config.toml"), &[])?.resolve()?;
-        let device = device::open(&config.device)?;
+        let device = device::open_with(&config.device, config.precision)?;
         let (checkpoint, mut warnings) = match single {
             Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
             None => latest(&run, &device)?,

@@ -53,7 +53,9 @@ fn configuration(arguments: &cli::Bench) -> Result<Config> {
          [credit.manifold-node-perturbation]\n{manifold}\n",
         stages.join(", ")
     );
-    Config::parse(&text, "bench", &arguments.set)
+    let device = arguments.device.as_ref().map(|name| format!("device={}", json!(name)));
+    let settings: Vec<String> = device.into_iter().chain(arguments.set.iter().cloned()).collect();
+    Config::parse(&text, "bench", &settings)
 }
 
 fn events(report: &Report, out: Output) {
@@ -66,6 +68,7 @@ fn events(report: &Report, out: Output) {
             "processor": machine.processor,
             "cores": machine.cores,
             "threads": machine.threads,
+            "accelerator": machine.accelerator,
             "vectors": machine.vectors,
         }),
     );
@@ -93,6 +96,7 @@ fn fields(row: &Row) -> Value {
         "images_per_second": row.images_per_second(),
         "operations": row.operations,
         "gflops": row.gflops(),
+        "gigabytes_per_second": row.gigabytes_per_second(),
         "share_of_peak": row.share_of_peak,
         "page_faults": row.faults.as_ref().map(|faults| spread(faults, 1.0)),
     })
@@ -102,6 +106,7 @@ impl BenchPart {
     fn library(self) -> Part {
         match self {
             Self::Matmul => Part::Matmul,
+            Self::Copy => Part::Copy,
             Self::Forward => Part::Forward,
             Self::Step => Part::Step,
             Self::Refresh => Part::Refresh,

@@ -9,6 +9,8 @@ use super::philox::{LANES, Words};
 pub(super) trait Law {
     /// Numbers from a group; a power of two.
     const GROUP: usize;
+    /// The same law on an accelerator.
+    const KERNEL: nmnc_kernels::Law;
 
     /// Fills `out`, of length [`Law::GROUP`].
     fn fill(words: &Words, out: &mut [f32]);
@@ -19,6 +21,7 @@ pub(super) struct Normal;
 
 impl Law for Normal {
     const GROUP: usize = 4 * LANES;
+    const KERNEL: nmnc_kernels::Law = nmnc_kernels::Law::Normal;
 
     #[inline(always)]
     fn fill(words: &Words, out: &mut [f32]) {
@@ -40,6 +43,7 @@ pub(super) struct Sign;
 
 impl Law for Sign {
     const GROUP: usize = 32 * 4 * LANES;
+    const KERNEL: nmnc_kernels::Law = nmnc_kernels::Law::Sign;
 
     #[inline(always)]
     fn fill(words: &Words, out: &mut [f32]) {

@@ -8,6 +8,10 @@ mod fill;
 mod laws;
 mod philox;
 
+use burn::tensor::{Device, Tensor};
+use nmnc_kernels::Place;
+
+use crate::device::matrix;
 use laws::{Law, Normal, Sign};
 
 /// The seed of a run.
@@ -154,12 +158,54 @@ impl Stream {
         self.fill_from::<Sign>(offset, out);
     }
 
+    /// What [`Stream::fill_normal`] gives as a matrix, row by row: the same bits on every device.
+    pub fn normals(&mut self, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        self.numbers::<Normal>(shape, device)
+    }
+
+    /// What [`Stream::fill_rademacher`] gives as a matrix, row by row: the same bits on every device.
+    pub fn signs(&mut self, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        self.numbers::<Sign>(shape, device)
+    }
+
+    /// As [`Stream::normals`], from the `offset`-th number on, without making those before.
+    pub fn normals_from(&self, offset: usize, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        self.numbers_from::<Normal>(offset, shape, device)
+    }
+
+    /// As [`Stream::signs`], from the `offset`-th number on, without making those before.
+    pub fn signs_from(&self, offset: usize, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        self.numbers_from::<Sign>(offset, shape, device)
+    }
+
+    fn numbers<L: Law>(&mut self, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        let numbers = self.numbers_from::<L>(0, shape, device);
+        (self.counter[0], self.used) = (self.after::<L>(shape[0] * shape[1]), 4);
+        numbers
+    }
+
+    fn numbers_from<L: Law>(&self, offset: usize, shape: [usize; 2], device: &Device) -> Tensor<2> {
+        let length = shape[0] * shape[1];
+        let _ = self.after::<L>(offset + length);
+        let place = Place { key: self.key, counter: self.counter, offset };
+        nmnc_kernels::draw(L::KERNEL, place, shape, device).unwrap_or_else(|| {
+            let mut values = vec![0.0; length];
+            self.fill_from::<L>(offset, &mut values);
+            matrix(values, shape, device)
+        })
+    }
+
+    /// First word of the counter after a fill of `length` numbers.
+    fn after<L: Law>(&self, length: usize) -> u32 {
+        let next = u64::from(self.counter[0]) + fill::blocks::<L>(length);
+        u32::try_from(next).expect("a stream holds at most 2^34 words")
+    }
+
     fn fill_from<L: Law>(&self, offset: usize, out: &mut [f32]) {
         let skipped = offset / L::GROUP;
         let lead = offset % L::GROUP;
         let mut rest = self.clone();
-        let next = u64::from(self.counter[0]) + fill::blocks::<L>(skipped * L::GROUP);
-        rest.counter[0] = u32::try_from(next).expect("a stream holds at most 2^34 words");
+        rest.counter[0] = self.after::<L>(skipped * L::GROUP);
         if lead == 0 {
             return rest.fill::<L>(out);
         }
@@ -169,8 +215,7 @@ impl Stream {
     }
 
     fn fill<L: Law>(&mut self, out: &mut [f32]) {
-        let next = u64::from(self.counter[0]) + fill::blocks::<L>(out.len());
-        let next = u32::try_from(next).expect("a stream holds at most 2^34 words");
+        let next = self.after::<L>(out.len());
         fill::fill::<L>(self.counter, self.key, out);
         (self.counter[0], self.used) = (next, 4);
     }

@@ -5,7 +5,7 @@ use nmnc_kernels::matmul;
 
 use super::activity::Activity;
 use super::columns::{Singular, mirror_product, orthonormalize, to_matrix};
-use nmnc_core::device::{matrix, values};
+use nmnc_core::device::values;
 use nmnc_core::linalg::symmetric_eigen;
 use nmnc_core::seed::Stream;
 
@@ -101,7 +101,5 @@ pub(super) fn warm(activity: &Activity, count: usize, previous: &Tensor<2>, stre
 }
 
 fn random(shape: [usize; 2], activity: &Activity, stream: &mut Stream) -> Tensor<2> {
-    let mut numbers = vec![0.0; shape[0] * shape[1]];
-    stream.fill_normal(&mut numbers);
-    matrix(numbers, shape, &activity.like().device()).cast(activity.like().dtype())
+    stream.normals(shape, &activity.like().device()).cast(activity.like().dtype())
 }

@@ -1,7 +1,7 @@
 //! Fully connected block: y = phi(u W^T + b).
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{Activation, activate, matmul, slope};
+use nmnc_kernels::{Activation, activate, map_product, slope};
 
 use super::block::{Block, Mode};
 use super::map::{DenseMap, Gated, LinearMap, Map};
@@ -40,7 +40,7 @@ impl Dense {
     }
 
     fn pre_activation(&self, input: Tensor<2>) -> Tensor<2> {
-        matmul(input, self.weight.value.clone().transpose()) + self.bias.value.clone()
+        map_product(input, self.weight.value.clone().transpose()) + self.bias.value.clone()
     }
 }
 
@@ -80,11 +80,11 @@ impl Block for Dense {
     fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
         let gated = self.gated_error(trace, error);
         let input = trace.of::<DenseTrace>().input.clone();
-        vec![matmul(gated.clone().transpose(), input), gated.sum_dim(0)]
+        vec![map_product(gated.clone().transpose(), input), gated.sum_dim(0)]
     }
 
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, weights: &[Tensor<2>]) -> Tensor<2> {
-        matmul(self.gated_error(trace, error), weights[0].clone())
+        map_product(self.gated_error(trace, error), weights[0].clone())
     }
 
     fn jvp(&self, trace: &Trace, changes: &[Tensor<2>], weights: &[Tensor<2>]) -> Tensor<2> {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use nmnc_core::device::energy;
+use nmnc_kernels::energies;
 
 /// The gradient of each of some parameters, in the order of the network's own parameters.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,8 @@ impl Gradients {
 
     /// Sum of squares of each gradient, by name.
     pub fn energies(&self) -> impl ExactSizeIterator<Item = (&str, f64)> {
-        self.iter().map(|(name, gradient)| (name, energy(gradient)))
+        let (names, gradients): (Vec<_>, Vec<_>) = self.iter().unzip();
+        names.into_iter().zip(energies(&gradients))
     }
 
     /// Euclidean norm of all of them as one vector.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use burn::tensor::Tensor;
 use nmnc_kernels::{
-    Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_parameter_gradient, matmul,
+    Activation, ConvSpec, Pool, conv_activity, conv_forward, conv_parameter_gradient, map_product,
 };
 
 use super::parameter::Parameter;
@@ -52,7 +52,7 @@ pub trait Gated {
 
     /// The [gated error](Gated::gated_error) times a `[outputs of the map, d]` matrix: `[batch, d]`.
     fn gated_product(&self, trace: &Trace, error: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
-        matmul(self.gated_error(trace, error), matrix)
+        map_product(self.gated_error(trace, error), matrix)
     }
 }
 
@@ -75,11 +75,11 @@ impl LinearMap for DenseMap {
     }
 
     fn response(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        matmul(change, weight.transpose())
+        map_product(change, weight.transpose())
     }
 
     fn correlate(&self, change: Tensor<2>, response: Tensor<2>) -> Tensor<2> {
-        matmul(response.transpose(), change)
+        map_product(response.transpose(), change)
     }
 }
 

@@ -19,7 +19,7 @@ impl Resolved<Config> {
     /// # Errors
     /// Data or device that cannot be opened; an impossible network or rule.
     pub fn images(&self) -> Result<Images> {
-        let device = device::open(&self.device)?;
+        let device = device::open_with(&self.device, self.precision)?;
         self.images_of(self.data.open(self.seed)?, &device)
     }
 

@@ -23,7 +23,7 @@ impl Resolved<SequenceConfig> {
     /// # Errors
     /// Data or device that cannot be opened; an impossible network or rule.
     pub fn trials(&self) -> Result<Trials> {
-        let device = device::open(&self.device)?;
+        let device = device::open_with(&self.device, self.precision)?;
         let task = self.task.open(self.seed)?;
         let network = self.initial_network(task.as_ref(), &device)?;
         let setup = TimeSetup { network: &network, seed: self.seed, device: &device };

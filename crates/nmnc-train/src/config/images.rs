@@ -14,6 +14,7 @@ use crate::loss::Loss;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
+use nmnc_core::device::Precision;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 use nmnc_data::DataConfig;
@@ -30,6 +31,9 @@ pub struct Config {
     /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
     #[serde(default = "flex")]
     pub device: String,
+    /// In what numbers an accelerator multiplies: `f32`, `tf32` or `bf16`.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
     /// The data.
     #[serde(default)]
     pub data: DataConfig,

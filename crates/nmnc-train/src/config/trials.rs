@@ -13,6 +13,7 @@ use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
+use nmnc_core::device::Precision;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 use nmnc_data::tasks::TaskConfig;
@@ -28,6 +29,9 @@ pub struct SequenceConfig {
     /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
     #[serde(default = "flex")]
     pub device: String,
+    /// In what numbers an accelerator multiplies: `f32`, `tf32` or `bf16`.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
     /// The task: its name, or a table with name and settings.
     pub task: TaskConfig,
     /// The network.

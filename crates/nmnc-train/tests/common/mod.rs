@@ -16,6 +16,7 @@ pub fn outcome(folder: &Path) -> (Vec<Record>, Vec<u8>) {
     (records, fs::read(last.join("weights.safetensors")).unwrap())
 }
 
+#[allow(dead_code, reason = "each test file uses some of these")]
 pub fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }

@@ -1,5 +1,7 @@
 //! The machine that the numbers belong to.
 
+use burn::tensor::Device;
+
 use super::process;
 
 /// What does the work.
@@ -11,18 +13,21 @@ pub struct Machine {
     pub cores: usize,
     /// Threads that compute.
     pub threads: usize,
+    /// The accelerator that does the work, as it names itself; none where the processor does.
+    pub accelerator: Option<String>,
     /// Vector instructions of the stage kernels.
     pub vectors: &'static str,
 }
 
 impl Machine {
-    /// This one.
-    pub fn here() -> Self {
+    /// This one, with `device` at work.
+    pub fn here(device: &Device) -> Self {
         let threads = rayon::current_num_threads();
         Self {
             processor: process::processor(),
             cores: std::thread::available_parallelism().map_or(threads, usize::from),
             threads,
+            accelerator: device.identity().map(|identity| identity.name),
             vectors: nmnc_kernels::vector_instructions(),
         }
     }

@@ -26,6 +26,8 @@ const WARM_UPS: usize = 3;
 pub enum Part {
     /// The product of square matrices, on one thread and on all: what the other rows are compared with.
     Matmul,
+    /// A pass over memory that does nothing else: what work that is bound by memory is compared with.
+    Copy,
     /// The forward pass of one batch, without traces.
     Forward,
     /// A training step of each rule.
@@ -36,12 +38,13 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Matmul, Self::Forward, Self::Step, Self::Refresh];
+    pub const ALL: [Self; 5] = [Self::Matmul, Self::Copy, Self::Forward, Self::Step, Self::Refresh];
 
     /// Name for people and files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Matmul => "matmul",
+            Self::Copy => "copy",
             Self::Forward => "forward",
             Self::Step => "step",
             Self::Refresh => "refresh",
@@ -90,6 +93,7 @@ impl Bench {
                 }
             }
         }
-        Ok(report::report(rows))
+        let device = self.runs.first().map_or("flex", |run| run.config.device.as_str());
+        Ok(report::report(rows, Machine::here(&nmnc_core::device::open(device)?)))
     }
 }

@@ -31,6 +31,8 @@ pub struct Row {
     pub images: Option<usize>,
     /// Multiplications and additions of the direct algorithm, where they are known.
     pub operations: Option<f64>,
+    /// Bytes read and written, where they are all that counts.
+    pub bytes: Option<f64>,
     /// Minor page faults of one repetition, where the system tells them.
     pub faults: Option<Spread>,
     /// Rate of operations over the best median rate of the product on as many threads, where that was measured.
@@ -43,6 +45,11 @@ impl Row {
         self.images.map(|images| images as f64 / self.seconds.median)
     }
 
+    /// Billions of bytes a second, by the median.
+    pub fn gigabytes_per_second(&self) -> Option<f64> {
+        self.bytes.map(|bytes| bytes * 1e-9 / self.seconds.median)
+    }
+
     /// Billions of operations a second, by the median.
     pub fn gflops(&self) -> Option<f64> {
         self.operations.map(|operations| operations * 1e-9 / self.seconds.median)
@@ -50,7 +57,7 @@ impl Row {
 }
 
 /// Draws the rows up.
-pub(super) fn report(prepared: Vec<Prepared>) -> Report {
+pub(super) fn report(prepared: Vec<Prepared>, machine: Machine) -> Report {
     let mut warnings = Vec::new();
     let mut rows = Vec::new();
     for mut row in prepared {
@@ -66,6 +73,7 @@ pub(super) fn report(prepared: Vec<Prepared>) -> Report {
             seconds: Spread::of(row.seconds),
             images: row.images,
             operations: row.operations,
+            bytes: row.bytes,
             faults: (!row.faults.is_empty()).then(|| Spread::of(row.faults)),
             share_of_peak: None,
         });
@@ -79,5 +87,5 @@ pub(super) fn report(prepared: Vec<Prepared>) -> Report {
         let peak = peaks.iter().filter(|(threads, _)| *threads == row.threads).map(|(_, rate)| *rate);
         row.share_of_peak = peak.reduce(f64::max).zip(row.gflops()).map(|(peak, rate)| rate / peak);
     }
-    Report { machine: Machine::here(), rows, warnings, peak_memory: process::peak_memory() }
+    Report { machine, rows, warnings, peak_memory: process::peak_memory() }
 }

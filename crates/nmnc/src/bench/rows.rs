@@ -5,15 +5,18 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use super::operations::Operations;
-use super::tasks::{Data, Forward, Product, Refresh, Steps, Task};
+use super::tasks::{Copy, Data, Forward, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
 use nmnc_core::device;
 use nmnc_core::error::{Error, Result};
 use nmnc_learn::credit::CreditConfig;
 use nmnc_train::{Classifier, Config, Resolved};
 
-/// Sides of the square matrices multiplied.
+/// Sides of the square matrices multiplied on the processor, and on an accelerator, whose work is larger.
 const SIDES: [usize; 3] = [512, 1024, 1536];
+const ACCELERATOR_SIDES: [usize; 3] = [1024, 4096, 8192];
+/// Numbers that a pass over memory copies: more than caches hold.
+const COPIED: usize = 1 << 26;
 /// An interval that no bench lives to see twice.
 const NEVER: i64 = i64::MAX;
 
@@ -24,6 +27,7 @@ pub(super) struct Prepared {
     pub threads: usize,
     pub images: Option<usize>,
     pub operations: Option<f64>,
+    pub bytes: Option<f64>,
     /// Steps in one repetition.
     pub steps: u64,
     pub task: Box<dyn Task>,
@@ -39,6 +43,7 @@ impl Prepared {
             threads: rayon::current_num_threads(),
             images: None,
             operations: None,
+            bytes: None,
             steps: 1,
             task: Box::new(task),
             seconds: Vec::new(),
@@ -50,11 +55,18 @@ impl Prepared {
 /// Builds every row that `bench` asks for.
 pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     let Some(first) = bench.runs.first() else { return Ok(Vec::new()) };
-    let device = device::open(&first.config.device)?;
+    let device = device::open_with(&first.config.device, first.config.precision)?;
     let asked = |part| bench.parts.contains(&part);
     let mut rows = Vec::new();
     if asked(Part::Matmul) {
         products(&first.config, &device, &mut rows)?;
+    }
+    if asked(Part::Copy) {
+        rows.push(Prepared {
+            // Each number is read and written.
+            bytes: Some((2 * COPIED * size_of::<f32>()) as f64),
+            ..Prepared::new(Part::Copy, Copy::new(COPIED, device.clone()))
+        });
     }
     if !(asked(Part::Forward) || asked(Part::Step) || asked(Part::Refresh)) {
         return Ok(rows);
@@ -105,9 +117,10 @@ fn classifier(config: &Resolved<Config>, bench: &Bench, device: &Device) -> Resu
 fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Result<()> {
     let all = rayon::current_num_threads();
     // An accelerator has no number of threads to choose.
-    let counts = if all > 1 && config.device == "flex" { vec![1, all] } else { vec![all] };
+    let processor = config.device == "flex";
+    let counts = if all > 1 && processor { vec![1, all] } else { vec![all] };
     for threads in counts {
-        for side in SIDES {
+        for side in if processor { SIDES } else { ACCELERATOR_SIDES } {
             let pool = rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
                 .build()

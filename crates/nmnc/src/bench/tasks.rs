@@ -98,9 +98,31 @@ impl Task for Product {
     fn run(&mut self) -> Result<f64> {
         let [a, b] = self.factors.clone();
         let started = Instant::now();
-        let product = self.pool.install(|| nmnc_kernels::matmul(a, b));
+        let product = self.pool.install(|| nmnc_kernels::map_product(a, b));
         let seconds = seconds(started, &self.device);
         drop(product);
+        seconds
+    }
+}
+
+/// A pass over memory.
+pub(super) struct Copy {
+    numbers: Tensor<2>,
+    device: Device,
+}
+
+impl Copy {
+    pub fn new(count: usize, device: Device) -> Self {
+        Self { numbers: Tensor::ones([1, count], &device), device }
+    }
+}
+
+impl Task for Copy {
+    fn run(&mut self) -> Result<f64> {
+        let started = Instant::now();
+        let copy = self.numbers.clone().mul_scalar(2.0);
+        let seconds = seconds(started, &self.device);
+        drop(copy);
         seconds
     }
 }

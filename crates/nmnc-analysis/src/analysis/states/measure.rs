@@ -26,7 +26,7 @@ pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
     settings.check()?;
     let (run, single) = find(path)?;
     let config = SequenceConfig::read(&run.join("config.toml"), &[])?.resolve()?;
-    let device = device::open(&config.device)?;
+    let device = device::open_with(&config.device, config.precision)?;
     let (saved, mut warnings) = match single {
         Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
         None => latest(&run, &device)?,

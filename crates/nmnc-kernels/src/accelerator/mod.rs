@@ -1,0 +1,159 @@
+//! Kernels for accelerators, written once and compiled for each at run time: tiled products on matrix units where precision allows, and
+//! everything around them in one pass over memory. Nothing is chosen by measuring: a first step costs no more than compiling.
+
+mod activation;
+mod geometry;
+mod noise;
+mod operand;
+mod pointwise;
+pub(crate) mod precision;
+mod product;
+mod stage;
+mod sums;
+
+use burn::tensor::Tensor;
+use burn_cubecl::kernel::into_contiguous;
+
+use geometry::Geometry;
+pub(crate) use noise::draw;
+pub(crate) use operand::{Operand, accelerator, dims, operands, strided_operands, whole};
+pub(crate) use pointwise::{activate, adam, combine, descend, descend_with_momentum};
+use product::{Extent, Factor, Layout};
+pub(crate) use stage::AcceleratorGate;
+pub(crate) use sums::column_moments;
+
+use crate::Precision;
+use crate::spec::ConvSpec;
+
+/// Input, weight and bias of a stage, contiguous, where the kernels cover it: indices of 32 bits reach every element.
+pub(crate) fn stage_operands(spec: &ConvSpec, tensors: [&Tensor<2>; 3]) -> Option<[Operand; 3]> {
+    let largest = spec.input_units().max(spec.convolved_units()).max(spec.fan_in());
+    let batch = tensors[0].dims()[0];
+    if batch.checked_mul(largest).is_none_or(|size| size >= u32::MAX as usize / 2) {
+        return None;
+    }
+    operands(tensors)
+}
+
+/// A tensor that belongs to a gate, contiguous.
+///
+/// # Panics
+/// If it is elsewhere, of another float type or of another batch.
+fn beside(gate: &AcceleratorGate, tensor: &Tensor<2>) -> Operand {
+    assert_eq!(tensor.dims()[0], gate.batch(), "batch size of the gate");
+    let [operand] = operands([tensor])
+        .expect("a gate is only meaningful on the device and float type of the forward pass it came from");
+    operand
+}
+
+fn batch(operand: &Operand) -> usize {
+    operand.meta.shape()[0]
+}
+
+/// The convolution without bias, `[batch, c_out·h_c·w_c]`.
+fn convolved(spec: &ConvSpec, x: &Operand, weight: &Operand) -> Operand {
+    let geometry = Geometry::of(spec);
+    let columns = batch(x) * geometry.places() as usize;
+    let extent = Extent { rows: spec.channels, columns, terms: spec.fan_in() };
+    let patches = Factor::gathered(x, Layout::Patches);
+    product::multiply(Factor::left(weight), patches, extent, Layout::Maps, geometry, precision::of(x), None)
+}
+
+/// See [`conv_forward`](crate::conv_forward).
+pub(crate) fn forward(
+    spec: &ConvSpec,
+    x: &Operand,
+    weight: &Operand,
+    bias: &Operand,
+) -> (Operand, AcceleratorGate) {
+    stage::settle_gated(spec, &convolved(spec, x, weight), bias)
+}
+
+/// See [`conv_activity`](crate::conv_activity).
+pub(crate) fn activity(
+    spec: &ConvSpec,
+    x: &Operand,
+    weight: &Operand,
+    bias: &Operand,
+) -> Operand {
+    stage::settle(spec, &convolved(spec, x, weight), bias)
+}
+
+/// See [`conv_gated_error`](crate::conv_gated_error).
+pub(crate) fn gated(spec: &ConvSpec, gate: &AcceleratorGate, delta: &Tensor<2>) -> Operand {
+    stage::gated_error(spec, gate, &beside(gate, delta))
+}
+
+/// See [`conv_parameter_gradient`](crate::conv_parameter_gradient).
+pub(crate) fn parameter_gradient(
+    spec: &ConvSpec,
+    x: &Tensor<2>,
+    gate: &AcceleratorGate,
+    delta: &Tensor<2>,
+) -> (Tensor<2>, Tensor<2>) {
+    let x = beside(gate, x);
+    let geometry = Geometry::of(spec);
+    let terms = batch(&x) * geometry.places() as usize;
+    let extent = Extent { rows: spec.channels, columns: spec.fan_in() + 1, terms };
+    let errors = gated(spec, gate, delta);
+    let (errors, patches) =
+        (Factor::gathered(&errors, Layout::Maps), Factor::gathered(&x, Layout::PatchesByPlace));
+    let (parts, count) = product::parts(errors, patches, extent, Layout::Matrix, geometry, precision::of(&x), None);
+    let [weight, bias] = sums::add_parts_apart(&parts, count, [spec.channels, spec.fan_in()]);
+    (whole(weight), whole(bias))
+}
+
+/// See [`conv_input_gradient`](crate::conv_input_gradient).
+pub(crate) fn input_gradient(
+    spec: &ConvSpec,
+    weight: &Tensor<2>,
+    gate: &AcceleratorGate,
+    delta: &Tensor<2>,
+) -> Operand {
+    let geometry = Geometry::of(spec);
+    let [channels, height, width] = spec.input;
+    let terms = spec.channels * geometry.taps() as usize;
+    let extent = Extent { rows: channels, columns: delta.dims()[0] * height * width, terms };
+    let errors = gated(spec, gate, delta);
+    let [weight] = operands([weight]).expect("weights lie where the gate does");
+    let (filters, errors) =
+        (Factor::gathered(&weight, Layout::Filters), Factor::gathered(&errors, Layout::ErrorPatches));
+    product::multiply(filters, errors, extent, Layout::Patches, geometry, precision::of(&weight), None)
+}
+
+/// See [`matmul`](crate::matmul).
+pub(crate) fn matmul(a: &Operand, b: &Operand) -> Operand {
+    matrix_product(a, b, Precision::F32, None)
+}
+
+/// See [`map_product`](crate::map_product).
+pub(crate) fn map_product(a: &Operand, b: &Operand) -> Operand {
+    matrix_product(a, b, precision::of(a), None)
+}
+
+/// `base + scale · a b`.
+pub(crate) fn add_product(base: Operand, a: &Operand, b: &Operand, scale: f32) -> Operand {
+    matrix_product(a, b, Precision::F32, Some((&into_contiguous(base), scale)))
+}
+
+fn matrix_product(
+    a: &Operand,
+    b: &Operand,
+    precision: Precision,
+    added: Option<(&Operand, f32)>,
+) -> Operand {
+    let ([rows, terms], [_, columns]) = (operand::dims(a), operand::dims(b));
+    let extent = Extent { rows, columns, terms };
+    let (left, right) = (Factor::left(a), Factor::right(b));
+    product::multiply(left, right, extent, Layout::Matrix, Geometry::default(), precision, added)
+}
+
+/// The sums of squares of the rows of all `matrices`, one after the other, read at once; nothing if one is elsewhere or of another float
+/// type.
+pub(crate) fn row_energies(matrices: &[&Tensor<2>]) -> Option<Vec<f64>> {
+    let found: Option<Vec<Operand>> =
+        matrices.iter().map(|matrix| operands([matrix]).map(|[operand]| operand)).collect();
+    let found = found.filter(|found| !found.is_empty())?;
+    let energies = whole(sums::row_energies(&found));
+    Some(energies.into_data().iter::<f64>().collect())
+}

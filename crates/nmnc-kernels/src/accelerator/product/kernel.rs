@@ -1,0 +1,333 @@
+//! The kernel of a product: a tile of the result a cube, slabs of the sum staged twice so that one is filled while the other is used.
+
+use burn_cubecl::cubecl;
+use cubecl::prelude::*;
+
+use super::gather::Layout;
+use crate::Precision;
+use super::tile::{DEPTH, Side, UNITS, fetch, stage, staged_index};
+
+/// A product, fixed in a compiled kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Plan {
+    pub left: Side,
+    pub right: Side,
+    /// In which numbers the factors are multiplied; in all but the widest by matrix units.
+    pub precision: Precision,
+    /// Where the result goes: a matrix, or maps `[image, row of the result, place]`.
+    pub result: Layout,
+    /// Whether the result is added to something.
+    pub added: bool,
+}
+
+/// Sizes and strides of a product.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub struct Sizes {
+    pub rows: u32,
+    pub columns: u32,
+    pub terms: u32,
+    /// Terms that one cube sums, a multiple of the depth of a slab.
+    pub share: u32,
+    pub left_outer: u32,
+    pub left_inner: u32,
+    pub right_outer: u32,
+    pub right_inner: u32,
+    /// Elements between rows of the result.
+    pub pitch: u32,
+}
+
+/// `base + scale · left · right`, or one part of it for each share of the sum.
+#[cube(launch_unchecked)]
+pub fn product<E: Numeric>(
+    left: &[f32],
+    right: &[f32],
+    base: &[f32],
+    result: &mut [f32],
+    sizes: Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    let first_row = CUBE_POS_Y * comptime!(plan.left.width);
+    let first_column = CUBE_POS_X * comptime!(plan.right.width);
+    let first = CUBE_POS_Z * sizes.share;
+    let end = min(first + sizes.share, sizes.terms);
+
+    let mut left_stage = Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.left.staged() as usize), 32usize);
+    let mut right_stage = Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.right.staged() as usize), 32usize);
+    let mut left_held = Array::<f32>::new(comptime!(plan.left.share() as usize));
+    let mut right_held = Array::<f32>::new(comptime!(plan.right.share() as usize));
+
+    fetch(left, &mut left_held, first_row, first, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
+    fetch(right, &mut right_held, first_column, first, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
+    stage::<E>(&left_held, &mut left_stage, 0u32, comptime!(plan.left));
+    stage::<E>(&right_held, &mut right_stage, 0u32, comptime!(plan.right));
+    sync_cube();
+
+    let slabs = (end - first).div_ceil(comptime!(DEPTH));
+    if comptime!(plan.precision != Precision::F32) {
+        let sums = start_fragments(plan);
+        for slab in 0..slabs {
+            let next = first + (slab + 1) * comptime!(DEPTH);
+            let (now, then) = (slab % 2, (slab + 1) % 2);
+            if next < end {
+                fetch(left, &mut left_held, first_row, next, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
+                fetch(right, &mut right_held, first_column, next, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
+            }
+            multiply_fragments::<E>(&left_stage, &right_stage, &sums, now, plan);
+            if next < end {
+                stage::<E>(&left_held, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
+                stage::<E>(&right_held, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
+            }
+            sync_cube();
+        }
+        store_fragments(&sums, base, result, &sizes, scale, plan);
+    } else {
+        let mut sums = Array::<f32>::new(comptime!((plan.left.width / SIDE * (plan.right.width / SIDE)) as usize));
+        for slab in 0..slabs {
+            let next = first + (slab + 1) * comptime!(DEPTH);
+            let (now, then) = (slab % 2, (slab + 1) % 2);
+            if next < end {
+                fetch(left, &mut left_held, first_row, next, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
+                fetch(right, &mut right_held, first_column, next, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
+            }
+            multiply::<E>(&left_stage, &right_stage, &mut sums, now, plan);
+            if next < end {
+                stage::<E>(&left_held, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
+                stage::<E>(&right_held, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
+            }
+            sync_cube();
+        }
+        #[unroll]
+        for i in 0..comptime!(plan.left.width / SIDE) {
+            #[unroll]
+            for j in 0..comptime!(plan.right.width / SIDE) {
+                let row = UNIT_POS / comptime!(SIDE) + comptime!(i * SIDE);
+                let column = UNIT_POS % comptime!(SIDE) + comptime!(j * SIDE);
+                let sum = sums[comptime!((i * (plan.right.width / SIDE) + j) as usize)];
+                emit(first_row + row, first_column + column, sum, base, result, &sizes, scale, plan);
+            }
+        }
+    }
+}
+
+/// Units along each side of a tile, where they multiply themselves.
+const SIDE: u32 = 16;
+
+/// Adds a slab's products to the sums of this unit: rows and columns `SIDE` apart, so that neighbouring units read neighbours.
+#[cube]
+fn multiply<E: Numeric>(
+    left: &Shared<[E]>,
+    right: &Shared<[E]>,
+    sums: &mut Array<f32>,
+    now: u32,
+    #[comptime] plan: Plan,
+) {
+    let (row, column) = (UNIT_POS / comptime!(SIDE), UNIT_POS % comptime!(SIDE));
+    let left_offset = now * comptime!(plan.left.staged());
+    let right_offset = now * comptime!(plan.right.staged());
+    let mut values = Array::<f32>::new(comptime!((plan.right.width / SIDE) as usize));
+    #[unroll]
+    for term in 0..comptime!(DEPTH) {
+        #[unroll]
+        for j in 0..comptime!(plan.right.width / SIDE) {
+            let index = right_offset + staged_index(column + comptime!(j * SIDE), term.runtime(), comptime!(plan.right));
+            values[j as usize] = f32::cast_from(right[index as usize]);
+        }
+        #[unroll]
+        for i in 0..comptime!(plan.left.width / SIDE) {
+            let index = left_offset + staged_index(row + comptime!(i * SIDE), term.runtime(), comptime!(plan.left));
+            let factor = f32::cast_from(left[index as usize]);
+            #[unroll]
+            for j in 0..comptime!(plan.right.width / SIDE) {
+                sums[comptime!((i * (plan.right.width / SIDE) + j) as usize)] += factor * values[j as usize];
+            }
+        }
+    }
+}
+
+/// Puts an element of the result, or of a part of it, where it belongs.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn emit(
+    row: u32,
+    column: u32,
+    sum: f32,
+    base: &[f32],
+    result: &mut [f32],
+    sizes: &Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    if row < sizes.rows && column < sizes.columns {
+        let mut index = (CUBE_POS_Z * sizes.rows + row) * sizes.pitch + column;
+        if comptime!(plan.result == Layout::Maps) {
+            let places = comptime!(plan.right.geometry.places());
+            index = (column / places * sizes.rows + row) * places + column % places;
+        }
+        if comptime!(plan.result == Layout::Patches) {
+            let places = comptime!(plan.right.geometry.height * plan.right.geometry.width);
+            index = (column / places * sizes.rows + row) * places + column % places;
+        }
+        let mut value = scale * sum;
+        if comptime!(plan.added) {
+            value += base[index as usize];
+        }
+        result[index as usize] = value;
+    }
+}
+
+/// Side of a fragment of the result.
+const FRAGMENT: u32 = 16;
+/// Elements between the lines of a fragment put down to be read by rows.
+const LINE: u32 = 20;
+/// Units that hold a fragment together.
+const PLANE: u32 = 32;
+
+impl Plan {
+    /// Planes side by side along the columns of a tile.
+    fn planes_across(&self) -> u32 {
+        (self.right.width / FRAGMENT).min(4)
+    }
+
+    /// Planes along the rows of a tile.
+    fn planes_down(&self) -> u32 {
+        UNITS / PLANE / self.planes_across()
+    }
+
+    /// Fragments of a plane along the columns.
+    fn across(&self) -> u32 {
+        self.right.width / FRAGMENT / self.planes_across()
+    }
+
+    /// Fragments of a plane along the rows.
+    fn down(&self) -> u32 {
+        self.left.width / FRAGMENT / self.planes_down()
+    }
+
+    /// Terms that a fragment of the factors holds.
+    fn fragment_depth(&self) -> u32 {
+        if self.precision == Precision::Bf16 { 16 } else { 8 }
+    }
+
+    /// Whether matrix units can work at the tile: every plane has a fragment.
+    pub fn fits_units(&self) -> bool {
+        self.down() > 0 && self.across() > 0
+    }
+}
+
+#[cube]
+fn start_fragments(#[comptime] plan: Plan) -> Sequence<cmma::Matrix<f32>> {
+    let mut sums = Sequence::<cmma::Matrix<f32>>::new();
+    #[unroll]
+    for _ in 0..comptime!(plan.down() * plan.across()) {
+        sums.push(cmma::Matrix::<f32>::from_value(
+            cmma::MatrixIdent::Accumulator,
+            16usize,
+            16usize,
+            comptime!(plan.fragment_depth() as usize),
+            cmma::MatrixLayout::Undefined,
+            0.0f32,
+        ));
+    }
+    sums
+}
+
+/// Adds a slab's products to the fragments of this plane.
+#[cube]
+fn multiply_fragments<E: Numeric>(
+    left: &Shared<[E]>,
+    right: &Shared<[E]>,
+    sums: &Sequence<cmma::Matrix<f32>>,
+    now: u32,
+    #[comptime] plan: Plan,
+) {
+    let plane = UNIT_POS / comptime!(PLANE);
+    let row = plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
+    let column = plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+    let left_offset = now * comptime!(plan.left.staged());
+    let right_offset = now * comptime!(plan.right.staged());
+    let depth = comptime!(plan.fragment_depth() as usize);
+    #[unroll]
+    for step in 0..comptime!(DEPTH / plan.fragment_depth()) {
+        let mut lefts = Sequence::<cmma::Matrix<E>>::new();
+        #[unroll]
+        for i in 0..comptime!(plan.down()) {
+            let term = comptime!(step * plan.fragment_depth());
+            let index = left_offset + staged_index(row + comptime!(i * FRAGMENT), term.runtime(), comptime!(plan.left));
+            lefts.push(cmma::Matrix::<E>::from_slice(
+                cmma::MatrixIdent::A,
+                16usize,
+                16usize,
+                depth,
+                comptime!(if plan.left.along_inner { cmma::MatrixLayout::RowMajor } else { cmma::MatrixLayout::ColMajor }),
+                &left[index as usize..comptime!(2 * plan.left.staged() as usize)],
+                comptime!(plan.left.pitch()),
+            ));
+        }
+        #[unroll]
+        for j in 0..comptime!(plan.across()) {
+            let term = comptime!(step * plan.fragment_depth());
+            let index = right_offset + staged_index(column + comptime!(j * FRAGMENT), term.runtime(), comptime!(plan.right));
+            let factor = cmma::Matrix::<E>::from_slice(
+                cmma::MatrixIdent::B,
+                16usize,
+                16usize,
+                depth,
+                comptime!(if plan.right.along_inner { cmma::MatrixLayout::ColMajor } else { cmma::MatrixLayout::RowMajor }),
+                &right[index as usize..comptime!(2 * plan.right.staged() as usize)],
+                comptime!(plan.right.pitch()),
+            );
+            #[unroll]
+            for i in 0..comptime!(plan.down()) {
+                let sum = sums.index(comptime!((i * plan.across() + j) as usize));
+                cmma::execute(lefts.index(comptime!(i as usize)), &factor, sum, sum);
+            }
+        }
+    }
+}
+
+/// Puts the fragments of this plane where they belong, by way of shared memory, since nobody may know which unit holds what.
+#[cube]
+fn store_fragments(
+    sums: &Sequence<cmma::Matrix<f32>>,
+    base: &[f32],
+    result: &mut [f32],
+    sizes: &Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    let mut lines = Shared::<[f32]>::new_aligned_slice(comptime!((UNITS / PLANE * FRAGMENT * LINE) as usize), 32usize);
+    let plane = UNIT_POS / comptime!(PLANE);
+    let unit = UNIT_POS % comptime!(PLANE);
+    let own = plane * comptime!(FRAGMENT * LINE);
+    let row = CUBE_POS_Y * comptime!(plan.left.width) + plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
+    let column = CUBE_POS_X * comptime!(plan.right.width) + plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+    #[unroll]
+    for i in 0..comptime!(plan.down()) {
+        #[unroll]
+        for j in 0..comptime!(plan.across()) {
+            let sum = sums.index(comptime!((i * plan.across() + j) as usize));
+            let start = own as usize;
+            let end = (own + comptime!(FRAGMENT * LINE)) as usize;
+            cmma::store(&mut lines[start..end], sum, comptime!(LINE), cmma::MatrixLayout::RowMajor);
+            sync_cube();
+            #[unroll]
+            for turn in 0..comptime!(FRAGMENT * FRAGMENT / PLANE) {
+                let index = unit + comptime!(turn * PLANE);
+                let (down, across) = (index / comptime!(FRAGMENT), index % comptime!(FRAGMENT));
+                let value = lines[(own + down * comptime!(LINE) + across) as usize];
+                emit(
+                    row + comptime!(i * FRAGMENT) + down,
+                    column + comptime!(j * FRAGMENT) + across,
+                    value,
+                    base,
+                    result,
+                    sizes,
+                    scale,
+                    plan,
+                );
+            }
+            sync_cube();
+        }
+    }
+}

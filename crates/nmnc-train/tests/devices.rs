@@ -1,0 +1,157 @@
+//! Short runs of every registered rule on every compiled accelerator, in every precision it has: the same bits twice, also when
+//! interrupted and resumed, and step by step close to the processor. A device that this machine lacks is named and passed over.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use common::{StopAt, outcome};
+use nmnc_core::device;
+use nmnc_core::records::Record;
+use nmnc_learn::credit::rule_names;
+use nmnc_learn::recurrent::time_rule_names;
+use nmnc_train::{Config, Observer, RunOptions, SequenceConfig, Silent};
+
+const IMAGES: &str = r#"
+[data]
+train_limit = 300
+test_limit = 60
+
+[network]
+preset = "conv3"
+widths = [6, 8, 12]
+
+[credit]
+rule = "RULE"
+
+[train]
+epochs = 2
+batch = 30
+optimizer = { name = "sgd", learning_rate = 0.05, momentum = 0.9 }
+
+[metrics]
+interval = 1
+alignment_interval = 10
+dimension = 8
+samples = 60
+
+[checkpoint]
+interval = 4
+"#;
+
+const TRIALS: &str = r#"
+task = "DelayMatchSample"
+
+[recurrent]
+units = 16
+
+[credit]
+rule = "RULE"
+
+[train]
+epochs = 2
+trials = 80
+batch = 8
+evaluation = 20
+
+[metrics]
+interval = 1
+
+[checkpoint]
+interval = 4
+"#;
+
+/// A run with the settings given, in a folder.
+type Start<'a> = &'a dyn Fn(&Path, &[String], bool, &mut dyn Observer) -> nmnc_core::Result<()>;
+
+/// The compiled accelerators that work here, each with a precision that it has.
+fn devices() -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    for name in device::NAMES.into_iter().filter(|name| *name != "flex") {
+        for (text, precision) in
+            [("tf32", device::Precision::Tf32), ("bf16", device::Precision::Bf16), ("f32", device::Precision::F32)]
+        {
+            match device::open_with(name, precision) {
+                Ok(_) => found.push((name, text)),
+                Err(reason) => println!("skipped: {name}, {text}: {reason}"),
+            }
+        }
+    }
+    found
+}
+
+/// Largest relative difference of the losses of two runs, and the step where it was.
+fn difference(own: &[Record], other: &[Record]) -> (f64, u64) {
+    let loss = |record: &Record| record.train.map_or(f64::NAN, |score| score.loss);
+    assert_eq!(own.len(), other.len());
+    let relative = own.iter().zip(other).map(|(own, other)| ((loss(own) / loss(other) - 1.0).abs(), own.step));
+    relative.filter(|(size, _)| !size.is_nan()).fold((0.0, 0), |most, next| if next.0 > most.0 { next } else { most })
+}
+
+fn check(rule: &str, failed: &mut Vec<String>, start: Start) {
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let path = |i: usize| folders[i].path();
+    start(path(0), &[], false, &mut Silent).unwrap();
+    let expected = outcome(path(0));
+    for (name, precision) in devices() {
+        let settings = [format!("device='{name}'"), format!("precision='{precision}'")];
+        let folders: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+        let path = |i: usize| folders[i].path();
+        start(path(0), &settings, false, &mut Silent).unwrap();
+        let first = outcome(path(0));
+        let stopped = catch_unwind(AssertUnwindSafe(|| start(path(1), &settings, false, &mut StopAt(11))));
+        assert!(stopped.is_err(), "{rule} went past its stop");
+        start(path(1), &settings, true, &mut Silent).unwrap();
+        assert!(first == outcome(path(1)), "{rule} on {name}, {precision}: other bits after resuming");
+        let (relative, step) = difference(&first.0, &expected.0);
+        println!("{rule} on {name}, {precision}: loss within {relative:.1e} of the processor's (step {step})");
+        // A rule that perturbs learns from differences of outputs, whose rounding errors are larger by the inverse of their relative
+        // size, some hundred times; twenty steps build on one another.
+        let perturbs = first.0.last().is_some_and(|record| record.probes > 0);
+        let tolerance = match (precision, perturbs) {
+            ("f32", false) => 1e-3,
+            ("f32", true) => 2e-2,
+            ("tf32", false) => 1e-2,
+            ("tf32", true) => 5e-2,
+            (_, false) => 5e-2,
+            (_, true) => 2e-1,
+        };
+        if relative >= tolerance {
+            failed.push(format!("{rule} on {name}, {precision}: {relative} at step {step}"));
+        }
+    }
+}
+
+/// The panics that stop runs on purpose are not worth a message.
+fn quietly(test: impl FnOnce()) {
+    std::panic::set_hook(Box::new(|info| {
+        if !info.to_string().contains("stop here") {
+            eprintln!("{info}");
+        }
+    }));
+    test();
+    let _ = std::panic::take_hook();
+}
+
+#[test]
+fn every_rule_trains_on_every_device() {
+    quietly(|| {
+        let mut failed = Vec::new();
+        for rule in rule_names() {
+            let text = IMAGES.replace("RULE", rule);
+            check(rule, &mut failed, &|folder, settings, resume, observer| {
+                let options = RunOptions { resume, command: "test".into() };
+                Config::parse(&text, "test", settings)?.resolve()?.run(folder, &options, observer).map(drop)
+            });
+        }
+        for rule in time_rule_names() {
+            let text = TRIALS.replace("RULE", rule);
+            check(rule, &mut failed, &|folder, settings, resume, observer| {
+                let options = RunOptions { resume, command: "test".into() };
+                SequenceConfig::parse(&text, "test", settings)?.resolve()?.run(folder, &options, observer).map(drop)
+            });
+        }
+        assert!(failed.is_empty(), "{failed:#?}");
+    });
+}
