@@ -53,12 +53,14 @@ fn cells(row: &Row) -> [String; 9] {
     let label = match row.part {
         Part::Matmul => format!("matrix product {variant}"),
         Part::Copy => "copy".to_owned(),
+        Part::Launch => "operation on one number".to_owned(),
         Part::Forward => "forward".to_owned(),
         Part::Step => format!("step {variant}"),
         Part::Refresh => format!("manifold refresh, {variant}"),
     };
     let optional = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
-    let milliseconds = |seconds: f64| format!("{:.2}", 1e3 * seconds);
+    let digits = if row.part == Part::Launch { 4 } else { 2 };
+    let milliseconds = |seconds: f64| format!("{:.digits$}", 1e3 * seconds);
     let spread = &row.seconds;
     [
         label,

@@ -308,6 +308,8 @@ pub enum BenchPart {
     Matmul,
     /// A pass over memory
     Copy,
+    /// An operation on a single number: what it costs to ask a device for anything
+    Launch,
     /// The forward pass
     Forward,
     /// The training step of each rule

@@ -94,6 +94,9 @@ pub struct Record {
     /// Training images per second since the previous record.
     #[serde(deserialize_with = "nan_if_null")]
     pub images_per_second: f64,
+    /// Share of the training time since the previous record that was spent waiting for data.
+    #[serde(default)]
+    pub waiting: f64,
     /// Mean over the training batches since the previous record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<Score>,

@@ -240,6 +240,20 @@ pub fn map_product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     matmul(a, b)
 }
 
+/// `x weight + bias` for `[batch, inputs]`, `[inputs, outputs]` and `[1, outputs]`, as [`map_product`] multiplies.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
+    assert_eq!(bias.dims(), [1, weight.dims()[1]], "bias shape");
+    #[cfg(feature = "accelerator")]
+    if let Some([x, weight, bias]) = accelerator::strided_operands([&x, &weight, &bias]) {
+        assert_eq!(accelerator::dims(&x)[1], accelerator::dims(&weight)[0], "inner sizes of a product differ");
+        return accelerator::whole(accelerator::affine(&x, &weight, bias));
+    }
+    map_product(x, weight) + bias
+}
+
 /// Mean and sum of squared deviations from it of every column of `x`, both `[1, columns]`.
 pub fn column_moments(x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     match cpu::operands([x]) {

@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::{ACTIVATIONS, POOLS, Values, bits, numbers, shapes};
 use nmnc_kernels::{
-    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, blend, choose_precision, column_moments, composed,
+    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, affine, blend, choose_precision, column_moments, composed,
     conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient, embed_add,
     energies, map_product, matmul, perturb, row_energies, sgd, slope,
 };
@@ -93,6 +93,8 @@ fn stages() -> Vec<ConvSpec> {
         ConvSpec { input: [6, 8, 8], kernel: 1, padding: 0, stride: 2, channels: 33, ..base },
         ConvSpec { input: [2, 9, 9], channels: 7, pool_size: 3, ..base },
         ConvSpec { input: [40, 8, 8], channels: 130, ..base },
+        ConvSpec { input: [32, 7, 9], channels: 48, stride: 2, ..base },
+        ConvSpec { input: [16, 40, 40], channels: 96, kernel: 5, padding: 2, pool: Pool::None, ..base },
     ];
     for activation in ACTIVATIONS {
         for pool in POOLS {
@@ -144,7 +146,7 @@ fn stages_agree_with_the_processor() {
 
 #[test]
 fn products_agree_with_the_processor_for_any_shape_and_stride() {
-    let shapes = [[1, 1, 1], [3, 5, 7], [128, 10, 300], [64, 64, 4000], [130, 70, 33], [200, 300, 17], [10, 64, 9000]];
+    let shapes = [[1, 1, 1], [3, 5, 7], [128, 10, 300], [64, 64, 4000], [130, 70, 33], [200, 300, 17], [10, 64, 9000], [300, 5000, 40]];
     on_each_device(|device, precision| {
         for (index, [m, n, k]) in shapes.into_iter().enumerate() {
             let mut values = Values(index as u64);
@@ -163,6 +165,9 @@ fn products_agree_with_the_processor_for_any_shape_and_stride() {
                 assert_rounded("product", own.clone(), expected.clone(), k, Precision::F32);
                 assert_eq!(bits(own), bits(matmul(a1, b1)), "a second product has other bits");
             }
+            let bias = values.uniform([1, n]);
+            let own = affine(on(device, &a), on(device, &b), on(device, &bias));
+            assert_rounded("affine map", own, affine(a.clone(), b.clone(), bias), k, precision);
             let (activity, basis) = (values.uniform([m, n]), values.uniform([n, k]));
             let own = embed_add(&on(device, &activity), &on(device, &a), &on(device, &basis), 0.3);
             assert_rounded("embedding", own, embed_add(&activity, &a, &basis, 0.3), k, Precision::F32);

@@ -43,6 +43,10 @@ pub trait Problem {
     /// Data that cannot be read.
     fn batch(&mut self, step: u64) -> Result<Self::Batch>;
 
+    /// Gets the examples of step `step` ready while a device is still at work on the step before it. What [`Problem::batch`] gives is the
+    /// same without; so is an error, which waits until then.
+    fn prepare(&mut self, _step: u64) {}
+
     /// Works out step `step` on `batch`: loss and gradients. `measured` keeps what [`Problem::measure`] looks at; the step is the same
     /// to the bit.
     ///

@@ -175,6 +175,7 @@ impl<'a, P: Problem> Run<'a, P> {
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || step == 1 || last);
         let measured = due(self.plan.measure_interval);
         let batch = self.problem.batch(before)?;
+        let waited = started.elapsed().as_secs_f64();
         let (assessed, kept) = self.problem.assess(batch, before, measured)?;
         let mut seconds = started.elapsed().as_secs_f64();
         let stages = match kept {
@@ -182,11 +183,15 @@ impl<'a, P: Problem> Run<'a, P> {
             None => Vec::new(),
         };
         let update = Instant::now();
+        if !last {
+            self.problem.prepare(step);
+        }
+        let waited = waited + update.elapsed().as_secs_f64();
         let whole = assessed.of_all(self.problem.workers())?;
         let (loss, correct, count) = (whole.loss, whole.correct, whole.count);
         self.learner.update(self.problem.network_mut(), whole)?;
         seconds += update.elapsed().as_secs_f64();
-        self.tally.add(loss, correct, count, seconds);
+        self.tally.add(loss, correct, count, [seconds, waited]);
         observer.progress(self.progress(loss));
         for warning in self.problem.take_warnings() {
             self.warn(&warning, observer);
@@ -223,7 +228,7 @@ impl<'a, P: Problem> Run<'a, P> {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let step = self.learner.step();
-        let (train, images_per_second) = self.tally.take_interval();
+        let (train, images_per_second, waiting) = self.tally.take_interval();
         let record = Record {
             step,
             epoch: step as f64 / self.steps_per_epoch as f64,
@@ -231,6 +236,7 @@ impl<'a, P: Problem> Run<'a, P> {
             learning_rate,
             seconds: self.tally.seconds(),
             images_per_second,
+            waiting,
             train,
             test: evaluation.map(|found| found.score),
             trials: evaluation.and_then(|found| found.trials),

@@ -13,6 +13,7 @@ pub struct Tally {
     correct: f64,
     interval_images: u64,
     interval_seconds: f64,
+    interval_waited: f64,
     images: u64,
     seconds: f64,
     /// Since this process took the run up, for the rate that people see.
@@ -25,8 +26,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one training step: mean loss and, possibly in part, right ones of its `images` (or other examples).
-    pub fn add(&mut self, loss: f64, correct: f64, images: usize, seconds: f64) {
+    /// Counts one training step: mean loss and, possibly in part, right ones of its `images` (or other examples), and
+    /// the seconds it took, of which some went by waiting for data.
+    pub fn add(&mut self, loss: f64, correct: f64, images: usize, [seconds, waited]: [f64; 2]) {
         self.loss += loss * images as f64;
         self.correct += correct;
         for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
@@ -35,16 +37,19 @@ impl Tally {
         for clock in [&mut self.interval_seconds, &mut self.seconds, &mut self.process_seconds] {
             *clock += seconds;
         }
+        self.interval_waited += waited;
     }
 
-    /// Mean score and images per second since the last call.
-    pub fn take_interval(&mut self) -> (Option<Score>, f64) {
+    /// Mean score, images per second and the share of time spent waiting for data since the last call.
+    pub fn take_interval(&mut self) -> (Option<Score>, f64, f64) {
         let count = self.interval_images as f64;
         let score = Score { loss: self.loss / count, accuracy: self.correct / count };
         let rate = rate(self.interval_images, self.interval_seconds);
         let counted = self.interval_images > 0;
-        (self.loss, self.correct, self.interval_images, self.interval_seconds) = (0.0, 0.0, 0, 0.0);
-        (counted.then_some(score), rate)
+        let waiting = if self.interval_seconds > 0.0 { self.interval_waited / self.interval_seconds } else { 0.0 };
+        (self.loss, self.correct, self.interval_images) = (0.0, 0.0, 0);
+        (self.interval_seconds, self.interval_waited) = (0.0, 0.0);
+        (counted.then_some(score), rate, waiting)
     }
 
     /// Counts an evaluation.
@@ -112,6 +117,7 @@ impl Tally {
         let test = self.last_test.map_or(Vec::new(), |score| vec![score.loss, score.accuracy]);
         let numbers = [
             ("sums", vec![self.loss, self.correct, self.interval_seconds, self.seconds]),
+            ("waited", vec![self.interval_waited]),
             ("last_test", test),
             ("best_accuracy", self.best_accuracy.into_iter().collect()),
             (
@@ -142,6 +148,8 @@ impl Tally {
             correct,
             interval_images: state.counter("interval_images")?,
             interval_seconds,
+            // Of checkpoints made before waiting was counted.
+            interval_waited: state.numbers.get("waited").and_then(|list| list.first()).copied().unwrap_or(0.0),
             images: state.counter("images")?,
             seconds,
             process_images: 0,
@@ -169,16 +177,16 @@ mod tests {
     #[test]
     fn a_restored_tally_goes_on_as_the_first_would_have() {
         let mut tally = Tally::default();
-        tally.add(2.0, 3.0, 10, 0.5);
+        tally.add(2.0, 3.0, 10, [0.5, 0.25]);
         tally.evaluated(Evaluation { score: Score { loss: 1.0, accuracy: 0.25 }, trials: None });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
         let mut restored = Tally::restore(&tally.state()).unwrap();
         for each in [&mut tally, &mut restored] {
-            each.add(1.0, 5.5, 30, 0.5);
+            each.add(1.0, 5.5, 30, [0.5, 0.0]);
         }
-        let (score, rate) = restored.take_interval();
-        assert_eq!((score, rate), tally.take_interval());
-        assert_eq!((score, rate), (Some(Score { loss: 1.25, accuracy: 0.2125 }), 40.0));
+        let interval = restored.take_interval();
+        assert_eq!(interval, tally.take_interval());
+        assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125 }), 40.0, 0.25));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
     }
 }

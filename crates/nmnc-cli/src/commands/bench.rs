@@ -107,6 +107,7 @@ impl BenchPart {
         match self {
             Self::Matmul => Part::Matmul,
             Self::Copy => Part::Copy,
+            Self::Launch => Part::Launch,
             Self::Forward => Part::Forward,
             Self::Step => Part::Step,
             Self::Refresh => Part::Refresh,

@@ -134,6 +134,7 @@ pub fn metrics(run: &Path) -> Vec<Value> {
         let record = value.as_object_mut().unwrap();
         record.remove("seconds").unwrap();
         record.remove("images_per_second").unwrap();
+        record.remove("waiting").unwrap();
         value
     };
     text.lines().map(record).collect()

@@ -5,13 +5,14 @@ use super::{Record, StageRecord};
 type Column = (&'static str, fn(&Record) -> Option<f64>);
 type StageColumn = (&'static str, fn(&StageRecord) -> Option<f64>);
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     ("step", |r| Some(r.step as f64)),
     ("epoch", |r| Some(r.epoch)),
     ("probes", |r| Some(r.probes as f64)),
     ("learning_rate", |r| Some(r.learning_rate)),
     ("seconds", |r| Some(r.seconds)),
     ("images_per_second", |r| Some(r.images_per_second)),
+    ("waiting", |r| Some(r.waiting)),
     ("train_loss", |r| Some(r.train?.loss)),
     ("train_accuracy", |r| Some(r.train?.accuracy)),
     ("test_loss", |r| Some(r.test?.loss)),
@@ -70,6 +71,7 @@ mod tests {
             learning_rate: 0.001,
             seconds: 2.0,
             images_per_second: 64.0,
+            waiting: 0.0,
             train: Some(Score { loss: 1.25, accuracy: 0.5 }),
             test: None,
             trials: None,

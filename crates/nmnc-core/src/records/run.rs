@@ -135,6 +135,7 @@ mod tests {
             learning_rate: 0.1,
             seconds: 1.0,
             images_per_second: 10.0,
+            waiting: 0.0,
             train: Some(Score { loss: 1.5, accuracy: 0.5 }),
             test: None,
             trials: None,

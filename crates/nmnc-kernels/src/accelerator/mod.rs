@@ -18,7 +18,7 @@ use geometry::Geometry;
 pub(crate) use noise::draw;
 pub(crate) use operand::{Operand, accelerator, dims, operands, strided_operands, whole};
 pub(crate) use pointwise::{activate, adam, combine, descend, descend_with_momentum};
-use product::{Extent, Factor, Layout};
+use product::{Added, Extent, Factor, Layout};
 pub(crate) use stage::AcceleratorGate;
 pub(crate) use sums::column_moments;
 
@@ -54,9 +54,15 @@ fn batch(operand: &Operand) -> usize {
 fn convolved(spec: &ConvSpec, x: &Operand, weight: &Operand) -> Operand {
     let geometry = Geometry::of(spec);
     let columns = batch(x) * geometry.places() as usize;
-    let extent = Extent { rows: spec.channels, columns, terms: spec.fan_in() };
-    let patches = Factor::gathered(x, Layout::Patches);
-    product::multiply(Factor::left(weight), patches, extent, Layout::Maps, geometry, precision::of(x), None)
+    // Channels by tap come in whole blocks, which a few do not fill.
+    let shallow = spec.input[0] < product::BLOCK;
+    let terms = if shallow { spec.fan_in() } else { product::by_tap(spec.input[0], &geometry) };
+    let extent = Extent { rows: spec.channels, columns, terms };
+    let (left, right) = match shallow {
+        true => (Factor::left(weight), Factor::gathered(x, Layout::ShallowPatches)),
+        false => (Factor::gathered(weight, Layout::Weights), Factor::gathered(x, Layout::Patches)),
+    };
+    product::multiply(left, right, extent, Layout::Maps, geometry, precision::of(x), None)
 }
 
 /// See [`conv_forward`](crate::conv_forward).
@@ -96,10 +102,12 @@ pub(crate) fn parameter_gradient(
     let terms = batch(&x) * geometry.places() as usize;
     let extent = Extent { rows: spec.channels, columns: spec.fan_in() + 1, terms };
     let errors = gated(spec, gate, delta);
-    let (errors, patches) =
-        (Factor::gathered(&errors, Layout::Maps), Factor::gathered(&x, Layout::PatchesByPlace));
+    let by_tap = spec.input[0].is_multiple_of(product::BLOCK);
+    let patches = if by_tap { Layout::PatchesByTap } else { Layout::PatchesByWeight };
+    let (errors, patches) = (Factor::gathered(&errors, Layout::Maps), Factor::gathered(&x, patches));
     let (parts, count) = product::parts(errors, patches, extent, Layout::Matrix, geometry, precision::of(&x), None);
-    let [weight, bias] = sums::add_parts_apart(&parts, count, [spec.channels, spec.fan_in()]);
+    let channels = if by_tap { spec.input[0] } else { 1 };
+    let [weight, bias] = sums::add_parts_apart(&parts, count, [spec.channels, spec.fan_in()], channels);
     (whole(weight), whole(bias))
 }
 
@@ -112,13 +120,13 @@ pub(crate) fn input_gradient(
 ) -> Operand {
     let geometry = Geometry::of(spec);
     let [channels, height, width] = spec.input;
-    let terms = spec.channels * geometry.taps() as usize;
+    let terms = product::by_tap(spec.channels, &geometry);
     let extent = Extent { rows: channels, columns: delta.dims()[0] * height * width, terms };
     let errors = gated(spec, gate, delta);
     let [weight] = operands([weight]).expect("weights lie where the gate does");
     let (filters, errors) =
         (Factor::gathered(&weight, Layout::Filters), Factor::gathered(&errors, Layout::ErrorPatches));
-    product::multiply(filters, errors, extent, Layout::Patches, geometry, precision::of(&weight), None)
+    product::multiply(filters, errors, extent, Layout::ErrorPatches, geometry, precision::of(&weight), None)
 }
 
 /// See [`matmul`](crate::matmul).
@@ -131,18 +139,21 @@ pub(crate) fn map_product(a: &Operand, b: &Operand) -> Operand {
     matrix_product(a, b, precision::of(a), None)
 }
 
-/// `base + scale · a b`.
-pub(crate) fn add_product(base: Operand, a: &Operand, b: &Operand, scale: f32) -> Operand {
-    matrix_product(a, b, Precision::F32, Some((&into_contiguous(base), scale)))
+/// See [`affine`](crate::affine).
+pub(crate) fn affine(x: &Operand, weight: &Operand, bias: Operand) -> Operand {
+    let bias = into_contiguous(bias);
+    matrix_product(x, weight, precision::of(x), Some(Added { base: &bias, pitch: 0, scale: 1.0 }))
 }
 
-fn matrix_product(
-    a: &Operand,
-    b: &Operand,
-    precision: Precision,
-    added: Option<(&Operand, f32)>,
-) -> Operand {
-    let ([rows, terms], [_, columns]) = (operand::dims(a), operand::dims(b));
+/// `base + scale · a b`.
+pub(crate) fn add_product(base: Operand, a: &Operand, b: &Operand, scale: f32) -> Operand {
+    let base = into_contiguous(base);
+    let added = Added { pitch: dims(&base)[1], base: &base, scale };
+    matrix_product(a, b, Precision::F32, Some(added))
+}
+
+fn matrix_product(a: &Operand, b: &Operand, precision: Precision, added: Option<Added>) -> Operand {
+    let ([rows, terms], [_, columns]) = (dims(a), dims(b));
     let extent = Extent { rows, columns, terms };
     let (left, right) = (Factor::left(a), Factor::right(b));
     product::multiply(left, right, extent, Layout::Matrix, Geometry::default(), precision, added)

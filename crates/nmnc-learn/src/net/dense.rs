@@ -1,7 +1,7 @@
 //! Fully connected block: y = phi(u W^T + b).
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{Activation, activate, map_product, slope};
+use nmnc_kernels::{Activation, activate, affine, map_product, slope};
 
 use super::block::{Block, Mode};
 use super::map::{DenseMap, Gated, LinearMap, Map};
@@ -17,10 +17,20 @@ pub struct Dense {
     map: DenseMap,
 }
 
-/// The input, and the slope of the nonlinearity `[batch, units]`.
+/// The input, and the slope of the nonlinearity `[batch, units]`, where it is not one everywhere.
 struct DenseTrace {
     input: Tensor<2>,
-    slope: Tensor<2>,
+    slope: Option<Tensor<2>>,
+}
+
+impl DenseTrace {
+    /// `values` `[batch, units]` times the slope.
+    fn sloped(&self, values: Tensor<2>) -> Tensor<2> {
+        match &self.slope {
+            Some(slope) => values * slope.clone(),
+            None => values,
+        }
+    }
 }
 
 impl Dense {
@@ -40,7 +50,7 @@ impl Dense {
     }
 
     fn pre_activation(&self, input: Tensor<2>) -> Tensor<2> {
-        map_product(input, self.weight.value.clone().transpose()) + self.bias.value.clone()
+        affine(input, self.weight.value.clone().transpose(), self.bias.value.clone())
     }
 }
 
@@ -69,7 +79,8 @@ impl Block for Dense {
     fn forward(&self, inputs: &[Tensor<2>], _mode: Mode) -> (Tensor<2>, Trace) {
         let input = inputs[0].clone();
         let pre_activation = self.pre_activation(input.clone());
-        let slope = slope(self.activation, pre_activation.clone());
+        let curved = self.activation != Activation::Identity;
+        let slope = curved.then(|| slope(self.activation, pre_activation.clone()));
         (activate(self.activation, pre_activation), Trace::new(DenseTrace { input, slope }))
     }
 
@@ -88,7 +99,7 @@ impl Block for Dense {
     }
 
     fn jvp(&self, trace: &Trace, changes: &[Tensor<2>], weights: &[Tensor<2>]) -> Tensor<2> {
-        self.map.response(changes[0].clone(), weights[0].clone()) * trace.of::<DenseTrace>().slope.clone()
+        trace.of::<DenseTrace>().sloped(self.map.response(changes[0].clone(), weights[0].clone()))
     }
 
     fn maps(&self) -> Vec<Map<'_>> {
@@ -106,6 +117,6 @@ impl Block for Dense {
 
 impl Gated for Dense {
     fn gated_error(&self, trace: &Trace, error: Tensor<2>) -> Tensor<2> {
-        error * trace.of::<DenseTrace>().slope.clone()
+        trace.of::<DenseTrace>().sloped(error)
     }
 }

@@ -51,6 +51,8 @@ pub struct Images {
     options: ImageOptions,
     /// Batches decoded ahead, and the step whose batch is next.
     stream: Option<(u64, BatchStream)>,
+    /// A batch that is on the device already, and its step.
+    prepared: Option<(u64, Result<ImageBatch>)>,
 }
 
 impl Images {
@@ -79,7 +81,7 @@ impl Images {
         }
         let classifier = Classifier::new(network, rule, loss, options.seed);
         let classifier = if options.streamed { classifier.streamed()? } else { classifier };
-        Ok(Self { classifier, splits, options, stream: None })
+        Ok(Self { classifier, splits, options, stream: None, prepared: None })
     }
 
     /// The same as one of several workers, each with its part of every batch.
@@ -110,6 +112,29 @@ impl Images {
         let order = order(train.len(), seed, epoch)[done as usize * size..].to_vec();
         train.batches(order, size, Some((seed, epoch)))
     }
+
+    /// The batch of step `step`, copied to the device.
+    fn load(&mut self, step: u64) -> Result<ImageBatch> {
+        let mut stream = match self.stream.take() {
+            Some((next, stream)) if next == step => stream,
+            _ => self.open(step),
+        };
+        let batch = match stream.next() {
+            Some(batch) => batch?,
+            None => {
+                stream = self.open(step);
+                stream.next().expect("an epoch has a batch left")?
+            }
+        };
+        self.stream = Some((step + 1, stream));
+        let images = matrix(
+            batch.images,
+            [batch.labels.len(), self.splits.train.shape().len()],
+            &self.classifier.device(),
+        );
+        let part = self.workers().part(batch.labels.len())?;
+        Ok(ImageBatch { images, labels: batch.labels }.part(part))
+    }
 }
 
 impl Problem for Images {
@@ -134,25 +159,14 @@ impl Problem for Images {
     }
 
     fn batch(&mut self, step: u64) -> Result<ImageBatch> {
-        let mut stream = match self.stream.take() {
-            Some((next, stream)) if next == step => stream,
-            _ => self.open(step),
-        };
-        let batch = match stream.next() {
-            Some(batch) => batch?,
-            None => {
-                stream = self.open(step);
-                stream.next().expect("an epoch has a batch left")?
-            }
-        };
-        self.stream = Some((step + 1, stream));
-        let images = matrix(
-            batch.images,
-            [batch.labels.len(), self.splits.train.shape().len()],
-            &self.classifier.device(),
-        );
-        let part = self.workers().part(batch.labels.len())?;
-        Ok(ImageBatch { images, labels: batch.labels }.part(part))
+        match self.prepared.take() {
+            Some((prepared, batch)) if prepared == step => batch,
+            _ => self.load(step),
+        }
+    }
+
+    fn prepare(&mut self, step: u64) {
+        self.prepared = Some((step, self.load(step)));
     }
 
     fn assess(

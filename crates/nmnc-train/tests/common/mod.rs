@@ -10,7 +10,7 @@ use nmnc_train::{Observer, Progress, checkpoint};
 pub fn outcome(folder: &Path) -> (Vec<Record>, Vec<u8>) {
     let mut records = RunRecords::read(folder).unwrap().records;
     for record in &mut records {
-        (record.seconds, record.images_per_second) = (0.0, 0.0);
+        (record.seconds, record.images_per_second, record.waiting) = (0.0, 0.0, 0.0);
     }
     let last = checkpoint::list(&folder.join("checkpoints")).unwrap().pop().expect("a checkpoint");
     (records, fs::read(last.join("weights.safetensors")).unwrap())

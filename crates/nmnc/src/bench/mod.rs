@@ -28,6 +28,8 @@ pub enum Part {
     Matmul,
     /// A pass over memory that does nothing else: what work that is bound by memory is compared with.
     Copy,
+    /// An operation on a single number, of very many: what it costs to ask a device for anything.
+    Launch,
     /// The forward pass of one batch, without traces.
     Forward,
     /// A training step of each rule.
@@ -38,13 +40,15 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Matmul, Self::Copy, Self::Forward, Self::Step, Self::Refresh];
+    pub const ALL: [Self; 6] =
+        [Self::Matmul, Self::Copy, Self::Launch, Self::Forward, Self::Step, Self::Refresh];
 
     /// Name for people and files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Matmul => "matmul",
             Self::Copy => "copy",
+            Self::Launch => "launch",
             Self::Forward => "forward",
             Self::Step => "step",
             Self::Refresh => "refresh",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 
 use super::operations::Operations;
-use super::tasks::{Copy, Data, Forward, Product, Refresh, Steps, Task};
+use super::tasks::{Copy, Data, Forward, Launch, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
 use nmnc_core::device;
 use nmnc_core::error::{Error, Result};
@@ -16,7 +16,9 @@ use nmnc_train::{Classifier, Config, Resolved};
 const SIDES: [usize; 3] = [512, 1024, 1536];
 const ACCELERATOR_SIDES: [usize; 3] = [1024, 4096, 8192];
 /// Numbers that a pass over memory copies: more than caches hold.
-const COPIED: usize = 1 << 26;
+const COPIED: usize = 1 << 25;
+/// Operations asked for in a row before the device is waited for.
+const LAUNCHES: u64 = 1000;
 /// An interval that no bench lives to see twice.
 const NEVER: i64 = i64::MAX;
 
@@ -66,6 +68,12 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
             // Each number is read and written.
             bytes: Some((2 * COPIED * size_of::<f32>()) as f64),
             ..Prepared::new(Part::Copy, Copy::new(COPIED, device.clone()))
+        });
+    }
+    if asked(Part::Launch) {
+        rows.push(Prepared {
+            steps: LAUNCHES,
+            ..Prepared::new(Part::Launch, Launch::new(LAUNCHES, device.clone()))
         });
     }
     if !(asked(Part::Forward) || asked(Part::Step) || asked(Part::Refresh)) {
@@ -121,10 +129,9 @@ fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Resul
     let counts = if all > 1 && processor { vec![1, all] } else { vec![all] };
     for threads in counts {
         for side in if processor { SIDES } else { ACCELERATOR_SIDES } {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .map_err(|e| Error::config("--threads", format!("cannot start {threads} threads: {e}")))?;
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.map_err(|e| Error::config("--threads", format!("cannot start {threads} threads: {e}")))?;
+            let pool = processor.then_some(pool);
             rows.push(Prepared {
                 variant: Some(format!("{side}x{side}x{side}")),
                 threads,

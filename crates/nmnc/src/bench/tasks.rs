@@ -6,6 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 
 use nmnc_core::device::matrix;
+use nmnc_kernels::Activation;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
@@ -83,12 +84,12 @@ fn normal(seed: Seed, index: usize, shape: [usize; 2], device: &Device) -> Tenso
 /// The product of two square matrices.
 pub(super) struct Product {
     factors: [Tensor<2>; 2],
-    pool: rayon::ThreadPool,
+    pool: Option<rayon::ThreadPool>,
     device: Device,
 }
 
 impl Product {
-    pub fn new(seed: Seed, side: usize, pool: rayon::ThreadPool, device: Device) -> Self {
+    pub fn new(seed: Seed, side: usize, pool: Option<rayon::ThreadPool>, device: Device) -> Self {
         let factors = [1, 2].map(|index| normal(seed, index, [side, side], &device));
         Self { factors, pool, device }
     }
@@ -98,7 +99,11 @@ impl Task for Product {
     fn run(&mut self) -> Result<f64> {
         let [a, b] = self.factors.clone();
         let started = Instant::now();
-        let product = self.pool.install(|| nmnc_kernels::map_product(a, b));
+        // An accelerator is waited for on the thread that asked it.
+        let product = match &self.pool {
+            Some(pool) => pool.install(|| nmnc_kernels::map_product(a, b)),
+            None => nmnc_kernels::map_product(a, b),
+        };
         let seconds = seconds(started, &self.device);
         drop(product);
         seconds
@@ -120,10 +125,33 @@ impl Copy {
 impl Task for Copy {
     fn run(&mut self) -> Result<f64> {
         let started = Instant::now();
-        let copy = self.numbers.clone().mul_scalar(2.0);
+        let copy = nmnc_kernels::activate(Activation::Relu, self.numbers.clone());
         let seconds = seconds(started, &self.device);
         drop(copy);
         seconds
+    }
+}
+
+/// An operation on a single number, of very many.
+pub(super) struct Launch {
+    number: Tensor<2>,
+    count: u64,
+    device: Device,
+}
+
+impl Launch {
+    pub fn new(count: u64, device: Device) -> Self {
+        Self { number: Tensor::ones([1, 1], &device), count, device }
+    }
+}
+
+impl Task for Launch {
+    fn run(&mut self) -> Result<f64> {
+        let started = Instant::now();
+        for _ in 0..self.count {
+            self.number = nmnc_kernels::activate(Activation::Relu, self.number.clone());
+        }
+        seconds(started, &self.device)
     }
 }
 

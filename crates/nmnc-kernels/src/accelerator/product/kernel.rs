@@ -3,9 +3,9 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::gather::Layout;
+use super::gather::{Layout, Slab, fetch};
 use crate::Precision;
-use super::tile::{DEPTH, Side, UNITS, fetch, stage, staged_index};
+use super::tile::{DEPTH, Side, UNITS, stage, staged_index};
 
 /// A product, fixed in a compiled kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +34,8 @@ pub struct Sizes {
     pub right_inner: u32,
     /// Elements between rows of the result.
     pub pitch: u32,
+    /// Elements between rows of what is added.
+    pub base_pitch: u32,
 }
 
 /// `base + scale · left · right`, or one part of it for each share of the sum.
@@ -57,55 +59,67 @@ pub fn product<E: Numeric>(
     let mut left_held = Array::<f32>::new(comptime!(plan.left.share() as usize));
     let mut right_held = Array::<f32>::new(comptime!(plan.right.share() as usize));
 
-    fetch(left, &mut left_held, first_row, first, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
-    fetch(right, &mut right_held, first_column, first, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
-    stage::<E>(&left_held, &mut left_stage, 0u32, comptime!(plan.left));
-    stage::<E>(&right_held, &mut right_stage, 0u32, comptime!(plan.right));
+    let mut left_slab = Slab {
+        first_outer: first_row,
+        first_inner: first,
+        outer_end: sizes.rows,
+        inner_end: end,
+        outer_stride: sizes.left_outer,
+        inner_stride: sizes.left_inner,
+    };
+    let mut right_slab = Slab {
+        first_outer: first_column,
+        first_inner: first,
+        outer_end: sizes.columns,
+        inner_end: end,
+        outer_stride: sizes.right_outer,
+        inner_stride: sizes.right_inner,
+    };
+    let left_marks = fetch(left, &mut left_held, &left_slab, comptime!(plan.left));
+    let right_marks = fetch(right, &mut right_held, &right_slab, comptime!(plan.right));
+    stage::<E>(&left_held, left_marks, &mut left_stage, 0u32, comptime!(plan.left));
+    stage::<E>(&right_held, right_marks, &mut right_stage, 0u32, comptime!(plan.right));
     sync_cube();
 
     let slabs = (end - first).div_ceil(comptime!(DEPTH));
-    if comptime!(plan.precision != Precision::F32) {
-        let sums = start_fragments(plan);
-        for slab in 0..slabs {
-            let next = first + (slab + 1) * comptime!(DEPTH);
-            let (now, then) = (slab % 2, (slab + 1) % 2);
-            if next < end {
-                fetch(left, &mut left_held, first_row, next, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
-                fetch(right, &mut right_held, first_column, next, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
-            }
-            multiply_fragments::<E>(&left_stage, &right_stage, &sums, now, plan);
-            if next < end {
-                stage::<E>(&left_held, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
-                stage::<E>(&right_held, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
-            }
-            sync_cube();
-        }
-        store_fragments(&sums, base, result, &sizes, scale, plan);
-    } else {
-        let mut sums = Array::<f32>::new(comptime!((plan.left.width / SIDE * (plan.right.width / SIDE)) as usize));
-        for slab in 0..slabs {
-            let next = first + (slab + 1) * comptime!(DEPTH);
-            let (now, then) = (slab % 2, (slab + 1) % 2);
-            if next < end {
-                fetch(left, &mut left_held, first_row, next, sizes.rows, end, sizes.left_outer, sizes.left_inner, comptime!(plan.left));
-                fetch(right, &mut right_held, first_column, next, sizes.columns, end, sizes.right_outer, sizes.right_inner, comptime!(plan.right));
-            }
+    let fragments = start_fragments(plan);
+    let mut sums = Array::<f32>::new(comptime!(plan.sums() as usize));
+    for slab in 0..slabs {
+        let (now, then) = (slab % 2, (slab + 1) % 2);
+        // The next slab is on its way while this one is used. After the last one it is empty: a branch here would end what the compiler
+        // may reorder.
+        left_slab.first_inner += comptime!(DEPTH);
+        right_slab.first_inner += comptime!(DEPTH);
+        let left_marks = fetch(left, &mut left_held, &left_slab, comptime!(plan.left));
+        let right_marks = fetch(right, &mut right_held, &right_slab, comptime!(plan.right));
+        if comptime!(plan.by_units()) {
+            multiply_fragments::<E>(&left_stage, &right_stage, &fragments, now, plan);
+        } else {
             multiply::<E>(&left_stage, &right_stage, &mut sums, now, plan);
-            if next < end {
-                stage::<E>(&left_held, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
-                stage::<E>(&right_held, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
-            }
-            sync_cube();
         }
+        stage::<E>(&left_held, left_marks, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
+        stage::<E>(&right_held, right_marks, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
+        sync_cube();
+    }
+    if comptime!(plan.by_units()) {
+        store_fragments(&fragments, base, result, &sizes, scale, plan);
+    } else {
+        store(&sums, base, result, &sizes, scale, plan);
+    }
+}
+
+/// Puts the sums of this unit where they belong.
+#[cube]
+fn store(sums: &Array<f32>, base: &[f32], result: &mut [f32], sizes: &Sizes, scale: f32, #[comptime] plan: Plan) {
+    let first_row = CUBE_POS_Y * comptime!(plan.left.width) + UNIT_POS / comptime!(SIDE);
+    let first_column = CUBE_POS_X * comptime!(plan.right.width) + UNIT_POS % comptime!(SIDE);
+    #[unroll]
+    for i in 0..comptime!(plan.left.width / SIDE) {
         #[unroll]
-        for i in 0..comptime!(plan.left.width / SIDE) {
-            #[unroll]
-            for j in 0..comptime!(plan.right.width / SIDE) {
-                let row = UNIT_POS / comptime!(SIDE) + comptime!(i * SIDE);
-                let column = UNIT_POS % comptime!(SIDE) + comptime!(j * SIDE);
-                let sum = sums[comptime!((i * (plan.right.width / SIDE) + j) as usize)];
-                emit(first_row + row, first_column + column, sum, base, result, &sizes, scale, plan);
-            }
+        for j in 0..comptime!(plan.right.width / SIDE) {
+            let sum = sums[comptime!((i * (plan.right.width / SIDE) + j) as usize)];
+            let (row, column) = (first_row + comptime!(i * SIDE), first_column + comptime!(j * SIDE));
+            emit(row, column, sum, base, result, sizes, scale, plan);
         }
     }
 }
@@ -164,13 +178,13 @@ fn emit(
             let places = comptime!(plan.right.geometry.places());
             index = (column / places * sizes.rows + row) * places + column % places;
         }
-        if comptime!(plan.result == Layout::Patches) {
+        if comptime!(plan.result == Layout::ErrorPatches) {
             let places = comptime!(plan.right.geometry.height * plan.right.geometry.width);
             index = (column / places * sizes.rows + row) * places + column % places;
         }
         let mut value = scale * sum;
         if comptime!(plan.added) {
-            value += base[index as usize];
+            value += base[(row * sizes.base_pitch + column) as usize];
         }
         result[index as usize] = value;
     }
@@ -184,6 +198,21 @@ const LINE: u32 = 20;
 const PLANE: u32 = 32;
 
 impl Plan {
+    /// Whether matrix units multiply.
+    fn by_units(&self) -> bool {
+        self.precision != Precision::F32
+    }
+
+    /// Sums that a unit holds itself.
+    fn sums(&self) -> u32 {
+        if self.by_units() { 1 } else { self.left.width / SIDE * (self.right.width / SIDE) }
+    }
+
+    /// Fragments of sums that a plane holds.
+    fn fragments(&self) -> u32 {
+        if self.by_units() { self.down() * self.across() } else { 0 }
+    }
+
     /// Planes side by side along the columns of a tile.
     fn planes_across(&self) -> u32 {
         (self.right.width / FRAGMENT).min(4)
@@ -219,7 +248,7 @@ impl Plan {
 fn start_fragments(#[comptime] plan: Plan) -> Sequence<cmma::Matrix<f32>> {
     let mut sums = Sequence::<cmma::Matrix<f32>>::new();
     #[unroll]
-    for _ in 0..comptime!(plan.down() * plan.across()) {
+    for _ in 0..comptime!(plan.fragments()) {
         sums.push(cmma::Matrix::<f32>::from_value(
             cmma::MatrixIdent::Accumulator,
             16usize,

@@ -18,8 +18,18 @@ use super::operand::{Operand, buffer, fresh};
 use crate::Precision;
 use super::sums::add_parts;
 
+/// Channels that are summed over together, tap by tap.
+pub const BLOCK: usize = DEPTH as usize;
+
+/// Terms of a sum over `channels` by tap.
+pub fn by_tap(channels: usize, geometry: &Geometry) -> usize {
+    channels.next_multiple_of(BLOCK) * geometry.taps() as usize
+}
+
 /// Cubes that fill a card.
-const CUBES: usize = 256;
+const CUBES: usize = 128;
+/// Cubes that a product is divided among where its sum can be.
+const SHARED_CUBES: usize = 256;
 /// Slabs under which a share of a sum is not worth its own cube.
 const FEWEST_SLABS: usize = 8;
 
@@ -51,11 +61,11 @@ impl<'a> Factor<'a> {
 
     fn side(&self, width: usize, geometry: Geometry, precision: Precision) -> Side {
         let along_inner = self.layout.runs_along_inner(self.strides[1]);
-        // Matrix units want lines that begin at multiples of 16 bytes.
-        let gap = match precision {
-            Precision::F32 => 1,
-            Precision::Tf32 => 4,
-            Precision::Bf16 => 8,
+        // Matrix units want lines that begin at multiples of 16 bytes, and read four lines of the sum or eight others at once.
+        let gap = match (precision, along_inner) {
+            (Precision::F32, _) => 1,
+            (Precision::Tf32, true) => 4,
+            (Precision::Tf32, false) | (Precision::Bf16, _) => 8,
         };
         Side { layout: self.layout, along_inner, width: width as u32, gap, geometry }
     }
@@ -74,14 +84,24 @@ fn division(extent: Extent, widest: usize, may_share: bool) -> ([usize; 2], usiz
     let fit = |size: usize| if size > 64 { widest } else if size > 32 { 64 } else { 32 };
     let mut tile = [fit(extent.rows), fit(extent.columns)];
     let tiles = |tile: [usize; 2]| extent.rows.div_ceil(tile[0]) * extent.columns.div_ceil(tile[1]);
-    for side in [0, 1] {
-        if tiles(tile) < CUBES && tile[side] > 64 {
-            tile[side] = 64;
+    // Where the sum can be divided, it is, and tiles stay large: they read less for each product.
+    for side in if may_share { [].as_slice() } else { [0, 1].as_slice() } {
+        if tiles(tile) < CUBES && tile[*side] > 64 {
+            tile[*side] = 64;
         }
     }
     let most = extent.terms.div_ceil(DEPTH as usize * FEWEST_SLABS);
-    let shares = if may_share { CUBES.div_ceil(tiles(tile)).min(most).max(1) } else { 1 };
+    let shares = if may_share { SHARED_CUBES.div_ceil(tiles(tile)).min(most).max(1) } else { 1 };
     (tile, shares)
+}
+
+/// What a product is added to, times `scale`.
+#[derive(Clone, Copy)]
+pub struct Added<'a> {
+    pub base: &'a Operand,
+    /// Elements between its rows; none where one row is added to all.
+    pub pitch: usize,
+    pub scale: f32,
 }
 
 /// The sum that [`parts`] leaves in parts.
@@ -92,15 +112,15 @@ pub fn multiply(
     result: Layout,
     geometry: Geometry,
     precision: Precision,
-    added: Option<(&Operand, f32)>,
+    added: Option<Added>,
 ) -> Operand {
     let (output, shares) = parts(left, right, extent, result, geometry, precision, added);
-    if shares == 1 { output } else { add_parts(&output, shares, [extent.rows, extent.columns]) }
+    if shares == 1 { output } else { add_parts(&output, shares, [extent.rows, extent.columns], added) }
 }
 
 /// `[rows, columns]`, or where `result` is a map layout of `geometry` the maps `[image, rows, place]` as a matrix of one image a row;
-/// `scale` times the product, plus `base` of the same shape. A sum of many terms may come as several matrices to be added, one after the
-/// other; their number is the second result.
+/// with what is to be `added`. A sum of many terms may come as several matrices to be added, one after the other,
+/// and to what is to be `added`; their number is the second result.
 pub fn parts(
     left: Factor,
     right: Factor,
@@ -108,24 +128,23 @@ pub fn parts(
     result: Layout,
     geometry: Geometry,
     precision: Precision,
-    added: Option<(&Operand, f32)>,
+    added: Option<Added>,
 ) -> (Operand, usize) {
     let client = &left.operand.client;
-    let scale = added.map_or(1.0, |(_, scale)| scale);
     // Two stages of both factors, and fragments on their way out, have to fit.
     let roomy = client.properties().hardware.max_shared_memory_size >= 48 * 1024;
     let matrix = result == Layout::Matrix;
-    let (tile, shares) = division(extent, if roomy { 128 } else { 64 }, matrix && added.is_none());
+    let (tile, shares) = division(extent, if roomy { 128 } else { 64 }, matrix);
+    let share = extent.terms.div_ceil(shares).next_multiple_of(DEPTH as usize).max(DEPTH as usize);
+    let shares = extent.terms.div_ceil(share).max(1);
     let plan = |precision| Plan {
         left: left.side(tile[0], geometry, precision),
         right: right.side(tile[1], geometry, precision),
         precision,
         result,
-        added: added.is_some(),
+        added: added.is_some() && shares == 1,
     };
     let plan = if plan(precision).fits_units() { plan(precision) } else { plan(Precision::F32) };
-    let share = extent.terms.div_ceil(shares).next_multiple_of(DEPTH as usize).max(DEPTH as usize);
-    let shares = extent.terms.div_ceil(share).max(1);
     let [rows, columns] = match result {
         Layout::Matrix => [shares * extent.rows, extent.columns],
         Layout::Maps => [extent.columns / geometry.places() as usize, extent.rows * geometry.places() as usize],
@@ -135,7 +154,10 @@ pub fn parts(
         }
     };
     let output = fresh(left.operand, [rows, columns]);
-    let base = added.map_or(left.operand, |(base, _)| base);
+    // Without something to add, the base is not read.
+    let base = added.as_ref().map_or(left.operand, |added| added.base);
+    let scale = added.as_ref().filter(|_| shares == 1).map_or(1.0, |added| added.scale);
+    let base_pitch = added.as_ref().map_or(0, |added| added.pitch);
     let sizes = |strides: [usize; 2]| (strides[0] as u32, strides[1] as u32);
     let ((left_outer, left_inner), (right_outer, right_inner)) = (sizes(left.strides), sizes(right.strides));
     let sizes = SizesLaunch::new(
@@ -148,6 +170,7 @@ pub fn parts(
         right_outer,
         right_inner,
         extent.columns as u32,
+        base_pitch as u32,
     );
     let count = CubeCount::Static(
         extent.columns.div_ceil(tile[1]) as u32,

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::gather::{Layout, element};
+use super::gather::{Layout, ONES, own_inner, own_outer};
 use crate::accelerator::geometry::Geometry;
 
 /// Units that work at one tile.
@@ -30,6 +30,16 @@ impl Side {
         self.width * DEPTH / UNITS
     }
 
+    /// Outer indices from one element of a unit to its next.
+    pub fn outer_step(&self) -> u32 {
+        if self.along_inner { UNITS / DEPTH } else { 0 }
+    }
+
+    /// Inner indices from one element of a unit to its next.
+    pub fn inner_step(&self) -> u32 {
+        if self.along_inner { 0 } else { UNITS / self.width }
+    }
+
     /// Elements from one staged line to the next.
     pub fn pitch(&self) -> u32 {
         self.gap + if self.along_inner { DEPTH } else { self.width }
@@ -41,67 +51,25 @@ impl Side {
     }
 }
 
-/// Outer index within the tile of the element that unit `UNIT_POS` moves as its `turn`-th.
+/// Puts what [`fetch`](super::gather::fetch) read and marked into the staged slab at `offset`.
 #[cube]
-fn outer_of(#[comptime] turn: u32, #[comptime] side: Side) -> u32 {
-    let mut outer = UNIT_POS % comptime!(side.width);
-    if comptime!(side.along_inner) {
-        outer = UNIT_POS / comptime!(DEPTH) + comptime!(turn * (UNITS / DEPTH));
-    }
-    outer
-}
-
-/// Inner index within the slab, as [`outer_of`].
-#[cube]
-fn inner_of(#[comptime] turn: u32, #[comptime] side: Side) -> u32 {
-    let mut inner = UNIT_POS / comptime!(side.width) + comptime!(turn * (UNITS / side.width));
-    if comptime!(side.along_inner) {
-        inner = UNIT_POS % comptime!(DEPTH);
-    }
-    inner
-}
-
-/// Reads this unit's elements of the slab that begins at `first_inner`; zeros beyond the ends.
-#[cube]
-#[allow(clippy::too_many_arguments)]
-pub fn fetch(
-    buffer: &[f32],
-    held: &mut Array<f32>,
-    first_outer: u32,
-    first_inner: u32,
-    outer_end: u32,
-    inner_end: u32,
-    outer_stride: u32,
-    inner_stride: u32,
+pub fn stage<E: Numeric>(
+    held: &Array<f32>,
+    marks: u32,
+    staged: &mut Shared<[E]>,
+    offset: u32,
     #[comptime] side: Side,
 ) {
+    let start = offset + staged_index(own_outer(side), own_inner(side), side);
     #[unroll]
     for turn in 0..comptime!(side.share()) {
-        let outer = first_outer + outer_of(turn, side);
-        let inner = first_inner + inner_of(turn, side);
-        let mut value = 0.0f32;
-        if outer < outer_end && inner < inner_end {
-            value = element(
-                buffer,
-                outer,
-                inner,
-                outer_stride,
-                inner_stride,
-                comptime!(side.layout),
-                comptime!(side.geometry),
-            );
+        // Steps of the index that counts lines, the other being fixed.
+        let index = start + comptime!(turn * (side.outer_step() + side.inner_step()) * side.pitch());
+        let mut value = select(marks & comptime!(1u32 << turn) != 0u32, held[turn as usize], 0.0f32);
+        if comptime!(matches!(side.layout, Layout::PatchesByTap | Layout::PatchesByWeight)) {
+            value = select(marks & comptime!(1u32 << (ONES + turn)) != 0u32, 1.0f32, value);
         }
-        held[turn as usize] = value;
-    }
-}
-
-/// Puts what [`fetch`] read into the staged slab at `offset`.
-#[cube]
-pub fn stage<E: Numeric>(held: &Array<f32>, staged: &mut Shared<[E]>, offset: u32, #[comptime] side: Side) {
-    #[unroll]
-    for turn in 0..comptime!(side.share()) {
-        let index = offset + staged_index(outer_of(turn, side), inner_of(turn, side), side);
-        staged[index as usize] = E::cast_from(held[turn as usize]);
+        staged[index as usize] = E::cast_from(value);
     }
 }
 
