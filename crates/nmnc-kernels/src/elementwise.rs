@@ -18,7 +18,7 @@ pub fn row_energies(x: &Tensor<2>) -> Vec<f64> {
         None => {
             #[cfg(feature = "accelerator")]
             if let Some(energies) = accelerator::row_energies(&[x]) {
-                return energies;
+                return energies.into_data().iter::<f64>().collect();
             }
             x.clone().powi_scalar(2).sum_dim(1).into_data().iter::<f64>().collect()
         }
@@ -28,12 +28,46 @@ pub fn row_energies(x: &Tensor<2>) -> Vec<f64> {
 /// The sum of squares of each of `matrices`: sums of rows ([`row_energies`]) added in order, so that the bits do not depend on the number
 /// of threads. An accelerator is waited for once for all.
 pub fn energies(matrices: &[&Tensor<2>]) -> Vec<f64> {
+    ask_energies(matrices).wait()
+}
+
+/// Sums of squares that an accelerator may still be working on.
+#[derive(Clone, Debug)]
+pub struct Energies(Asked);
+
+#[derive(Clone, Debug)]
+enum Asked {
+    Known(Vec<f64>),
+    /// Energies of rows `[1, all rows]`, and how many rows each matrix has.
+    Rows(Tensor<2>, Vec<usize>),
+}
+
+/// As [`energies`], without waiting for them.
+pub fn ask_energies(matrices: &[&Tensor<2>]) -> Energies {
     #[cfg(feature = "accelerator")]
     if let Some(rows) = accelerator::row_energies(matrices) {
-        let mut rows = rows.into_iter();
-        return matrices.iter().map(|matrix| rows.by_ref().take(matrix.dims()[0]).sum()).collect();
+        return Energies(Asked::Rows(rows, matrices.iter().map(|matrix| matrix.dims()[0]).collect()));
     }
-    matrices.iter().map(|matrix| row_energies(matrix).iter().sum()).collect()
+    Energies(Asked::Known(matrices.iter().map(|matrix| row_energies(matrix).iter().sum()).collect()))
+}
+
+impl Energies {
+    /// Whether nothing has to be waited for.
+    pub fn are_known(&self) -> bool {
+        matches!(self.0, Asked::Known(_))
+    }
+
+    /// The numbers.
+    pub fn wait(self) -> Vec<f64> {
+        match self.0 {
+            Asked::Known(energies) => energies,
+            Asked::Rows(rows, counts) => {
+                let numbers: Vec<f64> = rows.into_data().iter::<f64>().collect();
+                let mut numbers = numbers.into_iter();
+                counts.into_iter().map(|count| numbers.by_ref().take(count).sum()).collect()
+            }
+        }
+    }
 }
 
 /// `activity + scale · coordinates`, all `[batch, units]`: isotropic noise.

@@ -29,6 +29,7 @@ mod cpu;
 mod descent;
 mod elementwise;
 mod gate;
+mod judge;
 mod machine;
 mod noise;
 mod precision;
@@ -38,8 +39,9 @@ mod spec;
 use burn::tensor::Tensor;
 
 pub use descent::{AdamStep, SgdStep, adam, sgd};
-pub use elementwise::{blend, embed_add, energies, perturb, row_energies};
+pub use elementwise::{Energies, ask_energies, blend, embed_add, energies, perturb, row_energies};
 pub use gate::ConvGate;
+pub use judge::{Criterion, Verdicts, judge};
 pub use machine::{check_vector_instructions, vector_instructions};
 pub use noise::{Law, Place, draw};
 pub use precision::{Precision, choose_precision};
@@ -252,6 +254,15 @@ pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
         return accelerator::whole(accelerator::affine(&x, &weight, bias));
     }
     map_product(x, weight) + bias
+}
+
+/// Sum of every column of `x`, `[1, columns]`.
+pub fn column_sums(x: Tensor<2>) -> Tensor<2> {
+    #[cfg(feature = "accelerator")]
+    if let Some([x]) = accelerator::operands([&x]) {
+        return accelerator::whole(accelerator::column_sums(&x));
+    }
+    x.sum_dim(0)
 }
 
 /// Mean and sum of squared deviations from it of every column of `x`, both `[1, columns]`.

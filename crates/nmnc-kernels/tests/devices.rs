@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::{ACTIVATIONS, POOLS, Values, bits, numbers, shapes};
 use nmnc_kernels::{
-    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, affine, blend, choose_precision, column_moments, composed,
+    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, affine, blend, choose_precision, column_moments, column_sums, composed,
     conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient, embed_add,
     energies, map_product, matmul, perturb, row_energies, sgd, slope,
 };
@@ -227,6 +227,8 @@ fn energies_are_read_at_once_and_agree_with_the_processor() {
         let (expected_mean, expected_squares) = column_moments(&wide);
         assert_rounded("means", mean, expected_mean, 40, Precision::F32);
         assert_rounded("squares", squares, expected_squares, 40, Precision::F32);
+        let sums = column_sums(on(device, &wide));
+        assert_rounded("sums", sums, column_sums(wide), 40, Precision::F32);
         let broken = on(device, &(matrices[1].clone() / 0.0));
         assert!(!energies(&[&broken])[0].is_finite());
     });

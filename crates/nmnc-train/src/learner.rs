@@ -1,5 +1,7 @@
 //! From gradients to new weights.
 
+use burn::tensor::Tensor;
+
 use crate::diverged::diverged;
 use crate::optimizer::Optimizer;
 use crate::problem::Assessed;
@@ -7,7 +9,7 @@ use crate::schedule::Schedule;
 use nmnc_core::device::energy;
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
-use nmnc_learn::net::{Parameter, Weights};
+use nmnc_learn::net::{Gradients, Parameter, Weights};
 
 /// An optimizer under a schedule, and how many steps it has made.
 #[derive(Clone, Debug)]
@@ -41,24 +43,51 @@ impl Learner {
     /// then.
     pub fn update(&mut self, network: &mut (impl Weights + ?Sized), assessed: Assessed) -> Result<()> {
         let Assessed { gradients, buffers, .. } = assessed;
-        let mut square = 0.0;
-        for (name, own) in gradients.energies() {
-            if !own.is_finite() {
-                return Err(diverged(self.step, Some(&network.place(name)), "gradient is not finite"));
+        let energies = gradients.ask_energies();
+        let factor = self.schedule.factor(self.step);
+        if energies.are_known() || self.clip_norm.is_some() {
+            let norm = self.finite_norm(network, &gradients, energies.wait())?;
+            let gradients = match self.clip_norm {
+                Some(limit) if norm > limit => gradients.scaled(limit / norm),
+                _ => gradients,
+            };
+            self.optimizer.step(network, gradients, factor);
+        } else {
+            // An accelerator makes the step while its energies are on their way. Should one not be finite, all is put back.
+            let values: Vec<Tensor<2>> =
+                network.parameters().into_iter().map(|(_, parameter)| parameter.value.clone()).collect();
+            let optimizer = self.optimizer.clone();
+            self.optimizer.step(network, gradients.clone(), factor);
+            if let Err(error) = self.finite_norm(network, &gradients, energies.wait()) {
+                self.optimizer = optimizer;
+                for (value, kept) in network.values_mut().into_iter().zip(values) {
+                    *value = kept;
+                }
+                return Err(error);
             }
-            square += own;
         }
-        let norm = square.sqrt();
-        let gradients = match self.clip_norm {
-            Some(limit) if norm > limit => gradients.scaled(limit / norm),
-            _ => gradients,
-        };
-        self.optimizer.step(network, gradients, self.schedule.factor(self.step));
         for (value, buffer) in network.buffer_values_mut().into_iter().zip(buffers) {
             *value = buffer;
         }
         self.step += 1;
         Ok(())
+    }
+
+    /// Norm of all gradients as one vector, from their `energies`.
+    fn finite_norm(
+        &self,
+        network: &(impl Weights + ?Sized),
+        gradients: &Gradients,
+        energies: Vec<f64>,
+    ) -> Result<f64> {
+        let mut square = 0.0;
+        for ((name, _), own) in gradients.iter().zip(energies) {
+            if !own.is_finite() {
+                return Err(diverged(self.step, Some(&network.place(name)), "gradient is not finite"));
+            }
+            square += own;
+        }
+        Ok(square.sqrt())
     }
 
     /// Whether all weights are finite.

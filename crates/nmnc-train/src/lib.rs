@@ -56,7 +56,7 @@ pub use images::{
     Classifier, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align, evaluate,
 };
 pub use learner::Learner;
-pub use loss::{Judgement, Loss};
+pub use loss::{Judgement, Judging, Loss};
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use problem::{Assessed, Evaluation, Problem};

@@ -3,6 +3,7 @@
 
 mod activation;
 mod geometry;
+mod judge;
 mod noise;
 mod operand;
 mod pointwise;
@@ -15,12 +16,13 @@ use burn::tensor::Tensor;
 use burn_cubecl::kernel::into_contiguous;
 
 use geometry::Geometry;
+pub(crate) use judge::judge;
 pub(crate) use noise::draw;
 pub(crate) use operand::{Operand, accelerator, dims, operands, strided_operands, whole};
 pub(crate) use pointwise::{activate, adam, combine, descend, descend_with_momentum};
 use product::{Added, Extent, Factor, Layout};
 pub(crate) use stage::AcceleratorGate;
-pub(crate) use sums::column_moments;
+pub(crate) use sums::{column_moments, column_sums};
 
 use crate::Precision;
 use crate::spec::ConvSpec;
@@ -159,12 +161,11 @@ fn matrix_product(a: &Operand, b: &Operand, precision: Precision, added: Option<
     product::multiply(left, right, extent, Layout::Matrix, Geometry::default(), precision, added)
 }
 
-/// The sums of squares of the rows of all `matrices`, one after the other, read at once; nothing if one is elsewhere or of another float
-/// type.
-pub(crate) fn row_energies(matrices: &[&Tensor<2>]) -> Option<Vec<f64>> {
+/// The sums of squares of the rows of all `matrices`, one after the other, still on the device; nothing if one is elsewhere or of another
+/// float type.
+pub(crate) fn row_energies(matrices: &[&Tensor<2>]) -> Option<Tensor<2>> {
     let found: Option<Vec<Operand>> =
         matrices.iter().map(|matrix| operands([matrix]).map(|[operand]| operand)).collect();
     let found = found.filter(|found| !found.is_empty())?;
-    let energies = whole(sums::row_energies(&found));
-    Some(energies.into_data().iter::<f64>().collect())
+    Some(whole(sums::row_energies(&found)))
 }

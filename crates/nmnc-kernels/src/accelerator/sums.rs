@@ -273,3 +273,36 @@ fn column_moments_kernel(matrix: &[f32], means: &mut [f32], squares: &mut [f32],
         squares[column as usize] = square;
     }
 }
+
+/// The sum of every column, `[1, columns]`.
+pub fn column_sums(matrix: &Operand) -> Operand {
+    let [rows, columns] = dims(matrix);
+    let output = fresh(matrix, [1, columns]);
+    // SAFETY: the kernel reads the rows of its column and writes one number, in its own place.
+    unsafe {
+        column_sums_kernel::launch_unchecked(
+            &matrix.client,
+            CubeCount::Static(columns as u32, 1, 1),
+            CubeDim::new_1d(UNITS),
+            buffer(matrix),
+            buffer(&output),
+            rows as u32,
+            columns as u32,
+        );
+    }
+    output
+}
+
+#[cube(launch_unchecked)]
+fn column_sums_kernel(matrix: &[f32], output: &mut [f32], rows: u32, columns: u32) {
+    let mut sum = 0.0f32;
+    let mut row = UNIT_POS_X;
+    while row < rows {
+        sum += matrix[(row * columns + CUBE_POS_X) as usize];
+        row += comptime!(UNITS);
+    }
+    let total = cube_sum(sum);
+    if UNIT_POS_X == 0 {
+        output[CUBE_POS_X as usize] = total;
+    }
+}

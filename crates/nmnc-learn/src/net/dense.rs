@@ -1,7 +1,7 @@
 //! Fully connected block: y = phi(u W^T + b).
 
 use burn::tensor::Tensor;
-use nmnc_kernels::{Activation, activate, affine, map_product, slope};
+use nmnc_kernels::{Activation, activate, affine, column_sums, map_product, slope};
 
 use super::block::{Block, Mode};
 use super::map::{DenseMap, Gated, LinearMap, Map};
@@ -91,7 +91,7 @@ impl Block for Dense {
     fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
         let gated = self.gated_error(trace, error);
         let input = trace.of::<DenseTrace>().input.clone();
-        vec![map_product(gated.clone().transpose(), input), gated.sum_dim(0)]
+        vec![map_product(gated.clone().transpose(), input), column_sums(gated)]
     }
 
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, weights: &[Tensor<2>]) -> Tensor<2> {

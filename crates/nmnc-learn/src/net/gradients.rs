@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use nmnc_kernels::energies;
+use nmnc_kernels::{Energies, ask_energies};
 
 /// The gradient of each of some parameters, in the order of the network's own parameters.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +43,13 @@ impl Gradients {
 
     /// Sum of squares of each gradient, by name.
     pub fn energies(&self) -> impl ExactSizeIterator<Item = (&str, f64)> {
-        let (names, gradients): (Vec<_>, Vec<_>) = self.iter().unzip();
-        names.into_iter().zip(energies(&gradients))
+        self.iter().map(|(name, _)| name).zip(self.ask_energies().wait())
+    }
+
+    /// Sum of squares of each gradient, which an accelerator may still be working on.
+    pub fn ask_energies(&self) -> Energies {
+        let gradients: Vec<_> = self.iter().map(|(_, gradient)| gradient).collect();
+        ask_energies(&gradients)
     }
 
     /// Euclidean norm of all of them as one vector.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 
 use crate::diverged::{at_step, diverged};
-use crate::loss::{Judgement, Loss};
+use crate::loss::Loss;
 use crate::problem::Assessed;
 use crate::weights::device_of;
 use nmnc_core::device::energy;
@@ -55,22 +55,6 @@ pub struct MeasuredImages {
     pub signals: Vec<Tensor<2>>,
     /// The gradients those signals gave.
     pub gradients: Gradients,
-}
-
-/// A judged output.
-struct Judged {
-    loss: f64,
-    correct: usize,
-    error: Tensor<2>,
-    output: Tensor<2>,
-}
-
-impl Judged {
-    fn assessed(&self, gradients: Gradients, buffers: Vec<Tensor<2>>) -> Assessed {
-        let count = self.output.dims()[0];
-        let (weight, correct) = (count as f64, self.correct as f64);
-        Assessed { loss: self.loss, weight, correct, count, gradients, buffers }
-    }
 }
 
 impl Classifier {
@@ -158,19 +142,22 @@ impl Classifier {
         }
         let ImageBatch { images, labels } = batch;
         let share = &Share::of(self.workers.as_ref(), labels.len())?;
-        let (judged, pass) = if self.streamed {
-            let output = self.network.output(images.clone());
-            (self.judge(&output, &labels, step, self.network.each_activity(images.clone()))?, None)
+        let (output, pass) = if self.streamed {
+            (self.network.output(images.clone()), None)
         } else {
             let first = share.rows().start;
             let pass = self.network.training_forward(images.clone(), self.seed, step, first);
-            (self.judge(&pass.output, &labels, step, pass.activities().cloned())?, Some(pass))
+            (pass.output.clone(), Some(pass))
         };
-        let (network, seed, error) = (&self.network, self.seed, &judged.error);
+        let judging = self.loss.ask(&output, &labels);
+        // What is known at once ends a step before its work; an accelerator goes on working until the end of it.
+        let known = judging.known().map(|score| self.finite(score, step, images.clone())).transpose()?;
+        let again = images.clone();
+        let (network, seed, error) = (&self.network, self.seed, &judging.error);
         let buffers = pass.as_ref().map(|pass| network.updated_buffers(pass)).unwrap_or_default();
         let gradients = match (self.rule.local(), pass) {
             (Some(rule), pass) => {
-                let output = &judged.output;
+                let output = &output;
                 let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
                     let replay = Replay::new(network, pass);
                     let context = LocalContext { network, output, error, step, seed, inputs, share, replay };
@@ -194,7 +181,11 @@ impl Classifier {
             (None, None) => unreachable!("only local rules are streamed"),
         };
         let gradients = gradients.map_err(|e| at_step(e, step))?;
-        Ok((judged.assessed(gradients, buffers), None))
+        let score = match known {
+            Some(score) => score,
+            None => self.finite(judging.wait(), step, again)?,
+        };
+        Ok((assessed(score, labels.len(), gradients, buffers), None))
     }
 
     fn assess_whole(
@@ -205,30 +196,35 @@ impl Classifier {
     ) -> Result<(Assessed, MeasuredImages)> {
         let (network, seed) = (&self.network, self.seed);
         let share = &Share::of(self.workers.as_ref(), batch.labels.len())?;
-        let pass = network.training_forward(batch.images, seed, step, share.rows().start);
-        let judged = self.judge(&pass.output, &batch.labels, step, pass.activities().cloned())?;
-        let error = &judged.error;
+        let pass = network.training_forward(batch.images.clone(), seed, step, share.rows().start);
+        let judging = self.loss.ask(&pass.output, &batch.labels);
+        let score = self.finite(judging.wait(), step, batch.images)?;
+        let error = &judging.error;
         let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
         let gradients = network.gradients(&pass, &signals, error);
-        let assessed = judged.assessed(gradients.clone(), network.updated_buffers(&pass));
-        Ok((assessed, MeasuredImages { pass, error: judged.error, signals, gradients }))
+        let buffers = network.updated_buffers(&pass);
+        let assessed = assessed(score, batch.labels.len(), gradients.clone(), buffers);
+        Ok((assessed, MeasuredImages { pass, error: judging.error, signals, gradients }))
     }
 
-    /// Loss and output error, or where the first number that is not finite came from.
-    fn judge(
-        &self,
-        output: &Tensor<2>,
-        labels: &[u32],
-        step: u64,
-        mut activities: impl Iterator<Item = Tensor<2>>,
-    ) -> Result<Judged> {
-        let Judgement { loss, correct, error } = self.loss.judge(output, labels);
-        if !loss.is_finite() {
-            let bad = activities.position(|activity| !energy(&activity).is_finite());
-            let part = bad.map_or_else(|| "readout".to_owned(), |stage| format!("stage {}", stage + 1));
-            return Err(diverged(step, Some(&part), "loss is not finite"));
+    /// Loss and hits, or where the first number that is not finite came from.
+    fn finite(&self, (loss, correct): (f64, usize), step: u64, images: Tensor<2>) -> Result<(f64, usize)> {
+        if loss.is_finite() {
+            return Ok((loss, correct));
         }
-        Ok(Judged { loss, correct, error, output: output.clone() })
+        let bad = self.network.each_activity(images).position(|activity| !energy(&activity).is_finite());
+        let part = bad.map_or_else(|| "readout".to_owned(), |stage| format!("stage {}", stage + 1));
+        Err(diverged(step, Some(&part), "loss is not finite"))
     }
+}
+
+/// What a step of `count` examples came to.
+fn assessed(
+    (loss, correct): (f64, usize),
+    count: usize,
+    gradients: Gradients,
+    buffers: Vec<Tensor<2>>,
+) -> Assessed {
+    Assessed { loss, weight: count as f64, correct: correct as f64, count, gradients, buffers }
 }

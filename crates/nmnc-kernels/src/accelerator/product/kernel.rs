@@ -18,6 +18,8 @@ pub struct Plan {
     pub result: Layout,
     /// Whether the result is added to something.
     pub added: bool,
+    /// Whether units put the factors of matrix units together themselves.
+    pub manual: bool,
 }
 
 /// Sizes and strides of a product.
@@ -92,7 +94,9 @@ pub fn product<E: Numeric>(
         right_slab.first_inner += comptime!(DEPTH);
         let left_marks = fetch(left, &mut left_held, &left_slab, comptime!(plan.left));
         let right_marks = fetch(right, &mut right_held, &right_slab, comptime!(plan.right));
-        if comptime!(plan.by_units()) {
+        if comptime!(plan.by_hand()) {
+            multiply_blocks::<E>(&left_stage, &right_stage, &mut sums, now, plan);
+        } else if comptime!(plan.by_units()) {
             multiply_fragments::<E>(&left_stage, &right_stage, &fragments, now, plan);
         } else {
             multiply::<E>(&left_stage, &right_stage, &mut sums, now, plan);
@@ -101,7 +105,9 @@ pub fn product<E: Numeric>(
         stage::<E>(&right_held, right_marks, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
         sync_cube();
     }
-    if comptime!(plan.by_units()) {
+    if comptime!(plan.by_hand()) {
+        store_blocks::<E>(&sums, base, result, &sizes, scale, plan);
+    } else if comptime!(plan.by_units()) {
         store_fragments(&fragments, base, result, &sizes, scale, plan);
     } else {
         store(&sums, base, result, &sizes, scale, plan);
@@ -192,6 +198,8 @@ fn emit(
 
 /// Side of a fragment of the result.
 const FRAGMENT: u32 = 16;
+/// Columns of a block of the result that matrix units add to at a time.
+const BLOCK: u32 = 8;
 /// Elements between the lines of a fragment put down to be read by rows.
 const LINE: u32 = 20;
 /// Units that hold a fragment together.
@@ -203,14 +211,27 @@ impl Plan {
         self.precision != Precision::F32
     }
 
-    /// Sums that a unit holds itself.
+    fn by_hand(&self) -> bool {
+        self.by_units() && self.manual
+    }
+
+    /// Sums that a unit holds itself: with matrix units its part of the plane's blocks of the result.
     fn sums(&self) -> u32 {
-        if self.by_units() { 1 } else { self.left.width / SIDE * (self.right.width / SIDE) }
+        match (self.by_units(), self.manual) {
+            (false, _) => self.left.width / SIDE * (self.right.width / SIDE),
+            (true, true) => self.down() * self.blocks_across() * (FRAGMENT * BLOCK / PLANE),
+            (true, false) => 1,
+        }
     }
 
     /// Fragments of sums that a plane holds.
     fn fragments(&self) -> u32 {
-        if self.by_units() { self.down() * self.across() } else { 0 }
+        if self.by_units() && !self.manual { self.down() * self.across() } else { 0 }
+    }
+
+    /// Blocks of a plane along the columns.
+    fn blocks_across(&self) -> u32 {
+        self.across() * FRAGMENT / BLOCK
     }
 
     /// Planes side by side along the columns of a tile.
@@ -357,6 +378,143 @@ fn store_fragments(
                 );
             }
             sync_cube();
+        }
+    }
+}
+
+/// Adds a slab's products to the blocks of this plane. Matrix units take blocks of the factors from registers, of which each unit of the
+/// plane fills some; which ones is asked of the device.
+#[cube]
+fn multiply_blocks<E: Numeric>(
+    left: &Shared<[E]>,
+    right: &Shared<[E]>,
+    sums: &mut Array<f32>,
+    now: u32,
+    #[comptime] plan: Plan,
+) {
+    let depth = comptime!(plan.fragment_depth() as usize);
+    let units = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, depth);
+    let unit = UNIT_POS % comptime!(PLANE);
+    let plane = UNIT_POS / comptime!(PLANE);
+    let row = plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
+    let column = plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+    let left_offset = now * comptime!(plan.left.staged());
+    let right_offset = now * comptime!(plan.right.staged());
+
+    let left_size = units.vector_size(cmma::MatrixIdent::A);
+    let left_count = units.vectors_per_lane(cmma::MatrixIdent::A);
+    let size!(NA) = left_size;
+    let right_size = units.vector_size(cmma::MatrixIdent::B);
+    let right_count = units.vectors_per_lane(cmma::MatrixIdent::B);
+    let size!(NB) = right_size;
+    let sum_size = units.vector_size(cmma::MatrixIdent::Accumulator);
+    let sum_count = units.vectors_per_lane(cmma::MatrixIdent::Accumulator);
+    let size!(NC) = sum_size;
+
+    #[unroll]
+    for step in 0..comptime!(DEPTH / plan.fragment_depth()) {
+        let mut lefts = Sequence::<Array<Vector<E, NA>>>::new();
+        #[unroll]
+        for i in 0..comptime!(plan.down()) {
+            let mut registers = Array::<Vector<E, NA>>::new(left_count);
+            #[unroll]
+            for vector in 0..left_count {
+                let mut register = Vector::empty();
+                #[unroll]
+                for element in 0..left_size {
+                    let number = comptime!((vector * left_size + element) as u32);
+                    let (down, across) = units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::A);
+                    let outer = row + comptime!(i * FRAGMENT) + down;
+                    let inner = comptime!(step * plan.fragment_depth()) + across;
+                    let index = left_offset + staged_index(outer, inner, comptime!(plan.left));
+                    register.insert(element, left[index as usize]);
+                }
+                registers[vector] = register;
+            }
+            lefts.push(registers);
+        }
+        #[unroll]
+        for j in 0..comptime!(plan.blocks_across()) {
+            let mut registers = Array::<Vector<E, NB>>::new(right_count);
+            #[unroll]
+            for vector in 0..right_count {
+                let mut register = Vector::empty();
+                #[unroll]
+                for element in 0..right_size {
+                    let number = comptime!((vector * right_size + element) as u32);
+                    let (down, across) = units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::B);
+                    let outer = column + comptime!(j * BLOCK) + across;
+                    let inner = comptime!(step * plan.fragment_depth()) + down;
+                    let index = right_offset + staged_index(outer, inner, comptime!(plan.right));
+                    register.insert(element, right[index as usize]);
+                }
+                registers[vector] = register;
+            }
+            #[unroll]
+            for i in 0..comptime!(plan.down()) {
+                let first = comptime!(((i * plan.blocks_across() + j) * (FRAGMENT * BLOCK / PLANE)) as usize);
+                let mut before = Array::<Vector<f32, NC>>::new(sum_count);
+                #[unroll]
+                for vector in 0..sum_count {
+                    let mut register = Vector::empty();
+                    #[unroll]
+                    for element in 0..sum_size {
+                        register.insert(element, sums[comptime!(first + vector * sum_size + element)]);
+                    }
+                    before[vector] = register;
+                }
+                let after = units.execute(lefts.index(comptime!(i as usize)), &registers, &before);
+                #[unroll]
+                for vector in 0..sum_count {
+                    let register = after[vector];
+                    #[unroll]
+                    for element in 0..sum_size {
+                        sums[comptime!(first + vector * sum_size + element)] = register.extract(element);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Puts the blocks of this plane where they belong.
+#[cube]
+fn store_blocks<E: Numeric>(
+    sums: &Array<f32>,
+    base: &[f32],
+    result: &mut [f32],
+    sizes: &Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
+    let depth = comptime!(plan.fragment_depth() as usize);
+    let units = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, depth);
+    let unit = UNIT_POS % comptime!(PLANE);
+    let plane = UNIT_POS / comptime!(PLANE);
+    let row = CUBE_POS_Y * comptime!(plan.left.width)
+        + plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
+    let column = CUBE_POS_X * comptime!(plan.right.width)
+        + plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+    #[unroll]
+    for i in 0..comptime!(plan.down()) {
+        #[unroll]
+        for j in 0..comptime!(plan.blocks_across()) {
+            #[unroll]
+            for number in 0..comptime!(FRAGMENT * BLOCK / PLANE) {
+                let (down, across) =
+                    units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::Accumulator);
+                let index = comptime!((i * plan.blocks_across() + j) * (FRAGMENT * BLOCK / PLANE) + number);
+                emit(
+                    row + comptime!(i * FRAGMENT) + down,
+                    column + comptime!(j * BLOCK) + across,
+                    sums[index as usize],
+                    base,
+                    result,
+                    sizes,
+                    scale,
+                    plan,
+                );
+            }
         }
     }
 }

@@ -134,7 +134,12 @@ pub fn parts(
     // Two stages of both factors, and fragments on their way out, have to fit.
     let roomy = client.properties().hardware.max_shared_memory_size >= 48 * 1024;
     let matrix = result == Layout::Matrix;
-    let (tile, shares) = division(extent, if roomy { 128 } else { 64 }, matrix);
+    let widest = std::env::var("NMNC_TILE").ok().and_then(|t| t.parse().ok()).unwrap_or(if roomy { 128 } else { 64 });
+    let (tile, shares) = division(extent, widest, matrix);
+    let tile = match std::env::var("NMNC_ROWS").ok().and_then(|t| t.parse::<usize>().ok()) {
+        Some(rows) => [tile[0].min(rows), tile[1]],
+        None => tile,
+    };
     let share = extent.terms.div_ceil(shares).next_multiple_of(DEPTH as usize).max(DEPTH as usize);
     let shares = extent.terms.div_ceil(share).max(1);
     let plan = |precision| Plan {
@@ -143,6 +148,7 @@ pub fn parts(
         precision,
         result,
         added: added.is_some() && shares == 1,
+        manual: std::env::var("NMNC_FRAGMENTS").is_err(),
     };
     let plan = if plan(precision).fits_units() { plan(precision) } else { plan(Precision::F32) };
     let [rows, columns] = match result {

@@ -1,0 +1,37 @@
+//! Losses of a classifier on an accelerator, which need not be waited for.
+
+use burn::tensor::Tensor;
+
+/// A loss over outputs `y` and class labels, averaged over the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Criterion {
+    /// Softmax cross-entropy.
+    CrossEntropy,
+    /// Mean over batch and outputs of the squared difference to the one-hot label.
+    MeanSquaredError,
+}
+
+/// What a batch was judged to be.
+#[derive(Clone, Debug)]
+pub struct Verdicts {
+    /// dLoss/dy `[batch, outputs]`, for the mean loss.
+    pub error: Tensor<2>,
+    /// Of each example its loss and one where its largest output is the label's, `[batch, 2]`; to be read when it is needed.
+    pub examples: Tensor<2>,
+}
+
+/// Judges `output` `[batch, outputs]` by `labels`, in single precision. Nothing where the output is in the processor's memory, or in another
+/// precision.
+///
+/// # Panics
+/// If a label is no output.
+pub fn judge(output: &Tensor<2>, labels: &[u32], criterion: Criterion) -> Option<Verdicts> {
+    assert_eq!(output.dims()[0], labels.len(), "one label an example");
+    #[cfg(feature = "accelerator")]
+    if let Some([output]) = crate::accelerator::operands([output]) {
+        let [error, examples] = crate::accelerator::judge(&output, labels, criterion);
+        return Some(Verdicts { error, examples });
+    }
+    let _ = criterion;
+    None
+}
