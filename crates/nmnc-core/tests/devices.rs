@@ -26,7 +26,8 @@ fn streams_give_the_same_bits_on_every_device() {
                     let numbers = [stream.normals(shape, device), stream.signs(shape, device)];
                     (numbers.each_ref().map(bits), stream.next_u32())
                 };
-                let parts = [stream.normals_from(offset, shape, device), stream.signs_from(offset, shape, device)];
+                let parts =
+                    [stream.normals_from(offset, shape, device), stream.signs_from(offset, shape, device)];
                 (whole(stream.clone()), parts.each_ref().map(bits))
             };
             assert_eq!(on(&accelerator), on(&Device::flex()), "{name}, {shape:?} from {offset}");

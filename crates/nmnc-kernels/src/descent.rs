@@ -80,10 +80,9 @@ pub fn sgd(
         }
         Err([value, gradient, velocity]) => {
             #[cfg(feature = "accelerator")]
-            if let Some([value, gradient, velocity]) =
-                accelerator::operands([&value, &gradient, &velocity])
-            {
-                let [value, velocity] = accelerator::descend_with_momentum(&value, &gradient, &velocity, step);
+            if let Some([value, gradient, velocity]) = accelerator::operands([&value, &gradient, &velocity]) {
+                let [value, velocity] =
+                    accelerator::descend_with_momentum(&value, &gradient, &velocity, step);
                 return (accelerator::whole(value), Some(accelerator::whole(velocity)));
             }
             let gradient = penalized(gradient, &value, step.penalty);

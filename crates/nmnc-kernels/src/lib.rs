@@ -22,9 +22,9 @@
 //! over images are taken over chunks that depend on the batch size alone, added in a fixed order.
 #![warn(missing_docs)]
 
-pub mod composed;
 #[cfg(feature = "accelerator")]
 mod accelerator;
+pub mod composed;
 mod cpu;
 mod descent;
 mod elementwise;
@@ -172,7 +172,9 @@ pub fn conv_input_gradient(
     match (&gate.0, cpu::operands([&weight, &delta])) {
         (Route::Cpu(gate), Some([weight, delta])) => cpu::input_gradient(spec, &weight, gate, &delta),
         #[cfg(feature = "accelerator")]
-        (Route::Accelerator(gate), _) => accelerator::whole(accelerator::input_gradient(spec, &weight, gate, &delta)),
+        (Route::Accelerator(gate), _) => {
+            accelerator::whole(accelerator::input_gradient(spec, &weight, gate, &delta))
+        }
         _ => composed::conv_input_gradient(spec, weight, composed::conv_gated_error(spec, gate, delta)),
     }
 }
@@ -250,7 +252,11 @@ pub fn affine(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
     assert_eq!(bias.dims(), [1, weight.dims()[1]], "bias shape");
     #[cfg(feature = "accelerator")]
     if let Some([x, weight, bias]) = accelerator::strided_operands([&x, &weight, &bias]) {
-        assert_eq!(accelerator::dims(&x)[1], accelerator::dims(&weight)[0], "inner sizes of a product differ");
+        assert_eq!(
+            accelerator::dims(&x)[1],
+            accelerator::dims(&weight)[0],
+            "inner sizes of a product differ"
+        );
         return accelerator::whole(accelerator::affine(&x, &weight, bias));
     }
     map_product(x, weight) + bias

@@ -6,9 +6,10 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::{ACTIVATIONS, POOLS, Values, bits, numbers, shapes};
 use nmnc_kernels::{
-    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, affine, blend, choose_precision, column_moments, column_sums, composed,
-    conv_activity, conv_forward, conv_gated_error, conv_input_gradient, conv_parameter_gradient, embed_add,
-    energies, map_product, matmul, perturb, row_energies, sgd, slope,
+    Activation, AdamStep, ConvSpec, Pool, Precision, SgdStep, activate, adam, affine, blend,
+    choose_precision, column_moments, column_sums, composed, conv_activity, conv_forward, conv_gated_error,
+    conv_input_gradient, conv_parameter_gradient, embed_add, energies, map_product, matmul, perturb,
+    row_energies, sgd, slope,
 };
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::Tf32, Precision::Bf16];
@@ -89,7 +90,15 @@ fn stages() -> Vec<ConvSpec> {
         base,
         ConvSpec { input: [17, 9, 11], channels: 70, pool: Pool::None, ..base },
         ConvSpec { input: [5, 13, 13], kernel: 5, stride: 2, padding: 2, pool: Pool::Average, ..base },
-        ConvSpec { input: [4, 11, 9], kernel: 3, stride: 3, padding: 0, pool_size: 2, pool: Pool::None, ..base },
+        ConvSpec {
+            input: [4, 11, 9],
+            kernel: 3,
+            stride: 3,
+            padding: 0,
+            pool_size: 2,
+            pool: Pool::None,
+            ..base
+        },
         ConvSpec { input: [6, 8, 8], kernel: 1, padding: 0, stride: 2, channels: 33, ..base },
         ConvSpec { input: [2, 9, 9], channels: 7, pool_size: 3, ..base },
         ConvSpec { input: [40, 8, 8], channels: 130, ..base },
@@ -121,7 +130,8 @@ fn stages_agree_with_the_processor() {
             let [x1, weight1, bias1, delta1] = [&x, &weight, &bias, &delta].map(|tensor| on(device, tensor));
 
             let (output, gate) = conv_forward(spec, x1.clone(), weight1.clone(), bias1.clone());
-            let (expected, expected_gate) = composed::conv_forward(spec, x.clone(), weight.clone(), bias.clone());
+            let (expected, expected_gate) =
+                composed::conv_forward(spec, x.clone(), weight.clone(), bias.clone());
             let activity = conv_activity(spec, x1.clone(), weight1.clone(), bias1);
             assert_eq!(bits(activity), bits(output.clone()), "activity alone differs from the gated pass");
             assert_rounded("output", output, expected, spec.fan_in(), Precision::F32);
@@ -146,7 +156,16 @@ fn stages_agree_with_the_processor() {
 
 #[test]
 fn products_agree_with_the_processor_for_any_shape_and_stride() {
-    let shapes = [[1, 1, 1], [3, 5, 7], [128, 10, 300], [64, 64, 4000], [130, 70, 33], [200, 300, 17], [10, 64, 9000], [300, 5000, 40]];
+    let shapes = [
+        [1, 1, 1],
+        [3, 5, 7],
+        [128, 10, 300],
+        [64, 64, 4000],
+        [130, 70, 33],
+        [200, 300, 17],
+        [10, 64, 9000],
+        [300, 5000, 40],
+    ];
     on_each_device(|device, precision| {
         for (index, [m, n, k]) in shapes.into_iter().enumerate() {
             let mut values = Values(index as u64);
@@ -191,7 +210,8 @@ fn work_on_single_numbers_agrees_with_the_processor() {
         close("perturbed", perturb(&x1, &y1, 0.7), perturb(&x, &y, 0.7));
         close("blend", blend(x1.clone(), y1.clone(), 0.1), blend(x.clone(), y.clone(), 0.1));
 
-        let step = AdamStep { rate: 0.1, betas: [0.9, 0.99], epsilon: 1e-8, penalty: 0.01, decay: 0.1, steps: 3 };
+        let step =
+            AdamStep { rate: 0.1, betas: [0.9, 0.99], epsilon: 1e-8, penalty: 0.01, decay: 0.1, steps: 3 };
         let own = adam(x1.clone(), y1.clone(), z1.clone(), w1.clone().abs(), &step);
         let expected = adam(x.clone(), y.clone(), z.clone(), w.clone().abs(), &step);
         for (own, expected) in own.into_iter().zip(expected) {

@@ -46,7 +46,8 @@ impl Tally {
         let score = Score { loss: self.loss / count, accuracy: self.correct / count };
         let rate = rate(self.interval_images, self.interval_seconds);
         let counted = self.interval_images > 0;
-        let waiting = if self.interval_seconds > 0.0 { self.interval_waited / self.interval_seconds } else { 0.0 };
+        let waiting =
+            if self.interval_seconds > 0.0 { self.interval_waited / self.interval_seconds } else { 0.0 };
         (self.loss, self.correct, self.interval_images) = (0.0, 0.0, 0);
         (self.interval_seconds, self.interval_waited) = (0.0, 0.0);
         (counted.then_some(score), rate, waiting)
@@ -149,7 +150,12 @@ impl Tally {
             interval_images: state.counter("interval_images")?,
             interval_seconds,
             // Of checkpoints made before waiting was counted.
-            interval_waited: state.numbers.get("waited").and_then(|list| list.first()).copied().unwrap_or(0.0),
+            interval_waited: state
+                .numbers
+                .get("waited")
+                .and_then(|list| list.first())
+                .copied()
+                .unwrap_or(0.0),
             images: state.counter("images")?,
             seconds,
             process_images: 0,

@@ -69,9 +69,11 @@ type Start<'a> = &'a dyn Fn(&Path, &[String], bool, &mut dyn Observer) -> nmnc_c
 fn devices() -> Vec<(&'static str, &'static str)> {
     let mut found = Vec::new();
     for name in device::NAMES.into_iter().filter(|name| *name != "flex") {
-        for (text, precision) in
-            [("tf32", device::Precision::Tf32), ("bf16", device::Precision::Bf16), ("f32", device::Precision::F32)]
-        {
+        for (text, precision) in [
+            ("tf32", device::Precision::Tf32),
+            ("bf16", device::Precision::Bf16),
+            ("f32", device::Precision::F32),
+        ] {
             match device::open_with(name, precision) {
                 Ok(_) => found.push((name, text)),
                 Err(reason) => println!("skipped: {name}, {text}: {reason}"),
@@ -85,8 +87,11 @@ fn devices() -> Vec<(&'static str, &'static str)> {
 fn difference(own: &[Record], other: &[Record]) -> (f64, u64) {
     let loss = |record: &Record| record.train.map_or(f64::NAN, |score| score.loss);
     assert_eq!(own.len(), other.len());
-    let relative = own.iter().zip(other).map(|(own, other)| ((loss(own) / loss(other) - 1.0).abs(), own.step));
-    relative.filter(|(size, _)| !size.is_nan()).fold((0.0, 0), |most, next| if next.0 > most.0 { next } else { most })
+    let relative =
+        own.iter().zip(other).map(|(own, other)| ((loss(own) / loss(other) - 1.0).abs(), own.step));
+    relative
+        .filter(|(size, _)| !size.is_nan())
+        .fold((0.0, 0), |most, next| if next.0 > most.0 { next } else { most })
 }
 
 fn check(rule: &str, failed: &mut Vec<String>, start: Start) {
@@ -105,7 +110,9 @@ fn check(rule: &str, failed: &mut Vec<String>, start: Start) {
         start(path(1), &settings, true, &mut Silent).unwrap();
         assert!(first == outcome(path(1)), "{rule} on {name}, {precision}: other bits after resuming");
         let (relative, step) = difference(&first.0, &expected.0);
-        println!("{rule} on {name}, {precision}: loss within {relative:.1e} of the processor's (step {step})");
+        println!(
+            "{rule} on {name}, {precision}: loss within {relative:.1e} of the processor's (step {step})"
+        );
         // A rule that perturbs learns from differences of outputs, whose rounding errors are larger by the inverse of their relative
         // size, some hundred times; twenty steps build on one another.
         let perturbs = first.0.last().is_some_and(|record| record.probes > 0);
@@ -149,7 +156,10 @@ fn every_rule_trains_on_every_device() {
             let text = TRIALS.replace("RULE", rule);
             check(rule, &mut failed, &|folder, settings, resume, observer| {
                 let options = RunOptions { resume, command: "test".into() };
-                SequenceConfig::parse(&text, "test", settings)?.resolve()?.run(folder, &options, observer).map(drop)
+                SequenceConfig::parse(&text, "test", settings)?
+                    .resolve()?
+                    .run(folder, &options, observer)
+                    .map(drop)
             });
         }
         assert!(failed.is_empty(), "{failed:#?}");

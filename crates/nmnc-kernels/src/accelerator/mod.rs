@@ -78,12 +78,7 @@ pub(crate) fn forward(
 }
 
 /// See [`conv_activity`](crate::conv_activity).
-pub(crate) fn activity(
-    spec: &ConvSpec,
-    x: &Operand,
-    weight: &Operand,
-    bias: &Operand,
-) -> Operand {
+pub(crate) fn activity(spec: &ConvSpec, x: &Operand, weight: &Operand, bias: &Operand) -> Operand {
     stage::settle(spec, &convolved(spec, x, weight), bias)
 }
 
@@ -107,7 +102,8 @@ pub(crate) fn parameter_gradient(
     let by_tap = spec.input[0].is_multiple_of(product::BLOCK);
     let patches = if by_tap { Layout::PatchesByTap } else { Layout::PatchesByWeight };
     let (errors, patches) = (Factor::gathered(&errors, Layout::Maps), Factor::gathered(&x, patches));
-    let (parts, count) = product::parts(errors, patches, extent, Layout::Matrix, geometry, precision::of(&x), None);
+    let (parts, count) =
+        product::parts(errors, patches, extent, Layout::Matrix, geometry, precision::of(&x), None);
     let channels = if by_tap { spec.input[0] } else { 1 };
     let [weight, bias] = sums::add_parts_apart(&parts, count, [spec.channels, spec.fan_in()], channels);
     (whole(weight), whole(bias))

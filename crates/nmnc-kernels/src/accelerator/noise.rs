@@ -73,7 +73,8 @@ fn draw_kernel(
     if comptime!(law == Law::Normal) {
         #[unroll]
         for pair in 0..2u32 {
-            let radius = rounded(-2.0f32 * ln(unit(words[comptime!(2 * pair as usize)]), nothing), nothing).sqrt();
+            let radius =
+                rounded(-2.0f32 * ln(unit(words[comptime!(2 * pair as usize)]), nothing), nothing).sqrt();
             let angle = words[comptime!(2 * pair as usize + 1)];
             let at = start + comptime!(2 * pair * LANES);
             put(output, at, lead, length, radius * cosine(angle, nothing));
@@ -135,7 +136,8 @@ fn unit(word: u32) -> f32 {
 fn ln(u: f32, nothing: u32) -> f32 {
     let shifted = u.to_bits() - 0x3f35_04f3u32;
     // The exponent is at most zero here: an arithmetic shift, spelled out.
-    let exponent = f32::cast_from(i32::cast_from(shifted >> 23u32) - i32::cast_from((shifted >> 31u32) << 9u32));
+    let exponent =
+        f32::cast_from(i32::cast_from(shifted >> 23u32) - i32::cast_from((shifted >> 31u32) << 9u32));
     let f = f32::from_bits((shifted & 0x007f_ffffu32) + 0x3f35_04f3u32) - 1.0f32;
     let mut p = f32::new(-0.076_343_44f32);
     p = rounded(p * f, nothing) + 0.127_615_15f32;
@@ -146,7 +148,8 @@ fn ln(u: f32, nothing: u32) -> f32 {
     p = rounded(p * f, nothing) + -0.250_008_23f32;
     p = rounded(p * f, nothing) + 0.333_333_3f32;
     let square = rounded(f * f, nothing);
-    let small = rounded(rounded(square * f, nothing) * p, nothing) + rounded(exponent * 1.428_606_8e-6f32, nothing);
+    let small =
+        rounded(rounded(square * f, nothing) * p, nothing) + rounded(exponent * 1.428_606_8e-6f32, nothing);
     ((small - rounded(0.5f32 * square, nothing)) + f) + rounded(exponent * 0.693_145_75f32, nothing)
 }
 

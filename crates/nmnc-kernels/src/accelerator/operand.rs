@@ -2,9 +2,9 @@
 
 use burn::backend::{Cube, DispatchDevice};
 use burn::tensor::{DType, Device, Tensor};
-use burn_cubecl::{CubeDevice, cubecl};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeDevice, cubecl};
 use cubecl::client::Client;
 use cubecl::prelude::*;
 
@@ -56,7 +56,8 @@ pub fn empty(client: &Client, device: &CubeDevice, shape: [usize; 2]) -> Operand
 pub fn buffer(operand: &Operand) -> BufferArg {
     // All that its strides reach, which may leave gaps.
     let shape = operand.meta.shape();
-    let reach: usize = shape.iter().zip(operand.meta.strides().iter()).map(|(size, stride)| (size - 1) * stride).sum();
+    let reach: usize =
+        shape.iter().zip(operand.meta.strides().iter()).map(|(size, stride)| (size - 1) * stride).sum();
     // SAFETY: the memory behind the handle holds every element of the tensor.
     unsafe { BufferArg::from_raw_parts(operand.handle.clone(), reach + 1) }
 }

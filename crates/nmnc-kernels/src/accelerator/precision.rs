@@ -20,7 +20,10 @@ pub fn choose(device: CubeDevice, precision: Precision) {
 /// In what the device that holds `operand` multiplies.
 pub fn of(operand: &Operand) -> Precision {
     let chosen = CHOSEN.read().expect("nobody panics while choosing");
-    chosen.iter().find(|(device, _)| *device == operand.device).map_or(Precision::F32, |(_, precision)| *precision)
+    chosen
+        .iter()
+        .find(|(device, _)| *device == operand.device)
+        .map_or(Precision::F32, |(_, precision)| *precision)
 }
 
 /// Whether `device` has matrix units for `precision`.
@@ -32,10 +35,12 @@ pub fn is_offered(device: &CubeDevice, precision: Precision) -> bool {
         Precision::Bf16 => (FloatKind::BF16, 16),
     };
     let client = device.client();
-    let offers = &client.features().matmul.cmma;
+    let offers = &client.features().matmul.mma;
     let factor = ElemType::Float(kind);
     let sum = ElemType::Float(FloatKind::F32);
     offers.iter().any(|offer| {
-        offer.a_type == factor.into() && offer.cd_type == sum.into() && (offer.m, offer.n, offer.k) == (16, 16, depth)
+        offer.a_type == factor.into()
+            && offer.cd_type == sum.into()
+            && (offer.m, offer.n, offer.k) == (16, 8, depth)
     })
 }

@@ -110,7 +110,8 @@ fn settle_kernel(
         let row = line % comptime!(window.pooled[0]);
         let map = line / comptime!(window.pooled[0]);
         let shift = bias[(map % comptime!(window.map[0])) as usize];
-        let corner = (map * comptime!(window.map[1]) + row * comptime!(window.side)) * comptime!(window.map[2])
+        let corner = (map * comptime!(window.map[1]) + row * comptime!(window.side))
+            * comptime!(window.map[2])
             + column * comptime!(window.side);
         let mut best = raw[corner as usize] + shift;
         if comptime!(window.pool == Pool::Average) {
@@ -192,9 +193,11 @@ fn gated_error_kernel(
         let (across, down) = (column / comptime!(window.side), row / comptime!(window.side));
         let mut error = 0.0f32;
         if across < comptime!(window.pooled[1]) && down < comptime!(window.pooled[0]) {
-            let index = ((map * comptime!(window.pooled[0]) + down) * comptime!(window.pooled[1]) + across) as usize;
+            let index =
+                ((map * comptime!(window.pooled[0]) + down) * comptime!(window.pooled[1]) + across) as usize;
             if comptime!(window.pool == Pool::Max) {
-                let own = row % comptime!(window.side) * comptime!(window.side) + column % comptime!(window.side);
+                let own =
+                    row % comptime!(window.side) * comptime!(window.side) + column % comptime!(window.side);
                 if winners[index] == f32::cast_from(own) {
                     error = delta[index] * slopes[index];
                 }

@@ -130,7 +130,8 @@ fn products(config: &Config, device: &Device, rows: &mut Vec<Prepared>) -> Resul
     for threads in counts {
         for side in if processor { SIDES } else { ACCELERATOR_SIDES } {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let pool = pool.map_err(|e| Error::config("--threads", format!("cannot start {threads} threads: {e}")))?;
+            let pool =
+                pool.map_err(|e| Error::config("--threads", format!("cannot start {threads} threads: {e}")))?;
             let pool = processor.then_some(pool);
             rows.push(Prepared {
                 variant: Some(format!("{side}x{side}x{side}")),

@@ -6,9 +6,9 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 
 use nmnc_core::device::matrix;
-use nmnc_kernels::Activation;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
+use nmnc_kernels::Activation;
 use nmnc_learn::credit::{CreditRule, InputSampler, RuleSetup, StepContext};
 use nmnc_learn::net::Inputs;
 use nmnc_learn::workers::Share;

@@ -129,7 +129,8 @@ fn matrix(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime] side: 
     let outer = slab.first_outer + own_outer(side);
     let inner = slab.first_inner + own_inner(side);
     let start = outer * slab.outer_stride + inner * slab.inner_stride;
-    let step = comptime!(side.outer_step()) * slab.outer_stride + comptime!(side.inner_step()) * slab.inner_stride;
+    let step =
+        comptime!(side.outer_step()) * slab.outer_stride + comptime!(side.inner_step()) * slab.inner_stride;
     let mut marks = 0u32;
     #[unroll]
     for turn in 0..comptime!(side.share()) {
@@ -157,7 +158,8 @@ fn weights(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime] side:
     let geometry = comptime!(side.geometry);
     let outer = slab.first_outer + own_outer(side);
     let channel = block_of(slab, geometry) + own_inner(side);
-    let start = outer * comptime!(geometry.fan_in()) + channel * comptime!(geometry.taps()) + tap_of(slab, geometry);
+    let start =
+        outer * comptime!(geometry.fan_in()) + channel * comptime!(geometry.taps()) + tap_of(slab, geometry);
     let inside = channel < comptime!(geometry.channels) && slab.first_inner < slab.inner_end;
     let mut marks = 0u32;
     #[unroll]
@@ -174,7 +176,8 @@ fn filters(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime] side:
     let geometry = comptime!(side.geometry);
     let channel = slab.first_outer + own_outer(side);
     let filter = block_of(slab, geometry) + own_inner(side);
-    let start = filter * comptime!(geometry.fan_in()) + channel * comptime!(geometry.taps()) + tap_of(slab, geometry);
+    let start =
+        filter * comptime!(geometry.fan_in()) + channel * comptime!(geometry.taps()) + tap_of(slab, geometry);
     let inside = channel < slab.outer_end && slab.first_inner < slab.inner_end;
     let mut marks = 0u32;
     #[unroll]
@@ -192,8 +195,10 @@ fn met(place: u32, channel: u32, down: u32, across: u32, #[comptime] geometry: G
     let image = place / comptime!(geometry.places());
     let spot = place % comptime!(geometry.places());
     // Coordinates in the padded input: below the padding the difference wraps to a large number.
-    let row = spot / comptime!(geometry.columns) * comptime!(geometry.stride) + down - comptime!(geometry.padding);
-    let column = spot % comptime!(geometry.columns) * comptime!(geometry.stride) + across - comptime!(geometry.padding);
+    let row =
+        spot / comptime!(geometry.columns) * comptime!(geometry.stride) + down - comptime!(geometry.padding);
+    let column = spot % comptime!(geometry.columns) * comptime!(geometry.stride) + across
+        - comptime!(geometry.padding);
     let map = image * comptime!(geometry.channels) + channel;
     let index = (map * comptime!(geometry.height) + row) * comptime!(geometry.width) + column;
     let inside = row < comptime!(geometry.height) && column < comptime!(geometry.width);
@@ -295,17 +300,17 @@ fn error_patches(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime]
     let pixels = comptime!(geometry.height * geometry.width);
     let (image, pixel) = (place / pixels, place % pixels);
     // Where the filter would begin; a difference below zero wraps to a large number.
-    let down = pixel / comptime!(geometry.width) + comptime!(geometry.padding) - tap / comptime!(geometry.kernel);
-    let across = pixel % comptime!(geometry.width) + comptime!(geometry.padding) - tap % comptime!(geometry.kernel);
+    let down =
+        pixel / comptime!(geometry.width) + comptime!(geometry.padding) - tap / comptime!(geometry.kernel);
+    let across =
+        pixel % comptime!(geometry.width) + comptime!(geometry.padding) - tap % comptime!(geometry.kernel);
     let (row, column) = (down / comptime!(geometry.stride), across / comptime!(geometry.stride));
     let mut inside = place < slab.outer_end
         && slab.first_inner < slab.inner_end
         && row < comptime!(geometry.rows)
         && column < comptime!(geometry.columns);
     if comptime!(geometry.stride > 1) {
-        inside = inside
-            && down % comptime!(geometry.stride) == 0
-            && across % comptime!(geometry.stride) == 0;
+        inside = inside && down % comptime!(geometry.stride) == 0 && across % comptime!(geometry.stride) == 0;
     }
     let map = image * comptime!(geometry.filters) + filter;
     let start = (map * comptime!(geometry.rows) + row) * comptime!(geometry.columns) + column;

@@ -4,8 +4,8 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::gather::{Layout, Slab, fetch};
-use crate::Precision;
 use super::tile::{DEPTH, Side, UNITS, stage, staged_index};
+use crate::Precision;
 
 /// A product, fixed in a compiled kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,6 @@ pub struct Plan {
     pub result: Layout,
     /// Whether the result is added to something.
     pub added: bool,
-    /// Whether units put the factors of matrix units together themselves.
-    pub manual: bool,
 }
 
 /// Sizes and strides of a product.
@@ -56,8 +54,10 @@ pub fn product<E: Numeric>(
     let first = CUBE_POS_Z * sizes.share;
     let end = min(first + sizes.share, sizes.terms);
 
-    let mut left_stage = Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.left.staged() as usize), 32usize);
-    let mut right_stage = Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.right.staged() as usize), 32usize);
+    let mut left_stage =
+        Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.left.staged() as usize), 32usize);
+    let mut right_stage =
+        Shared::<[E]>::new_aligned_slice(comptime!(2 * plan.right.staged() as usize), 32usize);
     let mut left_held = Array::<f32>::new(comptime!(plan.left.share() as usize));
     let mut right_held = Array::<f32>::new(comptime!(plan.right.share() as usize));
 
@@ -84,7 +84,6 @@ pub fn product<E: Numeric>(
     sync_cube();
 
     let slabs = (end - first).div_ceil(comptime!(DEPTH));
-    let fragments = start_fragments(plan);
     let mut sums = Array::<f32>::new(comptime!(plan.sums() as usize));
     for slab in 0..slabs {
         let (now, then) = (slab % 2, (slab + 1) % 2);
@@ -94,21 +93,29 @@ pub fn product<E: Numeric>(
         right_slab.first_inner += comptime!(DEPTH);
         let left_marks = fetch(left, &mut left_held, &left_slab, comptime!(plan.left));
         let right_marks = fetch(right, &mut right_held, &right_slab, comptime!(plan.right));
-        if comptime!(plan.by_hand()) {
+        if comptime!(plan.by_units()) {
             multiply_blocks::<E>(&left_stage, &right_stage, &mut sums, now, plan);
-        } else if comptime!(plan.by_units()) {
-            multiply_fragments::<E>(&left_stage, &right_stage, &fragments, now, plan);
         } else {
             multiply::<E>(&left_stage, &right_stage, &mut sums, now, plan);
         }
-        stage::<E>(&left_held, left_marks, &mut left_stage, then * comptime!(plan.left.staged()), comptime!(plan.left));
-        stage::<E>(&right_held, right_marks, &mut right_stage, then * comptime!(plan.right.staged()), comptime!(plan.right));
+        stage::<E>(
+            &left_held,
+            left_marks,
+            &mut left_stage,
+            then * comptime!(plan.left.staged()),
+            comptime!(plan.left),
+        );
+        stage::<E>(
+            &right_held,
+            right_marks,
+            &mut right_stage,
+            then * comptime!(plan.right.staged()),
+            comptime!(plan.right),
+        );
         sync_cube();
     }
-    if comptime!(plan.by_hand()) {
+    if comptime!(plan.by_units()) {
         store_blocks::<E>(&sums, base, result, &sizes, scale, plan);
-    } else if comptime!(plan.by_units()) {
-        store_fragments(&fragments, base, result, &sizes, scale, plan);
     } else {
         store(&sums, base, result, &sizes, scale, plan);
     }
@@ -116,7 +123,14 @@ pub fn product<E: Numeric>(
 
 /// Puts the sums of this unit where they belong.
 #[cube]
-fn store(sums: &Array<f32>, base: &[f32], result: &mut [f32], sizes: &Sizes, scale: f32, #[comptime] plan: Plan) {
+fn store(
+    sums: &Array<f32>,
+    base: &[f32],
+    result: &mut [f32],
+    sizes: &Sizes,
+    scale: f32,
+    #[comptime] plan: Plan,
+) {
     let first_row = CUBE_POS_Y * comptime!(plan.left.width) + UNIT_POS / comptime!(SIDE);
     let first_column = CUBE_POS_X * comptime!(plan.right.width) + UNIT_POS % comptime!(SIDE);
     #[unroll]
@@ -150,12 +164,14 @@ fn multiply<E: Numeric>(
     for term in 0..comptime!(DEPTH) {
         #[unroll]
         for j in 0..comptime!(plan.right.width / SIDE) {
-            let index = right_offset + staged_index(column + comptime!(j * SIDE), term.runtime(), comptime!(plan.right));
+            let index = right_offset
+                + staged_index(column + comptime!(j * SIDE), term.runtime(), comptime!(plan.right));
             values[j as usize] = f32::cast_from(right[index as usize]);
         }
         #[unroll]
         for i in 0..comptime!(plan.left.width / SIDE) {
-            let index = left_offset + staged_index(row + comptime!(i * SIDE), term.runtime(), comptime!(plan.left));
+            let index =
+                left_offset + staged_index(row + comptime!(i * SIDE), term.runtime(), comptime!(plan.left));
             let factor = f32::cast_from(left[index as usize]);
             #[unroll]
             for j in 0..comptime!(plan.right.width / SIDE) {
@@ -196,14 +212,14 @@ fn emit(
     }
 }
 
-/// Side of a fragment of the result.
-const FRAGMENT: u32 = 16;
-/// Columns of a block of the result that matrix units add to at a time.
-const BLOCK: u32 = 8;
-/// Elements between the lines of a fragment put down to be read by rows.
-const LINE: u32 = 20;
-/// Units that hold a fragment together.
+/// Rows of a block of the result that matrix units add to at a time.
+const ROWS: u32 = 16;
+/// Columns of such a block.
+const COLUMNS: u32 = 8;
+/// Units that hold a block together.
 const PLANE: u32 = 32;
+/// Elements of a block that each of them holds.
+const SUMS: u32 = ROWS * COLUMNS / PLANE;
 
 impl Plan {
     /// Whether matrix units multiply.
@@ -211,32 +227,23 @@ impl Plan {
         self.precision != Precision::F32
     }
 
-    fn by_hand(&self) -> bool {
-        self.by_units() && self.manual
-    }
-
     /// Sums that a unit holds itself: with matrix units its part of the plane's blocks of the result.
     fn sums(&self) -> u32 {
-        match (self.by_units(), self.manual) {
-            (false, _) => self.left.width / SIDE * (self.right.width / SIDE),
-            (true, true) => self.down() * self.blocks_across() * (FRAGMENT * BLOCK / PLANE),
-            (true, false) => 1,
+        if self.by_units() {
+            self.down() * self.blocks_across() * SUMS
+        } else {
+            self.left.width / SIDE * (self.right.width / SIDE)
         }
-    }
-
-    /// Fragments of sums that a plane holds.
-    fn fragments(&self) -> u32 {
-        if self.by_units() && !self.manual { self.down() * self.across() } else { 0 }
     }
 
     /// Blocks of a plane along the columns.
     fn blocks_across(&self) -> u32 {
-        self.across() * FRAGMENT / BLOCK
+        self.right.width / COLUMNS / self.planes_across()
     }
 
     /// Planes side by side along the columns of a tile.
     fn planes_across(&self) -> u32 {
-        (self.right.width / FRAGMENT).min(4)
+        (self.right.width / ROWS).min(4)
     }
 
     /// Planes along the rows of a tile.
@@ -244,141 +251,19 @@ impl Plan {
         UNITS / PLANE / self.planes_across()
     }
 
-    /// Fragments of a plane along the columns.
-    fn across(&self) -> u32 {
-        self.right.width / FRAGMENT / self.planes_across()
-    }
-
-    /// Fragments of a plane along the rows.
+    /// Blocks of a plane along the rows.
     fn down(&self) -> u32 {
-        self.left.width / FRAGMENT / self.planes_down()
+        self.left.width / ROWS / self.planes_down()
     }
 
-    /// Terms that a fragment of the factors holds.
-    fn fragment_depth(&self) -> u32 {
+    /// Terms that a block of the factors holds.
+    fn block_depth(&self) -> u32 {
         if self.precision == Precision::Bf16 { 16 } else { 8 }
     }
 
-    /// Whether matrix units can work at the tile: every plane has a fragment.
+    /// Whether matrix units can work at the tile: every plane has a block.
     pub fn fits_units(&self) -> bool {
-        self.down() > 0 && self.across() > 0
-    }
-}
-
-#[cube]
-fn start_fragments(#[comptime] plan: Plan) -> Sequence<cmma::Matrix<f32>> {
-    let mut sums = Sequence::<cmma::Matrix<f32>>::new();
-    #[unroll]
-    for _ in 0..comptime!(plan.fragments()) {
-        sums.push(cmma::Matrix::<f32>::from_value(
-            cmma::MatrixIdent::Accumulator,
-            16usize,
-            16usize,
-            comptime!(plan.fragment_depth() as usize),
-            cmma::MatrixLayout::Undefined,
-            0.0f32,
-        ));
-    }
-    sums
-}
-
-/// Adds a slab's products to the fragments of this plane.
-#[cube]
-fn multiply_fragments<E: Numeric>(
-    left: &Shared<[E]>,
-    right: &Shared<[E]>,
-    sums: &Sequence<cmma::Matrix<f32>>,
-    now: u32,
-    #[comptime] plan: Plan,
-) {
-    let plane = UNIT_POS / comptime!(PLANE);
-    let row = plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
-    let column = plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
-    let left_offset = now * comptime!(plan.left.staged());
-    let right_offset = now * comptime!(plan.right.staged());
-    let depth = comptime!(plan.fragment_depth() as usize);
-    #[unroll]
-    for step in 0..comptime!(DEPTH / plan.fragment_depth()) {
-        let mut lefts = Sequence::<cmma::Matrix<E>>::new();
-        #[unroll]
-        for i in 0..comptime!(plan.down()) {
-            let term = comptime!(step * plan.fragment_depth());
-            let index = left_offset + staged_index(row + comptime!(i * FRAGMENT), term.runtime(), comptime!(plan.left));
-            lefts.push(cmma::Matrix::<E>::from_slice(
-                cmma::MatrixIdent::A,
-                16usize,
-                16usize,
-                depth,
-                comptime!(if plan.left.along_inner { cmma::MatrixLayout::RowMajor } else { cmma::MatrixLayout::ColMajor }),
-                &left[index as usize..comptime!(2 * plan.left.staged() as usize)],
-                comptime!(plan.left.pitch()),
-            ));
-        }
-        #[unroll]
-        for j in 0..comptime!(plan.across()) {
-            let term = comptime!(step * plan.fragment_depth());
-            let index = right_offset + staged_index(column + comptime!(j * FRAGMENT), term.runtime(), comptime!(plan.right));
-            let factor = cmma::Matrix::<E>::from_slice(
-                cmma::MatrixIdent::B,
-                16usize,
-                16usize,
-                depth,
-                comptime!(if plan.right.along_inner { cmma::MatrixLayout::ColMajor } else { cmma::MatrixLayout::RowMajor }),
-                &right[index as usize..comptime!(2 * plan.right.staged() as usize)],
-                comptime!(plan.right.pitch()),
-            );
-            #[unroll]
-            for i in 0..comptime!(plan.down()) {
-                let sum = sums.index(comptime!((i * plan.across() + j) as usize));
-                cmma::execute(lefts.index(comptime!(i as usize)), &factor, sum, sum);
-            }
-        }
-    }
-}
-
-/// Puts the fragments of this plane where they belong, by way of shared memory, since nobody may know which unit holds what.
-#[cube]
-fn store_fragments(
-    sums: &Sequence<cmma::Matrix<f32>>,
-    base: &[f32],
-    result: &mut [f32],
-    sizes: &Sizes,
-    scale: f32,
-    #[comptime] plan: Plan,
-) {
-    let mut lines = Shared::<[f32]>::new_aligned_slice(comptime!((UNITS / PLANE * FRAGMENT * LINE) as usize), 32usize);
-    let plane = UNIT_POS / comptime!(PLANE);
-    let unit = UNIT_POS % comptime!(PLANE);
-    let own = plane * comptime!(FRAGMENT * LINE);
-    let row = CUBE_POS_Y * comptime!(plan.left.width) + plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
-    let column = CUBE_POS_X * comptime!(plan.right.width) + plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
-    #[unroll]
-    for i in 0..comptime!(plan.down()) {
-        #[unroll]
-        for j in 0..comptime!(plan.across()) {
-            let sum = sums.index(comptime!((i * plan.across() + j) as usize));
-            let start = own as usize;
-            let end = (own + comptime!(FRAGMENT * LINE)) as usize;
-            cmma::store(&mut lines[start..end], sum, comptime!(LINE), cmma::MatrixLayout::RowMajor);
-            sync_cube();
-            #[unroll]
-            for turn in 0..comptime!(FRAGMENT * FRAGMENT / PLANE) {
-                let index = unit + comptime!(turn * PLANE);
-                let (down, across) = (index / comptime!(FRAGMENT), index % comptime!(FRAGMENT));
-                let value = lines[(own + down * comptime!(LINE) + across) as usize];
-                emit(
-                    row + comptime!(i * FRAGMENT) + down,
-                    column + comptime!(j * FRAGMENT) + across,
-                    value,
-                    base,
-                    result,
-                    sizes,
-                    scale,
-                    plan,
-                );
-            }
-            sync_cube();
-        }
+        self.down() > 0 && self.blocks_across() > 0
     }
 }
 
@@ -392,12 +277,12 @@ fn multiply_blocks<E: Numeric>(
     now: u32,
     #[comptime] plan: Plan,
 ) {
-    let depth = comptime!(plan.fragment_depth() as usize);
+    let depth = comptime!(plan.block_depth() as usize);
     let units = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, depth);
     let unit = UNIT_POS % comptime!(PLANE);
     let plane = UNIT_POS / comptime!(PLANE);
-    let row = plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
-    let column = plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+    let row = plane / comptime!(plan.planes_across()) * comptime!(plan.down() * ROWS);
+    let column = plane % comptime!(plan.planes_across()) * comptime!(plan.blocks_across() * COLUMNS);
     let left_offset = now * comptime!(plan.left.staged());
     let right_offset = now * comptime!(plan.right.staged());
 
@@ -412,7 +297,7 @@ fn multiply_blocks<E: Numeric>(
     let size!(NC) = sum_size;
 
     #[unroll]
-    for step in 0..comptime!(DEPTH / plan.fragment_depth()) {
+    for step in 0..comptime!(DEPTH / plan.block_depth()) {
         let mut lefts = Sequence::<Array<Vector<E, NA>>>::new();
         #[unroll]
         for i in 0..comptime!(plan.down()) {
@@ -424,8 +309,8 @@ fn multiply_blocks<E: Numeric>(
                 for element in 0..left_size {
                     let number = comptime!((vector * left_size + element) as u32);
                     let (down, across) = units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::A);
-                    let outer = row + comptime!(i * FRAGMENT) + down;
-                    let inner = comptime!(step * plan.fragment_depth()) + across;
+                    let outer = row + comptime!(i * ROWS) + down;
+                    let inner = comptime!(step * plan.block_depth()) + across;
                     let index = left_offset + staged_index(outer, inner, comptime!(plan.left));
                     register.insert(element, left[index as usize]);
                 }
@@ -443,8 +328,8 @@ fn multiply_blocks<E: Numeric>(
                 for element in 0..right_size {
                     let number = comptime!((vector * right_size + element) as u32);
                     let (down, across) = units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::B);
-                    let outer = column + comptime!(j * BLOCK) + across;
-                    let inner = comptime!(step * plan.fragment_depth()) + down;
+                    let outer = column + comptime!(j * COLUMNS) + across;
+                    let inner = comptime!(step * plan.block_depth()) + down;
                     let index = right_offset + staged_index(outer, inner, comptime!(plan.right));
                     register.insert(element, right[index as usize]);
                 }
@@ -452,7 +337,7 @@ fn multiply_blocks<E: Numeric>(
             }
             #[unroll]
             for i in 0..comptime!(plan.down()) {
-                let first = comptime!(((i * plan.blocks_across() + j) * (FRAGMENT * BLOCK / PLANE)) as usize);
+                let first = comptime!(((i * plan.blocks_across() + j) * SUMS) as usize);
                 let mut before = Array::<Vector<f32, NC>>::new(sum_count);
                 #[unroll]
                 for vector in 0..sum_count {
@@ -487,26 +372,26 @@ fn store_blocks<E: Numeric>(
     scale: f32,
     #[comptime] plan: Plan,
 ) {
-    let depth = comptime!(plan.fragment_depth() as usize);
+    let depth = comptime!(plan.block_depth() as usize);
     let units = cmma::MmaDefinition::<E, E, f32>::new(16usize, 8usize, depth);
     let unit = UNIT_POS % comptime!(PLANE);
     let plane = UNIT_POS / comptime!(PLANE);
     let row = CUBE_POS_Y * comptime!(plan.left.width)
-        + plane / comptime!(plan.planes_across()) * comptime!(plan.down() * FRAGMENT);
+        + plane / comptime!(plan.planes_across()) * comptime!(plan.down() * ROWS);
     let column = CUBE_POS_X * comptime!(plan.right.width)
-        + plane % comptime!(plan.planes_across()) * comptime!(plan.across() * FRAGMENT);
+        + plane % comptime!(plan.planes_across()) * comptime!(plan.blocks_across() * COLUMNS);
     #[unroll]
     for i in 0..comptime!(plan.down()) {
         #[unroll]
         for j in 0..comptime!(plan.blocks_across()) {
             #[unroll]
-            for number in 0..comptime!(FRAGMENT * BLOCK / PLANE) {
+            for number in 0..comptime!(SUMS) {
                 let (down, across) =
                     units.position_of_nth(unit, number.runtime(), cmma::MatrixIdent::Accumulator);
-                let index = comptime!((i * plan.blocks_across() + j) * (FRAGMENT * BLOCK / PLANE) + number);
+                let index = comptime!((i * plan.blocks_across() + j) * SUMS + number);
                 emit(
-                    row + comptime!(i * FRAGMENT) + down,
-                    column + comptime!(j * BLOCK) + across,
+                    row + comptime!(i * ROWS) + down,
+                    column + comptime!(j * COLUMNS) + across,
                     sums[index as usize],
                     base,
                     result,

@@ -15,8 +15,8 @@ use tile::{DEPTH, Side, UNITS};
 
 use super::geometry::Geometry;
 use super::operand::{Operand, buffer, fresh};
-use crate::Precision;
 use super::sums::add_parts;
+use crate::Precision;
 
 /// Channels that are summed over together, tap by tap.
 pub const BLOCK: usize = DEPTH as usize;
@@ -81,7 +81,15 @@ pub struct Extent {
 
 /// How a product is divided: widths of a tile, and shares of the sum.
 fn division(extent: Extent, widest: usize, may_share: bool) -> ([usize; 2], usize) {
-    let fit = |size: usize| if size > 64 { widest } else if size > 32 { 64 } else { 32 };
+    let fit = |size: usize| {
+        if size > 64 {
+            widest
+        } else if size > 32 {
+            64
+        } else {
+            32
+        }
+    };
     let mut tile = [fit(extent.rows), fit(extent.columns)];
     let tiles = |tile: [usize; 2]| extent.rows.div_ceil(tile[0]) * extent.columns.div_ceil(tile[1]);
     // Where the sum can be divided, it is, and tiles stay large: they read less for each product.
@@ -131,15 +139,10 @@ pub fn parts(
     added: Option<Added>,
 ) -> (Operand, usize) {
     let client = &left.operand.client;
-    // Two stages of both factors, and fragments on their way out, have to fit.
+    // Two stages of both factors have to fit.
     let roomy = client.properties().hardware.max_shared_memory_size >= 48 * 1024;
     let matrix = result == Layout::Matrix;
-    let widest = std::env::var("NMNC_TILE").ok().and_then(|t| t.parse().ok()).unwrap_or(if roomy { 128 } else { 64 });
-    let (tile, shares) = division(extent, widest, matrix);
-    let tile = match std::env::var("NMNC_ROWS").ok().and_then(|t| t.parse::<usize>().ok()) {
-        Some(rows) => [tile[0].min(rows), tile[1]],
-        None => tile,
-    };
+    let (tile, shares) = division(extent, if roomy { 128 } else { 64 }, matrix);
     let share = extent.terms.div_ceil(shares).next_multiple_of(DEPTH as usize).max(DEPTH as usize);
     let shares = extent.terms.div_ceil(share).max(1);
     let plan = |precision| Plan {
@@ -148,12 +151,13 @@ pub fn parts(
         precision,
         result,
         added: added.is_some() && shares == 1,
-        manual: std::env::var("NMNC_FRAGMENTS").is_err(),
     };
     let plan = if plan(precision).fits_units() { plan(precision) } else { plan(Precision::F32) };
     let [rows, columns] = match result {
         Layout::Matrix => [shares * extent.rows, extent.columns],
-        Layout::Maps => [extent.columns / geometry.places() as usize, extent.rows * geometry.places() as usize],
+        Layout::Maps => {
+            [extent.columns / geometry.places() as usize, extent.rows * geometry.places() as usize]
+        }
         _ => {
             let pixels = (geometry.height * geometry.width) as usize;
             [extent.columns / pixels, extent.rows * pixels]
@@ -188,9 +192,15 @@ pub fn parts(
     // SAFETY: every index that the kernel reads or writes is checked there against the sizes that the operands were made with.
     unsafe {
         match plan.precision {
-            Precision::F32 => product::launch_unchecked::<f32>(client, count, dim, a, b, c, d, sizes, scale, plan),
-            Precision::Tf32 => product::launch_unchecked::<tf32>(client, count, dim, a, b, c, d, sizes, scale, plan),
-            Precision::Bf16 => product::launch_unchecked::<burn::tensor::bf16>(client, count, dim, a, b, c, d, sizes, scale, plan),
+            Precision::F32 => {
+                product::launch_unchecked::<f32>(client, count, dim, a, b, c, d, sizes, scale, plan)
+            }
+            Precision::Tf32 => {
+                product::launch_unchecked::<tf32>(client, count, dim, a, b, c, d, sizes, scale, plan)
+            }
+            Precision::Bf16 => product::launch_unchecked::<burn::tensor::bf16>(
+                client, count, dim, a, b, c, d, sizes, scale, plan,
+            ),
         }
     }
     (output, shares)
