@@ -16,6 +16,14 @@ check:
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
 
+# Whether everything compiles with kernels for accelerators.
+check-devices:
+    cargo check --release --workspace --all-targets --features vulkan
+
+# Every accelerator kernel, stream and rule on the devices of this machine; FEATURE is vulkan, wgpu or cuda.
+test-devices FEATURE="vulkan":
+    cargo test --release --workspace --features {{FEATURE}} --test devices -- --nocapture
+
 # Public documentation; a broken link is an error.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
@@ -38,7 +46,7 @@ manifold-and-memory:
     cargo run --release -p nmnc --example memory_against_depth
 
 # What continuous integration runs.
-ci: check docs results test examples
+ci: check docs results test examples check-devices
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

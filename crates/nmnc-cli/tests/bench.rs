@@ -53,6 +53,8 @@ fn every_row_is_there_and_its_numbers_agree() {
         "matmul 512x512x512 2",
         "matmul 1024x1024x1024 2",
         "matmul 1536x1536x1536 2",
+        "copy  2",
+        "launch  2",
         "forward  2",
         "step bp 2",
         "step nmnc 2",

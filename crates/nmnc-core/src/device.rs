@@ -121,6 +121,17 @@ fn accelerator(kind: &str, index: Option<usize>) -> Option<Create> {
     }
 }
 
+/// What the accelerator calls itself; nothing where the processor is the device.
+pub fn card(device: &Device) -> Option<String> {
+    #[cfg(any(feature = "vulkan", feature = "wgpu", feature = "cuda"))]
+    return device.identity().map(|identity| identity.name);
+    #[cfg(not(any(feature = "vulkan", feature = "wgpu", feature = "cuda")))]
+    {
+        let _ = device;
+        None
+    }
+}
+
 /// Copies a row-major `rows x columns` matrix to `device`.
 pub fn matrix(values: Vec<f32>, [rows, columns]: [usize; 2], device: &Device) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)

@@ -39,6 +39,7 @@ pub struct Energies(Asked);
 enum Asked {
     Known(Vec<f64>),
     /// Energies of rows `[1, all rows]`, and how many rows each matrix has.
+    #[cfg(feature = "accelerator")]
     Rows(Tensor<2>, Vec<usize>),
 }
 
@@ -61,6 +62,7 @@ impl Energies {
     pub fn wait(self) -> Vec<f64> {
         match self.0 {
             Asked::Known(energies) => energies,
+            #[cfg(feature = "accelerator")]
             Asked::Rows(rows, counts) => {
                 let numbers: Vec<f64> = rows.into_data().iter::<f64>().collect();
                 let mut numbers = numbers.into_iter();

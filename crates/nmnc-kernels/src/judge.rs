@@ -2,14 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// A loss over outputs `y` and class labels, averaged over the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Criterion {
-    /// Softmax cross-entropy.
-    CrossEntropy,
-    /// Mean over batch and outputs of the squared difference to the one-hot label.
-    MeanSquaredError,
-}
+use crate::kinds::Criterion;
 
 /// What a batch was judged to be.
 #[derive(Clone, Debug)]

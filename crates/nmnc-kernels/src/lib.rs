@@ -30,6 +30,7 @@ mod descent;
 mod elementwise;
 mod gate;
 mod judge;
+mod kinds;
 mod machine;
 mod noise;
 mod precision;
@@ -41,10 +42,11 @@ use burn::tensor::Tensor;
 pub use descent::{AdamStep, SgdStep, adam, sgd};
 pub use elementwise::{Energies, ask_energies, blend, embed_add, energies, perturb, row_energies};
 pub use gate::ConvGate;
-pub use judge::{Criterion, Verdicts, judge};
+pub use judge::{Verdicts, judge};
+pub use kinds::{Criterion, Law, Place, Precision};
 pub use machine::{check_vector_instructions, vector_instructions};
-pub use noise::{Law, Place, draw};
-pub use precision::{Precision, choose_precision};
+pub use noise::draw;
+pub use precision::choose_precision;
 pub use spec::{Activation, ConvSpec, Pool};
 
 use gate::Route;
@@ -222,7 +224,7 @@ pub fn matmul(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
         Some([a, b]) => cpu::matmul(&a, &b),
         None => {
             #[cfg(feature = "accelerator")]
-            if let Some([a, b]) = accelerator::strided_operands([&a, &b]) {
+            if let Some([a, b]) = accelerator::factors(&a, &b) {
                 return accelerator::whole(accelerator::matmul(&a, &b));
             }
             a.matmul(b)
@@ -237,7 +239,7 @@ pub fn matmul(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
 /// If the inner sizes differ.
 pub fn map_product(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
     #[cfg(feature = "accelerator")]
-    if let Some([a, b]) = accelerator::strided_operands([&a, &b]) {
+    if let Some([a, b]) = accelerator::factors(&a, &b) {
         assert_eq!(accelerator::dims(&a)[1], accelerator::dims(&b)[0], "inner sizes of a product differ");
         return accelerator::whole(accelerator::map_product(&a, &b));
     }

@@ -28,7 +28,7 @@ rule = "RULE"
 [train]
 epochs = 2
 batch = 30
-optimizer = { name = "sgd", learning_rate = 0.05, momentum = 0.9 }
+optimizer = { name = "sgd", learning_rate = 0.02 }
 
 [metrics]
 interval = 1

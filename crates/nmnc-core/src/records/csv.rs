@@ -78,7 +78,7 @@ mod tests {
             stages: Vec::new(),
         };
         let row = csv_row(&record, 2);
-        assert!(row.starts_with("3,0.5,12,0.001,2,64,1.25,0.5,,,"), "{row}");
+        assert!(row.starts_with("3,0.5,12,0.001,2,64,0,1.25,0.5,,,"), "{row}");
         assert_eq!(row.matches(',').count(), csv_header(2).matches(',').count());
     }
 }

@@ -5,7 +5,7 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::operand::{Operand, buffer, dims, fresh, whole};
-use crate::Criterion;
+use crate::kinds::Criterion;
 
 /// Units of a cube.
 const UNITS: u32 = 64;

@@ -18,23 +18,19 @@ use burn_cubecl::kernel::into_contiguous;
 use geometry::Geometry;
 pub(crate) use judge::judge;
 pub(crate) use noise::draw;
-pub(crate) use operand::{Operand, accelerator, dims, operands, strided_operands, whole};
+pub(crate) use operand::{Operand, accelerator, dims, factors, operands, strided_operands, whole};
 pub(crate) use pointwise::{activate, adam, combine, descend, descend_with_momentum};
 use product::{Added, Extent, Factor, Layout};
 pub(crate) use stage::AcceleratorGate;
 pub(crate) use sums::{column_moments, column_sums};
 
-use crate::Precision;
+use crate::kinds::Precision;
 use crate::spec::ConvSpec;
 
-/// Input, weight and bias of a stage, contiguous, where the kernels cover it: indices of 32 bits reach every element.
+/// Input, weight and bias of a stage, contiguous, where indices of 32 bits reach every element of its maps.
 pub(crate) fn stage_operands(spec: &ConvSpec, tensors: [&Tensor<2>; 3]) -> Option<[Operand; 3]> {
-    let largest = spec.input_units().max(spec.convolved_units()).max(spec.fan_in());
-    let batch = tensors[0].dims()[0];
-    if batch.checked_mul(largest).is_none_or(|size| size >= u32::MAX as usize / 2) {
-        return None;
-    }
-    operands(tensors)
+    let size = tensors[0].dims()[0].checked_mul(spec.convolved_units())?;
+    if size < operand::REACH { operands(tensors) } else { None }
 }
 
 /// A tensor that belongs to a gate, contiguous.

@@ -5,7 +5,7 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::operand::{accelerator, buffer, empty, whole};
-use crate::noise::{Law, Place};
+use crate::kinds::{Law, Place};
 
 /// Units of a cube.
 const UNITS: u32 = 256;

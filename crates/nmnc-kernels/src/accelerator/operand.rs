@@ -19,16 +19,25 @@ pub fn accelerator(device: &Device) -> Option<CubeDevice> {
     }
 }
 
-/// The operands with any strides, or `None` if one is elsewhere or of another float type.
+/// Elements that indices of 32 bits reach, with room for what is added to them.
+pub const REACH: usize = u32::MAX as usize / 2;
+
+/// The operands with any strides, or `None` if one is elsewhere, of another float type or too large.
 pub fn strided_operands<const N: usize>(tensors: [&Tensor<2>; N]) -> Option<[Operand; N]> {
     let mut found = Vec::with_capacity(N);
     for tensor in tensors {
-        if tensor.dtype() != DType::F32 {
+        if tensor.dtype() != DType::F32 || tensor.shape().num_elements() >= REACH {
             return None;
         }
         found.push(tensor.clone().try_into_primitive::<Cube>().ok()?);
     }
     found.try_into().ok()
+}
+
+/// The factors of a product, as [`strided_operands`]; `None` too if the product is too large.
+pub fn factors(a: &Tensor<2>, b: &Tensor<2>) -> Option<[Operand; 2]> {
+    let size = a.dims()[0].checked_mul(b.dims()[1])?;
+    if size < REACH { strided_operands([a, b]) } else { None }
 }
 
 /// As [`strided_operands`], contiguous.

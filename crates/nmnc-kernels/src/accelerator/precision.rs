@@ -5,7 +5,7 @@ use std::sync::RwLock;
 use burn_cubecl::CubeDevice;
 
 use super::operand::Operand;
-use crate::Precision;
+use crate::kinds::Precision;
 
 /// What devices were opened with; the others multiply in single precision.
 static CHOSEN: RwLock<Vec<(CubeDevice, Precision)>> = RwLock::new(Vec::new());

@@ -1,6 +1,7 @@
 //! Direct feedback alignment (Nokland 2016): the output error, projected to each stage by a fixed random matrix.
 
 use burn::tensor::Tensor;
+use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,7 @@ impl LocalRule for DirectFeedback {
     }
 
     fn signal(&mut self, stage: usize, _activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
-        Ok(context.error.clone().matmul(self.feedback[stage].clone()))
+        Ok(matmul(context.error.clone(), self.feedback[stage].clone()))
     }
 }
 

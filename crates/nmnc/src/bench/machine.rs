@@ -27,7 +27,7 @@ impl Machine {
             processor: process::processor(),
             cores: std::thread::available_parallelism().map_or(threads, usize::from),
             threads,
-            accelerator: device.identity().map(|identity| identity.name),
+            accelerator: nmnc_core::device::card(device),
             vectors: nmnc_kernels::vector_instructions(),
         }
     }

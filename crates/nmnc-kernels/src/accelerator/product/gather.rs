@@ -6,47 +6,9 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::tile::{DEPTH, Side};
+use super::layout::Layout;
+use super::tile::{DEPTH, Side, own_inner, own_outer, staged_index};
 use crate::accelerator::geometry::Geometry;
-
-/// How a factor lies in memory. The outer index counts rows of the left factor and columns of the right one, the inner index is the one
-/// that is summed over.
-///
-/// Taps `(row, column)` of a filter come before channels where an inner index counts both: it runs over blocks of [`DEPTH`] channels, in a
-/// block over taps, and for a tap over the block's channels, so that a slab is one tap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Layout {
-    /// A matrix with any strides.
-    Matrix,
-    /// Outer: filter; inner: channels by tap. The weight `[filter, channel, row, column]`.
-    Weights,
-    /// Outer: place `(image, row, column)` of the output map; inner: channels by tap. The input that meets them.
-    Patches,
-    /// [`Layout::Patches`] with the inner index `(channel, row, column)`, for few channels.
-    ShallowPatches,
-    /// Outer: `(row, column, channel)` of a tap; inner: place. The input that meets them, and after the last tap a one, so that the gradient
-    /// of the bias is the last column of that of the weight. The channels fill whole blocks.
-    PatchesByTap,
-    /// [`Layout::PatchesByTap`] with the outer index `(channel, row, column)`, for any number of channels.
-    PatchesByWeight,
-    /// Outer: filter; inner: place. Errors of maps `[image, filter, row, column]`.
-    Maps,
-    /// Outer: channel; inner: filters by tap. The weight `[filter, channel, row, column]`.
-    Filters,
-    /// Outer: place `(image, row, column)` of the input; inner: filters by tap. The error of the map at the place whose tap met that input.
-    ErrorPatches,
-}
-
-impl Layout {
-    /// Whether neighbours in memory differ by the inner index.
-    pub fn runs_along_inner(self, inner_stride: usize) -> bool {
-        match self {
-            Self::Matrix => inner_stride == 1,
-            Self::Patches | Self::ShallowPatches | Self::Filters | Self::ErrorPatches => false,
-            Self::Weights | Self::PatchesByTap | Self::PatchesByWeight | Self::Maps => true,
-        }
-    }
-}
 
 /// Where a slab begins and where its factor ends.
 #[derive(CubeType, Clone, Copy)]
@@ -57,26 +19,6 @@ pub struct Slab {
     pub inner_end: u32,
     pub outer_stride: u32,
     pub inner_stride: u32,
-}
-
-/// Outer index within the tile of the first element that unit `UNIT_POS` reads; the others follow in steps of [`Side::outer_step`].
-#[cube]
-pub fn own_outer(#[comptime] side: Side) -> u32 {
-    let mut outer = UNIT_POS % comptime!(side.width);
-    if comptime!(side.along_inner) {
-        outer = UNIT_POS / comptime!(DEPTH);
-    }
-    outer
-}
-
-/// Inner index within the slab of the first element that unit `UNIT_POS` reads; the others follow in steps of [`Side::inner_step`].
-#[cube]
-pub fn own_inner(#[comptime] side: Side) -> u32 {
-    let mut inner = UNIT_POS / comptime!(side.width);
-    if comptime!(side.along_inner) {
-        inner = UNIT_POS % comptime!(DEPTH);
-    }
-    inner
 }
 
 /// First bit of the marks of [`fetch`] that says which elements are ones.
@@ -322,4 +264,26 @@ fn error_patches(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime]
         marks |= read(buffer, held, index, there, turn);
     }
     marks
+}
+
+/// Puts what [`fetch`] read and marked into the staged slab at `offset`.
+#[cube]
+pub fn stage<E: Numeric>(
+    held: &Array<f32>,
+    marks: u32,
+    staged: &mut Shared<[E]>,
+    offset: u32,
+    #[comptime] side: Side,
+) {
+    let start = offset + staged_index(own_outer(side), own_inner(side), side);
+    #[unroll]
+    for turn in 0..comptime!(side.share()) {
+        // Steps of the index that counts lines, the other being fixed.
+        let index = start + comptime!(turn * (side.outer_step() + side.inner_step()) * side.pitch());
+        let mut value = select(marks & comptime!(1u32 << turn) != 0u32, held[turn as usize], 0.0f32);
+        if comptime!(matches!(side.layout, Layout::PatchesByTap | Layout::PatchesByWeight)) {
+            value = select(marks & comptime!(1u32 << (ONES + turn)) != 0u32, 1.0f32, value);
+        }
+        staged[index as usize] = E::cast_from(value);
+    }
 }

@@ -3,9 +3,10 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::gather::{Layout, Slab, fetch};
-use super::tile::{DEPTH, Side, UNITS, stage, staged_index};
-use crate::Precision;
+use super::gather::{Slab, fetch, stage};
+use super::layout::Layout;
+use super::tile::{DEPTH, Side, UNITS, staged_index};
+use crate::kinds::Precision;
 
 /// A product, fixed in a compiled kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

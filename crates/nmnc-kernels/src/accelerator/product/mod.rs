@@ -4,19 +4,20 @@
 
 mod gather;
 mod kernel;
+mod layout;
 mod tile;
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-pub use gather::Layout;
 use kernel::{Plan, SizesLaunch, product};
+pub use layout::Layout;
 use tile::{DEPTH, Side, UNITS};
 
 use super::geometry::Geometry;
 use super::operand::{Operand, buffer, fresh};
 use super::sums::add_parts;
-use crate::Precision;
+use crate::kinds::Precision;
 
 /// Channels that are summed over together, tap by tap.
 pub const BLOCK: usize = DEPTH as usize;

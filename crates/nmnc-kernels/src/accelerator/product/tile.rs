@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::gather::{Layout, ONES, own_inner, own_outer};
+use super::layout::Layout;
 use crate::accelerator::geometry::Geometry;
 
 /// Units that work at one tile.
@@ -51,26 +51,24 @@ impl Side {
     }
 }
 
-/// Puts what [`fetch`](super::gather::fetch) read and marked into the staged slab at `offset`.
+/// Outer index within the tile of the first element that unit `UNIT_POS` reads; the others follow in steps of [`Side::outer_step`].
 #[cube]
-pub fn stage<E: Numeric>(
-    held: &Array<f32>,
-    marks: u32,
-    staged: &mut Shared<[E]>,
-    offset: u32,
-    #[comptime] side: Side,
-) {
-    let start = offset + staged_index(own_outer(side), own_inner(side), side);
-    #[unroll]
-    for turn in 0..comptime!(side.share()) {
-        // Steps of the index that counts lines, the other being fixed.
-        let index = start + comptime!(turn * (side.outer_step() + side.inner_step()) * side.pitch());
-        let mut value = select(marks & comptime!(1u32 << turn) != 0u32, held[turn as usize], 0.0f32);
-        if comptime!(matches!(side.layout, Layout::PatchesByTap | Layout::PatchesByWeight)) {
-            value = select(marks & comptime!(1u32 << (ONES + turn)) != 0u32, 1.0f32, value);
-        }
-        staged[index as usize] = E::cast_from(value);
+pub fn own_outer(#[comptime] side: Side) -> u32 {
+    let mut outer = UNIT_POS % comptime!(side.width);
+    if comptime!(side.along_inner) {
+        outer = UNIT_POS / comptime!(DEPTH);
     }
+    outer
+}
+
+/// Inner index within the slab of the first element that unit `UNIT_POS` reads; the others follow in steps of [`Side::inner_step`].
+#[cube]
+pub fn own_inner(#[comptime] side: Side) -> u32 {
+    let mut inner = UNIT_POS / comptime!(side.width);
+    if comptime!(side.along_inner) {
+        inner = UNIT_POS % comptime!(DEPTH);
+    }
+    inner
 }
 
 /// Where an element lies in its staged slab.
