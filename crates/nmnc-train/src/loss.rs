@@ -40,7 +40,7 @@ pub struct Judging {
 enum Verdict {
     Known(f64, usize),
     /// Of each example its loss, and one where it is right.
-    Examples(Tensor<2>),
+    Examples(Box<Tensor<2>>),
 }
 
 impl Judging {
@@ -57,7 +57,7 @@ impl Judging {
         match &self.verdict {
             Verdict::Known(loss, correct) => (*loss, *correct),
             Verdict::Examples(examples) => {
-                let numbers: Vec<f64> = values(examples);
+                let numbers: Vec<f64> = values(examples.as_ref());
                 let (loss, correct) =
                     numbers.chunks_exact(2).fold((0.0, 0.0), |sums, own| (sums.0 + own[0], sums.1 + own[1]));
                 (loss / examples.dims()[0] as f64, correct as usize)
@@ -74,7 +74,7 @@ impl Loss {
             Self::MeanSquaredError => Criterion::MeanSquaredError,
         };
         match nmnc_kernels::judge(output, labels, criterion) {
-            Some(Verdicts { error, examples }) => Judging { error, verdict: Verdict::Examples(examples) },
+            Some(Verdicts { error, examples }) => Judging { error, verdict: Verdict::Examples(Box::new(examples)) },
             None => {
                 let Judgement { loss, correct, error } = self.judge_here(output, labels);
                 Judging { error, verdict: Verdict::Known(loss, correct) }
