@@ -40,14 +40,17 @@ enum Asked {
     Known(Vec<f64>),
     /// Energies of rows `[1, all rows]`, and how many rows each matrix has.
     #[cfg(feature = "accelerator")]
-    Rows(Tensor<2>, Vec<usize>),
+    Rows(Box<Tensor<2>>, Vec<usize>),
 }
 
 /// As [`energies`], without waiting for them.
 pub fn ask_energies(matrices: &[&Tensor<2>]) -> Energies {
     #[cfg(feature = "accelerator")]
     if let Some(rows) = accelerator::row_energies(matrices) {
-        return Energies(Asked::Rows(rows, matrices.iter().map(|matrix| matrix.dims()[0]).collect()));
+        return Energies(Asked::Rows(
+            Box::new(rows),
+            matrices.iter().map(|matrix| matrix.dims()[0]).collect(),
+        ));
     }
     Energies(Asked::Known(matrices.iter().map(|matrix| row_energies(matrix).iter().sum()).collect()))
 }

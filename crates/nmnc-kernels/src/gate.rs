@@ -18,7 +18,7 @@ pub(crate) enum Route {
     Composed(Box<ComposedGate>),
     Cpu(CpuGate),
     #[cfg(feature = "accelerator")]
-    Accelerator(crate::accelerator::AcceleratorGate),
+    Accelerator(Box<crate::accelerator::AcceleratorGate>),
 }
 
 /// What a gate holds on the path composed of tensor operations: the slope at every pre-activation, and for max pooling the winners.

@@ -74,7 +74,7 @@ pub fn conv_forward(
             #[cfg(feature = "accelerator")]
             if let Some([x, weight, bias]) = accelerator::stage_operands(spec, [&x, &weight, &bias]) {
                 let (output, gate) = accelerator::forward(spec, &x, &weight, &bias);
-                return (accelerator::whole(output), ConvGate(Route::Accelerator(gate)));
+                return (accelerator::whole(output), ConvGate(Route::Accelerator(Box::new(gate))));
             }
             composed::conv_forward(spec, x, weight, bias)
         }

@@ -74,7 +74,9 @@ impl Loss {
             Self::MeanSquaredError => Criterion::MeanSquaredError,
         };
         match nmnc_kernels::judge(output, labels, criterion) {
-            Some(Verdicts { error, examples }) => Judging { error, verdict: Verdict::Examples(Box::new(examples)) },
+            Some(Verdicts { error, examples }) => {
+                Judging { error, verdict: Verdict::Examples(Box::new(examples)) }
+            }
             None => {
                 let Judgement { loss, correct, error } = self.judge_here(output, labels);
                 Judging { error, verdict: Verdict::Known(loss, correct) }

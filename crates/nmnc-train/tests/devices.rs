@@ -28,7 +28,7 @@ rule = "RULE"
 [train]
 epochs = 2
 batch = 30
-optimizer = { name = "sgd", learning_rate = 0.02 }
+optimizer = { name = "sgd", learning_rate = RATE }
 
 [metrics]
 interval = 1
@@ -146,7 +146,9 @@ fn every_rule_trains_on_every_device() {
     quietly(|| {
         let mut failed = Vec::new();
         for rule in rule_names() {
-            let text = IMAGES.replace("RULE", rule);
+            // An estimate from a single probe is so large that at the rate of the others rounding grows with every step.
+            let rate = if rule.ends_with("node-perturbation") { "0.0005" } else { "0.02" };
+            let text = IMAGES.replace("RULE", rule).replace("RATE", rate);
             check(rule, &mut failed, &|folder, settings, resume, observer| {
                 let options = RunOptions { resume, command: "test".into() };
                 Config::parse(&text, "test", settings)?.resolve()?.run(folder, &options, observer).map(drop)

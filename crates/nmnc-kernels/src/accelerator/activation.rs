@@ -12,7 +12,7 @@ pub fn value(z: f32, #[comptime] activation: Activation) -> f32 {
     if comptime!(activation == Activation::Relu) {
         y = max(z, 0.0f32);
         // A number that is none stays one, so that divergence is seen.
-        if z != z {
+        if z.is_nan() {
             y = z;
         }
     }
@@ -34,9 +34,7 @@ pub fn value(z: f32, #[comptime] activation: Activation) -> f32 {
 pub fn slope(z: f32, #[comptime] activation: Activation) -> f32 {
     let mut s = 1.0f32;
     if comptime!(activation == Activation::Relu) {
-        if z <= 0.0f32 {
-            s = 0.0f32;
-        }
+        s = select(z <= 0.0f32, 0.0f32, 1.0f32);
     }
     if comptime!(activation == Activation::Tanh) {
         let t = z.tanh();

@@ -39,8 +39,6 @@ pub fn is_offered(device: &CubeDevice, precision: Precision) -> bool {
     let factor = ElemType::Float(kind);
     let sum = ElemType::Float(FloatKind::F32);
     offers.iter().any(|offer| {
-        offer.a_type == factor.into()
-            && offer.cd_type == sum.into()
-            && (offer.m, offer.n, offer.k) == (16, 8, depth)
+        offer.a_type == factor && offer.cd_type == sum && (offer.m, offer.n, offer.k) == (16, 8, depth)
     })
 }

@@ -135,7 +135,7 @@ fn settle_kernel(
                 let z = raw[index as usize] + shift;
                 let y = value(z, comptime!(window.activation));
                 // The first of equals wins; what is no number wins over all before it.
-                if y > top || y != y {
+                if y > top || y.is_nan() {
                     top = y;
                     best = z;
                     winner = f32::cast_from(i.runtime());

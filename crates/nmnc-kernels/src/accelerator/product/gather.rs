@@ -234,6 +234,7 @@ fn maps(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime] side: Si
 }
 
 #[cube]
+#[allow(clippy::manual_is_multiple_of, reason = "kernels have no such operation")]
 fn error_patches(buffer: &[f32], held: &mut Array<f32>, slab: &Slab, #[comptime] side: Side) -> u32 {
     let geometry = comptime!(side.geometry);
     let place = slab.first_outer + own_outer(side);
