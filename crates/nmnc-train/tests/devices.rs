@@ -7,11 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use common::{StopAt, outcome};
-use nmnc_core::device;
 use nmnc_core::records::Record;
+use nmnc_core::{ErrorKind, device};
 use nmnc_learn::credit::rule_names;
+use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::time_rule_names;
-use nmnc_train::{Config, Observer, RunOptions, SequenceConfig, Silent};
+use nmnc_train::{Config, Images, Observer, Problem, RunOptions, SequenceConfig, Silent};
 
 const IMAGES: &str = r#"
 [data]
@@ -166,4 +167,39 @@ fn every_rule_trains_on_every_device() {
         }
         assert!(failed.is_empty(), "{failed:#?}");
     });
+}
+
+/// An accelerator makes the update while it is still checked whether the gradient is finite.
+#[test]
+fn a_step_whose_gradient_is_not_finite_is_taken_back() {
+    let mut names: Vec<&str> = devices().into_iter().map(|(name, _)| name).collect();
+    names.push("flex");
+    names.dedup();
+    for name in names {
+        let text = IMAGES.replace("RULE", "bp").replace("RATE", "0.02");
+        let config = Config::parse(&text, "test", &[format!("device='{name}'")]).unwrap().resolve().unwrap();
+        let (mut images, mut learner) = (config.images().unwrap(), config.learner(1));
+        let weights = |images: &Images| -> Vec<Vec<f32>> {
+            images.network().parameters().into_iter().map(|(_, own)| device::values(&own.value)).collect()
+        };
+        let assessed = |images: &mut Images| {
+            let batch = images.batch(0).unwrap();
+            images.assess(batch, 0, false).unwrap().0
+        };
+        let before = weights(&images);
+        let mut broken = assessed(&mut images);
+        broken.gradients = broken.gradients.scaled(f64::INFINITY);
+        let error = learner.update(images.network_mut(), broken).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Diverged, "{name}");
+        assert_eq!((weights(&images), learner.step()), (before.clone(), 0), "{name}");
+
+        // The optimizer is what it was, too: a good step is that of a run that has seen no other.
+        let good = assessed(&mut images);
+        learner.update(images.network_mut(), good).unwrap();
+        let (mut fresh, mut learner) = (config.images().unwrap(), config.learner(1));
+        let good = assessed(&mut fresh);
+        learner.update(fresh.network_mut(), good).unwrap();
+        assert_ne!(weights(&fresh), before, "{name}");
+        assert_eq!(weights(&images), weights(&fresh), "{name}");
+    }
 }
