@@ -10,7 +10,6 @@ use common::{StopAt, outcome};
 use nmnc_core::records::Record;
 use nmnc_core::{ErrorKind, device};
 use nmnc_learn::credit::rule_names;
-use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::time_rule_names;
 use nmnc_train::{Config, Images, Observer, Problem, RunOptions, SequenceConfig, Silent};
 
