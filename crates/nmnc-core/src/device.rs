@@ -2,7 +2,6 @@
 
 use burn::prelude::Int;
 use burn::tensor::{Device, Tensor, TensorData};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

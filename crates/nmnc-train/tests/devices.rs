@@ -6,12 +6,13 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use burn::tensor::Device;
 use common::{StopAt, outcome};
 use nmnc_core::records::Record;
 use nmnc_core::{ErrorKind, device};
 use nmnc_learn::credit::rule_names;
 use nmnc_learn::recurrent::time_rule_names;
-use nmnc_train::{Config, Images, Observer, Problem, RunOptions, SequenceConfig, Silent};
+use nmnc_train::{Config, Images, Loss, Observer, Problem, RunOptions, SequenceConfig, Silent};
 
 const IMAGES: &str = r#"
 [data]
@@ -200,5 +201,25 @@ fn a_step_whose_gradient_is_not_finite_is_taken_back() {
         learner.update(fresh.network_mut(), good).unwrap();
         assert_ne!(weights(&fresh), before, "{name}");
         assert_eq!(weights(&images), weights(&fresh), "{name}");
+    }
+}
+
+/// Both losses, with outputs that tie and outputs whose exponentials would overflow.
+#[test]
+fn losses_are_those_of_the_processor() {
+    let outputs = [[2.0, 2.0, -1.0], [0.5, 0.25, 0.75], [-90.0, 90.0, 0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0]];
+    let labels = [1, 2, 0, 0, 0];
+    let on = |device: &Device| device::matrix(outputs.concat(), [5, 3], device);
+    for (name, _) in devices().into_iter().filter(|(_, precision)| *precision == "f32") {
+        for loss in [Loss::CrossEntropy, Loss::MeanSquaredError] {
+            let own = loss.judge(&on(&device::open(name).unwrap()), &labels);
+            let expected = loss.judge(&on(&Device::flex()), &labels);
+            assert_eq!(own.correct, expected.correct, "{name}, {loss:?}");
+            assert!((own.loss / expected.loss - 1.0).abs() < 1e-6, "{name}, {loss:?}: {}", own.loss);
+            let errors = |error| device::values::<f64>(error).into_iter();
+            for (own, expected) in errors(&own.error).zip(errors(&expected.error)) {
+                assert!((own - expected).abs() < 1e-6 * expected.abs().max(0.1), "{name}, {loss:?}: {own}");
+            }
+        }
     }
 }

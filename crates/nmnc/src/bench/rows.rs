@@ -15,7 +15,7 @@ use nmnc_train::{Classifier, Config, Resolved};
 /// Sides of the square matrices multiplied on the processor, and on an accelerator, whose work is larger.
 const SIDES: [usize; 3] = [512, 1024, 1536];
 const ACCELERATOR_SIDES: [usize; 3] = [1024, 4096, 8192];
-/// Numbers that a pass over memory copies: more than caches hold.
+/// Numbers that a pass over memory writes: more than caches hold.
 const COPIED: usize = 1 << 25;
 /// Operations asked for in a row before the device is waited for.
 const LAUNCHES: u64 = 1000;
@@ -65,8 +65,8 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     }
     if asked(Part::Copy) {
         rows.push(Prepared {
-            // Each number is read and written.
-            bytes: Some((2 * COPIED * size_of::<f32>()) as f64),
+            // Two numbers are read for each that is written.
+            bytes: Some((3 * COPIED * size_of::<f32>()) as f64),
             ..Prepared::new(Part::Copy, Copy::new(COPIED, device.clone()))
         });
     }

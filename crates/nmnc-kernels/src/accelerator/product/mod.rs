@@ -94,9 +94,9 @@ fn division(extent: Extent, widest: usize, may_share: bool) -> ([usize; 2], usiz
     let mut tile = [fit(extent.rows), fit(extent.columns)];
     let tiles = |tile: [usize; 2]| extent.rows.div_ceil(tile[0]) * extent.columns.div_ceil(tile[1]);
     // Where the sum can be divided, it is, and tiles stay large: they read less for each product.
-    for side in if may_share { [].as_slice() } else { [0, 1].as_slice() } {
-        if tiles(tile) < CUBES && tile[*side] > 64 {
-            tile[*side] = 64;
+    for side in [0, 1] {
+        if !may_share && tiles(tile) < CUBES && tile[side] > 64 {
+            tile[side] = 64;
         }
     }
     let most = extent.terms.div_ceil(DEPTH as usize * FEWEST_SLABS);
