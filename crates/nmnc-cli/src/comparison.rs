@@ -8,7 +8,7 @@ use nmnc::train::{AnyConfig, Found, PlannedRun, RunFolder, RunOptions};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
-use crate::naming::command_line;
+use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
 
@@ -53,13 +53,14 @@ impl Comparison {
         let path = self.folder.join("report.html");
         report::write(&path, &report::html(&records, &self.title, &[command_line()])?)?;
         out.line(format_args!("\n{}", report::table(&records)));
-        out.event("report", json!({ "path": path, "runs": folders }));
+        let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();
+        out.event("report", json!({ "path": naming::text(&path), "runs": runs }));
         out.line(format_args!(
             "{} runs in {}; the report:",
             self.runs.len(),
             duration(started.elapsed().as_secs_f64())
         ));
-        out.result(path.display());
+        out.result(naming::shown(&path));
         if diverged.is_empty() {
             return Ok(());
         }
@@ -72,7 +73,7 @@ impl Comparison {
     fn make(&self, run: &PlannedRun<AnyConfig>, state: Found, place: &str, out: Output) -> Result<Status> {
         let folder = self.folder.join(&run.name);
         if let Found::Ended(summary) = state {
-            out.event("skipped", json!({ "run": folder, "summary": summary }));
+            out.event("skipped", json!({ "run": naming::text(&folder), "summary": summary }));
             out.line(format_args!("{place}{}: made before, kept: {}", run.name, outcome(&summary)));
             return Ok(summary.status);
         }
@@ -84,7 +85,7 @@ impl Comparison {
                 Ok(summary.status)
             }
             Err(error) if error.kind() == ErrorKind::Diverged => {
-                out.warning(&folder.display().to_string(), &format!("diverged: {error}"));
+                out.warning(&naming::text(&folder), &format!("diverged: {error}"));
                 Ok(Status::Diverged)
             }
             Err(error) => Err(error.within(&run.name)),

@@ -1,6 +1,9 @@
 //! Exit codes, and what happens when the program itself is at fault.
 
-use nmnc::ErrorKind;
+use std::sync::Mutex;
+
+use nmnc::{ErrorKind, printable};
+use serde_json::{Value, json};
 
 /// Something that should not happen: a fault of the program.
 pub const UNEXPECTED: u8 = 1;
@@ -60,14 +63,25 @@ pub fn report_panics_on_one_line() {
         }
         let text = panic.payload_as_str().unwrap_or("no message");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = printable::line(&text, printable::LONGEST);
         let place =
             panic.location().map_or_else(String::new, |l| format!("{}:{}: ", source(l.file()), l.line()));
+        let message = format!("{place}{text}; this is a fault of nmnc, please report it");
         // Standard error may be closed; there is nobody left to tell then.
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!("error: {place}{text}; this is a fault of nmnc, please report it\n").as_bytes(),
-        );
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {message}\n").as_bytes());
+        if let Ok(mut last) = FAULT.lock() {
+            *last = message;
+        }
     }));
+}
+
+/// What the last panic said.
+static FAULT: Mutex<String> = Mutex::new(String::new());
+
+/// The last panic, for machines.
+pub fn unexpected() -> Value {
+    let message = FAULT.lock().map_or_else(|_| String::new(), |message| message.clone());
+    json!({ "kind": "unexpected", "exit_code": UNEXPECTED, "message": message })
 }
 
 /// The end of a source file's path, from its crate on: the folders before it are those of the machine that built nmnc.

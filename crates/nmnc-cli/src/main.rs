@@ -28,7 +28,8 @@ fn main() -> ExitCode {
     let out = Output { quiet: cli.quiet, json: cli.json };
     let run = std::panic::catch_unwind(|| {
         set_threads(cli.threads)?;
-        commands::run(&cli.command, out)
+        commands::run(&cli.command, out)?;
+        output::finish()
     });
     match run {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -36,8 +37,11 @@ fn main() -> ExitCode {
             out.error(&error);
             ExitCode::from(exit::code(error.kind()))
         }
-        // The panic hook has said why.
-        Err(_) => ExitCode::from(exit::UNEXPECTED),
+        // The panic hook has told people why.
+        Err(_) => {
+            out.event("error", exit::unexpected());
+            ExitCode::from(exit::UNEXPECTED)
+        }
     }
 }
 

@@ -1,6 +1,18 @@
-//! Names taken from the command line.
+//! Names taken from the command line, and paths as they are shown.
 
 use std::path::Path;
+
+use nmnc::printable;
+
+/// A path for people: whatever its name holds, one line that a terminal does not obey.
+pub fn shown(path: &Path) -> String {
+    printable::line(&path.to_string_lossy(), usize::MAX)
+}
+
+/// A path for machines: as it is, but for bytes that are no text, which JSON cannot hold.
+pub fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
 
 /// The name of a configuration file without its extension.
 pub fn stem(path: &Path) -> String {

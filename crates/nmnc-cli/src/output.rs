@@ -1,16 +1,21 @@
 //! What goes to standard output and standard error, by `--quiet` and `--json`.
 //!
 //! Standard output carries the account of what was done, standard error the warnings, the error and the progress bar. A
-//! reader that goes away (`nmnc compare ... | head`) never ends a training run: what it would have read is in the run folder.
+//! reader that goes away (`nmnc compare ... | head`) is no error, and neither it nor a full disk ends a training run: what could not be
+//! printed is in the run folder. The full disk is told at the end.
 
 use std::fmt::Display;
-use std::io::{self, ErrorKind as IoKind, Write};
+use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
-use nmnc::{Error, Result};
+use nmnc::{Error, Result, printable};
 use serde_json::{Value, json};
 
 use crate::exit;
+
+/// Why standard output takes no more, from the first time on.
+static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// How to speak.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +30,14 @@ impl Output {
     /// A line of the account.
     pub fn line(&self, text: impl Display) {
         if !self.quiet && !self.json {
-            let _ = write_line(&text);
+            write_line(&text);
         }
     }
 
     /// A line that even `--quiet` shows.
     pub fn result(&self, text: impl Display) {
         if !self.json {
-            let _ = write_line(&text);
+            write_line(&text);
         }
     }
 
@@ -43,7 +48,7 @@ impl Output {
             if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object_mut()) {
                 object.append(fields);
             }
-            let _ = write_line(&object);
+            write(format!("{}\n", printable::json(&object.to_string())).as_bytes());
         }
     }
 
@@ -51,6 +56,7 @@ impl Output {
     pub fn warning(&self, place: &str, text: &str) {
         self.event("warning", json!({ "run": place, "message": text }));
         if !self.quiet && !self.json {
+            let [place, text] = [place, text].map(|text| printable::line(text, printable::LONGEST));
             let _ = writeln!(io::stderr(), "warning: {place}: {text}");
         }
     }
@@ -58,25 +64,49 @@ impl Output {
     /// The error that ends the program.
     pub fn error(&self, error: &Error) {
         let (kind, code) = (exit::name(error.kind()), exit::code(error.kind()));
-        self.event("error", json!({ "kind": kind, "exit_code": code, "message": error.to_string() }));
-        let _ = writeln!(io::stderr(), "error: {error}");
+        self.failure(kind, code, &error.to_string());
     }
 
-    /// What a command was asked to print: here a failure to write counts.
+    /// The end of the program by a mistake of this kind.
+    pub fn failure(&self, kind: &str, code: u8, message: &str) {
+        self.event("error", json!({ "kind": kind, "exit_code": code, "message": message }));
+        let _ = writeln!(io::stderr(), "error: {message}");
+    }
+
+    /// What a command was asked to print. A file gets it as it is.
+    ///
+    /// # Errors
+    /// Those of [`finish`].
     pub fn payload(&self, text: &str) -> Result<()> {
-        write_all(text.as_bytes()).map_err(|e| Error::io(Path::new("standard output"), "write", e))
+        match io::stdout().is_terminal() {
+            true => write(printable::lines(text).as_bytes()),
+            false => write(text.as_bytes()),
+        }
+        finish()
     }
 }
 
-fn write_line(text: &impl Display) -> io::Result<()> {
-    write_all(format!("{text}\n").as_bytes())
+/// Whether everything that was printed arrived.
+///
+/// # Errors
+/// If standard output took no more of it, and not because its reader had seen enough.
+pub fn finish() -> Result<()> {
+    let refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+    match refused.filter(|e| e.kind() != IoKind::BrokenPipe) {
+        Some(e) => Err(Error::io(Path::new("standard output"), "write", e)),
+        None => Ok(()),
+    }
 }
 
-/// A reader that has seen enough is no error.
-fn write_all(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == IoKind::BrokenPipe => Ok(()),
-        other => other,
+fn write_line(text: &impl Display) {
+    write(printable::lines(&format!("{text}\n")).as_bytes());
+}
+
+/// Writes, unless something was refused before: an account with holes would be worse than one that ends.
+fn write(bytes: &[u8]) {
+    let mut refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if refused.is_none() {
+        let mut out = io::stdout().lock();
+        *refused = out.write_all(bytes).and_then(|()| out.flush()).err();
     }
 }

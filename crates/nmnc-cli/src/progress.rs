@@ -9,6 +9,7 @@ use nmnc::records::{Record, Status, Summary};
 use nmnc::train::{Observer, Progress, RunConfig};
 use serde_json::json;
 
+use crate::naming;
 use crate::output::Output;
 
 /// Plain lines come at most this often, except for those with an evaluation.
@@ -40,7 +41,7 @@ impl Watcher {
         bar.set_prefix(format!("{} seed {}", config.rule(), config.seed().0));
         Self {
             out,
-            run: folder.display().to_string(),
+            run: naming::text(folder),
             label: label.to_owned(),
             epochs: config.epochs(),
             examples: config.examples(),
@@ -129,7 +130,7 @@ impl Observer for Watcher {
     }
 
     fn checkpoint(&mut self, path: &Path) {
-        self.out.event("checkpoint", json!({ "run": self.run, "path": path }));
+        self.out.event("checkpoint", json!({ "run": self.run, "path": naming::text(path) }));
     }
 
     fn finished(&mut self, summary: &Summary) {

@@ -1,10 +1,10 @@
 //! Mistakes on the command line, on one line like every other error.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use nmnc::printable;
 
 use crate::cli::Cli;
 use crate::exit;
@@ -20,20 +20,26 @@ pub fn explain(error: &clap::Error) -> ExitCode {
     );
     if asked {
         let out = Output { quiet: false, json: false };
-        let failed = out.payload(&error.render().to_string()).is_err();
-        return ExitCode::from(if failed { exit::code(nmnc::ErrorKind::Io) } else { 0 });
+        let Err(error) = out.payload(&error.render().to_string()) else { return ExitCode::SUCCESS };
+        out.error(&error);
+        return ExitCode::from(exit::code(error.kind()));
     }
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let line = one_line(&error.render().to_string(), &command_named(&arguments));
-    let _ = writeln!(std::io::stderr(), "{line}");
+    // What could not be understood as a whole may still say how to be answered.
+    let given = |name: &str| arguments.iter().any(|argument| argument == name);
+    let out = Output { quiet: false, json: given("--json") && !given("--quiet") };
+    out.failure("usage", exit::USAGE, line.strip_prefix("error: ").unwrap_or(&line));
     ExitCode::from(exit::USAGE)
 }
 
 /// The first paragraph and the tips of a message of several paragraphs.
 fn one_line(message: &str, command: &str) -> String {
     let mut paragraphs = message.split("\n\n");
-    let joined = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let joined = |text: &str| {
+        printable::line(&text.split_whitespace().collect::<Vec<_>>().join(" "), printable::LONGEST)
+    };
     let mut line = joined(paragraphs.next().unwrap_or_default());
     for tip in paragraphs.flat_map(str::lines).filter_map(|l| l.trim().strip_prefix("tip: ")) {
         line.push_str("; ");

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::printable;
+
 /// Result with the library's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -28,7 +30,7 @@ pub enum ErrorKind {
 
 /// What went wrong, where, and how to mend it.
 ///
-/// `Display` prints a single line `place: problem; mend`.
+/// `Display` prints a single line `place: problem; mend`, each part [`printable`] and of bounded length whatever it repeats of the outside.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -112,9 +114,13 @@ impl Error {
 
 /// The entry of `known` closest to `given`, if any is close enough to be a plausible typing error.
 pub fn closest<'a, S: AsRef<str>>(given: &str, known: &'a [S]) -> Option<&'a str> {
+    let length = given.chars().count();
+    // The distance is at least the difference in length, and takes memory by the product of both.
+    let near = |name: &&S| name.as_ref().chars().count().abs_diff(length) <= 1 + name.as_ref().len() / 4;
     let lower = given.to_lowercase();
     known
         .iter()
+        .filter(near)
         .map(|k| (strsim::damerau_levenshtein(&lower, &k.as_ref().to_lowercase()), k.as_ref()))
         .min()
         .filter(|(distance, name)| *distance <= 1 + name.len().min(given.len()) / 4)
@@ -123,18 +129,15 @@ pub fn closest<'a, S: AsRef<str>>(given: &str, known: &'a [S]) -> Option<&'a str
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = String::new();
-        if !self.place.is_empty() {
-            line.push_str(&self.place);
-            line.push_str(": ");
-        }
-        line.push_str(&self.problem);
-        if let Some(mend) = &self.mend {
-            line.push_str("; ");
-            line.push_str(mend);
-        }
         // Messages of other libraries may span lines; ours never do.
-        f.write_str(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+        let part = |text: &str| {
+            printable::line(&text.split_whitespace().collect::<Vec<_>>().join(" "), printable::LONGEST)
+        };
+        if !self.place.is_empty() {
+            write!(f, "{}: ", part(&self.place))?;
+        }
+        f.write_str(&part(&self.problem))?;
+        self.mend.as_ref().map_or(Ok(()), |mend| write!(f, "; {}", part(mend)))
     }
 }
 
@@ -152,6 +155,23 @@ mod tests {
     fn display_is_one_line_with_place_problem_and_mend() {
         let error = Error::config("train.epohcs", "unknown\n key").suggest("epohcs", ["epochs", "batch"]);
         assert_eq!(error.to_string(), "train.epohcs: unknown key; did you mean `epochs`?");
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_harmless_and_short() {
+        let long = "x".repeat(3_000_000);
+        let error =
+            Error::config(format!("a\u{1b}[31m{long}"), format!("no `{long}`")).suggest(&long, ["epochs"]);
+        let shown = error.to_string();
+        assert!(
+            shown.starts_with("a\\u{1b}[31mxxx")
+                && shown.ends_with("x... (3000005 characters); known: epochs")
+        );
+        assert!(
+            shown.contains("x... (3000006 characters): no `xxx") && shown.len() < 2_200,
+            "{}",
+            shown.len()
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod error;
 pub mod files;
 pub mod linalg;
 pub mod memory;
+pub mod printable;
 pub mod records;
 pub mod seed;
 pub mod state;

@@ -11,6 +11,10 @@ use super::kind::Format;
 use super::raw::{RawPixels, RawSplit};
 use super::{embedded, known, open};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::printable;
+
+/// Characters shown of the name of a class.
+const LONGEST_NAME: usize = 60;
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -166,10 +170,11 @@ fn bytes_below(path: &Path, depth: usize) -> Result<u64> {
 impl fmt::Display for DataInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.channels == 1 { "gray" } else { "color" };
+        let name = |text: &str| printable::line(text, LONGEST_NAME);
         writeln!(
             f,
             "{}: {}, {:.1} MB, {} classes",
-            self.source,
+            printable::line(&self.source, printable::LONGEST),
             self.format,
             self.bytes as f64 / 1e6,
             self.classes
@@ -185,14 +190,15 @@ impl fmt::Display for DataInfo {
             };
             writeln!(f, "{}: {} {kind} images, {sizes} pixels", split.name, split.examples)?;
         }
-        let width = self.splits[0].classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0);
+        let width =
+            self.splits[0].classes.iter().map(|class| name(&class.name).chars().count()).max().unwrap_or(0);
         let width = width.max("class".len());
         write!(f, "{:width$}", "class")?;
         for split in &self.splits {
             write!(f, " {:>8}", split.name)?;
         }
         for (label, class) in self.splits[0].classes.iter().enumerate() {
-            write!(f, "\n{:width$}", class.name)?;
+            write!(f, "\n{:width$}", name(&class.name))?;
             for split in &self.splits {
                 write!(f, " {:>8}", split.classes[label].examples)?;
             }

@@ -9,8 +9,8 @@ pub mod reproduce;
 
 pub use nmnc_analysis::{analysis, brain, dimension, similarity};
 pub use nmnc_core::{
-    ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory, records,
-    seed, state, statistics, tensor_file,
+    ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory,
+    printable, records, seed, state, statistics, tensor_file,
 };
 pub use nmnc_data as data;
 pub use nmnc_data::tasks;

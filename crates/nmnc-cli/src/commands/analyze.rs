@@ -12,7 +12,7 @@ use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
 use crate::cli::{Analyze, FormatName, SplitName};
-use crate::naming::{command_line, stem};
+use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::duration;
 
@@ -41,9 +41,9 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
         out.warning(&analysis.subject, warning);
     }
     out.line(terminal_table(&analysis));
-    out.event("analysis", json!({ "path": folder, "analysis": analysis }));
+    out.event("analysis", json!({ "path": naming::text(&folder), "analysis": analysis }));
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
-    out.result(folder.display());
+    out.result(naming::shown(&folder));
     Ok(())
 }
 
@@ -75,9 +75,9 @@ fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Res
         out.warning(&found.subject, warning);
     }
     out.line(analysis::states_table(&found));
-    out.event("states", json!({ "path": folder, "found": found }));
+    out.event("states", json!({ "path": naming::text(&folder), "found": found }));
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
-    out.result(folder.display());
+    out.result(naming::shown(&folder));
     Ok(())
 }
 
@@ -93,9 +93,9 @@ fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output)
         out.warning(&found.subject, warning);
     }
     out.line(analysis::over_training_table(&found));
-    out.event("over_training", json!({ "path": folder, "found": found }));
+    out.event("over_training", json!({ "path": naming::text(&folder), "found": found }));
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
-    out.result(folder.display());
+    out.result(naming::shown(&folder));
     Ok(())
 }
 
@@ -139,7 +139,7 @@ fn arrays(path: &Path, arguments: &Analyze) -> Result<(Analysis, PathBuf)> {
     let settings = AnalysisSettings { centered: arguments.center_outputs, probes: 0, ..settings(arguments) };
     let given = jacobian.as_ref().map(|jacobian| jacobian as &dyn Jacobians);
     let mut analysis = analysis::arrays(&activity, given, &settings).map_err(|e| e.within(path.display()))?;
-    analysis.subject = path.display().to_string();
+    analysis.subject = naming::text(path);
     Ok((analysis, path.with_file_name(format!("{}-analysis", stem(path)))))
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::cli::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 use crate::commands::report::run_folders;
-use crate::naming::command_line;
+use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::duration;
 
@@ -56,13 +56,13 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
         out.line(format_args!("{}", brain::predictivity(&scores).text()));
     }
     verdict.iter().for_each(|sentence| out.line(sentence));
-    out.event("brain", json!({ "path": folder, "verdict": verdict, "scores": scores }));
+    out.event("brain", json!({ "path": naming::text(&folder), "verdict": verdict, "scores": scores }));
     out.line(format_args!(
         "\n{} networks in {}; the folder:",
         runs.len(),
         duration(started.elapsed().as_secs_f64())
     ));
-    out.result(folder.display());
+    out.result(naming::shown(&folder));
     Ok(())
 }
 

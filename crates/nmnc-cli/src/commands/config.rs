@@ -11,6 +11,7 @@ use nmnc::{ErrorKind, Result, device};
 use serde_json::json;
 
 use crate::cli::{Config, Overrides};
+use crate::naming;
 use crate::output::Output;
 use crate::presets::{self, PRESETS};
 
@@ -53,7 +54,7 @@ fn checked(spelled_out: &Resolved<AnyConfig>, path: &Path, resolved: bool, out: 
     let toml = spelled_out.to_toml();
     out.event(
         "checked",
-        json!({ "config": path, "sha256": spelled_out.sha256(), "resolved": resolved.then_some(&toml) }),
+        json!({ "config": naming::text(path), "sha256": spelled_out.sha256(), "resolved": resolved.then_some(&toml) }),
     );
     match (resolved, out.json) {
         (_, true) => Ok(()),

@@ -8,6 +8,7 @@ use nmnc::data::{self, Progress, data_dir};
 use serde_json::json;
 
 use crate::cli::Data;
+use crate::naming;
 use crate::output::Output;
 
 /// Does what the subcommand says.
@@ -33,7 +34,7 @@ fn list(out: Output) -> Result<()> {
             set.about
         ));
     }
-    out.line(format_args!("Fetched sets are kept in {}", data_dir()?.display()));
+    out.line(format_args!("Fetched sets are kept in {}", naming::shown(&data_dir()?)));
     Ok(())
 }
 
@@ -52,9 +53,9 @@ fn fetch(name: &str, out: Output) -> Result<()> {
         let state = if file.downloaded { "downloaded" } else { "was there" };
         out.event(
             "fetched",
-            json!({ "path": file.path, "bytes": file.bytes, "downloaded": file.downloaded }),
+            json!({ "path": naming::text(&file.path), "bytes": file.bytes, "downloaded": file.downloaded }),
         );
-        out.line(format_args!("{state}, SHA-256 checked: {}", file.path.display()));
+        out.line(format_args!("{state}, SHA-256 checked: {}", naming::shown(&file.path)));
     }
     out.result(format_args!("{name} is ready: set data.source = \"{name}\""));
     Ok(())
@@ -62,8 +63,8 @@ fn fetch(name: &str, out: Output) -> Result<()> {
 
 fn verify(name: &str, out: Output) -> Result<()> {
     let folder = data::verify(name)?;
-    out.event("verified", json!({ "name": name, "folder": folder }));
-    out.result(format_args!("{name} is whole: sizes and SHA-256 match in {}", folder.display()));
+    out.event("verified", json!({ "name": name, "folder": naming::text(&folder) }));
+    out.result(format_args!("{name} is whole: sizes and SHA-256 match in {}", naming::shown(&folder)));
     Ok(())
 }
 

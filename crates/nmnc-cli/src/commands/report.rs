@@ -8,7 +8,7 @@ use nmnc::{Error, Result, report};
 use serde_json::json;
 
 use crate::cli::Report;
-use crate::naming::command_line;
+use crate::naming::{self, command_line};
 use crate::output::Output;
 
 /// Reads the runs and writes the page.
@@ -17,17 +17,18 @@ pub fn run(arguments: &Report, out: Output) -> Result<()> {
     for given in &arguments.runs {
         folders.extend(run_folders(given)?);
     }
-    let runs = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
+    let records = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
     let path = arguments.out.clone().unwrap_or_else(|| match &arguments.runs[..] {
         [one] => one.join("report.html"),
         _ => PathBuf::from("report.html"),
     });
     let title = arguments.title.clone().unwrap_or_else(|| default_title(&arguments.runs));
-    let html = report::html(&runs, &title, &[command_line()])?;
+    let html = report::html(&records, &title, &[command_line()])?;
     report::write(&path, &html)?;
-    out.line(report::table(&runs));
-    out.event("report", json!({ "path": path, "runs": folders }));
-    out.result(path.display());
+    out.line(report::table(&records));
+    let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();
+    out.event("report", json!({ "path": naming::text(&path), "runs": runs }));
+    out.result(naming::shown(&path));
     Ok(())
 }
 

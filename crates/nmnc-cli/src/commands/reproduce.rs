@@ -13,7 +13,7 @@ use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
-use crate::naming::command_line;
+use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
 
@@ -105,10 +105,13 @@ fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Re
         out.line(sentence);
     }
     let path = folder.join("report.html");
-    out.event("reproduced", json!({ "path": path, "verdict": found.verdict, "diverged": found.diverged }));
+    out.event(
+        "reproduced",
+        json!({ "path": naming::text(&path), "verdict": found.verdict, "diverged": found.diverged }),
+    );
     let runs = experiment.runs().len();
     out.line(format_args!("\n{runs} runs in {}; the report:", duration(started.elapsed().as_secs_f64())));
-    out.result(path.display());
+    out.result(naming::shown(&path));
     if found.diverged.is_empty() {
         return Ok(());
     }
@@ -130,7 +133,10 @@ impl<C: RunConfig> Watch<C> for Shown {
     }
 
     fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary) {
-        self.out.event("skipped", json!({ "run": self.folder.join(&run.name), "summary": summary }));
+        self.out.event(
+            "skipped",
+            json!({ "run": naming::text(&self.folder.join(&run.name)), "summary": summary }),
+        );
         self.out.line(format_args!(
             "[{number}/{total}] {}: made before, kept: {}",
             run.name,
@@ -139,11 +145,11 @@ impl<C: RunConfig> Watch<C> for Shown {
     }
 
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
-        self.out.warning(&self.folder.join(&run.name).display().to_string(), &format!("diverged: {error}"));
+        self.out.warning(&naming::text(&self.folder.join(&run.name)), &format!("diverged: {error}"));
     }
 
     fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>) {
-        self.out.event("measuring", json!({ "run": self.folder.join(&run.name) }));
+        self.out.event("measuring", json!({ "run": naming::text(&self.folder.join(&run.name)) }));
         self.out.line(format_args!("[{number}/{total}] {}: analyzing", run.name));
     }
 }

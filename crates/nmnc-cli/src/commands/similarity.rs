@@ -10,7 +10,7 @@ use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
 use crate::cli::{Similarity, SplitName, TableFormat};
-use crate::naming::command_line;
+use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::duration;
 
@@ -102,9 +102,9 @@ pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
         out.warning("similarity", warning);
     }
     out.line(similarity_table(&result));
-    out.event("similarity", json!({ "path": arguments.out, "result": result }));
+    out.event("similarity", json!({ "path": naming::text(&arguments.out), "result": result }));
     out.line(format_args!("compared in {}; the folder:", duration(started.elapsed().as_secs_f64())));
-    out.result(arguments.out.display());
+    out.result(naming::shown(&arguments.out));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
 use crate::cli::{TaskChoice, Tasks};
+use crate::naming;
 use crate::output::Output;
 
 /// Does what the subcommand says.
@@ -104,7 +105,7 @@ fn export(choice: &TaskChoice, path: &Path, trials: u64, evaluation: bool, out: 
     tasks::export(path, &batch)?;
     out.event(
         "exported",
-        json!({ "task": config.name(), "path": path, "steps": batch.steps, "trials": batch.size(),
+        json!({ "task": config.name(), "path": naming::text(path), "steps": batch.steps, "trials": batch.size(),
                 "inputs": batch.inputs, "outputs": batch.outputs }),
     );
     out.line(format_args!(
@@ -115,6 +116,6 @@ fn export(choice: &TaskChoice, path: &Path, trials: u64, evaluation: bool, out: 
         batch.inputs,
         batch.outputs
     ));
-    out.result(path.display());
+    out.result(naming::shown(path));
     Ok(())
 }

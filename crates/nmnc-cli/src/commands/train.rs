@@ -7,7 +7,7 @@ use nmnc::{Result, Seed};
 use serde_json::json;
 
 use crate::cli::Train;
-use crate::naming::{command_line, stem};
+use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::{Watcher, outcome};
 
@@ -25,15 +25,15 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity())?
         && summary.status == nmnc::records::Status::Complete
     {
-        out.event("skipped", json!({ "run": folder, "summary": summary }));
+        out.event("skipped", json!({ "run": naming::text(&folder), "summary": summary }));
         out.line("this run is complete: nothing to resume");
-        out.result(format!("{}: {}", folder.display(), outcome(&summary)));
+        out.result(format!("{}: {}", naming::shown(&folder), outcome(&summary)));
         return Ok(());
     }
     let options = RunOptions { resume: arguments.resume, command: command_line() };
     let mut watcher = Watcher::new(out, &folder, &*config, "");
     let summary = config.run(&folder, &options, &mut watcher)?;
-    out.result(format!("{}: {}", folder.display(), outcome(&summary)));
+    out.result(format!("{}: {}", naming::shown(&folder), outcome(&summary)));
     Ok(())
 }
 

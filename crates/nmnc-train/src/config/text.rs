@@ -32,15 +32,22 @@ pub(super) fn parse_table(text: &str, origin: &str, overrides: &[String]) -> Res
 /// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
 ///
 /// # Errors
-/// If it has another form, or goes through a value that is no table.
+/// If it has another form, holds more than one setting, or goes through a value that is no table.
 pub fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     let malformed = || {
         Error::config(format!("--set {setting}"), "is not of the form key=value")
             .mend("for example --set train.epochs=5")
     };
+    let several = || {
+        Error::config(format!("--set {setting}"), "holds more than one setting")
+            .mend("give each a --set of its own")
+    };
     let (key, text) = setting.split_once('=').ok_or_else(malformed)?;
     let value = match format!("value = {text}").parse::<toml::Table>() {
+        // A value may span lines, as a list does; what follows it there is another setting.
+        Ok(parsed) if parsed.len() > 1 => return Err(several()),
         Ok(mut parsed) => parsed.remove("value").ok_or_else(malformed)?,
+        Err(_) if text.trim().contains(['\n', '\r']) => return Err(several()),
         Err(_) => toml::Value::String(text.trim().to_owned()),
     };
     let mut parts: Vec<&str> = key.trim().split('.').collect();
