@@ -1,7 +1,7 @@
 //! The stage functions composed of tensor operations, for any device and float type.
 //!
 //! These are the reference the hand-written path is tested against, and in double precision the reference
-//! for finite differences. Shapes are those of the crate's functions of the same names.
+//! for finite differences. Shapes, and what panics, are those of the crate's functions of the same names.
 
 use burn::prelude::Int;
 use burn::tensor::module;
@@ -65,14 +65,18 @@ pub fn conv_forward(
     weight: Tensor<2>,
     bias: Tensor<2>,
 ) -> (Tensor<2>, ConvGate) {
+    crate::check_forward(spec, &x, &weight, &bias);
+    let batch = x.dims()[0];
     let z = preactivation(spec, x, weight, bias);
     let slope = slope(spec.activation, z.clone());
     let (output, winners) = pooled(spec, activate(spec.activation, z));
-    (output, ConvGate(Route::Composed(Box::new(ComposedGate { slope, winners }))))
+    let gate = Route::Composed(Box::new(ComposedGate { slope, winners }));
+    (output, ConvGate::new(spec, batch, gate))
 }
 
 /// See [`conv_activity`](crate::conv_activity).
 pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
+    crate::check_forward(spec, &x, &weight, &bias);
     let z = preactivation(spec, x, weight, bias);
     pooled(spec, activate(spec.activation, z)).0
 }
@@ -80,9 +84,10 @@ pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Ten
 /// See [`conv_gated_error`](crate::conv_gated_error).
 ///
 /// # Panics
-/// If the gate did not come from this module's [`conv_forward`].
+/// If the gate did not come from this module's [`conv_forward`] of the same stage, or the error has another shape.
 pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> Tensor<2> {
-    let Route::Composed(gate) = &gate.0 else {
+    gate.check(spec, &delta);
+    let Route::Composed(gate) = &gate.route else {
         panic!("a gate is only meaningful on the device and float type of the forward pass it came from");
     };
     unpooled(spec, gate, delta) * gate.slope.clone()
@@ -91,6 +96,9 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
 /// See [`conv_parameter_gradient`](crate::conv_parameter_gradient).
 pub fn conv_parameter_gradient(spec: &ConvSpec, x: Tensor<2>, gated: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
     let [batch, _] = x.dims();
+    crate::check_stage(spec, batch);
+    crate::check_columns("input", &x, spec.input_units());
+    assert_eq!(gated.dims(), [batch, spec.convolved_units()], "shape of the gated error");
     let [channels, height, width] = spec.convolved();
     let kernel_shape =
         Tensor::<4>::zeros([channels, spec.input[0], spec.kernel, spec.kernel], (&x.device(), x.dtype()));
@@ -103,6 +111,9 @@ pub fn conv_parameter_gradient(spec: &ConvSpec, x: Tensor<2>, gated: Tensor<2>) 
 /// See [`conv_input_gradient`](crate::conv_input_gradient).
 pub fn conv_input_gradient(spec: &ConvSpec, weight: Tensor<2>, gated: Tensor<2>) -> Tensor<2> {
     let [batch, _] = gated.dims();
+    crate::check_stage(spec, batch);
+    crate::check_weight(spec, &weight);
+    crate::check_columns("gated error", &gated, spec.convolved_units());
     let [channels, height, width] = spec.convolved();
     let [_, input_height, input_width] = spec.input;
     // The forward floor drops up to `stride - 1` trailing padded rows or columns, which the transposed

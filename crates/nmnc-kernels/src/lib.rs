@@ -47,7 +47,7 @@ pub use kinds::{Criterion, Law, Place, Precision};
 pub use machine::{check_vector_instructions, vector_instructions};
 pub use noise::draw;
 pub use precision::choose_precision;
-pub use spec::{Activation, ConvSpec, Pool};
+pub use spec::{Activation, ConvSpec, LARGEST_MATRIX, LARGEST_SIZE, Pool};
 
 use gate::Route;
 
@@ -57,7 +57,7 @@ use gate::Route;
 /// `[batch, c_out·h_o·w_o]`.
 ///
 /// # Panics
-/// If a shape does not fit the spec.
+/// If the spec is impossible ([`ConvSpec::check_batch`]) or a shape does not fit it.
 pub fn conv_forward(
     spec: &ConvSpec,
     x: Tensor<2>,
@@ -65,16 +65,18 @@ pub fn conv_forward(
     bias: Tensor<2>,
 ) -> (Tensor<2>, ConvGate) {
     check_forward(spec, &x, &weight, &bias);
+    let batch = x.dims()[0];
     match cpu::operands([&x, &weight, &bias]) {
         Some([x, weight, bias]) if cpu::takes(spec) => {
             let (output, gate) = cpu::forward(spec, &x, &weight, &bias);
-            (output, ConvGate(Route::Cpu(gate)))
+            (output, ConvGate::new(spec, batch, Route::Cpu(gate)))
         }
         _ => {
             #[cfg(feature = "accelerator")]
             if let Some([x, weight, bias]) = accelerator::stage_operands(spec, [&x, &weight, &bias]) {
                 let (output, gate) = accelerator::forward(spec, &x, &weight, &bias);
-                return (accelerator::whole(output), ConvGate(Route::Accelerator(Box::new(gate))));
+                let gate = ConvGate::new(spec, batch, Route::Accelerator(Box::new(gate)));
+                return (accelerator::whole(output), gate);
             }
             composed::conv_forward(spec, x, weight, bias)
         }
@@ -85,7 +87,7 @@ pub fn conv_forward(
 /// carry no error back.
 ///
 /// # Panics
-/// If a shape does not fit the spec.
+/// If the spec is impossible ([`ConvSpec::check_batch`]) or a shape does not fit it.
 pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>) -> Tensor<2> {
     check_forward(spec, &x, &weight, &bias);
     match cpu::operands([&x, &weight, &bias]) {
@@ -104,10 +106,10 @@ pub fn conv_activity(spec: &ConvSpec, x: Tensor<2>, weight: Tensor<2>, bias: Ten
 /// `[batch, c_out·h_o·w_o]`: un-pooled, then multiplied by the slope.
 ///
 /// # Panics
-/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+/// If a shape does not fit the spec, or the gate comes from another spec, batch size, device or float type.
 pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> Tensor<2> {
-    check_columns("error", &delta, spec.output_units());
-    match (&gate.0, cpu::operands([&delta])) {
+    gate.check(spec, &delta);
+    match (&gate.route, cpu::operands([&delta])) {
         (Route::Cpu(gate), Some([delta])) => cpu::gated_error(spec, gate, &delta),
         #[cfg(feature = "accelerator")]
         (Route::Accelerator(gate), _) => accelerator::whole(accelerator::gated(spec, gate, &delta)),
@@ -119,16 +121,16 @@ pub fn conv_gated_error(spec: &ConvSpec, gate: &ConvGate, delta: Tensor<2>) -> T
 /// largest of each window, the zeros elsewhere are left out.
 ///
 /// # Panics
-/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+/// If a shape does not fit the spec, or the gate comes from another spec, batch size, device or float type.
 pub fn conv_gated_product(
     spec: &ConvSpec,
     gate: &ConvGate,
     delta: Tensor<2>,
     matrix: Tensor<2>,
 ) -> Tensor<2> {
-    check_columns("error", &delta, spec.output_units());
+    gate.check(spec, &delta);
     assert_eq!(matrix.dims()[0], spec.convolved_units(), "rows of the matrix");
-    match (&gate.0, cpu::operands([&delta, &matrix])) {
+    match (&gate.route, cpu::operands([&delta, &matrix])) {
         (Route::Cpu(gate), Some([delta, matrix])) if spec.pool == Pool::Max => {
             cpu::gated_product(spec, gate, &delta, &matrix)
         }
@@ -140,17 +142,17 @@ pub fn conv_gated_product(
 /// error `delta` at the stage's output, `[batch, c_out·h_o·w_o]`, that passes the `gate` of the same forward pass.
 ///
 /// # Panics
-/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+/// If a shape does not fit the spec, or the gate comes from another spec, batch size, device or float type.
 pub fn conv_parameter_gradient(
     spec: &ConvSpec,
     x: Tensor<2>,
     gate: &ConvGate,
     delta: Tensor<2>,
 ) -> (Tensor<2>, Tensor<2>) {
+    gate.check(spec, &delta);
     check_columns("input", &x, spec.input_units());
-    check_columns("error", &delta, spec.output_units());
     assert_eq!(x.dims()[0], delta.dims()[0], "input and error have different batch sizes");
-    match (&gate.0, cpu::operands([&x, &delta])) {
+    match (&gate.route, cpu::operands([&x, &delta])) {
         (Route::Cpu(gate), Some([x, delta])) => cpu::parameter_gradient(spec, &x, gate, &delta),
         #[cfg(feature = "accelerator")]
         (Route::Accelerator(gate), _) => accelerator::parameter_gradient(spec, &x, gate, &delta),
@@ -162,16 +164,16 @@ pub fn conv_parameter_gradient(
 /// output, `[batch, c_out·h_o·w_o]`, that passes the `gate`.
 ///
 /// # Panics
-/// If a shape does not fit the spec, or the gate comes from another batch size, device or float type.
+/// If a shape does not fit the spec, or the gate comes from another spec, batch size, device or float type.
 pub fn conv_input_gradient(
     spec: &ConvSpec,
     weight: Tensor<2>,
     gate: &ConvGate,
     delta: Tensor<2>,
 ) -> Tensor<2> {
+    gate.check(spec, &delta);
     check_weight(spec, &weight);
-    check_columns("error", &delta, spec.output_units());
-    match (&gate.0, cpu::operands([&weight, &delta])) {
+    match (&gate.route, cpu::operands([&weight, &delta])) {
         (Route::Cpu(gate), Some([weight, delta])) => cpu::input_gradient(spec, &weight, gate, &delta),
         #[cfg(feature = "accelerator")]
         (Route::Accelerator(gate), _) => {
@@ -289,9 +291,17 @@ pub fn column_moments(x: &Tensor<2>) -> (Tensor<2>, Tensor<2>) {
 }
 
 fn check_forward(spec: &ConvSpec, x: &Tensor<2>, weight: &Tensor<2>, bias: &Tensor<2>) {
+    check_stage(spec, x.dims()[0]);
     check_columns("input", x, spec.input_units());
     check_weight(spec, weight);
     assert_eq!(bias.dims(), [1, spec.channels], "bias shape");
+}
+
+/// The kernels trust a stage that exists: every size that follows from it stays within its type, and every place within its matrix.
+fn check_stage(spec: &ConvSpec, batch: usize) {
+    if let Err(problem) = spec.check_batch(batch) {
+        panic!("impossible stage: {problem}");
+    }
 }
 
 fn check_weight(spec: &ConvSpec, weight: &Tensor<2>) {

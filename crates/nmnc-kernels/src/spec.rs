@@ -97,23 +97,32 @@ impl ConvSpec {
         2 * self.fan_in() * self.convolved_units()
     }
 
-    /// Whether the stage exists: no size is zero, the kernel fits the padded input, and a pooling window
-    /// fits the convolved map.
+    /// Whether the stage exists: no size is zero or above [`LARGEST_SIZE`], the kernel fits the padded input, a pooling window fits the
+    /// convolved map, and no matrix of one image has more than [`LARGEST_MATRIX`] values. Everything else that is asked of such a spec
+    /// stays within its type.
     ///
     /// # Errors
     /// A sentence naming the first size at fault.
     pub fn check(&self) -> Result<(), String> {
         let [channels, height, width] = self.input;
+        let pooled = self.pool != Pool::None;
         let sizes = [
-            ("input channels", channels),
-            ("input height", height),
-            ("input width", width),
-            ("channels", self.channels),
-            ("kernel", self.kernel),
-            ("stride", self.stride),
+            ("input channels", channels, 1),
+            ("input height", height, 1),
+            ("input width", width, 1),
+            ("channels", self.channels, 1),
+            ("kernel", self.kernel, 1),
+            ("stride", self.stride, 1),
+            ("padding", self.padding, 0),
+            ("pool size", self.pool_size, usize::from(pooled)),
         ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(format!("{name} must be at least 1"));
+        for (name, size, least) in sizes {
+            if size < least {
+                return Err(format!("{name} must be at least 1"));
+            }
+            if size > LARGEST_SIZE {
+                return Err(format!("{name} of {size} is above {LARGEST_SIZE}"));
+            }
         }
         if self.kernel > height.min(width) + 2 * self.padding {
             return Err(format!(
@@ -122,21 +131,76 @@ impl ConvSpec {
                 p = self.padding
             ));
         }
-        if self.pool == Pool::None {
-            return Ok(());
-        }
-        if self.pool_size == 0 {
-            return Err("pool size must be at least 1".into());
-        }
-        let [_, height, width] = self.convolved();
-        if self.pool_size > height.min(width) {
+        let [_, rows, columns] = self.convolved();
+        if pooled && self.pool_size > rows.min(columns) {
             return Err(format!(
-                "a {s}x{s} pooling window is larger than the {height}x{width} map",
+                "a {s}x{s} pooling window is larger than the {rows}x{columns} map",
                 s = self.pool_size
             ));
         }
+        let matrices = [
+            ("an input", vec![channels, height, width]),
+            ("a padded input", vec![channels, height + 2 * self.padding, width + 2 * self.padding]),
+            ("the weights", vec![self.channels, channels, self.kernel, self.kernel]),
+            ("a map before pooling", vec![self.channels, rows, columns]),
+            ("what the kernels read", vec![channels, self.kernel, self.kernel, rows, columns]),
+        ];
+        for (name, sides) in matrices {
+            if values(&sides) > LARGEST_MATRIX {
+                return Err(format!("{name} would have {} values, above {LARGEST_MATRIX}", product(&sides)));
+            }
+        }
         Ok(())
     }
+
+    /// As [`check`](Self::check), for a batch of images: also whether memory can address what belongs to all of them.
+    ///
+    /// # Errors
+    /// A sentence naming what is at fault.
+    pub fn check_batch(&self, batch: usize) -> Result<(), String> {
+        self.check()?;
+        let units = self.input_units().max(self.convolved_units());
+        check_area(batch, units).map_err(|problem| format!("{batch} images of {units} values: {problem}"))
+    }
+}
+
+/// Largest of any size of a stage.
+pub const LARGEST_SIZE: usize = 1 << 24;
+
+/// Most values of a matrix that belongs to one image, or of a weight.
+pub const LARGEST_MATRIX: u128 = 1 << 36;
+
+// What is made of checked sizes, such as a stage's operations, is reckoned in 64 bits.
+const _: () = assert!(usize::BITS >= 64);
+
+/// The product of sizes, as large as it may be.
+fn values(sides: &[usize]) -> u128 {
+    sides.iter().fold(1, |product, side| product.saturating_mul(*side as u128))
+}
+
+/// The factors of a product, as people write it.
+fn product(sides: &[usize]) -> String {
+    sides.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+}
+
+/// Whether a matrix of these sides can be addressed, its bytes counted.
+pub(crate) fn check_area(rows: usize, columns: usize) -> Result<(), String> {
+    let bytes = values(&[rows, columns, size_of::<f32>()]);
+    match bytes <= isize::MAX as u128 {
+        true => Ok(()),
+        false => Err(format!("{bytes} bytes are more than can be addressed")),
+    }
+}
+
+/// The values of a matrix of these sides.
+///
+/// # Panics
+/// If it cannot be addressed.
+pub(crate) fn area(rows: usize, columns: usize) -> usize {
+    if let Err(problem) = check_area(rows, columns) {
+        panic!("a {rows}x{columns} matrix: {problem}");
+    }
+    rows * columns
 }
 
 #[cfg(test)]
@@ -172,5 +236,23 @@ mod tests {
         assert!(message(ConvSpec { pool_size: 15, ..SPEC }).contains("15x15 pooling window"));
         assert!(message(ConvSpec { pool_size: 0, ..SPEC }).contains("pool size"));
         assert!(ConvSpec { pool: Pool::None, pool_size: 0, ..SPEC }.check().is_ok());
+    }
+
+    #[test]
+    fn sizes_that_would_wrap_are_named() {
+        let message = |spec: ConvSpec| spec.check().unwrap_err();
+        for size in [LARGEST_SIZE + 1, 1 << 32, isize::MAX as usize, usize::MAX / 2 + 1, usize::MAX] {
+            assert!(message(ConvSpec { input: [size, 32, 30], ..SPEC }).starts_with("input channels"));
+            assert!(message(ConvSpec { channels: size, ..SPEC }).starts_with("channels"));
+            assert!(message(ConvSpec { kernel: size, ..SPEC }).starts_with("kernel"));
+            assert!(message(ConvSpec { stride: size, ..SPEC }).starts_with("stride"));
+            assert!(message(ConvSpec { padding: size, ..SPEC }).starts_with("padding"));
+            assert!(message(ConvSpec { pool_size: size, ..SPEC }).starts_with("pool size"));
+            assert!(SPEC.check_batch(size).is_ok() == (size <= isize::MAX as usize / (4 * 2880)));
+        }
+        let wide = ConvSpec { padding: LARGEST_SIZE, ..SPEC };
+        assert!(message(wide).starts_with("a padded input would have 3x33554464x33554462 values"));
+        let heavy = ConvSpec { input: [LARGEST_SIZE, 5, 5], channels: LARGEST_SIZE, padding: 0, ..SPEC };
+        assert!(message(ConvSpec { pool: Pool::None, ..heavy }).starts_with("the weights"));
     }
 }

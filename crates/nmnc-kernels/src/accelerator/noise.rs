@@ -4,8 +4,9 @@ use burn::tensor::{Device, Tensor};
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::operand::{accelerator, buffer, empty, whole};
+use super::operand::{REACH, accelerator, buffer, empty, whole};
 use crate::kinds::{Law, Place};
+use crate::spec::area;
 
 /// Units of a cube.
 const UNITS: u32 = 256;
@@ -15,6 +16,7 @@ const LANES: u32 = 16;
 /// As [`draw`](crate::draw); nothing where `device` is no accelerator.
 pub fn draw(law: Law, place: Place, shape: [usize; 2], device: &Device) -> Option<Tensor<2>> {
     let device = accelerator(device)?;
+    assert!(area(shape[0], shape[1]) < REACH, "numbers beyond what indices of 32 bits reach");
     let output = empty(&device.client(), &device, shape);
     let length = shape[0] * shape[1];
     let Place { key, counter, offset } = place;

@@ -65,10 +65,16 @@ pub fn empty(client: &Client, device: &CubeDevice, shape: [usize; 2]) -> Operand
 pub fn buffer(operand: &Operand) -> BufferArg {
     // All that its strides reach, which may leave gaps.
     let shape = operand.meta.shape();
-    let reach: usize =
-        shape.iter().zip(operand.meta.strides().iter()).map(|(size, stride)| (size - 1) * stride).sum();
+    let reach = match shape.iter().any(|size| *size == 0) {
+        true => 0,
+        false => {
+            let last =
+                shape.iter().zip(operand.meta.strides().iter()).map(|(size, stride)| (size - 1) * stride);
+            last.sum::<usize>() + 1
+        }
+    };
     // SAFETY: the memory behind the handle holds every element of the tensor.
-    unsafe { BufferArg::from_raw_parts(operand.handle.clone(), reach + 1) }
+    unsafe { BufferArg::from_raw_parts(operand.handle.clone(), reach) }
 }
 
 /// Rows and columns.

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::{Operand, tensor, values};
+use crate::spec::area;
 
 /// A matrix read in place: entry `(i, j)` is `values[i * row + j * column]`.
 #[derive(Clone, Copy)]
@@ -112,7 +113,7 @@ pub(crate) fn matmul(a: &Operand, b: &Operand) -> Tensor<2> {
     let (a, b) = (contiguous_unless_forward(a), contiguous_unless_forward(b));
     let (a, b) = (view(&a), view(&b));
     let (m, n, k) = (a.rows, b.columns, a.columns);
-    let mut out = vec![0.0_f32; m * n];
+    let mut out = vec![0.0_f32; area(m, n)];
     let shared = Shared(out.as_mut_ptr());
     let [rows, columns] = tile(m, n, k);
     let across = n.div_ceil(columns);
@@ -133,7 +134,7 @@ pub(crate) fn add_product(start: &Operand, a: &Operand, b: &Operand, scale: f32)
     let (a, b) = (view(&a), view(&b));
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let start = values(start);
-    assert_eq!(start.len(), m * n, "size of what a product is added to");
+    assert_eq!(start.len(), area(m, n), "size of what a product is added to");
     let mut out = Vec::<f32>::with_capacity(m * n);
     let shared = Shared(out.as_mut_ptr());
     let [rows, columns] = tile(m, n, k);
@@ -165,7 +166,7 @@ fn tile(m: usize, n: usize, k: usize) -> [usize; 2] {
     const SMALL: usize = 64;
     let mut counts = [m.div_ceil(LARGE).max(1), n.div_ceil(LARGE).max(1)];
     let side = |size: usize, count: usize| size.div_ceil(count).next_multiple_of(16).clamp(1, size.max(1));
-    if m * n * k < 1 << 20 {
+    if m.saturating_mul(n).saturating_mul(k) < 1 << 20 {
         return [m.max(1), n.max(1)];
     }
     while counts[0] * counts[1] < 8 {

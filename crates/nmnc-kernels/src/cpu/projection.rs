@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::forward::{CpuGate, SHUT};
 use super::vectors::{arch, load, store};
 use super::{Operand, rows, tensor, values};
-use crate::spec::ConvSpec;
+use crate::spec::{ConvSpec, area};
 
 /// Images that share a pass over the matrix: enough that reading it is a small part of the work.
 const GROUP: usize = 32;
@@ -20,7 +20,7 @@ pub(crate) fn gated_product(spec: &ConvSpec, gate: &CpuGate, delta: &Operand, ma
     assert_eq!(batch, gate.batch, "the gate is of another batch size");
     let dimension = matrix.layout().shape()[1];
     let (delta, matrix) = (values(delta), values(matrix));
-    let mut product = vec![0.0; batch * dimension];
+    let mut product = vec![0.0; area(batch, dimension)];
     if dimension == 0 {
         return tensor(product, batch, dimension);
     }

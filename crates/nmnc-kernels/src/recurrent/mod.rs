@@ -16,7 +16,7 @@ pub mod composed;
 use burn::tensor::Tensor;
 
 use crate::cpu;
-use crate::spec::Activation;
+use crate::spec::{Activation, check_area};
 
 /// Size of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,28 @@ pub struct Sequence {
 
 impl Sequence {
     /// Rows `T·B` of all steps.
+    ///
+    /// Meaningful only for a sequence that passes [`check`](Self::check).
     pub fn rows(&self) -> usize {
         self.steps * self.batch
+    }
+
+    /// Whether there are such sequences: at least one step and one unit, and no more states and gates than memory can address.
+    ///
+    /// # Errors
+    /// A sentence naming what is at fault.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { steps, batch, units } = *self;
+        if steps == 0 || units == 0 {
+            return Err("a sequence has at least one step and one unit".to_owned());
+        }
+        let rows = steps.checked_add(1).and_then(|steps| steps.checked_mul(batch));
+        let columns = units.checked_mul(3);
+        match rows.zip(columns) {
+            Some((rows, columns)) => check_area(rows, columns).and(check_area(columns, units)),
+            None => Err("sizes are more than can be addressed".to_owned()),
+        }
+        .map_err(|problem| format!("{steps} steps of {batch} trials and {units} units: {problem}"))
     }
 }
 
@@ -72,7 +92,7 @@ pub enum Carry<'a> {
 /// `drive` is `[T·B, N]`, `weight` `[N, N]` (to, from).
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn rate_forward(
     sequence: Sequence,
     rate: Rate,
@@ -96,7 +116,7 @@ pub fn rate_forward(
 /// The states of [`rate_forward`] alone, to the same bits when there is no `kick` `[T·B, N]`: for perturbed passes.
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn rate_states(
     sequence: Sequence,
     rate: Rate,
@@ -124,7 +144,7 @@ pub fn rate_states(
 /// states, `[T·B, N]`. Nothing is carried back into a step whose number, from 1, is a multiple of `period`.
 ///
 /// # Panics
-/// If a shape does not fit the sequence, or the period is 0.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it, or the period is 0.
 pub fn rate_backward(
     sequence: Sequence,
     alpha: f64,
@@ -135,6 +155,7 @@ pub fn rate_backward(
 ) -> Tensor<2> {
     check_rows(sequence, &errors, 1);
     check_rows(sequence, gates, 1);
+    check_weight(sequence, weight, 1);
     assert!(period > 0, "a period of 0 steps");
     match (cpu::contiguous([gates, weight]), cpu::owned_operands([errors])) {
         (Some([gates, weight]), Ok([errors])) => {
@@ -148,7 +169,7 @@ pub fn rate_backward(
 /// sums exchanged.
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn carry_backward(sequence: Sequence, carry: Carry, errors: Tensor<2>) -> Tensor<2> {
     check_rows(sequence, &errors, 1);
     let (uniform, units) = match carry {
@@ -178,7 +199,7 @@ fn given_back(errors: Result<[cpu::Operand; 1], [Tensor<2>; 1]>) -> Tensor<2> {
 /// `W_i u + b_i`, `weight` `[3N, N]` and `bias` `[1, 3N]` belong to the state; rows are reset, update, candidate.
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn gru_forward(
     sequence: Sequence,
     start: &Tensor<2>,
@@ -200,7 +221,7 @@ pub fn gru_forward(
 /// The states of [`gru_forward`] alone, with a `kick` `[T·B, N]` added to each.
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn gru_states(
     sequence: Sequence,
     start: &Tensor<2>,
@@ -228,7 +249,7 @@ pub fn gru_states(
 /// `[T·B, 3N]`. `before` `[T·B, N]` is the state before each step.
 ///
 /// # Panics
-/// If a shape does not fit the sequence.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it.
 pub fn gru_gated(
     sequence: Sequence,
     gates: &GruGates,
@@ -236,6 +257,7 @@ pub fn gru_gated(
     signals: &Tensor<2>,
 ) -> [Tensor<2>; 2] {
     check_rows(sequence, signals, 1);
+    check_gates(sequence, gates, before);
     let GruGates { reset, update, candidate, hidden } = gates;
     match cpu::contiguous([reset, update, candidate, hidden, before, signals]) {
         Some([reset, update, candidate, hidden, before, signals]) => {
@@ -248,7 +270,7 @@ pub fn gru_gated(
 /// Backpropagation through time of gated recurrent units; see [`rate_backward`].
 ///
 /// # Panics
-/// If a shape does not fit the sequence, or the period is 0.
+/// If the sequence is impossible ([`Sequence::check`]) or a shape does not fit it, or the period is 0.
 pub fn gru_backward(
     sequence: Sequence,
     gates: &GruGates,
@@ -258,6 +280,8 @@ pub fn gru_backward(
     period: usize,
 ) -> Tensor<2> {
     check_rows(sequence, &errors, 1);
+    check_gates(sequence, gates, before);
+    check_weight(sequence, weight, 3);
     assert!(period > 0, "a period of 0 steps");
     let GruGates { reset, update, candidate, hidden } = gates;
     let read = cpu::contiguous([reset, update, candidate, hidden, before, weight]);
@@ -284,11 +308,26 @@ pub fn product(a: Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
 
 fn check(sequence: Sequence, start: &Tensor<2>, drive: &Tensor<2>, weight: &Tensor<2>, gates: usize) {
     let Sequence { batch, units, .. } = sequence;
-    assert_eq!(start.dims(), [batch, units], "shape of the start");
     check_rows(sequence, drive, gates);
-    assert_eq!(weight.dims(), [gates * units, units], "shape of the weight");
+    assert_eq!(start.dims(), [batch, units], "shape of the start");
+    check_weight(sequence, weight, gates);
 }
 
+/// A matrix of all steps. The kernels trust a sequence that passes this: no size that follows from it leaves its type.
 fn check_rows(sequence: Sequence, matrix: &Tensor<2>, gates: usize) {
+    if let Err(problem) = sequence.check() {
+        panic!("impossible sequence: {problem}");
+    }
     assert_eq!(matrix.dims(), [sequence.rows(), gates * sequence.units], "shape of a sequence");
+}
+
+fn check_weight(sequence: Sequence, weight: &Tensor<2>, gates: usize) {
+    assert_eq!(weight.dims(), [gates * sequence.units, sequence.units], "shape of the weight");
+}
+
+fn check_gates(sequence: Sequence, gates: &GruGates, before: &Tensor<2>) {
+    let GruGates { reset, update, candidate, hidden } = gates;
+    for matrix in [reset, update, candidate, hidden, before] {
+        check_rows(sequence, matrix, 1);
+    }
 }

@@ -8,6 +8,11 @@ pub const ACTIVATIONS: [Activation; 5] =
     [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu, Activation::Softplus];
 pub const POOLS: [Pool; 3] = [Pool::None, Pool::Max, Pool::Average];
 
+/// Cases of a property: fewer where every access is checked.
+pub fn cases(usual: u32, checked: u32) -> u32 {
+    if cfg!(miri) { checked } else { usual }
+}
+
 /// A small counter-based generator; the values only need to look unrelated.
 pub struct Values(pub u64);
 

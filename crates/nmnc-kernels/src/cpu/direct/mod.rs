@@ -17,10 +17,11 @@ use super::sinks::{At, Sink, TILE};
 use super::vectors::{Widths, arch, load, panel_vectors, store};
 use crate::spec::ConvSpec;
 
-/// Whether the stage is computed here.
+/// Whether the stage is computed here: outputs read few inputs, and whole tiles need no more than sixteen times the padded image.
 pub(super) fn covers(spec: &ConvSpec) -> bool {
     const MOST_INPUTS: usize = 160;
-    spec.fan_in() <= MOST_INPUTS
+    let [_, height, width] = spec.input;
+    spec.fan_in() <= MOST_INPUTS && spec.stride <= height.min(width) + 2 * spec.padding
 }
 
 /// Convolves images and hands the pre-activations (without bias) of each to the sink that `sink` makes for it, then

@@ -18,7 +18,7 @@ fn over_trials(sequence: Sequence, work: impl Fn(usize, usize) + Sync) {
     let threads = rayon::current_num_threads();
     // Two blocks a thread even out what else the machine does; a large weight matrix is read once a block and step.
     let blocks = if sequence.units <= 512 { 2 * threads } else { threads };
-    let size = sequence.batch.div_ceil(blocks).next_multiple_of(ROWS);
+    let size = sequence.batch.div_ceil(blocks).next_multiple_of(ROWS).max(1);
     (0..sequence.batch.div_ceil(size)).into_par_iter().for_each(|block| {
         let first = block * size;
         work(first, size.min(sequence.batch - first));

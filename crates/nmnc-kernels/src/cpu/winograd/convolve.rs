@@ -136,6 +136,9 @@ impl<M: Maps, K: Sink> WithSimd for Group<'_, M, K> {
         assert!(work.inputs.len() >= PLACES * block * pitch);
         assert!(work.products.len() >= PLACES * block * weights.widest());
         let mut strip = Strip::new(work.strip, work.row, [IN, plan.width(), channels], padding);
+        assert!(
+            strip.values.len() >= IN * plan.width() * pitch && plan.width() >= grid.columns * OUT + IN - OUT
+        );
         let mut held = None;
         let tiles = images * grid.tiles();
         for start in (0..tiles).step_by(block) {
@@ -150,7 +153,6 @@ impl<M: Maps, K: Sink> WithSimd for Group<'_, M, K> {
                 }
                 let from = strip.values[column * OUT * pitch..].as_ptr();
                 let line = plan.width() * pitch;
-                debug_assert!((IN - 1) * line + (column * OUT + IN) * pitch <= strip.values.len());
                 let to = work.inputs[tile * pitch..].as_mut_ptr();
                 // SAFETY: the tile's six rows and columns lie inside the strip, and `inputs` holds `PLACES` planes
                 // of `block` tiles; both were checked above.

@@ -122,6 +122,7 @@ impl<M: Maps> WithSimd for TransformImage<'_, M> {
         let pitches = [pitch(of.inputs.shape()[0]), pitch(of.errors.shape()[0])];
         let columns = [of.inputs.shape()[2], of.errors.shape()[2]];
         sums.fill(0.0);
+        assert!(inputs.len() >= IN * widths[0] * pitches[0] && errors.len() >= OUT * widths[1] * pitches[1]);
         for tile_row in 0..grid.rows {
             let top = (tile_row * OUT) as isize;
             let first = index * grid.tiles() + tile_row * grid.columns;
@@ -137,8 +138,7 @@ impl<M: Maps> WithSimd for TransformImage<'_, M> {
             for column in 0..grid.columns {
                 let from = strip.values[column * OUT * pitches[0]..].as_ptr();
                 let line = widths[0] * pitches[0];
-                debug_assert!((IN - 1) * line + (column * OUT + IN) * pitches[0] <= strip.values.len());
-                // SAFETY: the tile lies inside the strip; the planes hold `tiles` tiles each, of which this image
+                // SAFETY: the tile lies inside the strip, whose size was checked above; the planes hold `tiles` tiles each, of which this image
                 // owns `grid.tiles()`, and no other task writes them.
                 unsafe {
                     let to = out[0].at((first + column) * pitches[0]);
@@ -161,7 +161,6 @@ impl<M: Maps> WithSimd for TransformImage<'_, M> {
             for column in 0..grid.columns {
                 let from = strip.values[column * OUT * pitches[1]..].as_ptr();
                 let line = widths[1] * pitches[1];
-                debug_assert!((OUT - 1) * line + (column * OUT + OUT) * pitches[1] <= strip.values.len());
                 // SAFETY: as above.
                 unsafe {
                     let to = out[1].at((first + column) * pitches[1]);
