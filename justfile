@@ -45,8 +45,20 @@ manifold-and-memory:
     cargo run --release -p nmnc --example manifold_tracking
     cargo run --release -p nmnc --example memory_against_depth
 
+# Advisories, licences, bans and sources of the dependencies, as deny.toml has them.
+deny:
+    python3 scripts/deny.py
+
+# THIRD_PARTY_NOTICES.txt, the licences that have to go with the programs. After a change of Cargo.lock; `--check` compares.
+notices *ARGS:
+    python3 scripts/notices.py {{ARGS}}
+
+# Makes the package of each crate that is published, under target/package.
+package:
+    cargo package --workspace --exclude nmnc-testing --no-verify --locked
+
 # What continuous integration runs.
-ci: check docs results test examples check-devices
+ci: check deny (notices "--check") docs results test examples check-devices
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

@@ -34,6 +34,15 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+fn every_crate_carries_the_licences() {
+    for (name, folder) in crates() {
+        for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            assert_eq!(read(&folder.join(file)), read(&root().join(file)), "{name}: ln -s ../../{file}");
+        }
+    }
+}
+
+#[test]
 fn crates_depend_on_each_other_as_the_architecture_draws_them() {
     let text = read(&root().join("ARCHITECTURE.md"));
     let block =
