@@ -149,7 +149,7 @@ fn wrong_files_are_one_line() {
     );
     assert_eq!(
         message(&folder.path().to_owned(), activity),
-        "tmp: is a folder; give a .npy file, as numpy.save writes it"
+        "tmp: is a folder, not a regular file; give a .npy file, as numpy.save writes it"
     );
     fs::write(path("text.npy"), "not an array at all").unwrap();
     assert_eq!(message(&path("text.npy"), activity), format!("tmp/text.npy: is no NumPy array; {numpy}"));

@@ -117,8 +117,8 @@ pub fn check_folder(folder: &Path, known: &[&str], what: &str) -> Result<()> {
 pub fn sha256(path: &Path) -> Result<String> {
     use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
-    File::open(path)
-        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
+    crate::guard::regular(path)
+        .and_then(|(mut file, _)| std::io::copy(&mut file, &mut hasher))
         .map_err(|e| Error::io(path, "read", e))?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -46,6 +46,50 @@ impl State {
     /// If the checkpoint lacks it.
     pub fn tensor(&self, name: &str) -> Result<Tensor<2>> {
         self.tensors.get(name).cloned().ok_or_else(|| Self::missing(name))
+    }
+
+    /// Whether every tensor holds numbers of one of these types.
+    ///
+    /// # Errors
+    /// If not, at the first that does not.
+    pub fn check_types(&self, types: &[DType]) -> Result<()> {
+        match self.tensors.iter().find(|(_, tensor)| !types.contains(&tensor.dtype())) {
+            Some((name, tensor)) => {
+                let problem =
+                    format!("holds numbers of type {:?}, of which the network has none", tensor.dtype());
+                Err(Error::checkpoint(name, problem).mend("start the run afresh"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What tells whether another state is of the same thing: names, shapes and types, without a value.
+    fn form(&self) -> BTreeMap<String, String> {
+        let tensors = self.tensors.iter().map(|(k, t)| (k, format!("{:?} of {:?}", t.dims(), t.dtype())));
+        let numbers = self.numbers.iter().map(|(k, list)| (k, format!("{} numbers", list.len())));
+        let counters = self.counters.keys().map(|k| (k, "a counter".to_owned()));
+        let texts = self.texts.keys().map(|k| (k, "texts".to_owned()));
+        let all = tensors.chain(numbers).chain(counters).chain(texts);
+        all.map(|(name, form)| (name.clone(), form)).collect()
+    }
+
+    /// Whether all that is here stands in `restored` too, in the same shapes and types of numbers: the state of what took this one
+    /// back, so that nothing was passed over.
+    ///
+    /// # Errors
+    /// If not, at the first name that is left over or of another form.
+    pub fn check_taken(&self, restored: &Self) -> Result<()> {
+        let (kept, taken) = (self.form(), restored.form());
+        for (name, form) in &kept {
+            if taken.get(name) != Some(form) {
+                let problem = match taken.get(name) {
+                    Some(wanted) => format!("is {form}, expected {wanted}"),
+                    None => "belongs to nothing that the run has".to_owned(),
+                };
+                return Err(Error::checkpoint(name, problem).mend("start the run afresh"));
+            }
+        }
+        Ok(())
     }
 
     /// The tensor `name` if it is there and has the expected shape.

@@ -1,7 +1,7 @@
 //! Named arrays in safetensors files.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
+use crate::guard;
 
 /// An array of any rank, on the host.
 #[derive(Clone, Debug)]
@@ -43,11 +44,16 @@ impl Array {
         Tensor::from_data(data, (device, self.dtype))
     }
 
+    /// Type of the numbers.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// The values of a list, if they are 64-bit numbers.
     pub fn list(&self) -> Option<Vec<f64>> {
         let numbers =
             self.bytes.chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("eight bytes")));
-        (self.dtype == DType::F64).then(|| numbers.collect())
+        (self.dtype == DType::F64 && self.shape.len() == 1).then(|| numbers.collect())
     }
 }
 
@@ -72,12 +78,17 @@ pub fn write(path: &Path, arrays: &BTreeMap<String, Array>, note: (&str, String)
     write_atomically(path, &bytes)
 }
 
-/// Reads the arrays of `path`.
+/// Reads the arrays of `path`. Whoever takes one checks its shape and its type of numbers: a file may hold any.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or holds numbers that are not 32- or 64-bit floats.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Array>> {
-    let bytes = fs::read(path).map_err(|e| Error::io(path, "read", e))?;
+    let bytes = guard::whole(path, guard::TENSORS).map_err(|e| match e.kind() {
+        ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
+            Error::checkpoint(path.display(), &e).caused_by(e)
+        }
+        _ => Error::io(path, "read", e),
+    })?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| Error::checkpoint(path.display(), "is not a whole safetensors file").caused_by(e))?;
     file.iter()

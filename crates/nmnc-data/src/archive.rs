@@ -7,14 +7,11 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::guard::{self, Bounded};
 use super::idx::GZIP;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard::{self, Bounded};
 
 const BLOCK: u64 = 512;
-
-/// The longest name or extended header that is read.
-const MAX_NAME: u64 = 64 << 10;
 
 /// A regular file of an archive.
 pub(crate) struct Member {
@@ -174,7 +171,7 @@ impl Archive {
 
     /// Reads the content of an entry that describes the next one.
     fn extended(&mut self, size: u64) -> Result<Vec<u8>> {
-        if size > MAX_NAME {
+        if size > guard::NAME {
             return Err(Error::data(&self.place, format!("an extended header of {size} bytes")));
         }
         let place = self.place.clone();

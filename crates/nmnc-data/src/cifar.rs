@@ -1,14 +1,13 @@
 //! The binary versions of CIFAR-10 and CIFAR-100.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::Path;
 
 use super::archive::{Archive, Walk};
-use super::guard::{self, Bounded};
 use super::kind::{Format, ImageShape};
 use super::raw::{RawPixels, RawSet, RawSplit, numbered};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
 const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
 
@@ -161,11 +160,7 @@ fn read_folder(folder: &Path) -> Result<HashMap<String, Vec<u8>>> {
         let path = entry.map_err(|e| Error::io(folder, "read", e))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if wanted(&name) && path.is_file() {
-            let (file, _) = guard::open(&path)?;
-            let mut bytes = Vec::new();
-            Bounded::new(file, MAX_FILE)
-                .read_to_end(&mut bytes)
-                .map_err(|e| guard::damaged(path.display(), e))?;
+            let bytes = guard::whole(&path, MAX_FILE).map_err(|e| guard::refused(&path, e))?;
             files.insert(name, bytes);
         }
     }

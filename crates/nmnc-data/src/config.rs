@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::embedded;
 use super::kind::Format;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
 /// Where examples come from and what is done to them before the network sees them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,8 +83,8 @@ impl DataConfig {
                 return Err(Error::config(key, "is 0").mend("give a positive number or leave the key out"));
             }
         }
-        if self.image_size.is_some_and(|size| size > super::decode::MAX_SIDE as usize) {
-            return Err(Error::config("data.image_size", format!("is above {}", super::decode::MAX_SIDE)));
+        if self.image_size.is_some_and(|size| size > guard::IMAGE_SIDE as usize) {
+            return Err(Error::config("data.image_size", format!("is above {}", guard::IMAGE_SIDE)));
         }
         if self.workers.is_some_and(|workers| workers > 1024) {
             return Err(Error::config("data.workers", "is above 1024"));

@@ -8,12 +8,13 @@ use super::kind::ImageShape;
 use super::raw::Encoded;
 use super::resize;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
-/// The longest side of an image that is decoded.
-pub(crate) const MAX_SIDE: u32 = 16_384;
+/// Pixels that a byte of a JPEG's scans can stand for: a block of 8 by 8 takes a bit at least.
+const JPEG_PIXELS: u64 = 8 * 64;
 
-/// The most pixels of an image that is decoded.
-const MAX_PIXELS: u64 = 64 << 20;
+/// Bytes that a byte can stand for in deflate.
+const DEFLATE: u64 = 1032;
 
 /// What the header of an encoded image says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,18 +36,15 @@ pub(crate) struct Target {
 /// Reads the header of `bytes` and refuses sizes beyond the limits.
 pub(crate) fn header(bytes: &[u8], place: &dyn Fn() -> String) -> Result<Header> {
     let decoder = decoder(bytes, place)?;
-    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_whole(bytes) {
-        return Err(Error::data(place(), "ends before the end mark of a JPEG")
-            .mend("the image is truncated or damaged: get it again"));
-    }
     let (width, height) = decoder.dimensions();
     let gray =
         matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     Ok(Header { width, height, gray })
 }
 
-/// Whether the end mark follows the pixels of a JPEG. The decoder fills what is missing with gray and says nothing.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
+/// What follows the first header of a scan of a JPEG, if the end mark is in it. The decoder fills what is missing with gray and
+/// says nothing.
+fn jpeg_scans(bytes: &[u8]) -> Option<&[u8]> {
     const START_OF_SCAN: u8 = 0xda;
     let mut at = 2;
     // Segments are passed over by their lengths: a thumbnail in one of them has an end mark of its own.
@@ -59,13 +57,13 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         }
         if marker == START_OF_SCAN {
             // Inside pixels, 0xff is always followed by 0 or a restart mark.
-            return bytes.get(at..).is_some_and(|scan| scan.windows(2).any(|pair| pair == [0xff, 0xd9]));
+            return bytes.get(at..).filter(|scan| scan.windows(2).any(|pair| pair == [0xff, 0xd9]));
         }
     }
-    false
+    None
 }
 
-/// A decoder of which size and kind are checked.
+/// A decoder of which size and kind are checked, and that as many bytes are there as its pixels take at the very least.
 fn decoder<'a>(bytes: &'a [u8], place: &dyn Fn() -> String) -> Result<impl ImageDecoder + use<'a>> {
     let broken =
         |e: image::ImageError| Error::data(place(), format!("is no readable image: {e}")).caused_by(e);
@@ -75,18 +73,55 @@ fn decoder<'a>(bytes: &'a [u8], place: &dyn Fn() -> String) -> Result<impl Image
         _ => return Err(Error::data(place(), "is neither JPEG nor PNG, whatever its name says")),
     };
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    // Four bytes a pixel, as many for the decoder itself, and some for tables.
-    limits.max_alloc = Some(16 * MAX_PIXELS);
+    limits.max_image_width = Some(guard::IMAGE_SIDE);
+    limits.max_image_height = Some(guard::IMAGE_SIDE);
+    limits.max_alloc = Some(guard::IMAGE_MEMORY);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(Error::data(place(), format!("claims {width}x{height} pixels, beyond what is decoded")));
+    let pixels = u64::from(width) * u64::from(height);
+    let beyond = |why: String| Error::data(place(), format!("claims {width}x{height} pixels, {why}"));
+    if pixels == 0 {
+        return Err(beyond("where an image has some".to_owned()));
+    }
+    let memory = pixels * memory_of_a_pixel(format, decoder.color_type());
+    if memory > guard::IMAGE_MEMORY {
+        let most = guard::IMAGE_MEMORY >> 20;
+        return Err(beyond(format!("which take {} MiB to decode, more than {most}", memory >> 20))
+            .mend("scale it down"));
+    }
+    let (held, name) = match format {
+        ImageFormat::Jpeg => {
+            let scans = jpeg_scans(bytes).ok_or_else(|| {
+                Error::data(place(), "ends before the end mark of a JPEG")
+                    .mend("the image is truncated or damaged: get it again")
+            })?;
+            (scans.len() as u64 * JPEG_PIXELS, "JPEG")
+        }
+        _ => {
+            let line = u64::from(width) * u64::from(decoder.original_color_type().bits_per_pixel());
+            let lines = bytes.len() as u64 * DEFLATE / (1 + line.div_ceil(8));
+            (lines * u64::from(width), "PNG")
+        }
+    };
+    if held < pixels {
+        return Err(beyond(format!("more than {} bytes of {name} can hold", bytes.len()))
+            .mend("the image is truncated or damaged: get it again"));
     }
     Ok(decoder)
+}
+
+/// The most bytes that a pixel takes on its way from an image to a plane of numbers.
+fn memory_of_a_pixel(format: ImageFormat, color: ColorType) -> u64 {
+    // A progressive JPEG has its coefficients in memory, 16 bits of each component, of which there may be four.
+    let coefficients = match (format, color) {
+        (ImageFormat::Jpeg, ColorType::L8) => 2,
+        (ImageFormat::Jpeg, _) => 8,
+        _ => 0,
+    };
+    let (converted, plane) = (3, 4);
+    (u64::from(color.bytes_per_pixel()) + converted.max(coefficients)).max(converted + plane)
 }
 
 /// Decodes image `index` to `[channels, height, width]` bytes of `target`.

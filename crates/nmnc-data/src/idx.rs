@@ -1,15 +1,14 @@
 //! IDX files, the format of MNIST: a magic number, big-endian dimensions, unsigned bytes.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::guard::{self, Bounded};
 use super::kind::{Format, ImageShape};
 use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard::{self, Bounded};
 
 /// First bytes of a gzip stream.
 pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -132,9 +131,10 @@ pub(crate) fn class_names(path: &Path) -> Result<Option<Vec<String>>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
-    let mut text = String::new();
-    Bounded::new(file, 1 << 20).read_to_string(&mut text).map_err(|e| guard::damaged(path.display(), e))?;
+    let text = guard::text(path).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidData => Error::data(path.display(), "is not UTF-8 text").caused_by(e),
+        _ => guard::refused(path, e),
+    })?;
     Ok(Some(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()))
 }
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, Member, Walk};
-use super::guard;
 use super::kind::Format;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
 use super::source::Entry;
-use super::source::{MAX_ENCODED, Source, Store};
+use super::source::{Source, Store};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
 /// Names of the training split.
 const TRAIN: &[&str] = &["train"];
@@ -192,7 +192,8 @@ fn outside(path: &Path, member: &Member) -> Error {
 /// Lists `folder/<class>/**/<image>`, sorted.
 fn list_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
     let mut classes: Vec<String> = Vec::new();
-    for path in children(folder)? {
+    let mut left = guard::LISTED;
+    for path in children(folder, &mut left)? {
         let name = utf8_name(&path)?;
         if path.is_dir() {
             classes.push(name);
@@ -202,7 +203,7 @@ fn list_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
     }
     for class in classes {
         let mut names = Vec::new();
-        list_images(&folder.join(&class), &class, 0, &mut names)?;
+        list_images(&folder.join(&class), &class, 0, &mut left, &mut names)?;
         if names.is_empty() {
             return Err(Error::data(
                 folder.join(&class).display(),
@@ -223,15 +224,21 @@ fn list_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
 }
 
 /// Appends the images below `folder`, which is `prefix` below the folder of the split.
-fn list_images(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
+fn list_images(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    left: &mut usize,
+    names: &mut Vec<String>,
+) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::data(folder.display(), "folders nested too deep"));
     }
-    for path in children(folder)? {
+    for path in children(folder, left)? {
         let file_name = utf8_name(&path)?;
         let name = format!("{prefix}/{file_name}");
         if path.is_dir() {
-            list_images(&path, &name, depth + 1, names)?;
+            list_images(&path, &name, depth + 1, left, names)?;
         } else if is_image(&file_name) {
             names.push(name);
         }
@@ -239,10 +246,15 @@ fn list_images(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String
     Ok(())
 }
 
-/// What `folder` holds, hidden files aside, sorted: the order that systems list folders in differs.
-fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+/// What `folder` holds, hidden files aside, sorted: the order that systems list folders in differs. `left` is how much may still
+/// be listed.
+fn children(folder: &Path, left: &mut usize) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))? {
+        *left = left.checked_sub(1).ok_or_else(|| {
+            Error::data(folder.display(), format!("more than {} files in all", guard::LISTED))
+                .mend("links between folders count each time: remove them")
+        })?;
         let path = entry.map_err(|e| Error::io(folder, "read", e))?.path();
         if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
             paths.push(path);
@@ -284,7 +296,7 @@ fn read_archive(
             return Ok(Walk::On);
         }
         let place = || format!("{}: {}", path.display(), member.path);
-        if member.size > MAX_ENCODED {
+        if member.size > guard::IMAGE_FILE {
             return Err(Error::data(place(), format!("claims {} bytes, too many for an image", member.size)));
         }
         let Some((split, class)) = classify(member)? else { return Ok(Walk::On) };
@@ -299,11 +311,7 @@ fn read_archive(
         splits[split].push((class, entry));
         Ok(Walk::On)
     })?;
-    let store = if plain {
-        Store::File(File::open(path).map_err(|e| Error::io(path, "open", e))?)
-    } else {
-        spool.store()?
-    };
+    let store = if plain { Store::File(guard::open(path)?.0) } else { spool.store()? };
     Ok((splits, Source { name: path.display().to_string(), store }))
 }
 
@@ -339,5 +347,23 @@ impl Spool {
         let mut file = file.into_inner().map_err(|e| failed(e.into_error()))?;
         file.rewind().map_err(failed)?;
         Ok(Store::File(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each link to the folder itself multiplies what is found at the next depth.
+    #[cfg(unix)]
+    #[test]
+    fn links_between_folders_list_no_more_than_the_budget() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "b", "c"] {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
+        }
+        let mut left = 100;
+        let error = list_images(folder.path(), "x", 0, &mut left, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("files in all; links between folders count each time"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use super::kind::Format;
 use super::raw::{RawPixels, RawSplit};
 use super::{embedded, known, open};
 use nmnc_core::error::{Error, Result};
-use nmnc_core::printable;
+use nmnc_core::{guard, printable};
 
 /// Characters shown of the name of a class.
 const LONGEST_NAME: usize = 60;
@@ -145,24 +145,27 @@ fn stored(source: &str) -> Result<u64> {
     }
     match known::find(source) {
         Some(set) => Ok(set.bytes()),
-        None => bytes_below(Path::new(source), 0),
+        None => bytes_below(Path::new(source), 0, &mut { guard::LISTED }),
     }
 }
 
 /// Bytes of a file or of all files of a folder.
-fn bytes_below(path: &Path, depth: usize) -> Result<u64> {
+fn bytes_below(path: &Path, depth: usize, left: &mut usize) -> Result<u64> {
     let reading = |e| Error::io(path, "read", e);
     let about = path.metadata().map_err(reading)?;
     if !about.is_dir() {
         return Ok(about.len());
     }
-    // A loader has accepted the folder; only a cycle of links could be deeper.
+    // A loader has accepted the folder; only a cycle of links could be deeper, or have more.
     if depth > 32 {
         return Err(Error::data(path.display(), "folders nested too deep"));
     }
-    let mut sum = 0;
+    let mut sum = 0u64;
     for entry in std::fs::read_dir(path).map_err(reading)? {
-        sum += bytes_below(&entry.map_err(reading)?.path(), depth + 1)?;
+        *left = left.checked_sub(1).ok_or_else(|| {
+            Error::data(path.display(), format!("more than {} files in all", guard::LISTED))
+        })?;
+        sum = sum.saturating_add(bytes_below(&entry.map_err(reading)?.path(), depth + 1, left)?);
     }
     Ok(sum)
 }

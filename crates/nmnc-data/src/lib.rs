@@ -31,7 +31,6 @@ mod dataset;
 mod decode;
 mod embedded;
 mod fetch;
-mod guard;
 mod idx;
 mod image_folder;
 mod info;

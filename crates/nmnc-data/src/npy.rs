@@ -2,11 +2,8 @@
 
 use std::io::Read;
 
-use super::guard;
 use nmnc_core::error::{Error, Result};
-
-/// The longest header of an array that is read.
-const MAX_HEADER: usize = 16 << 10;
+use nmnc_core::guard;
 
 /// What the header of an array says.
 #[derive(Debug, PartialEq)]
@@ -41,7 +38,7 @@ impl Header {
         } else {
             (12, u32::from_le_bytes(guard::read_array(reader).map_err(damaged)?) as usize)
         };
-        if header_len > MAX_HEADER {
+        if header_len > guard::HEADER {
             return Err(Error::data(place, format!("a header of {header_len} bytes")));
         }
         let text = guard::read_len(reader, header_len as u64).map_err(damaged)?;
@@ -88,6 +85,10 @@ impl Header {
             .filter(|dimension| !dimension.is_empty())
             .map(|dimension| dimension.parse().map_err(|_| bad(format!("shape ({shape})"))))
             .collect::<Result<_>>()?;
+        if shape.len() > guard::DIMENSIONS {
+            let most = guard::DIMENSIONS;
+            return Err(bad(format!("{} dimensions, where NumPy has at most {most}", shape.len())));
+        }
         let len = (shape.iter())
             .try_fold(size as u64, |product, &dimension| product.checked_mul(dimension as u64))
             .ok_or_else(|| bad(format!("claims the absurd shape {shape:?}")))?;
@@ -95,24 +96,75 @@ impl Header {
         Ok(Self { big_endian, kind, size, shape, fortran, len })
     }
 
-    /// Elements in C order, as bytes, of `bytes` as they are stored.
+    /// Elements in C order, as bytes, of `bytes` as they are stored: [`Header::len`] of them. The work for an element does not
+    /// depend on the number of dimensions.
+    ///
+    /// # Panics
+    /// If there are not as many bytes as the header says.
     pub fn in_c_order(&self, bytes: Vec<u8>) -> Vec<u8> {
-        if !self.fortran || self.shape.len() < 2 || bytes.is_empty() {
+        assert_eq!(bytes.len() as u64, self.len, "bytes of shape {:?}", self.shape);
+        // Those of a single place change no order; what is left doubles the number of elements each time.
+        let wide = self.shape.iter().copied().filter(|&places| places != 1);
+        let axes: Vec<(usize, usize)> = wide
+            .scan(self.size, |stride, places| Some((std::mem::replace(stride, *stride * places), places)))
+            .collect();
+        if !self.fortran || axes.len() < 2 || bytes.is_empty() {
             return bytes;
         }
         let mut out = Vec::with_capacity(bytes.len());
-        let mut index = vec![0; self.shape.len()];
-        for _ in 0..bytes.len() / self.size {
-            let at = index.iter().zip(&self.shape).rev().fold(0, |at, (i, n)| at * n + i);
-            out.extend_from_slice(&bytes[at * self.size..(at + 1) * self.size]);
-            for (i, n) in index.iter_mut().zip(&self.shape).rev() {
+        let mut index = vec![0; axes.len()];
+        let mut at = 0;
+        while out.len() < bytes.len() {
+            out.extend_from_slice(&bytes[at..at + self.size]);
+            for (i, &(stride, places)) in index.iter_mut().zip(&axes).rev() {
                 *i += 1;
-                if *i < *n {
+                at += stride;
+                if *i < places {
                     break;
                 }
+                at -= stride * places;
                 *i = 0;
             }
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The element of each place, found by its index.
+    fn by_index(shape: &[usize], elements: &[u16]) -> Vec<u16> {
+        let mut out = Vec::new();
+        for mut place in 0..elements.len() {
+            let mut index = vec![0; shape.len()];
+            for (i, n) in index.iter_mut().zip(shape).rev() {
+                (*i, place) = (place % n, place / n);
+            }
+            out.push(elements[index.iter().zip(shape).rev().fold(0, |at, (i, n)| at * n + i)]);
+        }
+        out
+    }
+
+    #[test]
+    fn fortran_order_becomes_c_order() {
+        for shape in
+            [&[][..], &[3], &[2, 3], &[1, 3, 1, 2], &[4, 1, 2, 3, 1], &[2, 2, 2, 2, 2], &[3, 0, 2], &[1, 1]]
+        {
+            let places = shape.iter().product::<usize>();
+            let elements: Vec<u16> = (0..places as u16).collect();
+            let bytes: Vec<u8> = elements.iter().flat_map(|e| e.to_le_bytes()).collect();
+            let header = Header {
+                big_endian: false,
+                kind: 'u',
+                size: 2,
+                shape: shape.to_vec(),
+                fortran: true,
+                len: bytes.len() as u64,
+            };
+            let expected: Vec<u8> = by_index(shape, &elements).iter().flat_map(|e| e.to_le_bytes()).collect();
+            assert_eq!(header.in_c_order(bytes), expected, "{shape:?}");
+        }
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-use super::guard::{self, Bounded};
 use super::kind::{Format, ImageShape};
 use super::npy::Header;
 use super::raw::{RawPixels, RawSet, RawSplit, implied_classes, numbered};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard::{self, Bounded};
 
 /// Whether `path` is a zip file, or a folder with `train.npz`.
 pub fn recognizes(path: &Path) -> bool {
@@ -19,7 +19,8 @@ pub fn recognizes(path: &Path) -> bool {
         return path.join("train.npz").is_file();
     }
     let mut first = [0; 4];
-    File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first == *b"PK\x03\x04"
+    guard::regular(path).and_then(|(mut file, _)| file.read_exact(&mut first)).is_ok()
+        && first == *b"PK\x03\x04"
 }
 
 /// Reads `x_train`, `y_train` and, optionally, `x_test`, `y_test` from one file; or `x` and `y` for training alone; or `x` and
@@ -162,12 +163,7 @@ impl Array {
         if !matches!(kind, 'i' | 'u') {
             return Err(Error::data(&self.place, "labels must be integers"));
         }
-        Ok(self.elements(|bytes| {
-            let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
-            let mut value = [if negative { 0xff } else { 0 }; 8];
-            value[..size].copy_from_slice(bytes);
-            i64::from_le_bytes(value)
-        }))
+        Ok(self.elements(|bytes| integer(kind, size, bytes)))
     }
 
     /// The elements of an array of numbers, all finite.
@@ -179,7 +175,7 @@ impl Array {
             ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
             ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
             ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
-            ('i' | 'u', _) => self.integers()?.into_iter().map(|value| value as f64).collect(),
+            (kind @ ('i' | 'u'), size) => self.elements(|b| integer(kind, size, b) as f64),
             (kind, size) => {
                 return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
                     .mend("use float32 or float64"));
@@ -237,6 +233,14 @@ impl Array {
                 .mend("use uint8, float32 or float64")),
         }
     }
+}
+
+/// An integer of kind `i` or `u` and `size` bytes, in little-endian order.
+fn integer(kind: char, size: usize, bytes: &[u8]) -> i64 {
+    let negative = kind == 'i' && bytes[size - 1] & 0x80 != 0;
+    let mut value = [if negative { 0xff } else { 0 }; 8];
+    value[..size].copy_from_slice(bytes);
+    i64::from_le_bytes(value)
 }
 
 /// `[N, height, width, channels]` to `[N, channels, height, width]`.

@@ -16,6 +16,7 @@ use super::standardize::statistics;
 use super::store::Store;
 use super::{cifar, embedded, idx, image_folder, known, npz, select};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 use nmnc_core::seed::Seed;
 
 impl DataConfig {
@@ -89,6 +90,10 @@ pub(crate) fn load(source: &str, format: Option<Format>, cache: u64) -> Result<R
         let names = std::iter::once(embedded::NAME).chain(known::KNOWN.iter().map(|set| set.name));
         // Something with a separator was meant as a path.
         return Err(if source.contains(['/', '\\']) { error } else { error.suggest(source, names) });
+    }
+    if !path.is_dir() {
+        // What is no file is told as such, whatever it would be recognized as.
+        guard::open(path)?;
     }
     let format = match format {
         Some(format) => format,

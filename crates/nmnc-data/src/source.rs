@@ -5,11 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use super::guard;
 use nmnc_core::error::{Error, Result};
-
-/// The most bytes one encoded image may have.
-pub(crate) const MAX_ENCODED: u64 = 64 << 20;
+use nmnc_core::guard;
 
 /// Where one encoded image lies.
 #[derive(Clone)]
@@ -47,7 +44,7 @@ impl Source {
             Store::Folder(folder) => {
                 let path = folder.join(&*entry.name);
                 let (mut file, len) = guard::open(&path)?;
-                if len > MAX_ENCODED {
+                if len > guard::IMAGE_FILE {
                     return Err(Error::data(
                         path.display(),
                         format!("is {len} bytes, too many for an image"),
@@ -61,7 +58,7 @@ impl Source {
                 Ok(Cow::Borrowed(&bytes[start..start + entry.len as usize]))
             }
             Store::File(file) => {
-                // Lengths were checked against MAX_ENCODED when the archive was indexed.
+                // Lengths were checked against the budget when the archive was indexed.
                 let mut bytes = vec![0; entry.len as usize];
                 read_exact_at(file, &mut bytes, entry.offset)
                     .map_err(|e| guard::damaged(self.place(entry), e))?;

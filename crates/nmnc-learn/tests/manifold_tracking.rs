@@ -234,7 +234,7 @@ fn a_restored_tracker_goes_on_as_the_first_would_have() {
     let mut stream = Seed(0).stream(Role::RangeFinder, 0, 0);
     (0..3).for_each(|i| drop(first.refresh(None, batch(i), &mut stream).unwrap()));
     let mut second = Tracker::new(tracking).unwrap();
-    second.restore(&first.state()).unwrap();
+    second.restore(&first.state(), 80).unwrap();
     for i in 3..6 {
         let mut basis = |tracker: &mut Tracker| {
             let fit = tracker.refresh(None, batch(i), &mut stream).unwrap();
@@ -244,7 +244,9 @@ fn a_restored_tracker_goes_on_as_the_first_would_have() {
     }
     let mut broken = first.state();
     broken.numbers.insert("scatter".into(), vec![1.0]);
-    assert!(second.restore(&broken).unwrap_err().to_string().starts_with("scatter: has 1 numbers, expected"));
+    assert!(
+        second.restore(&broken, 80).unwrap_err().to_string().starts_with("scatter: has 1 numbers, expected")
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::error::{Error, Result};
@@ -201,11 +201,14 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
 }
 
 impl Checkpoint {
-    /// Puts the weights and buffers into `network`.
+    /// Puts the weights and buffers into `network`. All that belongs to the network is of its types of numbers, so that whatever is
+    /// restored after it can rely on them.
     ///
     /// # Errors
-    /// If a parameter is missing or has another shape.
+    /// If a parameter is missing, or something has another shape or type.
     pub fn restore_weights(&self, network: &mut impl Weights, device: &Device) -> Result<()> {
+        let types: Vec<DType> = network.parameters().iter().map(|(_, p)| p.value.dtype()).collect();
+        self.state.check_types(&types).map_err(|e| e.within(self.path.display()))?;
         let named = |(name, parameter): (String, &Parameter)| (name, parameter.shape.clone());
         let names: Vec<_> = network.parameters().into_iter().map(named).collect();
         self.take(&names, network.values_mut(), device)?;
@@ -232,7 +235,16 @@ impl Checkpoint {
                     Error::checkpoint(place(), problem).mend("use the configuration it was trained with")
                 );
             }
-            *value = saved.matrix(value.dims(), device);
+            let [rows, columns] = value.dims();
+            if saved.dtype() != value.dtype() || shape.iter().product::<usize>() != rows * columns {
+                let problem = format!(
+                    "parameter {name} holds numbers of type {:?}, the network {:?}",
+                    saved.dtype(),
+                    value.dtype()
+                );
+                return Err(Error::checkpoint(place(), problem).mend(OLDER));
+            }
+            *value = saved.matrix([rows, columns], device);
         }
         Ok(())
     }

@@ -83,10 +83,7 @@ impl Home {
         learner.check_weights(problem.network())?;
         // No checkpoint is newer than the records before it.
         self.folder.sync()?;
-        let mut state = State::default();
-        state.nest("optimizer", learner.state());
-        state.nest("rule", problem.state());
-        state.nest("tally", tally.state());
+        let state = whole_state(problem, learner, tally);
         let (folder, step, network) = (self.folder.checkpoints(), learner.step(), problem.network());
         checkpoint::save(&folder, step, network, &state, &self.identity.sha256(), keep, kept_for_good)
     }
@@ -136,5 +133,16 @@ impl Home {
 fn restore(step: u64, state: &State, problem: &mut impl Problem, learner: &mut Learner) -> Result<Tally> {
     problem.restore(&state.nested("rule"))?;
     learner.restore(step, &state.nested("optimizer"), problem.network())?;
-    Tally::restore(&state.nested("tally"))
+    let tally = Tally::restore(&state.nested("tally"))?;
+    state.check_taken(&whole_state(problem, learner, &tally))?;
+    Ok(tally)
+}
+
+/// What a checkpoint keeps beside the weights.
+fn whole_state(problem: &impl Problem, learner: &Learner, tally: &Tally) -> State {
+    let mut state = State::default();
+    state.nest("optimizer", learner.state());
+    state.nest("rule", problem.state());
+    state.nest("tally", tally.state());
+    state
 }

@@ -1,6 +1,5 @@
 //! NumPy arrays mapped into memory.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +9,7 @@ use memmap2::Mmap;
 use super::arrays::Jacobians;
 use crate::dimension::Rows;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 use nmnc_data::npy::Header;
 
 /// A `.npy` file of 32- or 64-bit floats in C order, of which only the parts in use are in memory.
@@ -29,15 +29,12 @@ impl MappedArray {
     /// If it cannot be read, is no NumPy array of floats in C order, or is shorter or longer than its header says.
     pub fn open(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
-        let file = File::open(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::data(&place, "no such file").mend("give a .npy file, as numpy.save writes it")
-            }
+        let numpy = "give a .npy file, as numpy.save writes it";
+        let (file, length) = guard::regular(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::data(&place, "no such file").mend(numpy),
+            std::io::ErrorKind::InvalidInput => guard::refused(path, e).mend(numpy),
             _ => Error::io(path, "read", e),
         })?;
-        if path.is_dir() {
-            return Err(Error::data(&place, "is a folder").mend("give a .npy file, as numpy.save writes it"));
-        }
         let (header, start) = Header::read(&mut BufReader::new(&file), &place).map_err(|e| {
             e.mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))")
         })?;
@@ -50,7 +47,6 @@ impl MappedArray {
                 .mend("use float32 or float64"));
         }
         let expected = (start as u64).saturating_add(header.len);
-        let length = file.metadata().map_err(|e| Error::io(path, "read", e))?.len();
         if length != expected {
             return Err(Error::data(&place, format!("has {length} bytes, its header announces {expected}"))
                 .mend("save it again"));

@@ -2,12 +2,15 @@
 //!
 //! Coordinates are variables along one dimension, as xarray writes those of a multi-index after `reset_index`.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
-use netcdf_reader::{NcFile, NcSliceInfo, NcSliceInfoElem, NcType, NcVariable};
+use netcdf_reader::{FileStorage, NcFile, NcOpenOptions, NcSliceInfo, NcSliceInfoElem, NcType, NcVariable};
 
 use super::recordings::Recordings;
-use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
 const PRESENTATION: &str = "presentation";
 const NEUROID: &str = "neuroid";
@@ -19,8 +22,15 @@ const REGIONS: [&str; 1] = ["region"];
 const SUBJECTS: [&str; 3] = ["animal", "subject", "monkey"];
 /// Elements that are read at a time.
 const BLOCK: usize = 4 << 20;
-/// The most numbers that are kept: 8 GiB.
-const MOST: u64 = 1 << 30;
+/// The most elements that are read at a time, where a single presentation has more than a block: 512 MiB.
+const SLAB: u64 = 64 << 20;
+
+/// The most bytes of a compressed piece of a variable; writers make them of a few megabytes.
+const CHUNK: u64 = 64 << 20;
+/// The most bytes that describe one object; writers need kilobytes.
+const OBJECT_HEADER: usize = 4 << 20;
+/// Bytes of an element of variable length: a reference.
+const REFERENCE: usize = 16;
 
 /// What to read of an assembly.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,34 +48,46 @@ pub struct AssemblyOptions {
 /// Numbers of any type become f64; a presentation of which a bin is missing is NaN for that unit. Dimensions may come in any order.
 /// Memory: the presentations `[presentations, units]` in f64, and 32 MB.
 ///
+/// No variable may announce more than the file's size allows ([`guard::expanded`]). The file is read by position, never mapped, and
+/// none that it links to is opened.
+///
 /// # Errors
-/// If the file cannot be read or is damaged, has no or several variables of recordings, lacks the coordinate of stimuli, or no time
+/// If the file cannot be read or is damaged, announces more than it can hold, has no or several variables of recordings, lacks the coordinate of stimuli, or no time
 /// bin lies in the window.
 pub fn read_assembly(path: &Path, options: &AssemblyOptions) -> Result<Recordings> {
     let place = path.display().to_string();
-    if !path.is_file() {
-        return Err(
-            Error::data(&place, "no such file").mend("give a netCDF file, as xarray or BrainIO write it")
-        );
-    }
-    let file = NcFile::open(path).map_err(|e| match e {
+    let netcdf = "give a netCDF file, as xarray or BrainIO write it";
+    let (file, length) = guard::regular(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::data(&place, "no such file").mend(netcdf),
+        ErrorKind::InvalidInput => guard::refused(path, e).mend(netcdf),
+        _ => Error::io(path, "read", e),
+    })?;
+    let limit = guard::expanded(length);
+    let limits = NcOpenOptions {
+        max_chunk_bytes: usize::try_from(limit.min(CHUNK)).unwrap_or(usize::MAX),
+        max_read_bytes: usize::try_from(limit.min(8 * SLAB)).unwrap_or(usize::MAX),
+        max_object_header_bytes: OBJECT_HEADER,
+        ..NcOpenOptions::default()
+    };
+    let open = || NcFile::from_storage_with_options(Arc::new(FileStorage::from_file(file)?), limits);
+    let file = open().map_err(|e| match e {
         netcdf_reader::Error::Io(e) => Error::io(path, "read", e),
         netcdf_reader::Error::InvalidMagic => Error::data(&place, "is no netCDF file")
             .mend("save it by xarray.Dataset.to_netcdf with the engine netcdf4"),
         e => damaged(&place, e),
     })?;
-    Reader { file: &file, place }.recordings(options)
+    Reader { file: &file, place, limit }.recordings(options)
 }
 
 fn damaged(place: &str, error: netcdf_reader::Error) -> Error {
-    Error::new(ErrorKind::Data, place, format!("cannot be read: {error}"))
-        .mend("is the copy complete?")
-        .caused_by(error)
+    Error::data(place, format!("cannot be read: {error}")).mend("is the copy complete?").caused_by(error)
 }
 
 struct Reader<'f> {
     file: &'f NcFile,
     place: String,
+    /// Bytes that a variable may have.
+    limit: u64,
 }
 
 /// The dimensions of the recordings in their file.
@@ -84,11 +106,15 @@ impl Reader<'_> {
         if shown == 0 || units == 0 {
             return Err(self.wrong(format!("{shown} presentations of {units} units")));
         }
-        if shown.saturating_mul(units) > MOST {
+        if shown.saturating_mul(units) > guard::RECORDINGS {
             return Err(self
-                .wrong(format!("{shown} presentations of {units} units are more than {MOST} numbers"))
+                .wrong(format!(
+                    "{shown} presentations of {units} units are more than {} numbers",
+                    guard::RECORDINGS
+                ))
                 .mend("select some of them in xarray, and save these"));
         }
+        self.check_size(variable)?;
         let (shown, units) = (shown as usize, units as usize);
         let ids = match &options.stimulus {
             Some(name) => self.labels(&[name.as_str()], PRESENTATION, shown)?,
@@ -179,6 +205,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether the file can hold what a variable announces.
+    fn check_size(&self, variable: &NcVariable) -> Result<()> {
+        let size = variable.dtype().size().unwrap_or(REFERENCE).max(1) as u64;
+        let bytes = variable.shape().iter().fold(size, |bytes, &places| bytes.saturating_mul(places));
+        if bytes > self.limit {
+            let problem =
+                format!("`{}` announces {bytes} bytes, more than a file of this size holds", variable.name());
+            return Err(self.wrong(problem).mend("is the copy complete?"));
+        }
+        Ok(())
+    }
+
     /// Names of the coordinates along a dimension.
     fn coordinates(&self, dimension: &str) -> Vec<String> {
         let all = self.variables().unwrap_or_default();
@@ -191,6 +229,10 @@ impl Reader<'_> {
         let find = |name: &&str| all.iter().find(|v| v.name() == *name && along(v, dimension));
         let Some(variable) = names.iter().find_map(find) else { return Ok(None) };
         let name = variable.name();
+        if variable.shape().first() != Some(&(count as u64)) {
+            return Err(self.wrong(format!("`{name}` has not one entry for each of {count} of {dimension}")));
+        }
+        self.check_size(variable)?;
         let labels = match variable.dtype() {
             NcType::String | NcType::Char => self.file.read_variable_as_strings(name),
             _ => self.file.read_variable_as_f64(name).map(|v| v.iter().map(f64::to_string).collect()),
@@ -205,9 +247,10 @@ impl Reader<'_> {
     }
 
     fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>> {
-        if !self.variables()?.iter().any(|v| v.name() == name && along(v, TIME)) {
+        let Some(variable) = self.variables()?.iter().find(|v| v.name() == name && along(v, TIME)) else {
             return Ok(None);
-        }
+        };
+        self.check_size(variable)?;
         let values = self.file.read_variable_as_f64(name);
         let values = values.map_err(|e| damaged(&format!("{}: {name}", self.place), e))?;
         Ok(Some(values.iter().copied().collect()))
@@ -255,7 +298,13 @@ impl Reader<'_> {
         let (shown, units) = (shape[axes.presentation] as usize, shape[axes.neuroid] as usize);
         let times = axes.time.map_or(1, |axis| shape[axis] as usize);
         let wanted: Vec<usize> = if axes.time.is_none() { vec![0] } else { bins };
-        let height = (BLOCK / units.saturating_mul(times).max(1)).max(1);
+        let of_one = units.saturating_mul(times).max(1);
+        if of_one as u64 > SLAB {
+            return Err(self
+                .wrong(format!("a presentation has {of_one} numbers, more than {SLAB}"))
+                .mend("average over time bins in xarray, and save that"));
+        }
+        let height = (BLOCK / of_one).max(1);
         let mut out = vec![0.0; shown * units];
         for first in (0..shown).step_by(height) {
             let end = (first + height).min(shown);

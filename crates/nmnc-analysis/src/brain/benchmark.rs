@@ -9,6 +9,7 @@ use super::target::{ArrayConfig, Target, TargetConfig, dissimilarities};
 use crate::similarity::{Distance, Rdm};
 use nmnc_core::config_text;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::guard;
 
 /// The name of the description in the folder of a benchmark.
 const DESCRIPTION: &str = "benchmark.toml";
@@ -61,10 +62,11 @@ impl Benchmark {
     /// A description or file that is missing, malformed or contradicts the others.
     pub fn open(path: &Path, root: Option<&Path>, distance: Distance) -> Result<Self> {
         let file = if path.is_dir() { path.join(DESCRIPTION) } else { path.to_owned() };
-        let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+        let text = guard::text(&file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::data(file.display(), "no such file")
                 .mend("give a benchmark's folder or description; docs/brain.md tells how to write one"),
-            _ => Error::io(&file, "read", e),
+            std::io::ErrorKind::InvalidData => Error::data(file.display(), "is not UTF-8 text").caused_by(e),
+            _ => guard::refused(&file, e),
         })?;
         let table: toml::Table = text
             .parse()

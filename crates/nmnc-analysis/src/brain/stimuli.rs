@@ -1,11 +1,13 @@
 //! The stimuli of a benchmark: pictures in a folder, listed by a table.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::sha256;
+use nmnc_core::guard;
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{Dataset, ImageShape, Statistics, stimuli};
 
@@ -63,8 +65,8 @@ impl Stimuli {
             Some(column) => table.column(column)?,
             None => files.clone(),
         };
-        if let Some(twice) = ids.iter().enumerate().find_map(|(at, id)| ids[..at].contains(id).then_some(id))
-        {
+        let mut seen = HashSet::new();
+        if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
             return Err(Error::data(path.display(), format!("two stimuli are called `{twice}`")));
         }
         let categories = config.category.as_ref().map(|c| table.column(c)).transpose()?.unwrap_or_default();
@@ -151,9 +153,12 @@ impl Stimuli {
             let mut chooses = vec![false; self.len()];
             let mut last = false;
             let order = seed.stream(Role::Analysis, HALVES, 0).permutation(self.len());
-            for (_, _, members) in self.groups() {
+            let mut turn = vec![0; self.len()];
+            order.iter().enumerate().for_each(|(at, &stimulus)| turn[stimulus] = at);
+            for (_, _, mut members) in self.groups() {
+                members.sort_unstable_by_key(|&stimulus| turn[stimulus]);
                 // Odd ones of a category go to either half in turn.
-                for &stimulus in order.iter().filter(|s| members.contains(s)) {
+                for stimulus in members {
                     chooses[stimulus] = !last;
                     last = !last;
                 }
@@ -169,34 +174,33 @@ impl Stimuli {
             return vec![("stimuli".to_owned(), 0, (0..self.len()).collect())];
         }
         let mut groups: Vec<(String, usize, Vec<usize>)> = Vec::new();
+        let mut numbers = HashMap::new();
         for (stimulus, category) in self.categories.iter().enumerate() {
-            match groups.iter_mut().find(|(name, ..)| name == category) {
-                Some((.., members)) => members.push(stimulus),
-                None => groups.push((category.clone(), groups.len(), vec![stimulus])),
-            }
+            let number = *numbers.entry(category).or_insert_with(|| {
+                groups.push((category.clone(), groups.len(), Vec::new()));
+                groups.len() - 1
+            });
+            groups[number].2.push(stimulus);
         }
         groups
     }
 }
 
-/// A CSV file with a header.
+/// A CSV file with a header, of at most [`guard::TEXT`] bytes.
 struct Table {
     place: String,
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
+    header: csv::StringRecord,
+    rows: Vec<csv::StringRecord>,
 }
 
 impl Table {
     fn read(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
         let broken = |e: csv::Error| Error::data(&place, format!("cannot be read: {e}")).caused_by(e);
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
-        let header = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
-        let rows = reader
-            .records()
-            .map(|row| Ok(row?.iter().map(str::to_owned).collect()))
-            .collect::<std::result::Result<_, csv::Error>>()
-            .map_err(broken)?;
+        let bytes = guard::whole(path, guard::TEXT).map_err(|e| guard::refused(path, e))?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&bytes[..]);
+        let header = reader.headers().map_err(broken)?.clone();
+        let rows = reader.records().collect::<std::result::Result<_, csv::Error>>().map_err(broken)?;
         Ok(Self { place, header, rows })
     }
 
@@ -204,7 +208,7 @@ impl Table {
         let at = self.header.iter().position(|column| column == name).ok_or_else(|| {
             Error::data(&self.place, format!("no column `{name}`")).suggest(name, &self.header)
         })?;
-        Ok(self.rows.iter().map(|row| row[at].clone()).collect())
+        Ok(self.rows.iter().map(|row| row[at].to_owned()).collect())
     }
 }
 

@@ -130,7 +130,9 @@ fn of_npz(config: &ResponsesConfig, root: &Path, stimuli: &Stimuli) -> Result<Re
     };
     let shown = list(&config.stimulus, presentations, "presentations")?;
     let stimulus_of: Vec<usize> = shown.into_iter().enumerate().map(row).collect::<Result<_>>()?;
-    if let Some(never) = (0..stimuli.len()).find(|stimulus| !stimulus_of.contains(stimulus)) {
+    let mut seen = vec![false; stimuli.len()];
+    stimulus_of.iter().for_each(|&stimulus| seen[stimulus] = true);
+    if let Some(never) = seen.iter().position(|seen| !seen) {
         return Err(Error::data(
             root.join(&config.file).display(),
             format!("`{}` was not shown", stimuli.ids[never]),

@@ -1,11 +1,11 @@
 //! Reading a run folder back, finished or not.
 
-use std::fs;
 use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 
 use super::{Record, Status, Summary};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::guard;
 
 /// Everything a run folder says about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,9 +69,12 @@ impl RunRecords {
 }
 
 fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match guard::whole(path, guard::RECORDS) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == IoKind::NotFound => Ok(None),
+        Err(e) if matches!(e.kind(), IoKind::InvalidInput | IoKind::FileTooLarge) => {
+            Err(Error::new(ErrorKind::Checkpoint, path.display(), &e).caused_by(e))
+        }
         Err(e) => Err(Error::io(path, "read", e)),
     }
 }
@@ -124,6 +127,8 @@ fn rule_and_seed(config: &str) -> Result<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::records::Score;
 

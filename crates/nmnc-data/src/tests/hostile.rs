@@ -1,12 +1,11 @@
 //! Damaged, mislabelled and malicious input: each gives one clear line, soon, and without eating the memory.
 
-use std::io::Read;
-
+use super::bombs::{claiming_jpeg, claiming_png};
 use super::*;
 use nmnc_core::error::ErrorKind;
 
 /// Opens a file of these bytes and gives the error.
-fn error_of(name: &str, bytes: &[u8]) -> nmnc_core::Error {
+pub(super) fn error_of(name: &str, bytes: &[u8]) -> nmnc_core::Error {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
@@ -14,7 +13,7 @@ fn error_of(name: &str, bytes: &[u8]) -> nmnc_core::Error {
 }
 
 /// Checks that the error is a data error of one line that contains `part`.
-fn expect(what: &str, error: &nmnc_core::Error, part: &str) {
+pub(super) fn expect(what: &str, error: &nmnc_core::Error, part: &str) {
     let line = error.to_string();
     assert_eq!(error.kind(), ErrorKind::Data, "{what}: {line}");
     assert!(line.contains(part) && !line.contains('\n'), "{what}: {line}");
@@ -54,8 +53,19 @@ fn archives() {
         ("no image", tar(&[train.clone(), member("test/a/x.png", b"hello")]), "neither JPEG nor PNG"),
         ("cut image", tar(&[train.clone(), member("test/a/x.png", &good[..good.len() / 2])]), "test/a/x.png"),
         ("empty image", tar(&[train.clone(), member("test/a/x.png", b"")]), "neither JPEG nor PNG"),
-        ("huge png", tar(&[train.clone(), member("test/a/x.png", &huge_png())]), "test/a/x.png"),
-        ("huge jpeg", tar(&[train.clone(), member("test/a/x.jpg", &huge_jpeg())]), "test/a/x.jpg"),
+        (
+            "huge png",
+            tar(&[train.clone(), member("test/a/x.png", &claiming_png(60_000, 60_000, 8, 0))]),
+            "test/a/x.png",
+        ),
+        (
+            "huge jpeg",
+            tar(&[
+                train.clone(),
+                member("test/a/x.jpg", &claiming_jpeg(60_000, 60_000, image::GrayImage::new(8, 8).into())),
+            ]),
+            "test/a/x.jpg",
+        ),
         ("empty", Vec::new(), "is neither .npz nor .tar"),
         ("text", b"hello, world".to_vec(), "is neither .npz nor .tar"),
     ];
@@ -91,54 +101,6 @@ fn archives() {
     let at = sum.len() - 5;
     sum[at] ^= 1;
     expect("gzip checksum", &error_of("set.tar.gz", &sum), "truncated or damaged");
-}
-
-/// A PNG of which the header claims 60000x60000 pixels.
-fn huge_png() -> Vec<u8> {
-    let mut bytes = gray(1, 1, 0);
-    bytes[16..20].copy_from_slice(&60_000u32.to_be_bytes());
-    bytes[20..24].copy_from_slice(&60_000u32.to_be_bytes());
-    let sum = crc32(&bytes[12..29]);
-    bytes[29..33].copy_from_slice(&sum.to_be_bytes());
-    bytes
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut sum = flate2::Crc::new();
-    sum.update(bytes);
-    sum.sum()
-}
-
-/// A JPEG of which the header claims 60000x60000 pixels.
-fn huge_jpeg() -> Vec<u8> {
-    let mut bytes = encode(image::GrayImage::new(8, 8).into(), image::ImageFormat::Jpeg);
-    let frame = bytes.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
-    bytes[frame + 5..frame + 7].copy_from_slice(&60_000u16.to_be_bytes());
-    bytes[frame + 7..frame + 9].copy_from_slice(&60_000u16.to_be_bytes());
-    bytes
-}
-
-/// A gzip stream of `mib` MiB of zeros after `head`.
-fn bomb(head: &[u8], mib: u64) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(head).unwrap();
-    std::io::copy(&mut std::io::repeat(0).take(mib << 20), &mut encoder).unwrap();
-    encoder.finish().unwrap()
-}
-
-#[test]
-fn decompression_bombs() {
-    let error =
-        error_of("set.tar.gz", &bomb(&entry("train/a/x.txt", 200 << 20, tar::EntryType::Regular, &[]), 200));
-    expect("tar.gz", &error, "looks like a decompression bomb; if it is genuine, store it uncompressed");
-    let folder = tempfile::tempdir().unwrap();
-    let images = bomb(&idx(&[200 << 10, 32, 32], &[]), 200);
-    std::fs::write(folder.path().join("train-images.gz"), images).unwrap();
-    std::fs::write(folder.path().join("train-labels"), idx(&[1], &[0])).unwrap();
-    expect("idx.gz", &open(folder.path()).unwrap_err(), "looks like a decompression bomb");
-    let x = npy("|u1", "(204800, 32, 32)", &vec![0; 200 << 20]);
-    let error = error_of("set.npz", &npz(&[("x", x), ("y", npy("|u1", "(1,)", &[0]))]));
-    expect("npz", &error, "looks like a decompression bomb");
 }
 
 #[test]

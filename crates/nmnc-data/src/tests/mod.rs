@@ -1,6 +1,7 @@
 //! Tests across the parts of this module, and the small files they are made of.
 
 mod batches;
+mod bombs;
 mod fetch;
 mod formats;
 mod hostile;

@@ -153,7 +153,8 @@ impl Prober {
     /// # Errors
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, state: &State) -> Result<()> {
-        self.manifold.as_mut().map_or(Ok(()), |manifold| manifold.restore(state))
+        let units = self.settings.units;
+        self.manifold.as_mut().map_or(Ok(()), |manifold| manifold.restore(state, units))
     }
 }
 

@@ -56,13 +56,13 @@ impl FollowedManifold {
         state
     }
 
-    /// Takes back what [`FollowedManifold::state`] gave, which may stand among other entries.
+    /// Takes back what [`FollowedManifold::state`] gave of `units` units, which may stand among other entries.
     ///
     /// # Errors
     /// If something is missing or has the wrong shape.
-    pub fn restore(&mut self, state: &State) -> Result<()> {
+    pub fn restore(&mut self, state: &State, units: usize) -> Result<()> {
         let kept = state.nested("manifold");
-        self.subspace = if kept.tensors.is_empty() { None } else { Some(Subspace::restore(&kept)?) };
-        self.tracker.restore(&state.nested("tracker"))
+        self.subspace = if kept.tensors.is_empty() { None } else { Some(Subspace::restore(&kept, units)?) };
+        self.tracker.restore(&state.nested("tracker"), units)
     }
 }

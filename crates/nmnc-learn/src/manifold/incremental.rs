@@ -92,13 +92,13 @@ impl History {
         state
     }
 
-    /// What [`History::state`] came from.
-    pub fn restore(state: &State) -> Result<Self> {
-        let mean = state.tensor("mean")?;
+    /// What [`History::state`] came from, of `units` units.
+    pub fn restore(state: &State, units: usize) -> Result<Self> {
+        let mean = state.shaped("mean", [1, units])?;
         let axes = state.tensors.get("axes").cloned();
         let known = axes.as_ref().map_or(0, |axes| axes.dims()[1]);
         if axes.is_some() {
-            state.shaped("axes", [mean.dims()[1], known])?;
+            state.shaped("axes", [units, known.clamp(1, units.max(1))])?;
         }
         let scatter = state.numbers("scatter", known)?.to_vec();
         let &[total, weight] = state.numbers("total_and_weight", 2)? else { unreachable!("two numbers") };

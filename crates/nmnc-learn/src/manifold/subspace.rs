@@ -66,12 +66,13 @@ impl Subspace {
         }
     }
 
-    /// The subspace that [`Subspace::state`] came from.
+    /// The subspace of the activity of `units` units that [`Subspace::state`] came from.
     ///
     /// # Errors
     /// If something is missing or shapes disagree.
-    pub fn restore(state: &State) -> Result<Self> {
-        let basis = state.tensor("basis")?;
+    pub fn restore(state: &State, units: usize) -> Result<Self> {
+        let dimension = state.tensor("basis")?.dims()[1].clamp(1, units.max(1));
+        let basis = state.shaped("basis", [units, dimension])?;
         let variances = state.numbers("variances", basis.dims()[1])?.to_vec();
         let total_variance = state.numbers("total_variance", 1)?[0];
         Ok(Self { basis, variances, total_variance })

@@ -124,12 +124,12 @@ impl Tracker {
         self.history.as_ref().map(History::state).unwrap_or_default()
     }
 
-    /// Takes back what [`Tracker::state`] gave.
+    /// Takes back what [`Tracker::state`] gave, of `units` units.
     ///
     /// # Errors
     /// If something is missing or has the wrong shape.
-    pub fn restore(&mut self, state: &State) -> Result<()> {
-        self.history = if state.tensors.is_empty() { None } else { Some(History::restore(state)?) };
+    pub fn restore(&mut self, state: &State, units: usize) -> Result<()> {
+        self.history = if state.tensors.is_empty() { None } else { Some(History::restore(state, units)?) };
         Ok(())
     }
 }

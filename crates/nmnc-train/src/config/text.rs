@@ -4,14 +4,18 @@ use std::path::Path;
 
 use nmnc_core::config_text::explain;
 use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::guard;
 
 /// The text of a configuration file.
 pub(super) fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| match e.kind() {
+    guard::text(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::config(path.display(), "no such file")
             .mend("`nmnc config presets` prints configurations to start from"),
         std::io::ErrorKind::InvalidData => {
             Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
+        }
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::FileTooLarge => {
+            Error::config(path.display(), &e).caused_by(e)
         }
         _ => Error::io(path, "read", e),
     })

@@ -7,6 +7,7 @@ use nmnc_core::records::{Record, RunRecords};
 use nmnc_train::{Observer, Progress, checkpoint};
 
 /// Records without what a clock decides, and the weights of the last checkpoint, byte by byte.
+#[allow(dead_code, reason = "each test file uses some of these")]
 pub fn outcome(folder: &Path) -> (Vec<Record>, Vec<u8>) {
     let mut records = RunRecords::read(folder).unwrap().records;
     for record in &mut records {

@@ -104,14 +104,13 @@ impl CoordinateMirror {
         state
     }
 
-    /// What [`CoordinateMirror::state`] came from, on the axes of `manifold`.
+    /// What [`CoordinateMirror::state`] came from, of a map with so many outputs, on the axes of `manifold`.
     ///
     /// # Errors
     /// If something is missing or has the wrong shape.
-    pub fn restore(state: &State, manifold: &Subspace, estimator: Estimator) -> Result<Self> {
+    pub fn restore(state: &State, outputs: usize, manifold: &Subspace, estimator: Estimator) -> Result<Self> {
         let d = manifold.dimension();
-        let responses = state.tensor("responses")?;
-        let responses = state.shaped("responses", [responses.dims()[0], d])?;
+        let responses = state.shaped("responses", [outputs, d])?;
         let uncertainty = match estimator {
             Estimator::RecursiveLeastSquares => Some(Uncertainty::restore(&state.nested("uncertainty"), d)?),
             _ => None,

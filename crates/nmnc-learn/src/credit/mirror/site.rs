@@ -24,6 +24,8 @@ pub(super) struct Site {
     /// The maps that read it, at least one.
     pub readers: Vec<Reader>,
     pub manifold: Option<FollowedManifold>,
+    /// Outputs and inputs of the first map.
+    shape: [usize; 2],
     /// Axes of the manifold in use for noise: all, or as many as the margin says.
     pub axes: usize,
     /// Mean squared response to an isotropic unit vector, as measured.
@@ -57,6 +59,10 @@ impl Site {
                     .map_or_else(|| mirrored(network, readers[0]), |stage| format!("stage{}", stage + 1)),
                 manifold: stage
                     .and_then(|stage| Some(FollowedManifold::new(config.manifold.as_ref()?, stage))),
+                shape: {
+                    let operation = network.map(readers[0]).operation;
+                    [operation.outputs(), operation.inputs()]
+                },
                 axes: 0,
                 gain: 0.0,
                 learned: match config.feedback {
@@ -178,7 +184,7 @@ impl Site {
         self.axes = state.counter("axes")? as usize;
         self.gain = state.numbers("gain", 1)?[0];
         if let Some(manifold) = &mut self.manifold {
-            manifold.restore(state)?;
+            manifold.restore(state, self.shape[1])?;
         }
         match &mut self.learned {
             Learned::Weights(mirrors) => {
@@ -191,7 +197,8 @@ impl Site {
                 let kept = state.nested("mirror");
                 *mirror = match self.manifold.as_ref().and_then(FollowedManifold::subspace) {
                     Some(manifold) if !kept.tensors.is_empty() => {
-                        Some(Box::new(CoordinateMirror::restore(&kept, manifold, config.estimator)?))
+                        let outputs = self.shape[0];
+                        Some(Box::new(CoordinateMirror::restore(&kept, outputs, manifold, config.estimator)?))
                     }
                     _ => None,
                 };
