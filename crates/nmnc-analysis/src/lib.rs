@@ -3,4 +3,5 @@
 pub mod analysis;
 pub mod brain;
 pub mod dimension;
+mod means;
 pub mod similarity;

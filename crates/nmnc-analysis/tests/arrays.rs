@@ -233,3 +233,36 @@ fn the_folder_is_whole_replaces_an_older_one_and_spares_anything_else() {
     );
     assert_eq!(fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
 }
+
+/// Activity and Jacobians from 1e-140 to 1e140: the same dimensions, the same alignment, variances and singular values to scale.
+#[test]
+fn files_of_numbers_of_any_size_say_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (activity, jacobian) = numbers();
+    let found = |power: i32| {
+        let scaled = |values: &[f64]| values.iter().map(|v| v * 2f64.powi(power)).collect::<Vec<_>>();
+        let (x, j) = (folder.path().join("x.npy"), folder.path().join("j.npy"));
+        save(&x, "<f8", false, &[SAMPLES, UNITS], &scaled(&activity));
+        save(&j, "<f8", false, &[5, 3, UNITS], &scaled(&jacobian));
+        let (x, j) = (
+            MappedArray::open(&x).unwrap().activity(&x).unwrap(),
+            MappedArray::open(&j).unwrap().jacobians(&j).unwrap(),
+        );
+        let mut found = arrays(&x, Some(&j), &settings()).unwrap();
+        let (one, square) = (2f64.powi(-power), 4f64.powi(-power));
+        for stage in &mut found.stages {
+            stage.dimensions.total_variance *= square;
+            stage.variances.iter_mut().for_each(|v| *v *= square);
+            let alignment = stage.alignment.as_mut().unwrap();
+            alignment.singular_values.iter_mut().for_each(|v| *v *= one);
+        }
+        found
+    };
+    let whole = found(0);
+    for power in [-465, -140, 140, 465] {
+        let scaled = found(power);
+        assert_eq!(scaled.stages[0].dimensions, whole.stages[0].dimensions, "{power}");
+        assert_eq!(scaled.stages[0].alignment, whole.stages[0].alignment, "{power}");
+        assert_eq!(scaled, whole, "{power}");
+    }
+}

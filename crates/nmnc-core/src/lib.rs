@@ -1,4 +1,4 @@
-//! What every part of nmnc stands on: errors, seeds, linear algebra, state, files, statistics and records.
+//! What every part of nmnc stands on: errors, seeds, scales, linear algebra, state, files, statistics and records.
 
 pub mod config_text;
 pub mod device;
@@ -9,6 +9,7 @@ pub mod linalg;
 pub mod memory;
 pub mod printable;
 pub mod records;
+pub mod scale;
 pub mod seed;
 pub mod state;
 pub mod statistics;

@@ -1,20 +1,40 @@
 //! Dense linear algebra on the host, in f64 and on one thread so that every result is the same on any machine layout.
+//!
+//! Matrices of any size of numbers are decomposed in their [unit](scale::unit), so that no intermediate square leaves the range of its
+//! type, and those that are not finite are refused before.
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::{evd, svd};
 use faer::{Mat, Par};
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::scale;
+
+/// The unit that a matrix is decomposed in.
+fn unit(values: &[f64]) -> Result<f64> {
+    let largest = scale::largest(values.iter().copied());
+    if largest.is_finite() { Ok(scale::unit(largest)) } else { Err(diverged("a number is not finite")) }
+}
+
+fn diverged(problem: &str) -> Error {
+    Error::new(ErrorKind::Diverged, "decomposition of a matrix", problem)
+}
+
 /// Eigenvalues in descending order and the matching eigenvectors (as columns, column-major) of a symmetric matrix given
 /// row-major with `size` rows.
 ///
-/// # Panics
-/// If the decomposition does not converge, which for finite input does not happen.
-pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+/// # Errors
+/// [`ErrorKind::Diverged`] for numbers that are not finite, and should the decomposition not converge.
+pub fn symmetric_eigen(values: &[f64], size: usize) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
+    if size == 0 {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let unit = unit(values)?;
     // One thread, asked for here and not in faer's global setting, which belongs to the program: the work is small, and blocked
     // reductions on several threads would change the last bits.
     let par = Par::Seq;
-    let matrix = Mat::from_fn(size, size, |i, j| values[i * size + j]);
+    let matrix = Mat::from_fn(size, size, |i, j| values[i * size + j] / unit);
     let (mut order, mut vectors) = (Diag::<f64>::zeros(size), Mat::<f64>::zeros(size, size));
     let wanted = evd::ComputeEigenvectors::Yes;
     let scratch = evd::self_adjoint_evd_scratch::<f64>(size, wanted, par, Default::default());
@@ -26,21 +46,25 @@ pub fn symmetric_eigen(values: &[f64], size: usize) -> (Vec<f64>, Vec<Vec<f64>>)
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .expect("eigen-decomposition of a finite symmetric matrix");
+    .map_err(|_| diverged("its eigenvalues do not converge"))?;
     let sorted = (0..size).rev();
-    (
-        sorted.clone().map(|k| order[k]).collect(),
+    Ok((
+        sorted.clone().map(|k| order[k] * unit).collect(),
         sorted.map(|k| (0..size).map(|i| vectors[(i, k)]).collect()).collect(),
-    )
+    ))
 }
 
-/// Singular values in descending order of a row-major matrix.
+/// Singular values in descending order of a row-major matrix; none of a matrix without rows or columns.
 ///
-/// # Panics
-/// If the decomposition does not converge, which for finite input does not happen.
-pub fn singular_values(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+/// # Errors
+/// As [`symmetric_eigen`].
+pub fn singular_values(values: &[f64], rows: usize, columns: usize) -> Result<Vec<f64>> {
+    if rows.min(columns) == 0 {
+        return Ok(Vec::new());
+    }
+    let unit = unit(values)?;
     let (par, none) = (Par::Seq, svd::ComputeSvdVectors::No);
-    let matrix = Mat::from_fn(rows, columns, |i, j| values[i * columns + j]);
+    let matrix = Mat::from_fn(rows, columns, |i, j| values[i * columns + j] / unit);
     let mut found = Diag::<f64>::zeros(rows.min(columns));
     let scratch = svd::svd_scratch::<f64>(rows, columns, none, none, par, Default::default());
     svd::svd(
@@ -52,14 +76,19 @@ pub fn singular_values(values: &[f64], rows: usize, columns: usize) -> Vec<f64> 
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .expect("singular values of a finite matrix");
-    (0..rows.min(columns)).map(|k| found[k]).collect()
+    .map_err(|_| diverged("its singular values do not converge"))?;
+    Ok((0..rows.min(columns)).map(|k| found[k] * unit).collect())
 }
 
 /// Pseudo-inverse of a symmetric positive semidefinite matrix, both row-major with `size` rows. Eigenvalues up to `rounding` times the
-/// largest count as zero.
-pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Vec<f64> {
-    let (eigenvalues, vectors) = symmetric_eigen(values, size);
+/// largest count as zero, so that the pseudo-inverse of zero is zero.
+///
+/// # Errors
+/// As [`symmetric_eigen`]; where the pseudo-inverse has numbers beyond the range of its type.
+pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Result<Vec<f64>> {
+    let unit = unit(values)?;
+    let within: Vec<f64> = values.iter().map(|value| value / unit).collect();
+    let (eigenvalues, vectors) = symmetric_eigen(&within, size)?;
     let kept =
         eigenvalues.iter().take_while(|&&value| value > 0.0 && value > eigenvalues[0] * rounding).count();
     let scaled = Mat::from_fn(size, kept, |i, k| vectors[k][i] / eigenvalues[k].sqrt());
@@ -72,29 +101,58 @@ pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Vec<f64> {
         1.0,
         Par::Seq,
     );
-    (0..size * size).map(|ij| inverse[(ij / size, ij % size)]).collect()
+    let inverse: Vec<f64> = (0..size * size).map(|ij| inverse[(ij / size, ij % size)] / unit).collect();
+    match inverse.iter().all(|value| value.is_finite()) {
+        true => Ok(inverse),
+        false => Err(diverged("its pseudo-inverse is beyond the range of numbers")),
+    }
 }
 
+/// What is left of a row that depends on those before it, over its length: rounding error.
+const DEPENDENT: f32 = 1e-7;
+
 /// Makes the rows of a row-major matrix with `columns` columns orthonormal in place, first row first (modified Gram-Schmidt,
-/// twice, which is enough for orthogonality to working precision).
+/// twice, which is enough for orthogonality to working precision), and tells how many are. Each is taken in its own
+/// [unit](scale::single_unit).
 ///
-/// # Panics
-/// If there are more rows than columns.
-pub fn orthonormalize_rows(values: &mut [f32], columns: usize) {
-    let rows = values.len() / columns;
-    assert!(rows <= columns, "{rows} rows of length {columns} cannot be orthonormal");
+/// A row that is zero or depends on those before it, as all beyond the number of columns do, becomes zero, and so does one that is not
+/// finite.
+pub fn orthonormalize_rows(values: &mut [f32], columns: usize) -> usize {
+    if columns == 0 {
+        return 0;
+    }
+    for row in values.chunks_exact_mut(columns) {
+        let largest = scale::largest(row.iter().map(|v| f64::from(*v)));
+        if !largest.is_finite() {
+            row.fill(0.0);
+        }
+        let unit = scale::single_unit(largest);
+        if unit != 1.0 {
+            row.iter_mut().for_each(|v| *v = (f64::from(*v) / unit) as f32);
+        }
+    }
+    let mut independent = 0;
     for _ in 0..2 {
-        for i in 0..rows {
+        independent = 0;
+        for i in 0..values.len() / columns {
             let (done, rest) = values.split_at_mut(i * columns);
             let row = &mut rest[..columns];
+            let before = dot(row, row);
             for previous in done.chunks_exact(columns) {
                 let overlap = dot(previous, row);
                 row.iter_mut().zip(previous).for_each(|(r, p)| *r -= overlap * p);
             }
-            let scale = 1.0 / dot(row, row).sqrt();
+            let left = dot(row, row);
+            if left <= before * DEPENDENT * DEPENDENT || independent == columns {
+                row.fill(0.0);
+                continue;
+            }
+            independent += 1;
+            let scale = 1.0 / left.sqrt();
             row.iter_mut().for_each(|r| *r *= scale);
         }
     }
+    independent
 }
 
 /// Inner product with sixteen running sums: vectorizable, and in a fixed order.
@@ -121,11 +179,11 @@ mod tests {
         let weighted = |a: f64, b: f64| -> Vec<f64> {
             (0..9).map(|ij| a * u[ij / 3] * u[ij % 3] + b * v[ij / 3] * v[ij % 3]).collect()
         };
-        let inverse = pseudo_inverse(&weighted(4.0, 9.0), 3, 1e-12);
+        let inverse = pseudo_inverse(&weighted(4.0, 9.0), 3, 1e-12).unwrap();
         for (found, expected) in inverse.iter().zip(weighted(0.25, 1.0 / 9.0)) {
             assert!((found - expected).abs() < 1e-12);
         }
-        assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).iter().all(|&x| x == 0.0));
+        assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).unwrap().iter().all(|&x| x == 0.0));
     }
 
     #[test]
@@ -134,9 +192,9 @@ mod tests {
         let a: Vec<f64> = (0..rows * columns).map(|i| ((i * i) as f64).sin()).collect();
         let dot = |i: usize, j: usize| (0..columns).map(|k| a[i * columns + k] * a[j * columns + k]).sum();
         let gram: Vec<f64> = (0..rows * rows).map(|ij| dot(ij / rows, ij % rows)).collect();
-        let found = singular_values(&a, rows, columns);
+        let found = singular_values(&a, rows, columns).unwrap();
         assert_eq!(found.len(), rows);
-        for (value, square) in found.iter().zip(symmetric_eigen(&gram, rows).0) {
+        for (value, square) in found.iter().zip(symmetric_eigen(&gram, rows).unwrap().0) {
             assert!((value * value - square).abs() < 1e-12 && *value > 0.0);
         }
     }
@@ -146,7 +204,7 @@ mod tests {
         let size = 6;
         let a: Vec<f64> =
             (0..36).map(|i| (((i / 6) * (i % 6)) as f64).sin() + ((i / 6 + i % 6) as f64).cos()).collect();
-        let (eigenvalues, vectors) = symmetric_eigen(&a, size);
+        let (eigenvalues, vectors) = symmetric_eigen(&a, size).unwrap();
         assert!(eigenvalues.windows(2).all(|w| w[0] >= w[1]));
         for (lambda, v) in eigenvalues.iter().zip(&vectors) {
             for i in 0..size {

@@ -9,6 +9,7 @@ use crate::credit::backpropagate;
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Gradients, Network};
 use nmnc_core::device::{energy, matrix, values};
+use nmnc_core::scale;
 
 /// Agreement of an estimate with its reference.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,7 +32,7 @@ struct Products {
 
 impl Products {
     fn cosine(self) -> f64 {
-        let scale = (self.estimate * self.reference).sqrt();
+        let scale = scale::geometric_mean(self.estimate, self.reference);
         if scale > 0.0 { (self.cross / scale).clamp(-1.0, 1.0) } else { 0.0 }
     }
 
@@ -50,16 +51,36 @@ impl std::iter::Sum for Products {
     }
 }
 
-/// Inner products of matching rows.
+/// Energies outside of this range are not trusted in single precision: of smaller ones digits have got lost, or all of them.
+const TRUSTED: std::ops::Range<f64> = 1e-30..1e38;
+
+/// Inner products of matching rows, in double precision where single precision has no numbers for them.
 fn row_products(estimate: &Tensor<2>, reference: &Tensor<2>) -> Vec<Products> {
     let row_sums = |a: &Tensor<2>, b: &Tensor<2>| values::<f64>(&(a.clone() * b.clone()).sum_dim(1));
     let cross = row_sums(estimate, reference);
     let squares = row_sums(estimate, estimate).into_iter().zip(row_sums(reference, reference));
-    cross
-        .into_iter()
-        .zip(squares)
-        .map(|(cross, (estimate, reference))| Products { cross, estimate, reference })
-        .collect()
+    let found = cross.into_iter().zip(squares);
+    let mut found: Vec<Products> =
+        found.map(|(cross, (estimate, reference))| Products { cross, estimate, reference }).collect();
+    let doubtful = |energy: f64| !TRUSTED.contains(&energy);
+    if found.iter().any(|p| doubtful(p.estimate) || doubtful(p.reference)) {
+        let width = estimate.dims()[1].max(1);
+        let (a, b) = (values::<f64>(estimate), values::<f64>(reference));
+        let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+        for ((own, a), b) in found.iter_mut().zip(a.chunks_exact(width)).zip(b.chunks_exact(width)) {
+            let again = [own.estimate, own.reference].map(doubtful);
+            if again[0] {
+                own.estimate = dot(a, a);
+            }
+            if again[1] {
+                own.reference = dot(b, b);
+            }
+            if again != [false; 2] {
+                own.cross = dot(a, b);
+            }
+        }
+    }
+    found
 }
 
 /// Agreement of two batches of vectors `[batch, n]`: cosine and angle of matching rows, averaged over the rows whose reference is

@@ -82,14 +82,15 @@ impl Followed {
         Ok(())
     }
 
-    fn compare(&mut self, exact: &Subspace, seen: &Tensor<2>, unseen: &Tensor<2>) {
-        let Some(own) = &self.subspace else { return };
-        let angles = own.principal_angles(exact);
+    fn compare(&mut self, exact: &Subspace, seen: &Tensor<2>, unseen: &Tensor<2>) -> Result<()> {
+        let Some(own) = &self.subspace else { return Ok(()) };
+        let angles = own.principal_angles(exact)?;
         self.mean_angle += angles.iter().sum::<f64>().to_degrees() / angles.len() as f64;
         self.largest_angle += angles.last().copied().unwrap_or(0.0).to_degrees();
         let inside = |subspace: &Subspace, x: &Tensor<2>| energy(&subspace.coordinates(x.clone()));
         self.captured += inside(own, seen) / inside(exact, seen);
         self.captured_unseen += inside(own, unseen) / inside(exact, unseen);
+        Ok(())
     }
 }
 
@@ -128,7 +129,7 @@ fn main() -> Result<()> {
                 if step >= 5 * INTERVAL {
                     let exact = followed[0].subspace.clone().expect("activity varies");
                     let (seen, unseen) = (centered(&sample[stage]), centered(&unseen[stage]));
-                    followed.iter_mut().for_each(|one| one.compare(&exact, &seen, &unseen));
+                    followed.iter_mut().try_for_each(|one| one.compare(&exact, &seen, &unseen))?;
                 }
             }
             compared += u64::from(step >= 5 * INTERVAL);

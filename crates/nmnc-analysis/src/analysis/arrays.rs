@@ -12,8 +12,13 @@ pub trait Jacobians {
     /// Examples, outputs and units.
     fn shape(&self) -> [usize; 3];
 
-    /// The Jacobian of one example, row-major `[outputs, units]`.
+    /// The Jacobian of one example, row-major `[outputs, units]`, over the unit.
     fn example(&self, index: usize) -> Vec<f32>;
+
+    /// What one is in the numbers of [`Jacobians::example`], for Jacobians beyond the range of single precision.
+    fn unit(&self) -> f64 {
+        1.0
+    }
 }
 
 /// Analyzes recorded activity, and a Jacobian against it if there is one.
@@ -60,8 +65,10 @@ pub fn arrays(
             ));
         }
         let gathered = gather(jacobian, &[&axes, &control], settings)?;
-        alignment_found = alignment(&gathered, &axes, None, kept.samples(), 0, settings);
-        if alignment_found.is_none() {
+        alignment_found = alignment(&gathered, &axes, None, kept.samples(), 0, settings)?;
+        if let Some(found) = &mut alignment_found {
+            found.singular_values.iter_mut().for_each(|value| *value *= jacobian.unit());
+        } else {
             warnings
                 .push("activity does not vary or the mean Jacobian is zero, so there is no alignment".into());
         }
@@ -98,7 +105,7 @@ fn gather(
             let place = format!("example {index}, output {}, unit {}", at / units, at % units);
             return Err(Error::data("jacobian", format!("{place} is not finite")));
         }
-        sums.add(values);
+        sums.add(values)?;
     }
     Ok(sums.finish())
 }

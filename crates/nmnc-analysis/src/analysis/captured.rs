@@ -6,6 +6,7 @@ use super::rank::{coordinates, effective_rank, singular_values, wide};
 use super::result::{Captured, EffectiveRank};
 use crate::dimension::Components;
 use crate::dimension::product::{add_product, view};
+use nmnc_core::error::Result;
 
 /// Sums over examples' Jacobians `[outputs, units]`, and over what the manifolds capture of each.
 pub(super) struct Accumulator<'a> {
@@ -65,7 +66,10 @@ impl<'a> Accumulator<'a> {
     }
 
     /// Takes in the Jacobians `[examples, outputs, units]` of some examples.
-    pub fn add(&mut self, mut jacobians: Vec<f32>) {
+    ///
+    /// # Errors
+    /// Numbers that are not finite.
+    pub fn add(&mut self, mut jacobians: Vec<f32>) -> Result<()> {
         let size = self.outputs * self.units;
         let (outputs, units) = (self.outputs, self.units);
         if self.centered {
@@ -80,7 +84,7 @@ impl<'a> Accumulator<'a> {
         let spectra: Vec<Vec<f64>> = jacobians
             .par_chunks_exact(size)
             .map(|jacobian| singular_values(&wide(jacobian), outputs))
-            .collect();
+            .collect::<Result<_>>()?;
         let count = spectra.len();
         let energies: Vec<f64> = spectra.iter().map(|s| s.iter().map(|s| s * s).sum()).collect();
         for (spectrum, &energy) in spectra.iter().zip(&energies) {
@@ -110,6 +114,7 @@ impl<'a> Accumulator<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     pub fn finish(self) -> Gathered {

@@ -10,6 +10,7 @@ use super::arrays::Jacobians;
 use crate::dimension::Rows;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
+use nmnc_core::scale;
 use nmnc_data::npy::Header;
 
 /// A `.npy` file of 32- or 64-bit floats in C order, of which only the parts in use are in memory.
@@ -93,7 +94,12 @@ impl MappedArray {
                 Error::data(path.display(), problem).mend("one row for each output, one column a unit")
             );
         }
-        Ok(MappedJacobians { array: self, shape })
+        let unit = match self.size {
+            4 => 1.0,
+            // Double precision is looked through for what single precision would not hold.
+            _ => scale::single_unit(scale::largest(self.elements(0..shape.iter().product()))),
+        };
+        Ok(MappedJacobians { array: self, shape, unit })
     }
 
     fn elements(&self, range: Range<usize>) -> impl Iterator<Item = f64> {
@@ -135,6 +141,7 @@ impl Rows for MappedActivity {
 pub struct MappedJacobians {
     array: MappedArray,
     shape: [usize; 3],
+    unit: f64,
 }
 
 impl Jacobians for MappedJacobians {
@@ -144,6 +151,10 @@ impl Jacobians for MappedJacobians {
 
     fn example(&self, index: usize) -> Vec<f32> {
         let size = self.shape[1] * self.shape[2];
-        self.array.elements(index * size..(index + 1) * size).map(|v| v as f32).collect()
+        self.array.elements(index * size..(index + 1) * size).map(|v| (v / self.unit) as f32).collect()
+    }
+
+    fn unit(&self) -> f64 {
+        self.unit
     }
 }

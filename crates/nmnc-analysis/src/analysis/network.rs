@@ -73,17 +73,17 @@ pub fn network(subject: &Subject, settings: &AnalysisSettings) -> Result<Analysi
     let inputs = subject.inputs.clone().narrow(0, 0, examples);
     let trained: Vec<Vec<&Components>> =
         measured.iter().map(|m| std::iter::once(&m.axes).chain(&m.shuffled).collect()).collect();
-    let trained = gather(subject.network, &inputs, &stages, &trained, settings);
+    let trained = gather(subject.network, &inputs, &stages, &trained, settings)?;
     let control = subject.untrained.map(|network| {
         let axes: Vec<Vec<&Components>> = measured.iter().map(|m| m.untrained.iter().collect()).collect();
         gather(network, &inputs, &stages, &axes, settings)
     });
-    let mut control = control.into_iter().flatten();
+    let mut control = control.transpose()?.into_iter().flatten();
     let mut analyzed = Vec::new();
     for (measured, gathered) in measured.into_iter().zip(trained) {
         let Measured { stage, dimensions, axes, .. } = measured;
         let untrained = control.next().and_then(|mut gathered| gathered.captured.pop());
-        let alignment = alignment(&gathered, &axes, untrained, dimensions.samples, stage, settings);
+        let alignment = alignment(&gathered, &axes, untrained, dimensions.samples, stage, settings)?;
         let mut probes = Vec::new();
         match &alignment {
             Some(alignment) if settings.probes > 0 => {
@@ -168,7 +168,7 @@ fn gather(
     stages: &[usize],
     manifolds: &[Vec<&Components>],
     settings: &AnalysisSettings,
-) -> Vec<Gathered> {
+) -> Result<Vec<Gathered>> {
     let (outputs, units) = (network.outputs(), network.stage_units());
     let mut sums: Vec<Accumulator> = stages
         .iter()
@@ -181,8 +181,9 @@ fn gather(
         let pass = network.forward(inputs.clone().narrow(0, first, batch.min(examples - first)));
         let mut all = jacobians::<f32>(network, &pass);
         for (sum, &stage) in sums.iter_mut().zip(stages) {
-            sum.add(std::mem::take(&mut all[stage]));
+            let place = |e: Error| e.within(format!("Jacobian of stage {}", stage + 1));
+            sum.add(std::mem::take(&mut all[stage])).map_err(place)?;
         }
     }
-    sums.into_iter().map(Accumulator::finish).collect()
+    Ok(sums.into_iter().map(Accumulator::finish).collect())
 }

@@ -10,6 +10,7 @@ use super::settings::AnalysisSettings;
 use crate::dimension::Components;
 use nmnc_core::device::{matrix, values};
 use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::scale;
 use nmnc_core::seed::Role;
 use nmnc_learn::estimator::{Estimator, Responses};
 use nmnc_learn::net::{ForwardPass, Network, Replay};
@@ -213,7 +214,9 @@ impl Perturbed<'_> {
         let mut deviation = 0.0;
         let replay = Replay::of_rows(self.network, self.pass, rows);
         let moved = replay.output(&[self.stage], |_, here| {
-            let norm: f64 = here.clone().powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar();
+            let unit = scale::tensor_unit(&here).unwrap_or(1.0);
+            let moderate = scale::over(here.clone(), unit);
+            let norm: f64 = moderate.powi_scalar(2).sum_dim(1).sqrt().mean().into_scalar::<f64>() * unit;
             deviation = self.sigma * norm / (coordinates.dims()[1] as f64).sqrt();
             if !(deviation > 0.0 && deviation.is_finite()) {
                 let place = format!("stage {}", self.stage + 1);

@@ -3,13 +3,14 @@
 use super::result::EffectiveRank;
 use crate::dimension::Components;
 use crate::dimension::product::{add_product, view};
+use nmnc_core::error::Result;
 use nmnc_core::linalg::symmetric_eigen;
 
 /// Directions whose squared singular value is below this fraction of the largest are rounding error.
 const RANK: f64 = 1e-12;
 
 /// Eigenvalues and eigenvectors of J J^T for a Jacobian `[outputs, units]`.
-fn decompose(jacobian: &[f64], outputs: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn decompose(jacobian: &[f64], outputs: usize) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
     let rows = view(jacobian, outputs, jacobian.len() / outputs);
     let mut gram = vec![0.0; outputs * outputs];
     add_product(&mut gram, rows, rows.transpose());
@@ -17,10 +18,13 @@ fn decompose(jacobian: &[f64], outputs: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
 }
 
 /// Singular values of a Jacobian `[outputs, units]`, largest first.
-pub(super) fn singular_values(jacobian: &[f64], outputs: usize) -> Vec<f64> {
-    let (squares, _) = decompose(jacobian, outputs);
+///
+/// # Errors
+/// Numbers that are not finite.
+pub(super) fn singular_values(jacobian: &[f64], outputs: usize) -> Result<Vec<f64>> {
+    let (squares, _) = decompose(jacobian, outputs)?;
     let least = squares.first().map_or(0.0, |s| s * RANK);
-    squares.into_iter().map(|s| if s > least { s.sqrt() } else { 0.0 }).collect()
+    Ok(squares.into_iter().map(|s| if s > least { s.sqrt() } else { 0.0 }).collect())
 }
 
 /// Coordinates `[outputs, dimension]` of the rows of a Jacobian `[outputs, units]` along the axes.
@@ -58,13 +62,16 @@ pub(super) fn effective_rank(singular: &[f64]) -> EffectiveRank {
 /// axes for each of `dimensions` (Bjorck and Golub 1973: the singular values of Q^T U are their cosines).
 ///
 /// The axes are f32 numbers, so that angles below about 0.05 degrees are rounding error.
+///
+/// # Errors
+/// Numbers that are not finite.
 pub(super) fn principal_angles(
     jacobian: &[f64],
     outputs: usize,
     axes: &Components,
     dimensions: &[usize],
-) -> Vec<Vec<f64>> {
-    let (squares, vectors) = decompose(jacobian, outputs);
+) -> Result<Vec<Vec<f64>>> {
+    let (squares, vectors) = decompose(jacobian, outputs)?;
     let rank = squares.iter().take_while(|s| **s > squares[0] * RANK && **s > 0.0).count();
     let width = axes.dimension;
     let along = coordinates(jacobian, outputs, axes);
@@ -78,9 +85,9 @@ pub(super) fn principal_angles(
         let part = view(&rows, rank, width).subcols(0, dimension);
         let mut gram = vec![0.0; rank * rank];
         add_product(&mut gram, part, part.transpose());
-        let (cosines, _) = symmetric_eigen(&gram, rank);
+        let (cosines, _) = symmetric_eigen(&gram, rank)?;
         let angle = |square: &f64| square.clamp(0.0, 1.0).sqrt().acos().to_degrees();
-        cosines.iter().take(dimension).map(angle).collect()
+        Ok(cosines.iter().take(dimension).map(angle).collect())
     };
     dimensions.iter().map(angles).collect()
 }

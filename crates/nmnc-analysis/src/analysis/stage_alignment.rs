@@ -6,9 +6,13 @@ use super::rank::{effective_rank, principal_angles, singular_values};
 use super::result::{Alignment, Angles, AtDimension, Captured};
 use super::settings::AnalysisSettings;
 use crate::dimension::Components;
+use nmnc_core::error::Result;
 
 /// Puts the measurement and its controls together; `gathered.captured` holds the stage's own manifold first, then, if there is
 /// one, that of the shuffled activity. None when the mean Jacobian is zero or there is no manifold.
+///
+/// # Errors
+/// Numbers that are not finite.
 pub(super) fn alignment(
     gathered: &Gathered,
     axes: &Components,
@@ -16,18 +20,18 @@ pub(super) fn alignment(
     shuffled_samples: usize,
     stage: usize,
     settings: &AnalysisSettings,
-) -> Option<Alignment> {
+) -> Result<Option<Alignment>> {
     let Gathered { outputs, units, ref mean, .. } = *gathered;
-    let singular = singular_values(mean, outputs);
+    let singular = singular_values(mean, outputs)?;
     let energy: f64 = singular.iter().map(|s| s * s).sum();
     if energy == 0.0 || axes.dimension == 0 {
-        return None;
+        return Ok(None);
     }
-    let captured = gathered.captured.first()?.clone();
+    let Some(captured) = gathered.captured.first().cloned() else { return Ok(None) };
     let shuffled = gathered.captured.get(1).cloned();
     let most = axes.dimension;
     let dimensions: Vec<usize> = settings.dimensions.iter().copied().filter(|d| *d <= most).collect();
-    let angles = principal_angles(mean, outputs, axes, &dimensions);
+    let angles = principal_angles(mean, outputs, axes, &dimensions)?;
     let angles = dimensions.iter().zip(angles).map(|(&dimension, degrees)| Angles { dimension, degrees });
     let at = |curve: &[f64], d: usize| curve.get(d - 1).copied();
     let row = |&d: &usize| {
@@ -46,7 +50,7 @@ pub(super) fn alignment(
             break_even_probes: break_even(of_examples, d, units),
         }
     };
-    Some(Alignment {
+    Ok(Some(Alignment {
         outputs,
         examples: gathered.examples,
         zero: gathered.zero,
@@ -61,7 +65,7 @@ pub(super) fn alignment(
         untrained,
         shuffled,
         shuffled_samples,
-    })
+    }))
 }
 
 /// The number K of probes at which alpha = (K + d + 1) / (K + n + 1): the manifold wins below it.

@@ -76,16 +76,16 @@ pub const FRACTIONS: [f64; 3] = [0.9, 0.95, 0.99];
 /// samples five times.
 ///
 /// # Errors
-/// A value that is not finite, or no samples.
+/// A value that is not finite, no samples, or a variance beyond the range of double precision.
 pub fn components(rows: &dyn Rows, count: usize, seed: Seed) -> Result<Components> {
     check(rows)?;
-    Ok(spectrum::components(&Centered::new(rows)?, count, &mut seed.stream(Role::RangeFinder, 0, 0)))
+    spectrum::components(&Centered::new(rows)?, count, &mut seed.stream(Role::RangeFinder, 0, 0))
 }
 
 /// Every estimate of the dimension of `rows`, and their principal components.
 ///
 /// # Errors
-/// A value that is not finite, no samples, or fewer than 3 neighbors asked for.
+/// As [`components`]; fewer than 3 neighbors asked for.
 pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensions, Components)> {
     check(rows)?;
     let k = settings.neighbors;
@@ -101,10 +101,11 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
     let (neighbors, pair_sums) = neighbors::neighbors(&Centered::new(&chosen)?, 5 * k);
     let sums = if found.complete {
         let scale = samples.saturating_sub(1) as f64;
+        let relative = |variance: f64| variance / found.unit / found.unit;
         Sums {
             samples,
-            trace: found.total_variance * scale,
-            square: found.variances.iter().map(|v| (v * scale).powi(2)).sum(),
+            trace: relative(found.total_variance) * scale,
+            square: found.variances.iter().map(|&v| (relative(v) * scale).powi(2)).sum(),
             diagonal: found.fourth,
         }
     } else {

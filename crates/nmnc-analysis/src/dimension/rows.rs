@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::means::ColumnMeans;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::scale;
 use nmnc_core::seed::{Role, Seed};
 
 /// Elements of a block that is worked on at a time: 32 MB in f64.
@@ -97,9 +99,13 @@ impl Rows for Chosen<'_> {
 
 /// The same values with every unit permuted over the samples on its own: each unit keeps its distribution, all correlation
 /// between units is destroyed.
+///
+/// They come in single precision, in a [unit](scale::single_unit) of their own where that is needed.
 pub fn shuffled(rows: &dyn Rows, seed: Seed) -> Matrix<f32> {
     let (samples, units) = (rows.samples(), rows.units());
-    let mut values: Vec<f32> = read(rows, 0..samples, 0..units).into_iter().map(|v| v as f32).collect();
+    let values = read(rows, 0..samples, 0..units);
+    let unit = scale::single_unit(scale::largest(values.iter().copied()));
+    let mut values: Vec<f32> = values.into_iter().map(|v| (v / unit) as f32).collect();
     let mut column = vec![0.0; samples];
     for unit in 0..units {
         let order = seed.stream(Role::Analysis, 2, unit as u64).permutation(samples);
@@ -119,35 +125,28 @@ pub(super) fn read(rows: &dyn Rows, samples: Range<usize>, columns: Range<usize>
     out
 }
 
-/// Samples with the mean of each unit taken away.
+/// Samples with the mean of each unit taken away, in a unit in which fourth powers can be summed.
 pub(super) struct Centered<'a> {
     rows: &'a dyn Rows,
     mean: Vec<f64>,
+    unit: f64,
 }
 
 impl<'a> Centered<'a> {
-    /// Finds the means in one pass.
+    /// Finds the means in one pass, or in two where the values need a unit.
     ///
     /// # Errors
     /// At the first value that is not finite.
     pub fn new(rows: &'a dyn Rows) -> Result<Self> {
-        let (samples, units) = (rows.samples(), rows.units());
-        let mut mean = vec![0.0; units];
-        for block in row_blocks(samples, units) {
-            let values = read(rows, block.clone(), 0..units);
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                let (sample, unit) = (block.start + at / units, at % units);
-                return Err(Error::data("activity", format!("sample {sample}, unit {unit} is not finite"))
-                    .mend("leave out such samples or units"));
-            }
-            mean.par_chunks_mut(256).enumerate().for_each(|(chunk, mean)| {
-                for row in values.chunks_exact(units) {
-                    mean.iter_mut().zip(&row[chunk * 256..]).for_each(|(m, v)| *m += v);
-                }
-            });
-        }
-        mean.iter_mut().for_each(|m| *m /= samples.max(1) as f64);
-        Ok(Self { rows, mean })
+        let (mean, largest) = means(rows, 1.0)?;
+        let unit = scale::unit(largest);
+        let mean = if unit == 1.0 { mean } else { means(rows, unit)?.0 };
+        Ok(Self { rows, mean, unit })
+    }
+
+    /// What one is in the numbers of these samples.
+    pub fn unit(&self) -> f64 {
+        self.unit
     }
 
     pub fn samples(&self) -> usize {
@@ -162,8 +161,9 @@ impl<'a> Centered<'a> {
     pub fn read(&self, samples: Range<usize>, columns: Range<usize>) -> Vec<f64> {
         let mut out = read(self.rows, samples, columns.clone());
         let mean = &self.mean[columns];
+        let over = self.unit.recip();
         out.par_chunks_mut(mean.len().max(1))
-            .for_each(|row| row.iter_mut().zip(mean).for_each(|(v, m)| *v -= m));
+            .for_each(|row| row.iter_mut().zip(mean).for_each(|(v, m)| *v = *v * over - m));
         out
     }
 
@@ -187,6 +187,27 @@ impl<'a> Centered<'a> {
         };
         self.row_blocks().flat_map(of).collect()
     }
+}
+
+/// Mean of each unit, over `unit`, and the largest magnitude.
+fn means(rows: &dyn Rows, unit: f64) -> Result<(Vec<f64>, f64)> {
+    let (samples, units) = (rows.samples(), rows.units());
+    let mut means = ColumnMeans::new(units);
+    let mut largest = 0.0f64;
+    for block in row_blocks(samples, units) {
+        let mut values = read(rows, block.clone(), 0..units);
+        if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+            let (sample, unit) = (block.start + at / units, at % units);
+            return Err(Error::data("activity", format!("sample {sample}, unit {unit} is not finite"))
+                .mend("leave out such samples or units"));
+        }
+        largest = largest.max(scale::largest(values.iter().copied()));
+        if unit != 1.0 {
+            values.iter_mut().for_each(|v| *v /= unit);
+        }
+        means.add(&values);
+    }
+    Ok((means.finish(), largest))
 }
 
 fn row_blocks(rows: usize, width: usize) -> impl Iterator<Item = Range<usize>> {

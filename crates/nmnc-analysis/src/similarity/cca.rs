@@ -29,7 +29,7 @@ impl Leading {
                 .mend("give a share of the variance above 0 and at most 1, such as 0.99"));
         }
         let samples = gram.samples();
-        let (eigenvalues, vectors) = symmetric_eigen(gram.values(), samples);
+        let (eigenvalues, vectors) = symmetric_eigen(gram.values(), samples)?;
         let sound = eigenvalues.iter().take_while(|v| **v > 0.0 && **v > ROUNDING * eigenvalues[0]).count();
         if sound == 0 {
             return Err(
@@ -76,7 +76,7 @@ pub fn canonical_correlations(a: &Leading, b: &Leading) -> Result<Vec<f64>> {
     let (left, right) = (view(&a.vectors, a.kept, a.samples), view(&b.vectors, b.kept, b.samples));
     add_product(&mut product, left, right.transpose());
     // Correlations above 1 are rounding.
-    Ok(singular_values(&product, a.kept, b.kept).into_iter().map(|r| r.min(1.0)).collect())
+    Ok(singular_values(&product, a.kept, b.kept)?.into_iter().map(|r| r.min(1.0)).collect())
 }
 
 /// Mean canonical correlation, the similarity of SVCCA.

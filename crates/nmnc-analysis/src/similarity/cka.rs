@@ -24,8 +24,8 @@ pub enum Estimator {
 /// # Errors
 /// If the numbers of samples differ, or there are fewer than four for the unbiased estimate.
 pub fn cka(a: &Gram, b: &Gram, estimator: Estimator) -> Result<Option<f64>> {
-    let cross = hsic(a, b, estimator)?;
-    let (own_a, own_b) = (hsic(a, a, estimator)?, hsic(b, b, estimator)?);
+    let cross = relative(a, b, estimator)?;
+    let (own_a, own_b) = (relative(a, a, estimator)?, relative(b, b, estimator)?);
     if own_a <= 0.0 || own_b <= 0.0 {
         return Ok(None);
     }
@@ -35,8 +35,18 @@ pub fn cka(a: &Gram, b: &Gram, estimator: Estimator) -> Result<Option<f64>> {
 /// Hilbert-Schmidt independence criterion of two linear kernels, up to the factor (n - 1)² of the biased one.
 ///
 /// # Errors
-/// As [`cka`].
+/// As [`cka`]; if it is beyond the range of double precision.
 pub fn hsic(a: &Gram, b: &Gram, estimator: Estimator) -> Result<f64> {
+    let found = relative(a, b, estimator)? * a.unit() * a.unit() * b.unit() * b.unit();
+    if found.is_finite() {
+        return Ok(found);
+    }
+    Err(Error::data("features", "their dependence is above what double precision has numbers for")
+        .mend("give them in a larger unit"))
+}
+
+/// The same in squares of both units.
+fn relative(a: &Gram, b: &Gram, estimator: Estimator) -> Result<f64> {
     let n = a.samples();
     if n != b.samples() {
         return Err(Error::data(

@@ -2,6 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::means::ColumnMeans;
+use nmnc_core::scale::power;
+
 /// Columns of one task.
 const CHUNK: usize = 256;
 
@@ -13,20 +16,33 @@ pub(super) struct Standard {
 }
 
 impl Standard {
-    /// Of `values` `[rows, columns]`; scales are standard deviations (with rows - 1), or 1 where these are 0 or not asked for.
+    /// Of `values` `[rows, columns]`; scales are standard deviations (with rows - 1), or, where these are 0 or not asked for, the power of
+    /// two near the largest deviation of all columns, so that what is standardized can be squared and compared with rounding errors.
     pub fn of(values: &[f64], columns: usize, scaled: bool) -> Self {
         let rows = (values.len() / columns) as f64;
-        let mut mean = column_sums(values, columns, |_, v| v);
-        mean.iter_mut().for_each(|m| *m /= rows);
-        let mut scale = vec![1.0; columns];
+        let mut means = ColumnMeans::new(columns);
+        means.add(values);
+        let mean = means.finish();
+        let mut largest = vec![0.0f64; columns];
+        for row in values.chunks_exact(columns) {
+            largest.iter_mut().zip(row).zip(&mean).for_each(|((l, v), m)| *l = l.max((v - m).abs()));
+        }
+        let mut scale = vec![power(largest.iter().copied().fold(0.0, f64::max)); columns];
         if scaled {
-            let squares = column_sums(values, columns, |column, v| (v - mean[column]).powi(2));
-            scale.iter_mut().zip(squares).for_each(|(scale, square)| {
-                let deviation = (square / (rows - 1.0)).sqrt();
-                *scale = if deviation > 0.0 { deviation } else { 1.0 };
+            let units: Vec<f64> = largest.into_iter().map(power).collect();
+            let square = |column: usize, v: f64| ((v - mean[column]) / units[column]).powi(2);
+            let squares = column_sums(values, columns, square);
+            scale.iter_mut().zip(squares).zip(&units).for_each(|((scale, square), unit)| {
+                let deviation = (square / (rows - 1.0)).sqrt() * unit;
+                *scale = if deviation > 0.0 { deviation } else { *scale };
             });
         }
         Self { mean, scale }
+    }
+
+    /// The scale that all columns share where they are not scaled by their deviations.
+    pub fn unit(&self) -> f64 {
+        self.scale[0]
     }
 
     /// Number of columns.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rdm::Rdm;
+use nmnc_core::scale;
 
 /// A measure of similarity of two matrices, on their upper triangles. All are at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +66,14 @@ impl Comparison {
 pub fn compare(a: &Rdm, b: &Rdm, how: Comparison) -> f64 {
     assert_eq!(a.size(), b.size(), "matrices of the same stimuli");
     match how {
-        Comparison::WhitenedCosine => whitened(a.values(), b.values(), a.size()),
-        Comparison::WhitenedPearson => whitened(&centered(a.values()), &centered(b.values()), a.size()),
+        Comparison::WhitenedCosine => whitened(&moderate(a.values()), &moderate(b.values()), a.size()),
+        Comparison::WhitenedPearson => {
+            let [x, y] = [a, b].map(|rdm| centered(rdm.values()));
+            if !varies(a.values(), &x) || !varies(b.values(), &y) {
+                return f64::NAN;
+            }
+            whitened(&moderate(&x), &moderate(&y), a.size())
+        }
         _ => similarity(&prepared(a.values(), how), &prepared(b.values(), how), how),
     }
 }
@@ -74,6 +81,7 @@ pub fn compare(a: &Rdm, b: &Rdm, how: Comparison) -> f64 {
 /// What of a list of dissimilarities a comparison looks at, so that work on one list serves many comparisons. Not for whitened ones.
 pub(super) fn prepared(values: &[f64], how: Comparison) -> Vec<f64> {
     let unit = |values: Vec<f64>| {
+        let values = moderate(&values);
         let norm = values.iter().map(|v| v * v).sum::<f64>().sqrt();
         // Rounding leaves something of a constant list.
         let level = values.iter().fold(0.0f64, |m, v| m.max(v.abs())) * (values.len() as f64).sqrt();
@@ -83,10 +91,8 @@ pub(super) fn prepared(values: &[f64], how: Comparison) -> Vec<f64> {
     match how {
         Comparison::Spearman => unit(centered(&ranks(values))),
         Comparison::Pearson => {
-            let level = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
             let centered = centered(values);
-            let varies = centered.iter().any(|v| v.abs() > 1e-13 * level);
-            if varies { unit(centered) } else { vec![f64::NAN; values.len()] }
+            if varies(values, &centered) { unit(centered) } else { vec![f64::NAN; values.len()] }
         }
         Comparison::Cosine => unit(values.to_vec()),
         _ => values.to_vec(),
@@ -99,6 +105,18 @@ pub(super) fn similarity(a: &[f64], b: &[f64], how: Comparison) -> f64 {
         Comparison::KendallTauA => tau_a(a, b),
         _ => a.iter().zip(b).map(|(a, b)| a * b).sum(),
     }
+}
+
+/// In a unit in which they can be squared and summed.
+fn moderate(values: &[f64]) -> Vec<f64> {
+    let unit = scale::unit(scale::largest(values.iter().copied()));
+    values.iter().map(|v| v / unit).collect()
+}
+
+/// Whether a list is more than a constant and its rounding.
+fn varies(values: &[f64], centered: &[f64]) -> bool {
+    let level = scale::largest(values.iter().copied());
+    centered.iter().any(|v| v.abs() > 1e-13 * level)
 }
 
 fn centered(values: &[f64]) -> Vec<f64> {
@@ -223,7 +241,7 @@ mod tests {
                     .map(move |&(k, l)| (delta(i, k) + delta(j, l) - delta(i, l) - delta(j, k)).powi(2))
             })
             .collect();
-        let inverse = nmnc_core::linalg::pseudo_inverse(&covariance, pairs.len(), 1e-12);
+        let inverse = nmnc_core::linalg::pseudo_inverse(&covariance, pairs.len(), 1e-12).unwrap();
         let product = |x: &[f64], y: &[f64]| -> f64 {
             let row =
                 |i: usize| inverse[i * pairs.len()..(i + 1) * pairs.len()].iter().zip(y).map(|(v, y)| v * y);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dimension::product::{add_gram, view};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::scale;
 
 /// Units whose patterns are held in f64 at a time.
 const BLOCK: usize = 4096;
@@ -162,14 +163,21 @@ pub fn rdm<T: Copy + Into<f64> + Sync>(patterns: &[T], stimuli: usize, distance:
         Distance::Correlation => row.iter().map(|&v| v.into()).sum::<f64>() / units as f64,
         _ => 0.0,
     };
-    let means: Vec<f64> = rows().map(mean).collect();
+    let mut units_of: Vec<f64> =
+        rows().map(|row| scale::unit(scale::largest(row.iter().map(|&v| v.into())))).collect();
+    if !matches!(distance, Distance::Correlation | Distance::Cosine) {
+        // Patterns are compared as they are, in the unit of all.
+        let all = scale::unit(scale::largest(patterns.iter().map(|&v| v.into())));
+        units_of.fill(all);
+    }
+    let means: Vec<f64> = rows().zip(&units_of).map(|(row, unit)| mean(row) / unit).collect();
     let mut gram = vec![0.0; stimuli * stimuli];
     let mut block = Vec::new();
     for first in (0..units).step_by(BLOCK) {
         let width = BLOCK.min(units - first);
         block.clear();
-        for (row, mean) in rows().zip(&means) {
-            block.extend(row[first..first + width].iter().map(|&v| v.into() - mean));
+        for (row, (mean, unit)) in rows().zip(means.iter().zip(&units_of)) {
+            block.extend(row[first..first + width].iter().map(|&v| v.into() / unit - mean));
         }
         add_gram(&mut gram, view(&block, stimuli, width));
     }
@@ -195,12 +203,13 @@ pub fn rdm<T: Copy + Into<f64> + Sync>(patterns: &[T], stimuli: usize, distance:
         match distance {
             Distance::Correlation | Distance::Cosine => 1.0 - product / (norm(i).sqrt() * norm(j).sqrt()),
             Distance::Euclidean | Distance::Crossnobis => {
-                ((norm(i) + norm(j) - 2.0 * product) / units as f64).max(0.0)
+                let square = ((norm(i) + norm(j) - 2.0 * product) / units as f64).max(0.0);
+                square * units_of[0] * units_of[0]
             }
         }
     };
     let values = (0..stimuli).flat_map(|i| (i + 1..stimuli).map(move |j| (i, j)));
-    Rdm::new(stimuli, values.map(|(i, j)| pair(i, j)).collect())
+    in_range(stimuli, values.map(|(i, j)| pair(i, j)).collect())
 }
 
 /// The cross-validated matrix of `presentations` `[presentations, units]` of the stimuli numbered by `stimulus_of`
@@ -228,9 +237,11 @@ pub fn crossnobis(presentations: &[f64], stimulus_of: &[usize], stimuli: usize) 
             "cross-validated distances need two presentations of every stimulus; use another distance",
         ));
     }
-    if presentations.iter().any(|v| !v.is_finite()) {
+    let largest = scale::largest(presentations.iter().copied());
+    if !largest.is_finite() {
         return Err(Error::data("responses", "one is not a finite number"));
     }
+    let unit = scale::unit(largest);
     let mut values = vec![0.0; stimuli * (stimuli - 1) / 2];
     for fold in 0..folds {
         // Means of the test fold and of all others, less each other's common part.
@@ -240,7 +251,10 @@ pub fn crossnobis(presentations: &[f64], stimulus_of: &[usize], stimuli: usize) 
             let inside = nth % folds == fold;
             counts[stimulus][usize::from(inside)] += 1.0;
             let to = if inside { &mut test } else { &mut train };
-            to[stimulus * units..(stimulus + 1) * units].iter_mut().zip(row).for_each(|(s, v)| *s += v);
+            to[stimulus * units..(stimulus + 1) * units]
+                .iter_mut()
+                .zip(row)
+                .for_each(|(s, v)| *s += v / unit);
         }
         for (stimulus, [others, inside]) in counts.iter().enumerate() {
             test[stimulus * units..(stimulus + 1) * units].iter_mut().for_each(|v| *v /= inside);
@@ -259,6 +273,16 @@ pub fn crossnobis(presentations: &[f64], stimulus_of: &[usize], stimuli: usize) 
                 at += 1;
             }
         }
+    }
+    values.iter_mut().for_each(|v| *v *= unit * unit);
+    in_range(stimuli, values)
+}
+
+/// The matrix, where squares of its patterns' unit have numbers.
+fn in_range(stimuli: usize, values: Vec<f64>) -> Result<Rdm> {
+    if values.iter().any(|v| v.is_infinite()) {
+        let problem = "a squared distance is above what double precision has numbers for";
+        return Err(Error::data("patterns", problem).mend("give them in a larger unit"));
     }
     Rdm::new(stimuli, values)
 }

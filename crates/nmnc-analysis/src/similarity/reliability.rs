@@ -1,6 +1,7 @@
 //! Recordings with repetitions, and how reliable their means are.
 
 use nmnc_core::error::{Error, Result};
+use nmnc_core::scale;
 use nmnc_core::seed::{Role, Seed};
 
 /// Stimuli shown to recorded units, some or all of them repeatedly.
@@ -138,11 +139,14 @@ pub(super) fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     let count = pairs.len() as f64;
     let (a, b) = pairs.iter().fold((0.0, 0.0), |(a, b), pair| (a + pair.0, b + pair.1));
     let (mean_a, mean_b) = (a / count, b / count);
+    let unit = |of: &dyn Fn(&(f64, f64)) -> f64| scale::unit(scale::largest(pairs.iter().map(of)));
+    let (unit_a, unit_b) = (unit(&|pair| pair.0), unit(&|pair| pair.1));
     let (mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0);
     for (x, y) in pairs {
-        let (x, y) = (x - mean_a, y - mean_b);
+        let (x, y) = ((x - mean_a) / unit_a, (y - mean_b) / unit_b);
         (aa, bb, ab) = (aa + x * x, bb + y * y, ab + x * y);
     }
     let varies = |square: f64, mean: f64| square > count * (1e-13 * mean).powi(2);
-    (varies(aa, mean_a) && varies(bb, mean_b)).then(|| (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0))
+    (varies(aa, mean_a / unit_a) && varies(bb, mean_b / unit_b))
+        .then(|| (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0))
 }

@@ -9,6 +9,7 @@ use super::pls::sizes;
 use crate::dimension::product::{add_gram, add_product, view};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::linalg::symmetric_eigen;
+use nmnc_core::scale;
 
 /// For whom a penalty is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -73,7 +74,7 @@ impl Ridge {
                     [&values[..held_out.start * width], &values[held_out.end * width..]].concat()
                 };
                 let rest = samples - held_out.len();
-                let solver = Solver::new(&train(x, p), &train(y, q), rest);
+                let solver = Solver::new(&train(x, p), &train(y, q), rest)?;
                 let inputs = solver.inputs(&x[held_out.start * p..held_out.end * p]);
                 let expected = &y[held_out.start * q..held_out.end * q];
                 for (&penalty, scores) in grid.iter().zip(scores.chunks_exact_mut(q)) {
@@ -107,7 +108,7 @@ impl Ridge {
             let problem = format!("{} penalties for {q} responses", penalties.len());
             return Err(Error::config("penalties", problem).mend("give one for each response"));
         }
-        let solver = Solver::new(x, y, samples);
+        let solver = Solver::new(x, y, samples)?;
         let coefficients = solver.coefficients(penalties);
         let (features, responses) = (solver.features, solver.responses);
         Ok(Self { coefficients, features, responses, penalties: penalties.to_vec() })
@@ -162,8 +163,11 @@ fn add_determination(scores: &mut [f64], predicted: &[f64], expected: &[f64]) {
     for (unit, score) in scores.iter_mut().enumerate() {
         let (found, wanted) = (column(predicted, unit), column(expected, unit));
         let mean = wanted.iter().sum::<f64>() / rows;
-        let residual: f64 = found.iter().zip(&wanted).map(|(f, w)| (w - f) * (w - f)).sum();
-        let total: f64 = wanted.iter().map(|w| (w - mean) * (w - mean)).sum();
+        let residuals: Vec<f64> = found.iter().zip(&wanted).map(|(f, w)| w - f).collect();
+        let deviations: Vec<f64> = wanted.iter().map(|w| w - mean).collect();
+        let unit = scale::unit(scale::largest(residuals.iter().chain(&deviations).copied()));
+        let squares = |values: &[f64]| values.iter().map(|v| (v / unit) * (v / unit)).sum::<f64>();
+        let (residual, total) = (squares(&residuals), squares(&deviations));
         *score += match (residual == 0.0, total == 0.0) {
             (_, false) => 1.0 - residual / total,
             (true, true) => 1.0,
@@ -184,7 +188,7 @@ struct Solver {
 }
 
 impl Solver {
-    fn new(x: &[f64], y: &[f64], samples: usize) -> Self {
+    fn new(x: &[f64], y: &[f64], samples: usize) -> Result<Self> {
         let (p, q) = (x.len() / samples, y.len() / samples);
         let (features, responses) = (Standard::of(x, p, false), Standard::of(y, q, false));
         let (x, y) = (features.apply(x), responses.apply(y));
@@ -192,7 +196,7 @@ impl Solver {
         let k = p.min(samples);
         let mut gram = vec![0.0; k * k];
         add_gram(&mut gram, if p <= samples { x.transpose() } else { x });
-        let (mut eigenvalues, vectors) = symmetric_eigen(&gram, k);
+        let (mut eigenvalues, vectors) = symmetric_eigen(&gram, k)?;
         drop(gram);
         // A covariance has no negative eigenvalues but by rounding.
         eigenvalues.iter_mut().for_each(|value| *value = value.max(0.0));
@@ -210,7 +214,7 @@ impl Solver {
             add_product(&mut answers, vectors, y);
             add_product(&mut basis, x.transpose(), vectors.transpose());
         }
-        Self { features, responses, basis, eigenvalues, answers }
+        Ok(Self { features, responses, basis, eigenvalues, answers })
     }
 
     /// `[samples, k]` for `[samples, features]`.
@@ -225,8 +229,14 @@ impl Solver {
     /// Answers with every response's own penalty applied, `[k, responses]`.
     fn shrunk(&self, penalties: &[f64]) -> Vec<f64> {
         let mut out = self.answers.clone();
+        // Eigenvalues are in squares of the features' unit.
+        let unit = self.features.unit();
+        let penalties: Vec<f64> = penalties.iter().map(|penalty| penalty / unit / unit).collect();
         for (row, eigenvalue) in out.chunks_exact_mut(penalties.len()).zip(&self.eigenvalues) {
-            row.iter_mut().zip(penalties).for_each(|(o, penalty)| *o /= eigenvalue + penalty);
+            row.iter_mut().zip(&penalties).for_each(|(o, penalty)| {
+                let square = eigenvalue + penalty;
+                *o = if square > 0.0 { *o / square } else { 0.0 };
+            });
         }
         out
     }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 pub use student::{t95, two_sided};
 
+use crate::scale;
+
 /// A mean over seeds with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -64,10 +66,11 @@ pub fn mean_sem(values: impl IntoIterator<Item = f64>) -> Option<MeanSem> {
     if n == 0 {
         return None;
     }
-    let mean = values.iter().sum::<f64>() / n as f64;
-    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    let sem = (n > 1).then(|| (squares / (n - 1) as f64 / n as f64).sqrt());
-    Some(MeanSem { mean, sem, n })
+    let unit = scale::unit(scale::largest(values.iter().copied()));
+    let mean = values.iter().map(|v| v / unit).sum::<f64>() / n as f64;
+    let squares: f64 = values.iter().map(|v| (v / unit - mean).powi(2)).sum();
+    let sem = (n > 1).then(|| (squares / (n - 1) as f64 / n as f64).sqrt() * unit);
+    Some(MeanSem { mean: mean * unit, sem, n })
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ impl LearnedJacobian {
                 let Solution { jacobian, response_noise, cross } = evidence.solve();
                 let explained = cross
                     .filter(|_| self.confidence.is_some())
-                    .map_or(0.0, |cross| values::<f64>(&(cross * jacobian.clone())).into_iter().sum());
+                    .map_or(0.0, |cross| dot(&values(&cross), &values(&jacobian)));
                 self.change(|known| known + embedded(jacobian, manifold) * eta);
                 Change::LeastSquares { eta, response_noise, explained }
             }
@@ -214,7 +214,13 @@ impl LearnedJacobian {
 
     /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself is kept for all units and stays.
     pub fn carry_over(&mut self, refreshed: &Refreshed) {
-        let Some(new) = &refreshed.after else { return };
+        let Some(new) = &refreshed.after else {
+            // Nothing is known in coordinates of a manifold that there is no longer.
+            if refreshed.before.is_some() {
+                self.uncertainty = None;
+            }
+            return;
+        };
         let recursive = matches!(self.learning, Learning::Recursive { .. });
         if !recursive && self.confidence.is_none() {
             return;
@@ -270,4 +276,9 @@ impl LearnedJacobian {
             None => Ok(()),
         }
     }
+}
+
+/// Inner product in double precision: single precision has no numbers for products of small ones.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

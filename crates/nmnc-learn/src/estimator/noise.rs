@@ -1,10 +1,13 @@
 //! Where a perturbation lives and how large it is.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use nmnc_kernels::{embed_add, perturb, row_energies};
 
 use crate::manifold::Subspace;
 use nmnc_core::error::{Error, ErrorKind, Result};
+
+/// Digits that the noise must have above the smallest normal number.
+const FINE: f64 = 4096.0;
 
 /// Norm of each row of `activity`.
 pub(super) fn norms(activity: &Tensor<2>) -> Vec<f64> {
@@ -21,7 +24,8 @@ pub struct Noise {
 impl Noise {
     /// Noise whose norm is `sigma` times the mean of `norms` ||x||, those of the rows of an activity of `units` units, on the manifold
     /// or, where there is none, anywhere: the deviation along each of its m coordinates is sigma * mean ||x|| / sqrt(m), so that noise
-    /// anywhere (m = n) and on a manifold (m = d) carries the same energy. Nothing where the activity is zero, which has no scale.
+    /// anywhere (m = n) and on a manifold (m = d) carries the same energy. Nothing where the activity is zero, which has no scale, or so near
+    /// to it that numbers of its type `dtype` cannot hold the noise.
     ///
     /// # Errors
     /// Activity that is not finite; the caller adds whose.
@@ -30,6 +34,7 @@ impl Noise {
         manifold: Option<&Subspace>,
         units: usize,
         norms: &[f64],
+        dtype: DType,
     ) -> Result<Option<Self>> {
         let dimension = manifold.map_or(units, Subspace::dimension);
         let norm = norms.iter().sum::<f64>() / norms.len() as f64;
@@ -37,7 +42,8 @@ impl Noise {
         if !deviation.is_finite() {
             return Err(Error::new(ErrorKind::Diverged, "", "activity is not finite"));
         }
-        Ok((deviation > 0.0).then(|| Self { manifold: manifold.cloned(), deviation }))
+        let least = FINE * if dtype == DType::F64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
+        Ok((deviation > least).then(|| Self { manifold: manifold.cloned(), deviation }))
     }
 
     /// Where it lives; anywhere if nowhere else.

@@ -99,7 +99,7 @@ impl Prober {
     }
 
     /// The perturbations `rows` of step `step`, of a size that follows `activity` `[any rows, n]`. Nothing where there is nothing to
-    /// perturb: no manifold ([`Prober::dimension`] says so), or activity that is zero.
+    /// perturb: no manifold ([`Prober::dimension`] says so), or activity that is zero or next to it.
     ///
     /// Row r of a step is a pure function of seed, index, step and r: asked for in parts, by one or by many, it is the same.
     /// Orthogonal blocks run over the rows of a step from its row 0 on.
@@ -134,7 +134,8 @@ impl Prober {
     ) -> Result<Option<Perturbations>> {
         let Probing { units, probe, sigma, antithetic, seed, index, .. } = self.settings;
         let Some(dimension) = self.dimension() else { return Ok(None) };
-        let Some(noise) = Noise::scaled(sigma, self.manifold(), units, &norms)? else { return Ok(None) };
+        let noise = Noise::scaled(sigma, self.manifold(), units, &norms, activity.dtype())?;
+        let Some(noise) = noise else { return Ok(None) };
         let stream = seed.stream(Role::Probe, index, step);
         let draw = |rows| probe.draw_rows(rows, dimension, stream.clone(), &activity.device());
         let mut drawn: Vec<Tensor<2>> = rows.into_iter().map(draw).collect();

@@ -47,7 +47,8 @@ pub(super) struct Solution {
     pub response_noise: f64,
 }
 
-/// The least-squares solution J `[outputs, m]` of changes = probes J^T, of the smallest norm where there are several.
+/// The least-squares solution J `[outputs, m]` of changes = probes J^T, of the smallest norm where there are several; NaN of probes that
+/// are not finite.
 pub(crate) fn solve(responses: &Responses) -> Tensor<2> {
     let Responses { probes, changes } = responses.clone();
     Evidence::of(Estimator::LeastSquares, probes, changes).solve().jacobian
@@ -60,7 +61,9 @@ impl Evidence {
             let size = gram.dims()[0];
             // What rounding leaves of a zero eigenvalue in the precision of the responses.
             let rounding = if gram.dtype() == DType::F64 { 1e-13 } else { 1e-6 };
-            let inverse = pseudo_inverse(&values::<f64>(&gram), size, rounding);
+            // What is not finite teaches nothing that is.
+            let inverse = pseudo_inverse(&values::<f64>(&gram), size, rounding)
+                .unwrap_or_else(|_| vec![f64::NAN; size * size]);
             let trace = (0..size).map(|i| inverse[i * size + i]).sum::<f64>();
             let options = (&gram.device(), gram.dtype());
             (Tensor::<2>::from_data(TensorData::new(inverse, [size, size]), options), trace)

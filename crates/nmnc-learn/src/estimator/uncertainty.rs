@@ -48,7 +48,7 @@ impl Uncertainty {
     }
 
     /// Takes in responses to `probes` `[K, m]` (row-major), each with independent noise of variance `noise`, and gives the gain
-    /// G `[m, K]` (row-major): the estimate moves by (r - M z) G^T.
+    /// G `[m, K]` (row-major): the estimate moves by (r - M z) G^T. Probes that are not finite have a gain that is NaN.
     pub fn observe(&mut self, probes: &[f64], noise: f64) -> Vec<f64> {
         let m = self.dimension();
         let count = probes.len() / m;
@@ -58,7 +58,8 @@ impl Uncertainty {
         let entries: Vec<f64> = (0..count * count)
             .map(|ij| spread[(ij / count, ij % count)] + if ij / count == ij % count { noise } else { 0.0 })
             .collect();
-        let inverse = pseudo_inverse(&entries, count, 1e-13);
+        let inverse =
+            pseudo_inverse(&entries, count, 1e-13).unwrap_or_else(|_| vec![f64::NAN; count * count]);
         let inverse = Mat::from_fn(count, count, |i, j| inverse[i * count + j]);
         let gain = times(&projected.transpose().to_owned(), &inverse);
         let explained = times(&gain, &projected);
@@ -71,10 +72,13 @@ impl Uncertainty {
     }
 
     /// The `count` orthonormal directions that are least known, `[count, m]` (row-major): probing them lowers the total the most.
-    pub fn least_known(&self, count: usize) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// A covariance that is not finite.
+    pub fn least_known(&self, count: usize) -> Result<Vec<f64>> {
         let m = self.dimension();
         let entries: Vec<f64> = (0..m * m).map(|ij| self.covariance[(ij / m, ij % m)]).collect();
-        symmetric_eigen(&entries, m).1.into_iter().take(count).flatten().collect()
+        Ok(symmetric_eigen(&entries, m)?.1.into_iter().take(count).flatten().collect())
     }
 
     /// What is known when the axes U `[n, m]` become U' `[n, m']`, with `overlap` = U^T U' `[m, m']` (row-major): a new axis is known
@@ -175,7 +179,7 @@ mod tests {
                 }
             }
         }
-        let inverse = pseudo_inverse(&gram, M, 1e-15);
+        let inverse = pseudo_inverse(&gram, M, 1e-15).unwrap();
         for i in 0..M {
             let solved: f64 = (0..M).map(|j| inverse[i * M + j] * right[j]).sum();
             // Of sixteen digits a prior of a thousand against responses of one takes about six.
@@ -196,7 +200,7 @@ mod tests {
             assert!((along(&uncertainty, &direction) - left).abs() < 1e-12, "{direction:?}");
         }
         uncertainty.drift(&[0.5, 0.0, 0.0, 9.0, 0.0]);
-        let least = uncertainty.least_known(2);
+        let least = uncertainty.least_known(2).unwrap();
         assert!((least[3].abs() - 1.0).abs() < 1e-12, "the axis that drifted most: {least:?}");
         assert!((along(&uncertainty, &[1.0, 0.0, 0.0, 0.0, 0.0]) - 0.5).abs() < 1e-12);
     }

@@ -6,6 +6,7 @@ use nmnc_kernels::{column_moments, matmul};
 use super::columns::mirror_product;
 use nmnc_core::device::{energy, values};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::scale;
 
 /// Beyond this energy of the mean over the variance, products of raw activity would lose to the mean too many of the digits that
 /// centering them afterwards should leave.
@@ -14,9 +15,10 @@ const FAR_FROM_ZERO: f64 = 64.0;
 /// Activity `[samples, units]`, in products centered without a centered copy of it wherever rounding allows.
 ///
 /// Whatever is made of it is in units of [`Activity::unit`], a power of two near the root of the variance: products of activity
-/// with itself overflow long before the activity does, and a power of two changes no other bit.
+/// with itself overflow long before the activity does, and a power of two changes no other bit. Activity that is too large or too small
+/// to be squared as it is is first brought to a moderate size.
 pub(super) struct Activity {
-    /// Raw, or centered where the mean is far from zero.
+    /// Raw, or centered where the mean is far from zero, over `taken`.
     matrix: Tensor<2>,
     /// Mean over the samples, `[1, units]`.
     pub mean: Tensor<2>,
@@ -24,28 +26,46 @@ pub(super) struct Activity {
     pub variance: f64,
     /// What one is in the numbers of this activity.
     pub unit: f64,
-    /// Mean square of an example, which says how much of the variance is rounding error of a constant.
-    scale: f64,
+    /// Variance in all directions together, in squares of the unit.
+    pub relative_variance: f64,
+    /// What one is in the numbers of `matrix`.
+    inner: f64,
+    varies: bool,
 }
 
 impl Activity {
     /// # Errors
-    /// If a number is not finite.
+    /// If a number is not finite, or the variance is beyond the range of double precision.
     pub fn new(activity: Tensor<2>) -> Result<Self> {
-        let (mean, squares) = column_moments(&activity);
-        let freedom = activity.dims()[0].saturating_sub(1).max(1) as f64;
-        let variance = values::<f64>(&squares).iter().sum::<f64>() / freedom;
-        if !variance.is_finite() {
-            return Err(Error::new(nmnc_core::ErrorKind::Diverged, "manifold", "the activity is not finite"));
+        let diverged = |problem| Error::new(nmnc_core::ErrorKind::Diverged, "manifold", problem);
+        let (mut activity, mut taken) = (activity, 1.0);
+        let (mut mean, mut variance, mut offset) = moments(&activity);
+        if !scale::is_moderate(offset + variance) {
+            let largest = scale::largest(values::<f64>(&activity));
+            if !largest.is_finite() {
+                return Err(diverged("the activity is not finite"));
+            }
+            taken = scale::power(largest);
+            activity = scale::over(activity, taken);
+            (mean, variance, offset) = moments(&activity);
         }
-        let offset = energy(&mean);
+        // Mean square of an example, which says how much of the variance is rounding error of a constant.
+        let square = offset + variance;
         let matrix = if offset > FAR_FROM_ZERO * variance { activity - mean.clone() } else { activity };
-        Ok(Self { matrix, mean, variance, unit: power_of_two(variance), scale: offset + variance })
+        let varies = matrix.dims()[0] >= 2 && variance > square * 1e-12;
+        let inner = power_of_two(variance);
+        let relative_variance = variance / (inner * inner);
+        let (unit, variance) = (inner * taken, variance * taken * taken);
+        if !variance.is_finite() {
+            return Err(diverged("the variance of the activity is beyond the range of numbers"));
+        }
+        let mean = scale::over(mean, 1.0 / taken);
+        Ok(Self { matrix, mean, variance, unit, relative_variance, inner, varies })
     }
 
     /// Whether the samples differ by more than rounding.
     pub fn varies(&self) -> bool {
-        self.samples() >= 2 && self.variance > self.scale * 1e-12
+        self.varies
     }
 
     /// Samples b.
@@ -65,38 +85,38 @@ impl Activity {
 
     /// A centered copy `[samples, units]`.
     pub fn centered(&self) -> Tensor<2> {
-        (self.matrix.clone() - self.matrix.clone().mean_dim(0)) * self.unit.recip()
+        (self.matrix.clone() - self.matrix.clone().mean_dim(0)) * self.inner.recip()
     }
 
     /// X A `[samples, k]` of the centered activity X, for A `[units, k]`.
     pub fn project(&self, axes: Tensor<2>) -> Tensor<2> {
-        center(matmul(self.matrix.clone(), axes)) * self.unit.recip()
+        center(matmul(self.matrix.clone(), axes)) * self.inner.recip()
     }
 
     /// X^T C `[units, k]` of the centered activity X, for C `[samples, k]`.
     pub fn combine(&self, coefficients: Tensor<2>) -> Tensor<2> {
         // The mean drops out of sums whose coefficients add to zero.
-        matmul(self.matrix.clone().transpose(), center(coefficients) * self.unit.recip())
+        matmul(self.matrix.clone().transpose(), center(coefficients) * self.inner.recip())
     }
 
     /// X^T X A `[units, k]` of the centered activity X, for A `[units, k]`: two passes over the activity.
     pub fn power(&self, axes: Tensor<2>) -> Tensor<2> {
         let coordinates = center(matmul(self.matrix.clone(), axes));
-        matmul(self.matrix.clone().transpose(), coordinates * (self.unit * self.unit).recip())
+        matmul(self.matrix.clone().transpose(), coordinates * (self.inner * self.inner).recip())
     }
 
     /// X X^T of the centered activity X, row-major, `samples` rows.
     pub fn gram(&self) -> Vec<f64> {
         let samples = self.samples();
         // Within this range the products themselves do not overflow, and need no scaled copy.
-        let moderate = self.unit.log2().abs() <= 30.0;
+        let moderate = self.inner.log2().abs() <= 30.0;
         let mut gram = if moderate {
             mirror_product(&self.matrix)
         } else {
-            mirror_product(&(self.matrix.clone() * self.unit.recip()))
+            mirror_product(&(self.matrix.clone() * self.inner.recip()))
         };
         if moderate {
-            gram.iter_mut().for_each(|value| *value /= self.unit * self.unit);
+            gram.iter_mut().for_each(|value| *value /= self.inner * self.inner);
         }
         let means: Vec<f64> =
             gram.chunks_exact(samples).map(|row| row.iter().sum::<f64>() / samples as f64).collect();
@@ -108,6 +128,15 @@ impl Activity {
         }
         gram
     }
+}
+
+/// Mean over the samples, variance in all directions together, and energy of the mean.
+fn moments(activity: &Tensor<2>) -> (Tensor<2>, f64, f64) {
+    let (mean, squares) = column_moments(activity);
+    let freedom = activity.dims()[0].saturating_sub(1).max(1) as f64;
+    let variance = values::<f64>(&squares).iter().sum::<f64>() / freedom;
+    let offset = energy(&mean);
+    (mean, variance, offset)
 }
 
 /// The power of two nearest to the root of a variance.

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use nmnc_kernels::matmul;
 
 use nmnc_core::device::values;
+use nmnc_core::error::Result;
 use nmnc_core::linalg::symmetric_eigen;
 
 /// A tall matrix as range · mixing: orthonormal columns, and a small square matrix in double precision (row-major).
@@ -23,13 +24,16 @@ pub(super) struct Singular {
 
 impl Singular {
     /// Of `a` `[units, k]`.
-    pub fn of(a: Tensor<2>) -> Self {
-        let Factors { range, mixing, columns } = factor(a);
+    ///
+    /// # Errors
+    /// Numbers that are not finite.
+    pub fn of(a: Tensor<2>) -> Result<Self> {
+        let Factors { range, mixing, columns } = factor(a)?;
         let rank = range.dims()[1];
         let row = |i: usize| &mixing[i * columns..(i + 1) * columns];
         let product: Vec<f64> = (0..rank * rank).map(|ij| dot(row(ij / rank), row(ij % rank))).collect();
-        let (squares, rotation) = symmetric_eigen(&product, rank);
-        Self { range, rotation, values: squares.into_iter().map(|s| s.max(0.0).sqrt()).collect() }
+        let (squares, rotation) = symmetric_eigen(&product, rank)?;
+        Ok(Self { range, rotation, values: squares.into_iter().map(|s| s.max(0.0).sqrt()).collect() })
     }
 
     /// The first `count` left singular vectors, `[units, count]`.
@@ -40,14 +44,17 @@ impl Singular {
 
 /// The orthonormal columns nearest to the given ones (symmetric orthonormalization), so that axes which are nearly orthonormal stay
 /// where they are. Of rank-deficient columns only a basis of their span is kept.
-pub(super) fn orthonormalize(a: Tensor<2>) -> Tensor<2> {
-    factor(a).range
+///
+/// # Errors
+/// Numbers that are not finite.
+pub(super) fn orthonormalize(a: Tensor<2>) -> Result<Tensor<2>> {
+    Ok(factor(a)?.range)
 }
 
 /// Orthonormalizes by the eigen-decomposition of a^T a, twice: the second time corrects what rounding left of the first.
 ///
 /// Columns are compared at equal length, so that long ones do not drown short ones in their rounding error.
-fn factor(a: Tensor<2>) -> Factors {
+fn factor(a: Tensor<2>) -> Result<Factors> {
     let columns = a.dims()[1];
     let mut range = a;
     let mut mixing: Vec<f64> =
@@ -64,8 +71,12 @@ fn factor(a: Tensor<2>) -> Factors {
         let inverse = |i: usize| if lengths[i] > 0.0 { 1.0 / lengths[i] } else { 0.0 };
         let cosines: Vec<f64> =
             (0..size * size).map(|ij| gram[ij] * inverse(ij / size) * inverse(ij % size)).collect();
-        let (eigenvalues, vectors) = symmetric_eigen(&cosines, size);
+        let (eigenvalues, vectors) = symmetric_eigen(&cosines, size)?;
         let kept = eigenvalues.iter().take_while(|value| **value > eigenvalues[0] * 1e-12).count();
+        if kept == 0 {
+            // Of columns of zeros one is kept, so that there is a matrix.
+            return Ok(Factors { range: range.narrow(1, 0, 1), mixing: vec![0.0; columns], columns });
+        }
         // With D the lengths and V S V^T the cosines: a = (a D^-1 V S^-1/2 R) (R^T S^1/2 V^T D), where R is V^T if nothing was
         // dropped (which makes the new columns the nearest ones) and nothing otherwise.
         let factor = |power: f64| -> Vec<Vec<f64>> {
@@ -88,7 +99,7 @@ fn factor(a: Tensor<2>) -> Factors {
             .collect();
         range = matmul(range.clone(), to_matrix(&whitening, &range));
     }
-    Factors { range, mixing, columns }
+    Ok(Factors { range, mixing, columns })
 }
 
 /// a a^T in double precision, row-major, of which only the blocks on and above the diagonal are worked out.

@@ -19,6 +19,7 @@ use super::columns::{orthonormalize, to_matrix};
 use nmnc_core::device::{energy, values};
 use nmnc_core::error::Result;
 use nmnc_core::linalg::symmetric_eigen;
+use nmnc_core::scale;
 use nmnc_core::state::State;
 
 /// What is known of all activity seen so far.
@@ -38,14 +39,20 @@ pub(super) struct History {
 
 impl History {
     /// What one batch says, with at most `most` axes.
-    pub fn of(activity: &Activity, most: usize) -> Self {
+    ///
+    /// # Errors
+    /// Numbers that are not finite.
+    pub fn of(activity: &Activity, most: usize) -> Result<Self> {
         let nothing =
             Self { mean: activity.mean.clone(), axes: None, scatter: Vec::new(), total: 0.0, weight: 0.0 };
         nothing.merge(activity, 1.0, most)
     }
 
     /// The same after another batch, keeping at most `most` axes.
-    pub fn merge(&self, activity: &Activity, forgetting: f64, most: usize) -> Self {
+    ///
+    /// # Errors
+    /// Numbers that are not finite.
+    pub fn merge(&self, activity: &Activity, forgetting: f64, most: usize) -> Result<Self> {
         let (batch, old) = (activity.samples() as f64, forgetting * self.weight);
         let weight = old + batch;
         let shift = (activity.mean.clone() - self.mean.clone()) * (old * batch / weight).sqrt();
@@ -56,10 +63,11 @@ impl History {
         let faded: Vec<f64> = self.scatter.iter().map(|s| (forgetting * s).sqrt() / unit).collect();
         // Rounding error of a constant spans no axes.
         let ratio = if activity.varies() { activity.unit / unit } else { 0.0 };
-        let stack = Stack { axes: self.axes.as_ref(), faded, activity, ratio, shift: shift / unit };
-        let (scatter, axes) = stack.principal(most);
+        let stack =
+            Stack { axes: self.axes.as_ref(), faded, activity, ratio, shift: scale::over(shift, unit) };
+        let (scatter, axes) = stack.principal(most)?;
         let scatter = scatter.into_iter().map(|s| s * unit * unit).collect();
-        Self { mean, axes, scatter, total, weight }
+        Ok(Self { mean, axes, scatter, total, weight })
     }
 
     /// Axes, `[units, k]`, if activity has varied.
@@ -120,17 +128,19 @@ struct Stack<'a> {
 impl Stack<'_> {
     /// At most `most` eigenvalues of M^T M and their eigenvectors `[units, count]`: those above 1e-6 of the largest, below which
     /// the Gram matrix in single precision knows nothing.
-    fn principal(&self, most: usize) -> (Vec<f64>, Option<Tensor<2>>) {
+    fn principal(&self, most: usize) -> Result<(Vec<f64>, Option<Tensor<2>>)> {
         let size = self.faded.len() + self.activity.samples() + 1;
-        let (eigenvalues, vectors) = symmetric_eigen(&self.gram(), size);
+        let (eigenvalues, vectors) = symmetric_eigen(&self.gram(), size)?;
         let count =
             eigenvalues.iter().take(most).take_while(|e| **e > 0.0 && **e > eigenvalues[0] * 1e-6).count();
         if count == 0 {
-            return (Vec::new(), None);
+            return Ok((Vec::new(), None));
         }
         let scaled = |k: usize| vectors[k].iter().map(|v| v / eigenvalues[k].sqrt()).collect();
         let axes = self.combine(&(0..count).map(scaled).collect::<Vec<_>>());
-        (eigenvalues[..count].to_vec(), Some(orthonormalize(axes)))
+        let axes = orthonormalize(axes)?;
+        let kept = axes.dims()[1];
+        Ok((eigenvalues[..kept].to_vec(), Some(axes)))
     }
 
     /// M M^T, row-major.

@@ -101,6 +101,10 @@ pub struct Fit {
     pub degeneracy: Option<Degeneracy>,
 }
 
+impl Fit {
+    const NO_VARIANCE: Self = Self { subspace: None, degeneracy: Some(Degeneracy::NoVariance) };
+}
+
 /// Fits the manifold of `activity` `[samples, units]` by principal component analysis of the centered activity, with nothing known
 /// before: what a [`Tracker`] does at its first refresh.
 ///

@@ -86,7 +86,10 @@ impl Subspace {
     /// Principal angles to `other`, in radians, smallest first: as many as the smaller dimension.
     ///
     /// From cosines and sines both, so that small angles are accurate too (Bjorck and Golub 1973).
-    pub fn principal_angles(&self, other: &Self) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// A basis that is not finite.
+    pub fn principal_angles(&self, other: &Self) -> Result<Vec<f64>> {
         let (small, large) =
             if self.dimension() <= other.dimension() { (self, other) } else { (other, self) };
         let overlap = matmul(large.basis.clone().transpose(), small.basis.clone());
@@ -94,10 +97,10 @@ impl Subspace {
         // Squares of cosines in descending order, of sines in ascending order.
         let squares = |a: Tensor<2>| {
             let gram: Vec<f64> = values(&matmul(a.clone().transpose(), a));
-            symmetric_eigen(&gram, small.dimension()).0.into_iter().map(|v| v.max(0.0))
+            Ok(symmetric_eigen(&gram, small.dimension())?.0.into_iter().map(|v| v.max(0.0)))
         };
-        let mut sines: Vec<f64> = squares(residual).collect();
+        let mut sines: Vec<f64> = squares(residual)?.collect();
         sines.reverse();
-        squares(overlap).zip(sines).map(|(cosine, sine)| sine.sqrt().atan2(cosine.sqrt())).collect()
+        Ok(squares(overlap)?.zip(sines).map(|(cosine, sine)| sine.sqrt().atan2(cosine.sqrt())).collect())
     }
 }

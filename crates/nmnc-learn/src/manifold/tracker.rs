@@ -58,50 +58,52 @@ impl Tracker {
     ) -> Result<Fit> {
         let activity = Activity::new(activity)?;
         if self.tracking.method == PcaMethod::Incremental {
-            return Ok(self.merge(&activity));
+            return self.merge(&activity);
         }
         if !activity.varies() {
-            return Ok(Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) });
+            return Ok(Fit::NO_VARIANCE);
         }
         let available = activity.units().min(activity.samples() - 1);
         let spectrum = match (self.tracking.method, self.tracking.dimension) {
             (PcaMethod::Randomized, Dimension::Count(asked)) => {
                 let count = asked.min(available);
                 match previous.filter(|p| self.tracking.warm_start && p.dimension() >= count) {
-                    Some(previous) => pca::warm(&activity, count, previous.basis(), stream),
-                    None => pca::randomized(&activity, count, stream),
+                    Some(previous) => pca::warm(&activity, count, previous.basis(), stream)?,
+                    None => pca::randomized(&activity, count, stream)?,
                 }
             }
-            _ => pca::exact(&activity),
+            _ => pca::exact(&activity)?,
         };
-        Ok(self.fit(&activity, &spectrum, available))
+        self.fit(&activity, &spectrum, available)
     }
 
     /// As many components as asked for and found.
-    fn fit(&self, activity: &Activity, spectrum: &Spectrum, available: usize) -> Fit {
+    fn fit(&self, activity: &Activity, spectrum: &Spectrum, available: usize) -> Result<Fit> {
         let square = activity.unit * activity.unit;
         let variances = &spectrum.variances;
         let rank = variances.iter().take(available).take_while(|&&v| v > variances[0] * RANK).count();
+        if rank == 0 {
+            return Ok(Fit::NO_VARIANCE);
+        }
         let asked = match self.tracking.dimension {
             Dimension::Count(count) => count,
-            Dimension::Variance(fraction) => components_for(variances, activity.variance / square, fraction),
+            Dimension::Variance(fraction) => components_for(variances, activity.relative_variance, fraction),
         };
-        let given = asked.min(rank);
-        let subspace = Subspace::new(
-            spectrum.basis(activity, given),
-            variances[..given].iter().map(|v| v * square).collect(),
-            activity.variance,
-        );
-        Fit { subspace: Some(subspace), degeneracy: clipped(asked, given, activity) }
+        let basis = spectrum.basis(activity, asked.min(rank))?;
+        // Rounding may have made some of the axes depend on the others.
+        let given = basis.dims()[1];
+        let subspace =
+            Subspace::new(basis, variances[..given].iter().map(|v| v * square).collect(), activity.variance);
+        Ok(Fit { subspace: Some(subspace), degeneracy: clipped(asked, given, activity) })
     }
 
-    fn merge(&mut self, activity: &Activity) -> Fit {
+    fn merge(&mut self, activity: &Activity) -> Result<Fit> {
         let Dimension::Count(asked) = self.tracking.dimension else { unreachable!("checked when made") };
         // A few axes more than asked for, so that a direction on the rise is known before it is among the first.
         let most = asked + OVERSAMPLING;
         let history = match &self.history {
-            Some(history) => history.merge(activity, self.tracking.forgetting, most),
-            None => History::of(activity, most),
+            Some(history) => history.merge(activity, self.tracking.forgetting, most)?,
+            None => History::of(activity, most)?,
         };
         let fit = match history.axes() {
             Some(axes) => {
@@ -113,10 +115,10 @@ impl Tracker {
                 );
                 Fit { subspace: Some(subspace), degeneracy: clipped(asked, given, activity) }
             }
-            None => Fit { subspace: None, degeneracy: Some(Degeneracy::NoVariance) },
+            None => Fit::NO_VARIANCE,
         };
         self.history = Some(history);
-        fit
+        Ok(fit)
     }
 
     /// What a checkpoint keeps.

@@ -55,6 +55,9 @@ impl CoordinateMirror {
     /// change of a weight is a sum of errors times activities, so that its square along an axis goes with the activity's.
     pub fn drift(&mut self, drift: f64, variances: &[f64]) {
         let mean = variances.iter().sum::<f64>() / variances.len() as f64;
+        if mean <= 0.0 {
+            return;
+        }
         if let Some(uncertainty) = &mut self.uncertainty {
             let rates: Vec<f64> = variances.iter().map(|v| PRIOR * drift * v / mean).collect();
             uncertainty.drift(&rates);
@@ -62,8 +65,11 @@ impl CoordinateMirror {
     }
 
     /// The `count` directions `[count, d]` that are least known, if the estimator knows which.
-    pub fn least_known(&self, count: usize) -> Option<Vec<f64>> {
-        self.uncertainty.as_ref().map(|uncertainty| uncertainty.least_known(count))
+    ///
+    /// # Errors
+    /// If what is known is not finite.
+    pub fn least_known(&self, count: usize) -> Result<Option<Vec<f64>>> {
+        self.uncertainty.as_ref().map(|uncertainty| uncertainty.least_known(count)).transpose()
     }
 
     /// Takes in what probes `[K, d]` on the manifold cause in `map`.

@@ -10,6 +10,7 @@ use crate::credit::context::StepContext;
 use crate::manifold::{FollowedManifold, Subspace};
 use crate::noise::Probe;
 use nmnc_core::device::matrix;
+use nmnc_core::error::Result;
 use nmnc_core::seed::{Role, Seed};
 
 /// Where and when noise is drawn.
@@ -61,9 +62,12 @@ pub(super) struct Probing<'a> {
 
 impl Site {
     /// Learns from probes. Gives the number of them that the site had use for.
-    pub fn probe(&mut self, probing: Probing) -> usize {
+    ///
+    /// # Errors
+    /// If what is known is not finite.
+    pub fn probe(&mut self, probing: Probing) -> Result<usize> {
         match self.learned {
-            Learned::Weights(_) => self.probe_weights(probing),
+            Learned::Weights(_) => Ok(self.probe_weights(probing)),
             Learned::Coordinates(_) => self.probe_coordinates(probing),
         }
     }
@@ -109,18 +113,18 @@ impl Site {
         rows
     }
 
-    fn probe_coordinates(&mut self, probing: Probing) -> usize {
+    fn probe_coordinates(&mut self, probing: Probing) -> Result<usize> {
         let Probing { config, controller, index, count, context } = probing;
         let map = context.network.map(self.readers[0]);
         let device = map.parameter.value.device();
         let source = self.source(context, &device);
         let subspace = self.manifold.as_ref().and_then(FollowedManifold::subspace);
         let (Some(manifold), Learned::Coordinates(Some(mirror))) = (subspace, &mut self.learned) else {
-            return 0;
+            return Ok(0);
         };
         let d = manifold.dimension();
         let rows = count.min(d);
-        let probes = match mirror.least_known(rows) {
+        let probes = match mirror.least_known(rows)? {
             Some(directions) => {
                 matrix(directions.into_iter().map(|x| x as f32).collect(), [rows, d], &device)
             }
@@ -129,6 +133,6 @@ impl Site {
         let probes = probes.cast(manifold.basis().dtype());
         let innovation = mirror.update(map, manifold, probes, config.eta);
         controller.learn(index, &innovation, rows);
-        rows
+        Ok(rows)
     }
 }

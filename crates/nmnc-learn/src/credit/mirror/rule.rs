@@ -88,7 +88,8 @@ impl Mirror {
         let Self { config, sites, controller, .. } = self;
         let mut used = 0;
         for (index, site) in sites.iter_mut().enumerate() {
-            used = used.max(site.probe(Probing { config, controller, index, count, context }));
+            let probed = site.probe(Probing { config, controller, index, count, context });
+            used = used.max(probed.map_err(|e| e.within(site.place()))?);
             if !site.finite() {
                 return Err(Error::new(ErrorKind::Diverged, site.place(), "feedback is not finite"));
             }

@@ -5,6 +5,7 @@ use nmnc_kernels::blend;
 
 use crate::net::Map;
 use nmnc_core::device::{energy, values};
+use nmnc_core::scale;
 
 /// Steps of conjugate gradients for one update at the most.
 const ITERATIONS: usize = 12;
@@ -95,7 +96,11 @@ impl WeightMirror {
 
     /// B moves by the smallest correction that explains the responses best (least squares by conjugate gradients, CGLS: Hestenes and
     /// Stiefel 1952). Directions that were not probed stay as they were.
+    ///
+    /// The solution is the same whatever the size of the noise, which is given the unit in which its squares can be summed.
     pub fn least_squares(&mut self, map: Map, noise: Tensor<2>) -> Innovation {
+        let unit = scale::tensor_unit(&noise).unwrap_or(1.0);
+        let noise = scale::over(noise, unit);
         let (_, mut residual, innovation) = self.observe(map, &noise);
         let enough = PRECISION * innovation.response.iter().sum::<f64>();
         if innovation.error.iter().sum::<f64>() <= enough {

@@ -14,6 +14,7 @@ use crate::manifold::{RefreshFrom, Subspace};
 use crate::workers::Share;
 use nmnc_core::device::energy;
 use nmnc_core::error::Result;
+use nmnc_core::scale;
 use nmnc_core::state::State;
 
 /// Noise correlation with the settings of [`NoiseCorrelationConfig`].
@@ -124,7 +125,10 @@ impl NoiseCorrelation {
         let pass = PerturbedPass { context, first: group[0], antithetic, probes };
         let passed = pass.run(&injected)?;
         for stage in passed.silent {
-            self.warnings.push(format!("stage {}: activity is zero, so it receives no probes", stage + 1));
+            self.warnings.push(format!(
+                "stage {}: activity is zero or next to it, so it receives no probes",
+                stage + 1
+            ));
         }
         if !passed.answered.is_empty() {
             let passes = if antithetic { 2 } else { 1 };
@@ -265,5 +269,5 @@ impl CreditRule for NoiseCorrelation {
 /// If another worker cannot be reached.
 pub(crate) fn rescale(signal: Tensor<2>, error: &Tensor<2>, share: &Share) -> Result<Tensor<2>> {
     let [own, wanted] = share.squares([energy(&signal), energy(error)])?;
-    Ok(if own == 0.0 { signal } else { signal * (wanted / own).sqrt() })
+    Ok(if own == 0.0 { signal } else { scale::times(signal, (wanted / own).sqrt()) })
 }

@@ -71,7 +71,7 @@ impl TemporalNoiseCorrelation {
         let asked = self.prober.ask_share(context.step, 0..repetitions, states, context.share);
         let asked = asked.map_err(|e| e.within("states"))?;
         if asked.is_none() && self.prober.dimension().is_some() {
-            self.warnings.push("states are zero, so they receive no probes".to_owned());
+            self.warnings.push("states are zero or next to it, so they receive no probes".to_owned());
         }
         Ok(asked)
     }
