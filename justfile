@@ -57,8 +57,18 @@ notices *ARGS:
 package:
     cargo package --workspace --exclude nmnc-testing --no-verify --locked
 
+# Kills and failures at every system call that concerns files; `--points 1500` draws so many of them.
+kill-campaign *ARGS:
+    cargo build --release --workspace --bin nmnc
+    python3 scripts/fault_campaign.py {{ARGS}}
+
+# Training, going on, analyzing, reporting and reading damaged files in one process: does its memory stay flat?
+soak SECONDS="3600" CSV="target/soak.csv":
+    cargo build --release --workspace --example soak
+    nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
+
 # What continuous integration runs.
-ci: check deny (notices "--check") docs results test examples check-devices
+ci: check deny (notices "--check") docs results test examples (kill-campaign "--points" "1500") check-devices
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:
