@@ -94,7 +94,7 @@ fn trackers_follow_activity_into_nothing_and_back() {
                 subspace = fit.subspace;
             }
             let state = tracker.state();
-            Tracker::new(tracking).unwrap().restore(&state).unwrap();
+            Tracker::new(tracking).unwrap().restore(&state, 12).unwrap();
         }
     }
 }
