@@ -57,37 +57,3 @@ fn hidden(c: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Clears the screen; sets the window's title; is an 8-bit escape; turns the reading order around; hides a letter.
-    const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1m\u{202e}txt\u{200b}\u{7f}\r\nb";
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
-        let shown = r"a\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1m\u{202e}txt\u{200b}\u{7f}\r\nb";
-        assert_eq!(line(HOSTILE, 100), shown);
-        assert_eq!(lines(HOSTILE), shown.replace(r"\n", "\n"));
-        let value = serde_json::json!({ HOSTILE: [HOSTILE, "\u{e0041}"] });
-        let text = json(&value.to_string());
-        assert!(!text.chars().any(hidden), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
-    }
-
-    #[test]
-    fn letters_of_all_scripts_stay() {
-        for name in ["Größe", "données", "数据", "بيانات", "می‌خواهم", "👩‍🔬", "a\\n"]
-        {
-            assert_eq!((line(name, 100), lines(name), json(name)), (name.into(), name.into(), name.into()));
-        }
-    }
-
-    #[test]
-    fn long_text_is_cut_and_says_so() {
-        assert_eq!(line("äbc", 3), "äbc");
-        assert_eq!(line("äbcd", 3), "äbc... (4 characters)");
-        assert_eq!(line(&"x".repeat(70_000), 2), "xx... (70000 characters)");
-    }
-}

@@ -5,9 +5,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+mod check;
 mod csv;
 mod run;
 
+pub use check::MOST_STAGES;
 pub use csv::{csv_header, csv_row};
 pub use run::RunRecords;
 

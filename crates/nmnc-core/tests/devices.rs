@@ -9,6 +9,14 @@ fn bits(numbers: &Tensor<2>) -> Vec<u32> {
 }
 
 #[test]
+fn a_processor_is_tried_without_a_driver() {
+    device::try_out("flex").unwrap();
+    for name in ["flex", "flex:0", "vulkan:x", "nothing", ""] {
+        assert!(!device::has_driver(name), "{name}");
+    }
+}
+
+#[test]
 fn streams_give_the_same_bits_on_every_device() {
     for name in device::NAMES {
         let accelerator = match device::open(name) {

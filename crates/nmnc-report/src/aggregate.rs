@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measurements::{Measurements, Place, Point, Seeds};
-use super::text::rule_name;
+use super::text::{rule_name, shortened};
 use nmnc_core::records::{Record, RunRecords, Status};
+
+/// Characters of a name or a setting that a label shows.
+const LONGEST: usize = 60;
 
 /// The curve of `y` against `x` averaged over `runs` step by step.
 ///
@@ -106,7 +109,7 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
         let entries = identity(run);
         let at = found.iter().position(|(e, g)| g.rule == run.rule && *e == entries).unwrap_or_else(|| {
             let group = Group {
-                label: rule_name(&run.rule),
+                label: shortened(&rule_name(&run.rule), LONGEST),
                 rule: &run.rule,
                 complete: Vec::new(),
                 incomplete: Vec::new(),
@@ -137,7 +140,8 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
             let parts: Vec<String> = differing
                 .map(|key| {
                     let name = key.rsplit('.').next().unwrap_or(key);
-                    format!("{name} {}", entries.get(key).map_or("unset", String::as_str))
+                    let value = entries.get(key).map_or("unset", String::as_str);
+                    format!("{} {}", shortened(name, LONGEST), shortened(value, LONGEST))
                 })
                 .collect();
             match parts.len() {
@@ -170,7 +174,7 @@ fn stem(group: &Group<'_>) -> Option<String> {
         name.strip_suffix(&format!("-seed{}", run.seed)).map(str::to_owned)
     };
     let first = of(runs.next()?)?;
-    runs.all(|run| of(run).as_ref() == Some(&first)).then_some(first)
+    runs.all(|run| of(run).as_ref() == Some(&first)).then(|| shortened(&first, LONGEST))
 }
 
 #[cfg(test)]

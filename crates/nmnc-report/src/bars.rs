@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::figure::Picture;
 use super::frame::text_width;
 use super::look::Style;
-use super::text::{escape, fixed};
+use super::text::{escape, fixed, shortened};
 
 /// One bar.
 #[derive(Clone, Debug)]
@@ -40,10 +40,13 @@ pub struct BarChart {
 
 const WIDTH: f64 = 480.0;
 const ROW: f64 = 24.0;
+/// Characters of a label that are drawn.
+const LONGEST: usize = 60;
 
 impl Picture for BarChart {
     fn svg(&self, id: usize) -> String {
-        let widest = self.bars.iter().map(|b| 0.82 * text_width(&b.label)).fold(0.0, f64::max);
+        let labels: Vec<String> = self.bars.iter().map(|bar| shortened(&bar.label, LONGEST)).collect();
+        let widest = labels.iter().map(|label| 0.82 * text_width(label)).fold(0.0, f64::max);
         let (left, right) = ((widest + 14.0).min(0.45 * WIDTH), WIDTH - 14.0);
         let top = 46.0;
         let bottom = top + ROW * self.bars.len() as f64 + 4.0;
@@ -101,7 +104,7 @@ impl Picture for BarChart {
                 fixed(bar.value, 3),
                 left - 8.0,
                 y + 4.5,
-                escape(&bar.label),
+                escape(&labels[at]),
                 zero.min(end),
                 y - 7.0,
                 (zero - end).abs()

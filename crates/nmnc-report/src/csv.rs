@@ -1,6 +1,12 @@
 //! CSV files whose header is the names of a struct's fields, so that header and cells cannot part.
+//!
+//! Spreadsheets take a text that begins with `=`, `+`, `-`, `@`, a tab or a line break for a formula, which may do anything. Such a text has
+//! `'` before it here, and so has a text that begins so after any number of `'`; [`text`] takes it off again, so that every text reads
+//! back as it was. Numbers are left as they are.
 
-use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A number in as few digits as tell it from every other (`1`, `0.5`), or an empty cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
@@ -44,11 +50,38 @@ pub fn csv<R: Serialize + Default>(rows: impl IntoIterator<Item = R>) -> String 
         writer.serialize(R::default()).expect("a row is a struct of plain values");
     }
     let bytes = writer.into_inner().expect("memory takes every byte");
-    let mut text = String::from_utf8(bytes).expect("CSV of text is text");
-    if !any {
-        text.truncate(text.find('\n').map_or(0, |end| end + 1));
+    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&*bytes);
+    let mut safe = ::csv::Writer::from_writer(Vec::with_capacity(bytes.len()));
+    for record in reader.records().take(if any { usize::MAX } else { 1 }) {
+        let record = record.expect("what was written reads back");
+        safe.write_record(record.iter().map(|cell| harmless(cell).into_owned()))
+            .expect("rows are of one length");
     }
-    text
+    String::from_utf8(safe.into_inner().expect("memory takes every byte")).expect("CSV of text is text")
+}
+
+/// Whether a spreadsheet may take the text behind any `'` for a formula.
+fn is_formula(text: &str) -> bool {
+    let bare = text.trim_start_matches('\'');
+    bare.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+        && text.parse::<f64>().is_err()
+}
+
+/// The text as a cell that no spreadsheet runs.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Reads the text of a cell that [`csv`] wrote, to be named in `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// If it is no text.
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let cell = String::deserialize(deserializer)?;
+    Ok(match cell.strip_prefix('\'') {
+        Some(inner) if is_formula(&cell) => inner.to_owned(),
+        _ => cell,
+    })
 }
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ use super::figure::{Entry, Figure, Mark};
 use super::look::{Style, home};
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
-use super::text::list;
+use super::text::{list, spread};
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
+
+/// Stages that a figure has panels for; a deeper network shows some, evenly spread.
+const MOST_STAGES: usize = 24;
 
 /// A figure without its legend: at least one panel.
 struct Drawn {
@@ -205,8 +208,14 @@ impl Context<'_> {
         for stage in runs.flat_map(|r| &r.records).flat_map(|r| &r.stages) {
             units.insert(stage.stage, stage.units);
         }
+        let numbers: Vec<usize> = units.keys().copied().collect();
+        let shown_stages = spread(numbers.len(), MOST_STAGES);
+        let some = match shown_stages.len() < numbers.len() {
+            true => format!(" Of {} stages, {} are shown.", numbers.len(), shown_stages.len()),
+            false => String::new(),
+        };
         let mut drawn: Vec<(usize, Vec<Line>, Vec<Reference>)> = Vec::new();
-        for &stage in units.keys() {
+        for stage in shown_stages.into_iter().map(|at| numbers[at]) {
             let of = |r: &Record| r.stages.iter().find(|s| s.stage == stage).and_then(metric);
             let lines = self.lines(&|r| r.step as f64, &of, shown);
             if !lines.is_empty() {
@@ -237,7 +246,7 @@ impl Context<'_> {
         let panels: Vec<Panel> = panels.collect();
         let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
         let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
-        let caption = format!("{note}{own}");
+        let caption = format!("{note}{own}{some}");
         Some(Drawn { title, caption, panels })
     }
 

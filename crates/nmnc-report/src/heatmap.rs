@@ -9,7 +9,7 @@ use super::colors::{LEVELS, Palette};
 use super::figure::Picture;
 use super::frame;
 use super::plot::Size;
-use super::text::{NONE, escape, fixed, significant};
+use super::text::{NONE, escape, fixed, shortened, significant};
 
 /// The largest cell, and the smallest that can hold a number.
 const LARGEST: (f64, f64) = (76.0, 40.0);
@@ -19,6 +19,10 @@ const SLOPES: [f64; 3] = [0.0, 40.0, 90.0];
 /// Least distance of lines of text, and least height of the scale.
 const LINE: f64 = 14.0;
 const LEAST_SCALE: f64 = 84.0;
+/// Characters of a label that are drawn.
+const LONGEST: usize = 40;
+/// The largest end of a scale: the span of larger ones would not be a number.
+const FARTHEST: f64 = 1e300;
 
 /// What stands along one side of a matrix.
 #[derive(Clone, Debug)]
@@ -38,9 +42,10 @@ impl Side {
     }
 
     /// Each label with the first place it stands for, and the place after its last.
-    fn spans(&self) -> Vec<(&str, usize, usize)> {
+    fn spans(&self) -> Vec<(String, usize, usize)> {
+        let shown = |label: &String| shortened(label, LONGEST);
         match self {
-            Self::Names(names) => names.iter().enumerate().map(|(i, n)| (n.as_str(), i, i + 1)).collect(),
+            Self::Names(names) => names.iter().enumerate().map(|(i, n)| (shown(n), i, i + 1)).collect(),
             Self::Groups(groups) => {
                 let ends = groups.iter().scan(0, |end, (_, count)| {
                     *end += count;
@@ -49,7 +54,7 @@ impl Side {
                 groups
                     .iter()
                     .zip(ends)
-                    .map(|((label, count), end)| (label.as_str(), end - count, end))
+                    .map(|((label, count), end)| (shown(label), end - count, end))
                     .collect()
             }
         }
@@ -126,8 +131,10 @@ impl Heatmap {
         let ticks = axis.ticks.iter().map(|&t| text_width(&axis.text(t))).fold(0.0, f64::max);
         let scale = 14.0 + 12.0 + 6.0 + ticks;
         let widest = self.columns.widest();
-        let mut left = self.rows.widest() + if self.rows.grouped() { 18.0 } else { 10.0 };
-        let mut cell = ((width - left - scale) / columns).min(LARGEST.0);
+        // However long the labels are, cells have half of the width.
+        let room = |left: f64| (width - left - scale).max(0.25 * width) / columns;
+        let mut left = (self.rows.widest() + if self.rows.grouped() { 18.0 } else { 10.0 }).min(0.5 * width);
+        let mut cell = room(left).min(LARGEST.0);
         let narrowest = self.columns.spans().iter().map(|(_, from, to)| to - from).min().unwrap_or(1);
         let fits = |cell: f64, slope: f64| match slope {
             0.0 => widest + 6.0 <= cell * narrowest as f64,
@@ -136,7 +143,8 @@ impl Heatmap {
         let slope = SLOPES.into_iter().find(|&slope| fits(cell, slope)).unwrap_or(90.0);
         // A sloping first label reaches to the left of its column.
         left = left.max(if slope > 0.0 { widest * slope.to_radians().cos() - 0.5 * cell } else { 0.0 });
-        cell = ((width - left - scale) / columns).min(LARGEST.0);
+        left = left.min(0.5 * width);
+        cell = room(left).min(LARGEST.0);
         // Few cells are flat, to hold a number; many are square, as a matrix is.
         let tall = if self.values.len() > 400 || self.rows.grouped() { cell } else { cell.min(LARGEST.1) };
         let bar = left + cell * columns + 14.0;
@@ -262,7 +270,7 @@ impl Heatmap {
                 out,
                 "<text class=\"tick end\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
                 last + 4.5,
-                escape(label)
+                escape(&label)
             );
         }
         let mut last = f64::NEG_INFINITY;
@@ -274,7 +282,7 @@ impl Heatmap {
             }
             last = (0.5 * (first + end)).max(last + if layout.slope > 80.0 { LINE } else { 0.0 });
             let y = bottom + 12.0 + strip(&self.columns);
-            let label = escape(label);
+            let label = escape(&label);
             let _ = if layout.slope > 0.0 {
                 let (x, slope) = (last + 4.5, layout.slope);
                 let turn = format!("translate({x:.1} {y:.1}) rotate(-{slope})");
@@ -319,11 +327,17 @@ impl Heatmap {
 }
 
 impl Picture for Heatmap {
-    /// # Panics
-    /// If the labels do not match the number of entries.
     fn svg(&self, id: usize) -> String {
-        let (rows, columns) = (self.rows.len(), self.columns.len());
-        assert_eq!(rows * columns, self.values.len(), "a label for every row and column");
+        let cells = self.rows.len().saturating_mul(self.columns.len());
+        let reached = |end: f64| end.abs() <= FARTHEST;
+        if cells != self.values.len() || !reached(self.range.0) || !reached(self.range.1) {
+            // Labels without entries are those of missing ones.
+            let mut whole = self.clone();
+            whole.values.resize(cells, f64::NAN);
+            let end = |end: f64| if end.is_nan() { 0.0 } else { end.clamp(-FARTHEST, FARTHEST) };
+            whole.range = (end(self.range.0), end(self.range.1));
+            return whole.svg(id);
+        }
         let axis = Axis::linear(self.label.clone(), Writing::Decimal, self.range.0, self.range.1, 6);
         let layout = self.layout(&axis);
         let mut out = String::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::csv::{Number, csv};
+use super::csv::{Number, csv, text};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::statistics::{Interval, interval, mean_sem};
 
@@ -12,15 +12,18 @@ use nmnc_core::statistics::{Interval, interval, mean_sem};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// What is compared: a rule, an optimizer, a kind of noise.
+    #[serde(deserialize_with = "text")]
     pub condition: String,
     /// Which repetition; none for what no seed has a part in.
     pub seed: Option<u64>,
     /// What is shown apart, such as a stage or a task.
+    #[serde(deserialize_with = "text")]
     pub facet: String,
     /// What it is drawn against, such as a step or a number of units; none for what stands by itself.
     #[serde(serialize_with = "short")]
     pub x: Option<f64>,
     /// Name of the quantity.
+    #[serde(deserialize_with = "text")]
     pub metric: String,
     /// The number.
     #[serde(serialize_with = "short")]

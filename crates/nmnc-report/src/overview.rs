@@ -1,11 +1,18 @@
 //! The summary table: one row for the complete runs of a rule, one for each other run.
 
+use std::collections::BTreeSet;
+
 use super::aggregate::{Group, final_accuracy, groups, last, probes};
 use super::figures::styles;
 use super::look::Style;
-use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant};
+use super::table::LONGEST_CELL;
+use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant, spread};
+use nmnc_core::printable;
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::{MeanSem, mean_sem};
+
+/// Stages whose values stand in one cell.
+const MOST_STAGES: usize = 16;
 
 /// One row.
 #[derive(Debug)]
@@ -93,16 +100,18 @@ fn over(
     mean.as_ref().map_or_else(|| NONE.to_owned(), write)
 }
 
-/// The last value of every stage.
+/// The last value of every stage, of deep networks of some.
 fn by_stage(runs: &[&RunRecords], metric: fn(&StageRecord) -> Option<f64>) -> String {
-    let most = runs.iter().flat_map(|r| &r.records).flat_map(|r| &r.stages).map(|s| s.stage).max();
-    let values: Vec<String> = (1..=most.unwrap_or(0))
-        .map(|number| {
-            let of = move |r: &Record| r.stages.iter().find(|s| s.stage == number).and_then(metric);
-            over(runs, |run| last(run, &of), |v| fixed(v.mean, 2))
-        })
-        .collect();
-    if values.iter().all(|v| v == NONE) { NONE.to_owned() } else { values.join(" / ") }
+    let stages = runs.iter().flat_map(|r| &r.records).flat_map(|r| &r.stages).map(|s| s.stage);
+    let stages: Vec<usize> = stages.collect::<BTreeSet<_>>().into_iter().collect();
+    let value = |number: usize| {
+        let of = move |r: &Record| r.stages.iter().find(|s| s.stage == number).and_then(metric);
+        over(runs, |run| last(run, &of), |v| fixed(v.mean, 2))
+    };
+    let shown = spread(stages.len(), MOST_STAGES);
+    let values: Vec<String> = shown.iter().map(|&at| value(stages[at])).collect();
+    let between = if shown.len() < stages.len() { " … " } else { " / " };
+    if values.iter().all(|v| v == NONE) { NONE.to_owned() } else { values.join(between) }
 }
 
 fn seeds(runs: &[&RunRecords]) -> String {
@@ -141,7 +150,7 @@ pub fn table(runs: &[RunRecords]) -> String {
     for row in &rows {
         let cells = columns.iter().map(|&i| row.cells[i].clone());
         // A bar would end the cell, a line break the row.
-        let safe = |cell: String| cell.replace(['\n', '\r'], " ").replace('|', "\\|");
+        let safe = |cell: String| printable::line(&cell, LONGEST_CELL).replace('|', "\\|");
         lines.push(std::iter::once(row.label.clone()).chain(cells).map(safe).collect());
     }
     let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0).max(3);

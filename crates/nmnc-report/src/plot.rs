@@ -11,7 +11,10 @@ use super::frame::{Frame, text_width};
 use super::labels::{Label, Placed, place};
 use super::look::Style;
 use super::measurements::Point;
-use super::text::{escape, significant};
+use super::text::{escape, shortened, significant};
+
+/// Characters of a heading that are drawn.
+const LONGEST: usize = 60;
 
 /// Size of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,8 +172,9 @@ impl Picture for Panel {
 impl Panel {
     /// User units of a point.
     fn at(&self, frame: Frame, x: f64, y: f64) -> (f64, f64) {
+        // A curve may begin or end outside, but no further than a reader could follow it.
         (
-            frame.left + self.x.fraction(x) * (frame.right - frame.left),
+            frame.left + self.x.fraction(x).clamp(-1.0, 2.0) * (frame.right - frame.left),
             frame.bottom - self.y.fraction(y).clamp(0.0, 1.0) * (frame.bottom - frame.top),
         )
     }
@@ -238,8 +242,8 @@ impl Panel {
             let _ = write!(
                 out,
                 "<text class=\"heading\" x=\"4\" y=\"16\">{} <tspan class=\"note\">{}</tspan></text>",
-                escape(heading),
-                escape(note)
+                escape(&shortened(heading, LONGEST)),
+                escape(&shortened(note, LONGEST))
             );
         }
         let _ = write!(

@@ -6,6 +6,9 @@ use super::figure::Picture;
 use super::look::Style;
 use super::text::escape;
 
+/// The largest coordinate: differences of larger ones would not be numbers.
+const FARTHEST: f64 = 1e300;
+
 /// Points ready to be drawn, one scale for both axes.
 #[derive(Clone, Debug)]
 pub struct Scatter {
@@ -13,7 +16,7 @@ pub struct Scatter {
     pub heading: (String, String),
     /// Title for readers who cannot see the picture.
     pub title: String,
-    /// Where each point lies, its look, and what it is.
+    /// Where each point lies, its look, and what it is; a point without a place is not drawn.
     pub points: Vec<((f64, f64), Style, String)>,
 }
 
@@ -23,8 +26,15 @@ const MARGIN: f64 = 14.0;
 
 impl Picture for Scatter {
     fn svg(&self, id: usize) -> String {
+        let within = |v: f64| v.clamp(-FARTHEST, FARTHEST);
+        let placed: Vec<((f64, f64), Style, &str)> = self
+            .points
+            .iter()
+            .filter(|((x, y), ..)| !x.is_nan() && !y.is_nan())
+            .map(|((x, y), style, what)| ((within(*x), within(*y)), *style, what.as_str()))
+            .collect();
         let span = |coordinate: &dyn Fn(&(f64, f64)) -> f64| {
-            let values = self.points.iter().map(|(at, ..)| coordinate(at));
+            let values = placed.iter().map(|(at, ..)| coordinate(at));
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
         };
         let (across, down) = (span(&|p| p.0), span(&|p| p.1));
@@ -48,8 +58,8 @@ impl Picture for Scatter {
             escape(&self.heading.1),
             SIZE - 1.0
         );
-        for (at, style, what) in &self.points {
-            let (x, y) = place(*at);
+        for (at, style, what) in placed {
+            let (x, y) = place(at);
             let _ = write!(
                 out,
                 "<g class=\"{}\"><title>{}</title>{}</g>",

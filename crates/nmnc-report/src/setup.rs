@@ -1,6 +1,11 @@
 //! What all runs of a report share, in words: data, network, training, device.
 
-use super::text::{count, grouped, list};
+use super::text::{count, grouped, list, shortened, spread};
+
+/// Stages that are told one by one.
+const MOST_STAGES: usize = 24;
+/// Characters of a name that are told.
+const LONGEST: usize = 200;
 use nmnc_core::records::{RunRecords, Summary};
 
 /// Name and text of each part of the setup on which all runs agree.
@@ -35,7 +40,7 @@ fn common<T>(items: &[T], describe: impl Fn(&T) -> Option<String>) -> Option<Str
 /// A known name, or the last part of a path.
 fn source(data: &toml::Table) -> Option<String> {
     let source = data.get("source")?.as_str()?.trim_end_matches('/');
-    Some(source.rsplit('/').next().unwrap_or(source).to_owned())
+    Some(shortened(source.rsplit('/').next().unwrap_or(source), LONGEST))
 }
 
 fn data(config: &toml::Table) -> Option<String> {
@@ -61,7 +66,7 @@ fn data(config: &toml::Table) -> Option<String> {
 }
 
 fn task(config: &toml::Table) -> Option<String> {
-    Some(config.get("task")?.get("name")?.as_str()?.to_owned())
+    Some(shortened(config.get("task")?.get("name")?.as_str()?, LONGEST))
 }
 
 fn recurrent(config: &toml::Table) -> Option<String> {
@@ -84,9 +89,11 @@ fn recurrent(config: &toml::Table) -> Option<String> {
 fn network(config: &toml::Table) -> Option<String> {
     let stages = config.get("network")?.get("stages")?.as_array()?;
     let mut previous = String::new();
-    let described: Vec<String> = stages
+    let shown = spread(stages.len(), MOST_STAGES);
+    let described: Vec<String> = shown
         .iter()
-        .map(|stage| {
+        .map(|&at| {
+            let stage = &stages[at];
             let word = |key: &str| stage.get(key).and_then(toml::Value::as_str).unwrap_or("");
             let number = |key: &str| stage.get(key).and_then(toml::Value::as_integer).unwrap_or(0);
             let (width, mut details) = match word("kind") {
@@ -112,7 +119,12 @@ fn network(config: &toml::Table) -> Option<String> {
             text
         })
         .collect();
-    (!described.is_empty()).then(|| format!("{}; linear readout", described.join(", ")))
+    let some = if shown.len() < stages.len() {
+        format!(" (some of {} stages)", stages.len())
+    } else {
+        String::new()
+    };
+    (!described.is_empty()).then(|| format!("{}{some}; linear readout", described.join(", ")))
 }
 
 fn training(config: &toml::Table) -> Option<String> {
@@ -133,7 +145,12 @@ fn training(config: &toml::Table) -> Option<String> {
 }
 
 fn units(summary: &Summary) -> String {
-    let sizes: Vec<String> = summary.stage_units.iter().map(usize::to_string).collect();
+    let units = &summary.stage_units;
+    let shown = spread(units.len(), MOST_STAGES);
+    let mut sizes: Vec<String> = shown.iter().map(|&at| units[at].to_string()).collect();
+    if shown.len() < units.len() {
+        sizes.insert(shown.len() - 1, "…".to_owned());
+    }
     format!("{} units; {} parameters", list(&sizes), count(summary.parameters as f64))
 }
 

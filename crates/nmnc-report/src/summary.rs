@@ -3,7 +3,7 @@
 use super::aggregate::{Group, curve, final_accuracy, probes};
 use super::overview::state;
 use super::setup::data_set;
-use super::text::{count, fixed, list, plural, plus_minus, rule_name, significant};
+use super::text::{count, fixed, list, plural, plus_minus, rule_name, shortened, significant};
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::statistics::{MeanSem, mean_sem};
 
@@ -50,7 +50,7 @@ pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
             let accuracy = fixed(100.0 * final_accuracy(run)?, 1);
             Some(format!(
                 "{}, seed {}: {accuracy} % test accuracy, {}.",
-                rule_name(&run.rule),
+                shortened(&rule_name(&run.rule), 60),
                 run.seed,
                 state(run)
             ))

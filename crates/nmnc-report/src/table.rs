@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 
 use super::text::escape;
+use nmnc_core::printable;
+
+/// Characters of a cell that a terminal is shown.
+pub(crate) const LONGEST_CELL: usize = 200;
 
 /// Headings and rows; the first column names the rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,9 +40,13 @@ impl Table {
     /// As text in columns.
     pub fn text(&self) -> String {
         let heading: Vec<String> = self.headings.iter().map(|h| (*h).to_owned()).collect();
-        let lines: Vec<&Vec<String>> = std::iter::once(&heading).chain(&self.rows).collect();
-        let width = |c: usize| lines.iter().map(|l| l[c].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+        let shown = |row: &Vec<String>| -> Vec<String> {
+            row.iter().map(|cell| printable::line(cell, LONGEST_CELL)).collect()
+        };
+        let lines: Vec<Vec<String>> = std::iter::once(&heading).chain(&self.rows).map(shown).collect();
+        let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |c: usize| lines.iter().filter_map(|l| l.get(c)).map(|text| text.chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
         let mut out = String::new();
         for line in &lines {
             let pad = |(c, text): (usize, &String)| {

@@ -2,6 +2,9 @@
 
 use nmnc_core::statistics::{Interval, MeanSem};
 
+/// Numbers from this on are written with powers of ten: their digits would fill a line and say nothing.
+const LARGE: f64 = 1e15;
+
 /// What stands for a value that was not measured or is not finite.
 pub const NONE: &str = "–";
 
@@ -17,10 +20,26 @@ pub fn escape(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             // Control characters are not allowed in HTML; a command line may still hold one.
             c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            // What turns the reading order around would do so for what follows the text, too.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// At most `most` characters of `text`, the last of them an ellipsis if there are more.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// Places of at most `most` of `number` things: the first, the last, and between them as evenly as can be.
+pub fn spread(number: usize, most: usize) -> Vec<usize> {
+    let shown = number.min(most);
+    (0..shown).map(|i| if shown < 2 { i } else { i * (number - 1) / (shown - 1) }).collect()
 }
 
 /// The rule's name as literature writes it: the acronyms in capitals, anything else as it is.
@@ -30,10 +49,13 @@ pub fn rule_name(rule: &str) -> String {
     rule.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
-/// `value` with a fixed number of decimals and a true minus sign; never "-0".
+/// `value` with a fixed number of decimals and a true minus sign, never "-0"; from 10^15 on a power of ten.
 pub fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
+    }
+    if value.abs() >= LARGE {
+        return significant(value, 3);
     }
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
@@ -43,7 +65,7 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     }
 }
 
-/// `value` with `digits` significant digits; powers of ten beyond 10^-4.
+/// `value` with `digits` significant digits (at least one); powers of ten below 10^-4 and from 10^15 on.
 pub fn significant(value: f64, digits: usize) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
@@ -52,10 +74,11 @@ pub fn significant(value: f64, digits: usize) -> String {
         return "0".to_owned();
     }
     // Formatting first settles the exponent of numbers that round up to the next power of ten.
+    let digits = digits.max(1);
     let scientific = format!("{:.*e}", digits - 1, value);
     let (mantissa, exponent) = scientific.split_once('e').expect("{:e} writes an exponent");
     let exponent: i32 = exponent.parse().expect("an integer");
-    if exponent < -4 {
+    if exponent < -4 || value.abs() >= LARGE {
         let exponent = superscript(exponent);
         let mantissa = mantissa.replace('-', "−");
         return if mantissa == "1" { format!("10{exponent}") } else { format!("{mantissa} × 10{exponent}") };

@@ -119,6 +119,61 @@ fn in_run_folders_and_checkpoints() {
     ]);
 }
 
+/// Changes the text of a file of the run.
+fn change(folder: &Folder, file: &str, from: &str, to: &str) {
+    let path = folder.path(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from} in {text}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn in_what_runs_recorded() {
+    check(&[
+        prepared(
+            |f| {
+                trained(f);
+                change(f, "run/metrics.jsonl", "{\"stage\":1,", "{\"stage\":9223372036854775808,");
+            },
+            "report run",
+            5,
+            "run/metrics.jsonl:2: not a metrics record: stage 9223372036854775808 is not one from 1 to 4096; remove the line, or the run folder if there are more",
+        ),
+        prepared(
+            |f| {
+                trained(f);
+                change(f, "run/metrics.jsonl", "{\"step\":4,", "{\"step\":1,");
+            },
+            "report run",
+            5,
+            "run/metrics.jsonl:2: not a metrics record: step 1 comes after step 2; remove the line, or the run folder if there are more",
+        ),
+        prepared(
+            |f| {
+                trained(f);
+                change(f, "run/summary.json", "\"nmnc\"", &format!("\"{}\"", "r".repeat(70_000)));
+            },
+            "report run",
+            5,
+            "run/summary.json:1: not a summary: rule: a name of 70000 characters is longer than 200; remove it: resuming the run writes it anew",
+        ),
+        prepared(
+            |f| {
+                stopped(f);
+                change(
+                    f,
+                    "run/config.toml",
+                    "rule = \"nmnc\"",
+                    &format!("rule = \"{}\"", "r".repeat(70_000)),
+                );
+            },
+            "report run",
+            5,
+            "run/config.toml: credit.rule: a name of 70000 characters is longer than 200",
+        ),
+    ]);
+}
+
 #[test]
 fn in_places_to_write_and_servers() {
     check(&[

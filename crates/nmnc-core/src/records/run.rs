@@ -3,7 +3,7 @@
 use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 
-use super::{Record, Status, Summary};
+use super::{Record, Status, Summary, check};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard;
 
@@ -27,6 +27,10 @@ pub struct RunRecords {
 impl RunRecords {
     /// Reads a run folder. A run may still be in progress: a missing `metrics.jsonl`, a half-written last line and a
     /// missing `summary.json` are no errors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Checkpoint`] where it is no run folder or a file in it is not what a run writes:
+    /// steps rise, stages are numbered from 1 to [`MOST_STAGES`](super::MOST_STAGES), numbers and names have the size of such.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         let config_path = folder.join("config.toml");
@@ -42,17 +46,8 @@ impl RunRecords {
             None => Vec::new(),
         };
         let summary_path = folder.join("summary.json");
-        let summary: Option<Summary> = match read_if_present(&summary_path)? {
-            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|e| {
-                let text = e.to_string();
-                let problem = text.split(" at line ").next().unwrap_or(&text);
-                Error::checkpoint(
-                    format!("{}:{}", summary_path.display(), e.line()),
-                    format!("not a summary: {problem}"),
-                )
-                .mend("remove it: resuming the run writes it anew")
-                .caused_by(e)
-            })?),
+        let summary = match read_if_present(&summary_path)? {
+            Some(bytes) => Some(parse_summary(&bytes, &summary_path)?),
             None => None,
         };
         let (rule, seed) = match &summary {
@@ -79,19 +74,34 @@ fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// One record a line. A line repeated for the same step (a run resumed from an older checkpoint) replaces the first.
+fn parse_summary(bytes: &[u8], path: &Path) -> Result<Summary> {
+    let wrong = |line: usize, problem: &str| {
+        Error::checkpoint(format!("{}:{line}", path.display()), format!("not a summary: {problem}"))
+            .mend("remove it: resuming the run writes it anew")
+    };
+    let summary: Summary = serde_json::from_slice(bytes).map_err(|e| {
+        let text = e.to_string();
+        wrong(e.line(), text.split(" at line ").next().unwrap_or(&text)).caused_by(e)
+    })?;
+    check::summary(&summary).map_err(|problem| wrong(1, &problem))?;
+    Ok(summary)
+}
+
+/// One record a line, of rising steps.
 fn parse_records(bytes: &[u8], path: &Path) -> Result<Vec<Record>> {
     let mut records: Vec<Record> = Vec::new();
     for (index, line) in bytes.split_inclusive(|&b| b == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
+        let wrong = |problem: &str| {
+            let place = format!("{}:{}", path.display(), index + 1);
+            Error::checkpoint(place, format!("not a metrics record: {problem}"))
+                .mend("remove the line, or the run folder if there are more")
+        };
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => {
-                // Resuming goes back to the checkpoint's step, so what follows that step is void.
-                while records.last().is_some_and(|last| last.step >= record.step) {
-                    records.pop();
-                }
+                check::record(&record, records.last().map(|last| last.step)).map_err(|p| wrong(&p))?;
                 records.push(record);
             }
             // Only the last line can lack its newline: the run is writing it, or was stopped while it did.
@@ -100,12 +110,7 @@ fn parse_records(bytes: &[u8], path: &Path) -> Result<Vec<Record>> {
                 // serde_json counts lines within this one line; only its column says something.
                 let text = e.to_string();
                 let problem = text.split(" at line ").next().unwrap_or(&text);
-                return Err(Error::checkpoint(
-                    format!("{}:{}", path.display(), index + 1),
-                    format!("not a metrics record: {problem} (column {})", e.column()),
-                )
-                .mend("remove the line, or the run folder if there are more")
-                .caused_by(e));
+                return Err(wrong(&format!("{problem} (column {})", e.column())).caused_by(e));
             }
         }
     }
@@ -119,7 +124,11 @@ fn rule_and_seed(config: &str) -> Result<(String, u64)> {
     let rule = table.get("credit").and_then(|credit| credit.get("rule")).and_then(toml::Value::as_str);
     let seed = table.get("seed").and_then(toml::Value::as_integer);
     match (rule, seed) {
-        (Some(rule), Some(seed)) => Ok((rule.to_owned(), seed as u64)),
+        (Some(rule), Some(seed)) => {
+            check::rule(rule).map_err(|problem| Error::checkpoint("credit.rule", problem))?;
+            let seed = seed.try_into().map_err(|_| Error::checkpoint("seed", "is negative"))?;
+            Ok((rule.to_owned(), seed))
+        }
         (None, _) => Err(Error::checkpoint("credit.rule", "missing")),
         (_, None) => Err(Error::checkpoint("seed", "missing")),
     }
@@ -179,13 +188,6 @@ mod tests {
             folder.path().join("metrics.jsonl").display()
         );
         assert_eq!(error, expected);
-    }
-
-    #[test]
-    fn steps_repeated_after_a_resume_replace_the_old_ones() {
-        let metrics = [1, 2, 3, 2, 3, 4].map(line).join("\n");
-        let run = RunRecords::read(folder(CONFIG, &metrics).path()).unwrap();
-        assert_eq!(run.records.iter().map(|r| r.step).collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 
     #[test]

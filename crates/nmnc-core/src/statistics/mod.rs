@@ -87,6 +87,13 @@ mod tests {
         // t = 5 / sqrt(13 / 3) = 2.402 with two degrees of freedom: 1 - t / sqrt(t^2 + 2).
         let t = 5.0 / (13.0f64 / 3.0).sqrt();
         assert!((found.p().unwrap() - (1.0 - t / (t * t + 2.0).sqrt())).abs() < 1e-12);
+        for scale in [1e-300, 1e-160, 1e160, 1e307] {
+            let scaled = mean_sem([2.0, 4.0, 9.0].map(|v| v * scale)).unwrap();
+            assert!((scaled.mean / scale - 5.0).abs() < 1e-12);
+            assert!((scaled.sem.unwrap() / scale - (13.0f64 / 3.0).sqrt()).abs() < 1e-12);
+        }
+        let opposite = mean_sem([f64::MAX, -f64::MAX]).unwrap();
+        assert_eq!((opposite.mean, opposite.sem), (0.0, Some(f64::MAX)));
         let one = interval([3.0]).unwrap();
         assert!(one.half.is_none() && !one.above(0.0) && one.p().is_none());
     }
