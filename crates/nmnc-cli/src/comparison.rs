@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use nmnc::records::{RunRecords, Status};
-use nmnc::train::{AnyConfig, Found, PlannedRun, RunFolder, RunOptions};
+use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
+use crate::trial;
 
 /// Runs to make, or to take as they are where they have been made.
 pub struct Comparison {
@@ -31,6 +32,7 @@ impl Comparison {
     /// [`ErrorKind::Diverged`] at the end if any run diverged; anything else at once.
     pub fn run(&self, out: Output) -> Result<()> {
         let started = Instant::now();
+        self.runs.iter().try_for_each(|run| trial::check(run.config.device()))?;
         let folders: Vec<PathBuf> = self.runs.iter().map(|run| self.folder.join(&run.name)).collect();
         // Every folder is looked at before any work is done, so that no run is made for nothing.
         let mut found = Vec::new();

@@ -9,6 +9,7 @@ mod naming;
 mod output;
 mod presets;
 mod progress;
+mod trial;
 mod usage;
 
 use std::process::ExitCode;
@@ -20,6 +21,9 @@ use output::Output;
 
 fn main() -> ExitCode {
     exit::report_panics_on_one_line();
+    if let Some(tried) = trial::requested() {
+        return tried;
+    }
     nmnc::memory::keep_freed();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

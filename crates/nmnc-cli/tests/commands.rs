@@ -199,6 +199,8 @@ fn help_completions_and_data_print_what_they_should() {
         );
     }
     assert!(folder.run(&[]).success().stdout.contains("Usage: nmnc"));
+    // What the program asks of itself is no command.
+    assert!(!help.contains("try-device"), "{help}");
     let list = folder.run(&["data", "list"]).success().stdout;
     assert!(list.contains("fashion-mnist-sample  present"), "{list}");
     let info = folder.run(&["data", "info", "fashion-mnist-sample"]).success().stdout;

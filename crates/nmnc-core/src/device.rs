@@ -56,17 +56,12 @@ pub fn open_with(name: &str, precision: Precision) -> Result<Device> {
 /// # Errors
 /// [`ErrorKind::Config`] for an unknown name or a wrong `NMNC_VECTORS`, [`ErrorKind::Device`] for a device that was not compiled in or that this
 /// machine does not have. A device is tried with a small computation before it is returned.
+///
+/// An accelerator is opened by its driver, in this process. A driver that does not suit the machine may end the process by a signal, hang, or
+/// write to standard error, which nobody can turn into an error here. Whoever must not be ended by it calls [`try_out`] in a process of its
+/// own first, as the command `nmnc` does; [`has_driver`] tells for which names that is worth while.
 pub fn open(name: &str) -> Result<Device> {
-    let (kind, index) = match name.split_once(':') {
-        None => (name, None),
-        Some((kind, index)) => {
-            let parsed = index.parse::<usize>().map_err(|_| {
-                Error::config("device", format!("`{index}` in `{name}` is not a device number"))
-                    .mend("write for example `vulkan:0`")
-            })?;
-            (kind, Some(parsed))
-        }
-    };
+    let (kind, index) = parse(name)?;
     nmnc_kernels::check_vector_instructions()
         .map_err(|(variable, problem)| Error::config(variable, problem))?;
     match kind {
@@ -77,6 +72,40 @@ pub fn open(name: &str) -> Result<Device> {
         "vulkan" | "wgpu" | "cuda" => open_accelerator(kind, index),
         _ => Err(Error::config("device", format!("unknown device `{kind}`")).suggest(kind, NAMES)),
     }
+}
+
+/// Whether a driver is run to open the device called `name`: it is an accelerator that was compiled in.
+pub fn has_driver(name: &str) -> bool {
+    parse(name).is_ok_and(|(kind, index)| accelerator(kind, index).is_some())
+}
+
+/// Opens the device called `name`, has it multiply two small matrices, and forgets it: what a process does that is there to be ended by the
+/// driver in place of another.
+///
+/// # Errors
+/// Those of [`open`]; [`ErrorKind::Device`] for a wrong product.
+pub fn try_out(name: &str) -> Result<()> {
+    let device = open(name)?;
+    let side = matrix((1..=16).map(|i| i as f32).collect(), [4, 4], &device);
+    match energy(&side.clone().matmul(side)) {
+        sum if (sum - 1_927_136.0).abs() < 1e4 => Ok(()),
+        _ => Err(useless(name)),
+    }
+}
+
+/// The kind of device that `name` begins with, and the number behind it.
+fn parse(name: &str) -> Result<(&str, Option<usize>)> {
+    let Some((kind, index)) = name.split_once(':') else { return Ok((name, None)) };
+    match index.parse() {
+        Ok(index) => Ok((kind, Some(index))),
+        Err(_) => Err(Error::config("device", format!("`{index}` in `{name}` is not a device number"))
+            .mend("write for example `vulkan:0`")),
+    }
+}
+
+fn useless(kind: &str) -> Error {
+    Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
+        .mend("check the driver, or use `flex`")
 }
 
 fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
@@ -93,10 +122,7 @@ fn open_accelerator(kind: &str, index: Option<usize>) -> Result<Device> {
     });
     match probe.map(std::thread::JoinHandle::join) {
         Ok(Ok(Some(device))) => Ok(device),
-        _ => {
-            Err(Error::new(ErrorKind::Device, "device", format!("no usable `{kind}` device on this machine"))
-                .mend("check the driver, or use `flex`"))
-        }
+        _ => Err(useless(kind)),
     }
 }
 

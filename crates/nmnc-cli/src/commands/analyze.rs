@@ -7,7 +7,7 @@ use nmnc::analysis::{
     self, Analysis, AnalysisSettings, ExampleSplit, Format, Jacobians, Loaded, MappedArray, Source,
     StatesSettings, Subject, terminal_table,
 };
-use nmnc::train::AnyConfig;
+use nmnc::train::{AnyConfig, RunConfig};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -15,14 +15,18 @@ use crate::cli::{Analyze, FormatName, SplitName};
 use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::duration;
+use crate::trial;
 
 /// Analyzes, writes the folder, and prints the tables.
 pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     let started = Instant::now();
     if let Some(run) = &arguments.run
-        && let Some(AnyConfig::Trials(_)) = config_of(run)?
+        && let Some(config) = trial::config_of(run)?
     {
-        return states(run, arguments, started, out);
+        trial::check(config.device())?;
+        if let AnyConfig::Trials(_) = config {
+            return states(run, arguments, started, out);
+        }
     }
     if arguments.over_training
         && let Some(run) = &arguments.run
@@ -45,12 +49,6 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
     out.result(naming::shown(&folder));
     Ok(())
-}
-
-/// The configuration of the run or checkpoint at `run`, if it is one.
-fn config_of(run: &Path) -> Result<Option<AnyConfig>> {
-    let mut places = [run.join("config.toml"), run.join("../../config.toml")].into_iter();
-    places.find(|path| path.is_file()).map(|path| AnyConfig::read(&path, &[])).transpose()
 }
 
 /// Analyzes the states of a recurrent network.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::bench_table;
 use crate::cli::{self, BenchPart};
 use crate::output::Output;
+use crate::trial;
 
 /// Classes of the synthetic images.
 const CLASSES: usize = 10;
@@ -15,6 +16,7 @@ const CLASSES: usize = 10;
 /// Measures, and prints what was measured.
 pub fn run(arguments: &cli::Bench, out: Output) -> Result<()> {
     let config = configuration(arguments)?;
+    trial::check(&config.device)?;
     let bench = Bench {
         runs: plan(&config, &arguments.rules, 1)?,
         input: [arguments.image_channels, arguments.size, arguments.size],

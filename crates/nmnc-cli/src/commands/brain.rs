@@ -14,6 +14,7 @@ use crate::commands::report::run_folders;
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::duration;
+use crate::trial;
 
 /// Compares, writes the folder, prints the table and what came out.
 pub fn run(arguments: &Brain, out: Output) -> Result<()> {
@@ -27,6 +28,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     };
     // What is wrong is said before any work.
     brain::check(&folder)?;
+    runs.iter().try_for_each(|run| trial::check_of_run(run))?;
     let mut shown = Vec::new();
     let mut warnings = Vec::new();
     for (number, path) in runs.iter().enumerate() {

@@ -44,6 +44,9 @@ fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Res
 
 /// A device that this machine lacks is no fault of the configuration, a misspelled one is.
 fn check_device(path: &Path, name: &str) -> Result<()> {
+    if device::has_driver(name) {
+        return Ok(());
+    }
     match device::open(name) {
         Err(error) if error.kind() == ErrorKind::Config => Err(error.within(path.display())),
         _ => Ok(()),

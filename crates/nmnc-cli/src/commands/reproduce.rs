@@ -16,6 +16,7 @@ use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
+use crate::trial;
 
 /// Makes the experiment that `command` names.
 pub fn run(command: &Reproduce, out: Output) -> Result<()> {
@@ -94,6 +95,7 @@ fn brain(given: &ReproduceBrain) -> Result<Brain> {
 
 fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Result<()> {
     let started = Instant::now();
+    experiment.runs().iter().try_for_each(|run| trial::check(run.config.device()))?;
     let default = || Path::new("runs").join(format!("reproduce-{}", experiment.name()));
     let folder: PathBuf = folder.map_or_else(default, Path::to_owned);
     let mut watch = Shown { out, folder: folder.clone() };

@@ -13,6 +13,7 @@ use crate::cli::{Similarity, SplitName, TableFormat};
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::duration;
+use crate::trial;
 
 /// Compares, writes the folder, and prints the tables.
 pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
@@ -29,6 +30,7 @@ pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
         SplitName::Test => ExampleSplit::Test,
     };
     let labels: Vec<String> = arguments.runs.iter().map(|path| path.display().to_string()).collect();
+    arguments.runs.iter().try_for_each(|run| trial::check_of_run(run))?;
     let open = |path: &std::path::PathBuf| {
         Loaded::open(&Source { path: path.clone(), data: arguments.data.clone(), split })
     };

@@ -10,6 +10,7 @@ use crate::cli::Train;
 use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::{Watcher, outcome};
+use crate::trial;
 
 /// Trains, or says that it is done already.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
@@ -20,6 +21,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         Some(seed) => config.with_seed(Seed(seed)).resolve()?,
         None => config.resolve()?,
     };
+    trial::check(config.device())?;
     let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, &*config));
     if arguments.resume
         && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity())?
