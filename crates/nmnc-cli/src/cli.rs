@@ -202,6 +202,18 @@ pub struct Overrides {
     pub device: Option<String>,
 }
 
+impl Overrides {
+    /// All changes, those that have an option of their own last.
+    pub fn settings(&self) -> Vec<String> {
+        self.set.iter().cloned().chain(self.device.iter().map(|name| device_setting(name))).collect()
+    }
+}
+
+/// The change that sets the device.
+pub fn device_setting(name: &str) -> String {
+    format!("device={}", toml::Value::from(name))
+}
+
 /// `nmnc train`.
 #[derive(Debug, Args)]
 pub struct Train {

@@ -288,6 +288,7 @@ fn losses_at_the_end_of_their_type_are_drawn() {
 #[test]
 fn deep_networks_are_shown_in_part() {
     let mut runs = synthetic::full();
+    runs.retain(|run| run.rule == "nmnc");
     runs.truncate(1);
     for record in &mut runs[0].records {
         if let Some(first) = record.stages.first().cloned() {
@@ -299,11 +300,9 @@ fn deep_networks_are_shown_in_part() {
     runs[0].summary.as_mut().unwrap().stage_units = vec![8; 10_000];
     page(&runs).unwrap();
     let page = html(&runs, "t", &[]).unwrap();
-    assert!(
-        page.contains("Of 10000 stages, 24 are shown.")
-            && page.contains("Stage 1<")
-            && page.contains("Stage 10000<")
-    );
+    for part in ["Of 10000 stages, 24 are shown.", "stage 1</title>", "stage 10000</title>"] {
+        assert!(page.contains(part), "{part}");
+    }
     assert_eq!(spread(10, 4), [0, 3, 6, 9]);
     assert_eq!((spread(3, 4), spread(0, 4), spread(5, 1)), (vec![0, 1, 2], vec![], vec![0]));
 }

@@ -6,7 +6,7 @@ use nmnc::train::{Config, plan};
 use serde_json::{Value, json};
 
 use crate::bench_table;
-use crate::cli::{self, BenchPart};
+use crate::cli::{self, BenchPart, device_setting};
 use crate::output::Output;
 use crate::trial;
 
@@ -55,7 +55,7 @@ fn configuration(arguments: &cli::Bench) -> Result<Config> {
          [credit.manifold-node-perturbation]\n{manifold}\n",
         stages.join(", ")
     );
-    let device = arguments.device.as_ref().map(|name| format!("device={}", json!(name)));
+    let device = arguments.device.as_deref().map(device_setting);
     let settings: Vec<String> = device.into_iter().chain(arguments.set.iter().cloned()).collect();
     Config::parse(&text, "bench", &settings)
 }

@@ -12,9 +12,7 @@ use crate::output::Output;
 
 /// Trains, then reports.
 pub fn run(arguments: &Compare, out: Output) -> Result<()> {
-    let mut set = arguments.overrides.set.clone();
-    set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
-    let config = AnyConfig::read(&arguments.config, &set)?;
+    let config = AnyConfig::read(&arguments.config, &arguments.overrides.settings())?;
     let rules: Vec<String> = arguments.rules.iter().map(|rule| rule.trim().to_owned()).collect();
     let runs = plan(&config, &rules, arguments.seeds)?;
     let name = stem(&arguments.config);

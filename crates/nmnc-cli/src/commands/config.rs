@@ -35,9 +35,7 @@ fn schema(tasks: bool, out: Output) -> Result<()> {
 }
 
 fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Result<()> {
-    let mut set = overrides.set.clone();
-    set.extend(overrides.device.iter().map(|device| format!("device={device:?}")));
-    let config = AnyConfig::read(path, &set)?;
+    let config = AnyConfig::read(path, &overrides.settings())?;
     check_device(path, config.device())?;
     checked(&config.resolve()?, path, resolved, out)
 }

@@ -12,7 +12,7 @@ use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Cifar10, Overrides, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
+use crate::cli::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
@@ -41,13 +41,8 @@ fn options(given: &ReproduceOptions) -> Options {
         seeds: given.seeds,
         quick: given.quick,
         examples: given.examples,
-        set: changes(&given.overrides),
+        set: given.overrides.settings(),
     }
-}
-
-fn changes(overrides: &Overrides) -> Vec<String> {
-    let device = overrides.device.iter().map(|device| format!("device={device:?}"));
-    overrides.set.iter().cloned().chain(device).collect()
 }
 
 fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
@@ -56,7 +51,7 @@ fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
         seeds: given.seeds,
         quick: given.quick,
         examples: None,
-        set: changes(&given.overrides),
+        set: given.overrides.settings(),
     };
     let choices = Choices {
         budgets: given.budgets.clone(),
@@ -77,7 +72,7 @@ fn recurrent(given: &ReproduceRnn) -> Result<Recurrent> {
         budgets: given.budgets.clone(),
         widths: given.widths.clone(),
         width_tasks: given.width_tasks.clone(),
-        set: changes(&given.overrides),
+        set: given.overrides.settings(),
     })
 }
 
@@ -87,7 +82,7 @@ fn brain(given: &ReproduceBrain) -> Result<Brain> {
         seeds: given.seeds,
         quick: given.quick,
         examples: None,
-        set: changes(&given.overrides),
+        set: given.overrides.settings(),
     };
     let (benchmark, settings) = super::brain::open(&given.comparison)?;
     Brain::new(&options, benchmark, settings)

@@ -14,9 +14,7 @@ use crate::trial;
 
 /// Trains, or says that it is done already.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
-    let mut set = arguments.overrides.set.clone();
-    set.extend(arguments.overrides.device.iter().map(|device| format!("device={device:?}")));
-    let config = AnyConfig::read(&arguments.config, &set)?;
+    let config = AnyConfig::read(&arguments.config, &arguments.overrides.settings())?;
     let config = match arguments.seed {
         Some(seed) => config.with_seed(Seed(seed)).resolve()?,
         None => config.resolve()?,

@@ -137,7 +137,7 @@ fn in_what_runs_recorded() {
             },
             "report run",
             5,
-            "run/metrics.jsonl:2: not a metrics record: stage 9223372036854775808 is not one from 1 to 4096; remove the line, or the run folder if there are more",
+            "run/metrics.jsonl:1: not a metrics record: stage 9223372036854775808 is not one from 1 to 4096; remove the line, or the run folder if there are more",
         ),
         prepared(
             |f| {
@@ -146,7 +146,7 @@ fn in_what_runs_recorded() {
             },
             "report run",
             5,
-            "run/metrics.jsonl:2: not a metrics record: step 1 comes after step 2; remove the line, or the run folder if there are more",
+            "run/metrics.jsonl:3: not a metrics record: step 1 comes after step 2; remove the line, or the run folder if there are more",
         ),
         prepared(
             |f| {
