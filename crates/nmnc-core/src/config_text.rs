@@ -81,7 +81,8 @@ fn setting_names<T: DeserializeOwned>() -> &'static [&'static str] {
 
 /// Turns the TOML reader's `message` about `place` into one line.
 pub fn explain(message: &str, place: &str) -> Error {
-    let message = message.lines().next().unwrap_or_default();
+    // The reader may say on a line of its own where it was; the names that it repeats may have lines, too.
+    let message = message.rsplit_once("\nin `").map_or(message, |(message, _)| message);
     if let Some((given, known)) = expected_names(message, "unknown field ") {
         let error = Error::config(place, format!("unknown setting `{given}`"));
         return match known.is_empty() {
@@ -96,6 +97,7 @@ pub fn explain(message: &str, place: &str) -> Error {
             None => error.mend(format!("allowed: {}", known.join(", "))),
         };
     }
+    let message = message.lines().next().unwrap_or_default();
     if let Some(name) = message.strip_prefix("missing field ") {
         return Error::config(place, format!("the setting {name} is missing")).mend("add it");
     }
