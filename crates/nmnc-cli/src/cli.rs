@@ -228,6 +228,12 @@ pub struct Train {
     /// Go on from the latest checkpoint in the run folder; start if there is no run yet
     #[arg(long)]
     pub resume: bool,
+    /// Wait while another process writes the run folder, instead of leaving
+    #[arg(long)]
+    pub wait: bool,
+    /// Go on although rows of metrics.jsonl are lost or changed: what is left of them counts
+    #[arg(long, requires = "resume")]
+    pub accept_records: bool,
     /// Seed of the run
     #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<u64>,

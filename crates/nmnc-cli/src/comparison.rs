@@ -1,10 +1,10 @@
 //! Several runs, one report: what `compare` and `demo` share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::records::{RunRecords, Status};
-use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions};
+use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions, share};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
@@ -35,22 +35,22 @@ impl Comparison {
         self.runs.iter().try_for_each(|run| trial::check(run.config.device()))?;
         let folders: Vec<PathBuf> = self.runs.iter().map(|run| self.folder.join(&run.name)).collect();
         // Every folder is looked at before any work is done, so that no run is made for nothing.
-        let mut found = Vec::new();
         for (run, folder) in self.runs.iter().zip(&folders) {
-            let state = RunFolder::find(folder, &run.config.identity());
-            found.push(
-                state.map_err(
-                    |e| if e.kind() == ErrorKind::Checkpoint { e.mend(self.different) } else { e },
-                )?,
+            self.find(run, folder)?;
+        }
+        // Runs that another process is making are left to it, so that two calls share the work.
+        let place = |index: usize| format!("[{}/{}] ", index + 1, self.runs.len());
+        let waiting = |index: usize, busy: &Error| {
+            out.event(
+                "waiting",
+                json!({ "run": naming::text(&folders[index]), "message": busy.to_string() }),
             );
-        }
-        let mut diverged = Vec::new();
-        for (index, (run, state)) in self.runs.iter().zip(found).enumerate() {
-            let place = format!("[{}/{}] ", index + 1, self.runs.len());
-            if self.make(run, state, &place, out)? == Status::Diverged {
-                diverged.push(run.name.as_str());
-            }
-        }
+            out.line(format_args!("{}{}: another process is at it", place(index), self.runs[index].name));
+        };
+        let make = |index: usize| self.make(&self.runs[index], &folders[index], &place(index), out);
+        let ended = share(self.runs.len(), make, waiting)?;
+        let diverged = self.runs.iter().zip(ended).filter(|(_, status)| *status == Status::Diverged);
+        let diverged: Vec<&str> = diverged.map(|(run, _)| run.name.as_str()).collect();
         let records = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
         let path = self.folder.join("report.html");
         report::write(&path, &report::html(&records, &self.title, &[command_line()])?)?;
@@ -72,22 +72,25 @@ impl Comparison {
             .mend("try a lower learning rate or train.clip_norm for all of them"))
     }
 
-    fn make(&self, run: &PlannedRun<AnyConfig>, state: Found, place: &str, out: Output) -> Result<Status> {
-        let folder = self.folder.join(&run.name);
-        if let Found::Ended(summary) = state {
-            out.event("skipped", json!({ "run": naming::text(&folder), "summary": summary }));
+    fn find(&self, run: &PlannedRun<AnyConfig>, folder: &Path) -> Result<Found> {
+        RunFolder::find(folder, &run.config.identity()).map_err(|e| e.or_mend(self.different))
+    }
+
+    fn make(&self, run: &PlannedRun<AnyConfig>, folder: &Path, place: &str, out: Output) -> Result<Status> {
+        if let Found::Ended(summary) = self.find(run, folder)? {
+            out.event("skipped", json!({ "run": naming::text(folder), "summary": summary }));
             out.line(format_args!("{place}{}: made before, kept: {}", run.name, outcome(&summary)));
             return Ok(summary.status);
         }
-        let mut watcher = Watcher::new(out, &folder, &*run.config, place);
-        let options = RunOptions { resume: true, command: command_line() };
-        match run.config.run(&folder, &options, &mut watcher) {
+        let mut watcher = Watcher::new(out, folder, &*run.config, place);
+        let options = RunOptions { resume: true, command: command_line(), ..RunOptions::default() };
+        match run.config.run(folder, &options, &mut watcher) {
             Ok(summary) => {
                 out.line(format_args!("{}: {}", run.name, outcome(&summary)));
                 Ok(summary.status)
             }
             Err(error) if error.kind() == ErrorKind::Diverged => {
-                out.warning(&naming::text(&folder), &format!("diverged: {error}"));
+                out.warning(&naming::text(folder), &format!("diverged: {error}"));
                 Ok(Status::Diverged)
             }
             Err(error) => Err(error.within(&run.name)),

@@ -23,6 +23,7 @@ Exit codes:
   7  the device does not exist or was not compiled in
   8  a file cannot be read or written
   9  a download failed
+  11 another process is writing the run folder
 
 Every error is one line on standard error: `error: place: problem; mend`.";
 
@@ -36,6 +37,7 @@ pub fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Device => 7,
         ErrorKind::Io => 8,
         ErrorKind::Network => 9,
+        ErrorKind::Busy => 11,
         _ => UNEXPECTED,
     }
 }
@@ -50,6 +52,7 @@ pub fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Device => "device",
         ErrorKind::Io => "io",
         ErrorKind::Network => "network",
+        ErrorKind::Busy => "busy",
         _ => "unexpected",
     }
 }

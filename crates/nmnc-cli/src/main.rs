@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         return tried;
     }
     nmnc::memory::keep_freed();
+    nmnc::process::survive_file_limits();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage::explain(&error),

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Device,
     /// The operating system refused to read or write a file.
     Io,
+    /// Another process is writing the folder.
+    Busy,
     /// A download failed.
     Network,
 }
@@ -70,6 +72,13 @@ impl Error {
     #[must_use]
     pub fn mend(mut self, mend: impl fmt::Display) -> Self {
         self.mend = Some(mend.to_string());
+        self
+    }
+
+    /// Adds how to mend it, unless that is said already.
+    #[must_use]
+    pub fn or_mend(mut self, mend: impl fmt::Display) -> Self {
+        self.mend.get_or_insert_with(|| mend.to_string());
         self
     }
 

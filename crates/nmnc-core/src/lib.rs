@@ -8,6 +8,7 @@ pub mod guard;
 pub mod linalg;
 pub mod memory;
 pub mod printable;
+pub mod process;
 pub mod records;
 pub mod scale;
 pub mod seed;

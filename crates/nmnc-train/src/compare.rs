@@ -1,8 +1,10 @@
-//! Comparing rules: which runs a comparison consists of.
+//! Comparing rules: which runs a comparison consists of, and making them beside other processes.
+
+use std::time::Duration;
 
 use crate::build::RunConfig;
 use crate::config::{Config, Resolved};
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::Seed;
 
 /// One run of a comparison.
@@ -36,6 +38,43 @@ pub fn plan<C: RunConfig>(base: &C, rules: &[String], seeds: u64) -> Result<Vec<
     Ok(runs)
 }
 
+/// Makes `count` things that other processes may be making too, each in a place of its own: what another process has is left until it has
+/// ended, and then looked at again. `make` is given the number of each and gives what it comes to; `waiting` is told once of each that
+/// another process has.
+///
+/// # Errors
+/// The first of `make` that is not [`ErrorKind::Busy`].
+pub fn share<T>(
+    count: usize,
+    mut make: impl FnMut(usize) -> Result<T>,
+    mut waiting: impl FnMut(usize, &Error),
+) -> Result<Vec<T>> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let mut made: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    let mut told = vec![false; count];
+    while made.iter().any(Option::is_none) {
+        let mut progress = false;
+        for index in 0..count {
+            if made[index].is_some() {
+                continue;
+            }
+            match make(index) {
+                Ok(thing) => (made[index], progress) = (Some(thing), true),
+                Err(error) if error.kind() == ErrorKind::Busy => {
+                    if !std::mem::replace(&mut told[index], true) {
+                        waiting(index, &error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !progress {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(made.into_iter().flatten().collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +87,26 @@ mod tests {
         let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
         assert_eq!(names, ["bp-seed0", "bp-seed1", "vnc-seed0", "vnc-seed1"]);
         assert_eq!(runs[3].config.credit.settings["interval"].as_integer(), Some(7));
+    }
+
+    #[test]
+    fn what_others_are_making_is_left_for_later_and_told_once() {
+        let (mut order, mut told, mut others) = (Vec::new(), Vec::new(), 2);
+        let busy = || Error::new(ErrorKind::Busy, "b", "is being written");
+        let made = share(
+            3,
+            |index| {
+                if index == 1 && others > 0 {
+                    others -= 1;
+                    return Err(busy());
+                }
+                order.push(index);
+                Ok(index * 10)
+            },
+            |index, _| told.push(index),
+        );
+        assert_eq!((made.unwrap(), order, told), (vec![0, 10, 20], vec![0, 2, 1], vec![1]));
+        let failed = share(2, |_| Err::<(), _>(Error::config("x", "wrong")), |_, _| {}).unwrap_err();
+        assert_eq!(failed.to_string(), "x: wrong");
     }
 }

@@ -1,26 +1,27 @@
 //! The folder of a run under way: what is written to it, and what it says at the end.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Contents};
 use crate::identity::Identity;
 use crate::learner::Learner;
+use crate::ledger::Ledgered;
 use crate::observer::Observer;
+use crate::place::{Place, SAME};
 use crate::problem::Problem;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Found, RunFolder, checkpoints, rows};
 use crate::tally::Tally;
 use crate::weights::{device_of, parameter_count};
-use nmnc_core::error::Result;
+use nmnc_core::error::{Error, Result};
 use nmnc_core::records::{Record, Status, Summary};
 use nmnc_core::state::State;
 
-/// How to run.
-#[derive(Clone, Debug, Default)]
-pub struct RunOptions {
-    /// Go on from the latest checkpoint of the folder, if there is one.
-    pub resume: bool,
-    /// The command line, for the summary.
-    pub command: String,
+/// Which checkpoints are kept.
+pub(crate) struct Keep {
+    /// How many of the latest.
+    pub latest: usize,
+    /// Those of these steps.
+    pub for_good: Vec<u64>,
 }
 
 /// Where a run is kept.
@@ -28,36 +29,57 @@ pub(crate) struct Home {
     folder: RunFolder,
     identity: Identity,
     command: String,
+    keep: Keep,
 }
 
 impl Home {
-    /// Opens the folder `path`, new or to go on; then problem and learner are taken to where its latest checkpoint left them. Gives the
-    /// bookkeeping so far too.
+    /// Opens a folder for a run that begins or goes on; then problem and learner are taken to where its latest checkpoint left them. Gives
+    /// the bookkeeping so far too. Nothing is changed in a folder that is refused.
     pub fn open(
-        path: &Path,
-        identity: Identity,
-        options: &RunOptions,
+        place: Place,
+        keep: Keep,
         problem: &mut impl Problem,
         learner: &mut Learner,
         observer: &mut dyn Observer,
     ) -> Result<(Self, Tally)> {
+        let Place { lock, identity, options } = place;
         let stages = problem.stage_units().len();
-        let mut tally = Tally::default();
-        let folder = if options.resume && path.join("config.toml").exists() {
-            let device = device_of(problem.network());
-            let (found, warnings) = checkpoint::latest(&path.join("checkpoints"), &device)?;
-            warnings.iter().for_each(|warning| observer.warning(warning));
-            let folder = RunFolder::reopen(path, &identity, stages, found.as_ref().map_or(0, |c| c.step))?;
-            if let Some(found) = found {
-                found.restore_weights(problem.network_mut(), &device)?;
-                tally = restore(found.step, &found.state, problem, learner)
-                    .map_err(|e| e.within(found.path.display()))?;
-            }
-            folder
-        } else {
-            RunFolder::create(path, &identity, stages)?
+        let found = RunFolder::look(lock.folder(), &identity);
+        if !options.resume || matches!(found, Ok(Found::Nothing)) {
+            let folder = RunFolder::create(lock, &identity, stages)?;
+            return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
+        }
+        found.map_err(|e| e.or_mend(SAME))?;
+        let device = device_of(problem.network());
+        let (found, warnings) = checkpoint::latest(&checkpoints(lock.folder()), &device)?;
+        warnings.iter().for_each(|warning| observer.warning(warning));
+        let Some(found) = found else {
+            // Nothing to go on from: the run begins again, and writes its rows again.
+            let folder = RunFolder::reopen(lock, stages, Ledgered::default())?;
+            return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
         };
-        Ok((Self { folder, identity, command: options.command.clone() }, tally))
+        if found.config != identity.to_toml() {
+            let problem = format!("is of another run ({})", identity.difference(&found.config));
+            return Err(Error::checkpoint(found.path.display(), problem)
+                .mend("put back the configuration the run began with, or remove the checkpoint if it is from elsewhere"));
+        }
+        let (rows, complaint) = rows(lock.folder(), &found.records, options.accept_records)?;
+        found.restore_weights(problem.network_mut(), &device)?;
+        let mut tally = restore(found.step, &found.state, problem, learner)
+            .map_err(|e| e.within(found.path.display()))?;
+        let folder = RunFolder::reopen(lock, stages, rows)?;
+        let home = Self { folder, identity, command: options.command, keep };
+        match complaint {
+            // From now on what is left is what the run has written.
+            Some(complaint) => {
+                if tally.note(&complaint) {
+                    observer.warning(&complaint);
+                }
+                home.checkpoint(problem, learner, &tally)?;
+            }
+            None => home.prune(learner.step())?,
+        }
+        Ok((home, tally))
     }
 
     /// What this is a run of, around the problem's own description.
@@ -71,21 +93,21 @@ impl Home {
         self.folder.append(record)
     }
 
-    /// Writes the checkpoint of the step that is done, and removes all but the latest `keep` and those of the steps `kept_for_good`.
-    pub fn checkpoint(
-        &self,
-        problem: &impl Problem,
-        learner: &Learner,
-        tally: &Tally,
-        keep: usize,
-        kept_for_good: &[u64],
-    ) -> Result<PathBuf> {
+    /// Writes the checkpoint of the step that is done, and removes those that are not to be kept.
+    pub fn checkpoint(&self, problem: &impl Problem, learner: &Learner, tally: &Tally) -> Result<PathBuf> {
         learner.check_weights(problem.network())?;
         // No checkpoint is newer than the records before it.
-        self.folder.sync()?;
+        let records = self.folder.sync()?;
         let state = whole_state(problem, learner, tally);
-        let (folder, step, network) = (self.folder.checkpoints(), learner.step(), problem.network());
-        checkpoint::save(&folder, step, network, &state, &self.identity.sha256(), keep, kept_for_good)
+        let (step, network, config) = (learner.step(), problem.network(), self.identity.to_toml());
+        let contents = Contents { step, network, state: &state, config, records };
+        let path = checkpoint::save(&self.folder.checkpoints(), contents)?;
+        self.prune(step)?;
+        Ok(path)
+    }
+
+    fn prune(&self, step: u64) -> Result<()> {
+        checkpoint::prune(&self.folder.checkpoints(), step, self.keep.latest, &self.keep.for_good)
     }
 
     /// The latest checkpoint, if there is one.

@@ -1,5 +1,7 @@
 //! What a run folder is known by again.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use nmnc_core::error::{Error, Result};
@@ -64,6 +66,39 @@ impl Identity {
     /// SHA-256 of [`Identity::to_toml`], in hexadecimal: two runs with the same value are the same run.
     pub fn sha256(&self) -> String {
         Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The first setting in which the configuration `kept` (TOML) differs from this one.
+    pub(crate) fn difference(&self, kept: &str) -> String {
+        let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };
+        let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
+        flatten("", &toml::Value::Table(table), &mut there);
+        let table = self.text.parse().expect("what was written as TOML can be read as TOML");
+        flatten("", &toml::Value::Table(table), &mut here);
+        let mut keys: Vec<&String> = here.keys().chain(there.keys()).collect();
+        // A rule's settings differ whenever the rule does, which says more.
+        keys.sort_by_key(|key| (key.as_str() != "credit.rule", key.as_str()));
+        match keys.into_iter().find(|key| there.get(*key) != here.get(*key)) {
+            Some(key) => {
+                let show = |settings: &BTreeMap<String, String>| {
+                    settings.get(key).map_or_else(|| "not set".to_owned(), Clone::clone)
+                };
+                format!("{key}: {} there, {} here", show(&there), show(&here))
+            }
+            None => "it is written differently".to_owned(),
+        }
+    }
+}
+
+/// The values of `value` by dotted key.
+fn flatten(place: &str, value: &toml::Value, out: &mut BTreeMap<String, String>) {
+    let key = |inner: &str| if place.is_empty() { inner.to_owned() } else { format!("{place}.{inner}") };
+    match value {
+        toml::Value::Table(table) => table.iter().for_each(|(name, inner)| flatten(&key(name), inner, out)),
+        toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
+            list.iter().enumerate().for_each(|(i, inner)| flatten(&format!("{place}[{i}]"), inner, out));
+        }
+        _ => drop(out.insert(place.to_owned(), value.to_string())),
     }
 }
 

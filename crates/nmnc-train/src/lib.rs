@@ -33,9 +33,11 @@ mod home;
 mod identity;
 mod images;
 mod learner;
+mod ledger;
 mod loss;
 mod observer;
 mod optimizer;
+mod place;
 mod problem;
 mod run;
 mod run_folder;
@@ -45,12 +47,11 @@ mod trials;
 mod weights;
 
 pub use build::RunConfig;
-pub use compare::{PlannedRun, plan};
+pub use compare::{PlannedRun, plan, share};
 pub use config::{
     AnyConfig, CheckpointConfig, Config, MetricsConfig, Resolved, SequenceConfig, SequenceMetricsConfig,
     SequenceTrainConfig, TrainConfig, set,
 };
-pub use home::RunOptions;
 pub use identity::Identity;
 pub use images::{
     Classifier, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align, evaluate,
@@ -59,6 +60,7 @@ pub use learner::Learner;
 pub use loss::{Judgement, Judging, Loss};
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Optimizer, OptimizerConfig};
+pub use place::{Place, RunOptions};
 pub use problem::{Assessed, Evaluation, Problem};
 pub use run::{Run, RunOutcome, RunPlan, fit};
 pub use run_folder::{Found, RunFolder};

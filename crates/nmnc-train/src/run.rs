@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::config::CheckpointConfig;
-use crate::home::{Home, RunOptions};
+use crate::home::{Home, Keep};
 use crate::identity::Identity;
 use crate::learner::Learner;
 use crate::observer::{Observer, Progress};
+use crate::place::{Place, RunOptions};
 use crate::problem::{Evaluation, Problem};
 use crate::tally::Tally;
 use crate::weights::parameter_count;
@@ -79,16 +80,26 @@ impl<'a, P: Problem> Run<'a, P> {
     /// The same kept in the folder `path`, new or, with `options.resume`, to go on from the folder's latest checkpoint.
     ///
     /// # Errors
-    /// A folder that cannot be written, or that holds a run already, or one of another identity; a checkpoint of another network.
+    /// A folder that cannot be written, or that another process writes, or that holds a run already, or one of another identity; a
+    /// checkpoint of another network or run; records that are not those of the checkpoint.
     pub fn in_folder(
-        mut self,
+        self,
         path: &Path,
         identity: Identity,
         options: &RunOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let (problem, learner) = (&mut *self.problem, &mut *self.learner);
-        let (home, tally) = Home::open(path, identity, options, problem, learner, observer)?;
+        let place = Place::take(path, identity, options, observer)?;
+        self.in_place(place, observer)
+    }
+
+    /// The same kept in a folder that has been taken.
+    ///
+    /// # Errors
+    /// As [`Run::in_folder`].
+    pub fn in_place(mut self, place: Place, observer: &mut dyn Observer) -> Result<Self> {
+        let keep = Keep { latest: self.plan.checkpoint.keep, for_good: self.milestones.clone() };
+        let (home, tally) = Home::open(place, keep, self.problem, self.learner, observer)?;
         (self.home, self.tally) = (Some(home), tally);
         Ok(self)
     }
@@ -206,8 +217,7 @@ impl<'a, P: Problem> Run<'a, P> {
         if (last || regular || self.milestones.contains(&step))
             && let Some(home) = &self.home
         {
-            let keep = self.plan.checkpoint.keep;
-            let path = home.checkpoint(self.problem, self.learner, &self.tally, keep, &self.milestones)?;
+            let path = home.checkpoint(self.problem, self.learner, &self.tally)?;
             observer.checkpoint(&path);
         }
         Ok(())

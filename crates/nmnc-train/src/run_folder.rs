@@ -1,14 +1,25 @@
 //! The folder of a run: resolved configuration, metric records, checkpoints, summary.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::identity::Identity;
+use crate::checkpoint;
+use crate::identity::Identity;
+use crate::ledger::{Ledger, Ledgered, Mark};
 use nmnc_core::error::{Error, Result};
-use nmnc_core::files::{remove_partial, write_atomically};
-use nmnc_core::records::{Record, RunRecords, Summary, csv_header, csv_row};
+use nmnc_core::files::{FolderLock, clean, clean_own, is_there, read_if_there, write_atomically};
+use nmnc_core::records::{Record, RunRecords, Status, Summary, csv_header, csv_row};
+
+const CONFIG: &str = "config.toml";
+const ROWS: &str = "metrics.jsonl";
+const TABLE: &str = "metrics.csv";
+const SUMMARY: &str = "summary.json";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// What to do about records that are not as the run left them.
+pub(crate) const RESTORE: &str =
+    "put the file back as the run left it, or go on with what is left of it by --resume --accept-records";
 
 /// What a folder already holds of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,159 +32,198 @@ pub enum Found {
     Ended(Box<Summary>),
 }
 
-/// An open run folder.
+/// An open run folder, which no other process writes.
 #[derive(Debug)]
 pub struct RunFolder {
-    path: PathBuf,
+    lock: FolderLock,
     jsonl: File,
     csv: File,
     stages: usize,
+    ledger: Ledger,
 }
 
 impl RunFolder {
-    /// Creates the folder for a new run.
+    /// What `path` holds of the run of this identity. Changes nothing, and needs no lock.
     ///
     /// # Errors
-    /// If it already holds a run, or cannot be written.
-    pub fn create(path: &Path, identity: &Identity, stages: usize) -> Result<Self> {
-        if path.join("config.toml").exists() {
+    /// If it holds a run of another configuration, one that cannot be read, or one that is complete but for rows of its records.
+    pub fn find(path: &Path, identity: &Identity) -> Result<Found> {
+        let found = Self::look(path, identity)?;
+        if let Found::Ended(summary) = &found
+            && summary.status == Status::Complete
+        {
+            check_ended(path, identity, summary)?;
+        }
+        Ok(found)
+    }
+
+    /// [`RunFolder::find`] that lets records be what they are.
+    pub(crate) fn look(path: &Path, identity: &Identity) -> Result<Found> {
+        let file = path.join(CONFIG);
+        let Some(kept) = read_if_there(&file)? else { return Ok(Found::Nothing) };
+        if kept != identity.to_toml().as_bytes() {
+            let different = std::str::from_utf8(&kept)
+                .map_or("it is no text".to_owned(), |kept| identity.difference(kept));
+            let problem = format!("was made with another configuration ({different})");
+            return Err(Error::checkpoint(path.display(), problem));
+        }
+        Ok(RunRecords::summary(path)?.map_or(Found::Partial, |summary| Found::Ended(Box::new(summary))))
+    }
+
+    /// Makes a new run of the locked folder.
+    ///
+    /// # Errors
+    /// If it already holds a run or a part of one, or cannot be written.
+    pub(crate) fn create(lock: FolderLock, identity: &Identity, stages: usize) -> Result<Self> {
+        let path = lock.folder().to_owned();
+        if is_there(&path.join(CONFIG))? {
             return Err(Error::checkpoint(path.display(), "already holds a run")
                 .mend("continue it with --resume, or name another folder with --out"));
         }
-        fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
-        // A process that was killed before there was a configuration leaves nothing to resume.
-        remove_partial(path)?;
-        write_atomically(&path.join("config.toml"), identity.to_toml().as_bytes())?;
-        Self::open(path, stages, &[])
-    }
-
-    /// What `path` holds of the run of this identity. Changes nothing.
-    ///
-    /// # Errors
-    /// If it holds a run of another configuration, or one that cannot be read.
-    pub fn find(path: &Path, identity: &Identity) -> Result<Found> {
-        let file = path.join("config.toml");
-        let kept = match fs::read_to_string(&file) {
-            Ok(kept) => kept,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(e) => return Err(Error::io(&file, "read", e)),
-        };
-        if kept != identity.to_toml() {
-            let problem = format!("was made with another configuration ({})", difference(&kept, identity));
+        // A run begins with its configuration, so what is here without one has lost it.
+        let checkpoints = path.join(CHECKPOINTS);
+        let has_checkpoints = is_there(&checkpoints)? && !checkpoint::list(&checkpoints)?.is_empty();
+        if has_checkpoints || is_there(&path.join(ROWS))? || is_there(&path.join(SUMMARY))? {
+            let problem = "holds a run without its config.toml";
             return Err(Error::checkpoint(path.display(), problem)
-                .mend("use the same configuration, or name another folder with --out"));
+                .mend("put the file back, or name another folder with --out"));
         }
-        Ok(RunRecords::read(path)?.summary.map_or(Found::Partial, |summary| Found::Ended(Box::new(summary))))
+        clean(&path);
+        fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
+        clean_own(&checkpoints)?;
+        write_atomically(&path.join(CONFIG), identity.to_toml().as_bytes())?;
+        Self::open(lock, stages, Ledgered::default())
     }
 
-    /// Reopens the folder of a run that is to go on after training step `step`: later records are dropped.
+    /// Reopens the locked folder of a run that is to go on after the given rows.
     ///
     /// # Errors
-    /// If the folder holds no run, or one of another configuration.
-    pub fn reopen(path: &Path, identity: &Identity, stages: usize, step: u64) -> Result<Self> {
-        if Self::find(path, identity)? == Found::Nothing {
-            return Err(Error::checkpoint(path.display(), "holds no run to resume")
-                .mend("leave out --resume to start one"));
-        }
-        fs::create_dir_all(path.join("checkpoints")).map_err(|e| Error::io(path, "create folder", e))?;
+    /// If it cannot be written.
+    pub(crate) fn reopen(lock: FolderLock, stages: usize, rows: Ledgered) -> Result<Self> {
+        let path = lock.folder().to_owned();
+        let checkpoints = path.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
         // What a process that was killed left half-written.
-        remove_partial(path)?;
-        remove_partial(&path.join("checkpoints"))?;
-        let mut records = RunRecords::read(path)?.records;
-        records.retain(|record| record.step <= step);
+        clean(&path);
+        clean_own(&checkpoints)?;
         // The run has not ended any more.
-        let summary = path.join("summary.json");
-        if summary.exists() {
-            fs::remove_file(&summary).map_err(|e| Error::io(&summary, "remove", e))?;
+        let summary = path.join(SUMMARY);
+        match fs::remove_file(&summary) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(&summary, "remove", e));
+            }
+            _ => {}
         }
-        Self::open(path, stages, &records)
+        Self::open(lock, stages, rows)
     }
 
-    fn open(path: &Path, stages: usize, records: &[Record]) -> Result<Self> {
-        let lines: String = records.iter().map(json_line).collect();
-        let rows: String = records.iter().map(|r| csv_row(r, stages)).collect();
-        let append = |name: &str, text: String| {
-            let file = path.join(name);
-            write_atomically(&file, text.as_bytes())?;
+    fn open(lock: FolderLock, stages: usize, rows: Ledgered) -> Result<Self> {
+        let append = |name: &str, bytes: &[u8]| {
+            let file = lock.folder().join(name);
+            write_atomically(&file, bytes)?;
             OpenOptions::new().append(true).open(&file).map_err(|e| Error::io(&file, "append", e))
         };
-        let jsonl = append("metrics.jsonl", lines)?;
-        let csv = append("metrics.csv", csv_header(stages) + &rows)?;
-        Ok(Self { path: path.to_owned(), jsonl, csv, stages })
+        let mut table = csv_header(stages);
+        for line in rows.bytes.split_inclusive(|byte| *byte == b'\n') {
+            let record = serde_json::from_slice(line).map_err(|e| {
+                Error::checkpoint(lock.folder().join(ROWS).display(), "holds a row that is no record")
+                    .caused_by(e)
+            })?;
+            table += &csv_row(&record, stages);
+        }
+        let (jsonl, csv) = (append(ROWS, &rows.bytes)?, append(TABLE, table.as_bytes())?);
+        Ok(Self { jsonl, csv, stages, ledger: rows.ledger, lock })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.lock.folder()
     }
 
     /// Appends a record to both metric files.
     ///
     /// # Errors
-    /// If they cannot be written.
-    pub fn append(&mut self, record: &Record) -> Result<()> {
-        let write = |file: &mut File, name: &str, text: String| {
-            file.write_all(text.as_bytes()).map_err(|e| Error::io(&self.path.join(name), "append", e))
-        };
-        write(&mut self.jsonl, "metrics.jsonl", json_line(record))?;
-        write(&mut self.csv, "metrics.csv", csv_row(record, self.stages))
+    /// If they cannot be written, or the folder is not there or not this process's any more.
+    pub(crate) fn append(&mut self, record: &Record) -> Result<()> {
+        self.lock.check()?;
+        let row = serde_json::to_string(record).expect("a record is representable in JSON") + "\n";
+        let failed = |name: &str, e| Error::io(&self.lock.folder().join(name), "append", e);
+        self.jsonl.write_all(row.as_bytes()).map_err(|e| failed(ROWS, e))?;
+        self.csv.write_all(csv_row(record, self.stages).as_bytes()).map_err(|e| failed(TABLE, e))?;
+        self.ledger.add(record.step, row.as_bytes());
+        Ok(())
     }
 
-    /// Flushes the metric files to disk, so that no checkpoint is newer than the records before it.
+    /// Flushes the metric files to disk, so that no checkpoint is newer than the records before it. Gives what they hold.
     ///
     /// # Errors
-    /// If the disk refuses.
-    pub fn sync(&self) -> Result<()> {
-        self.jsonl
-            .sync_data()
-            .and_then(|()| self.csv.sync_data())
-            .map_err(|e| Error::io(&self.path, "sync", e))
+    /// As [`RunFolder::append`].
+    pub(crate) fn sync(&self) -> Result<Mark> {
+        self.lock.check()?;
+        let synced = self.jsonl.sync_data().and_then(|()| self.csv.sync_data());
+        synced.map_err(|e| Error::io(self.path(), "sync", e))?;
+        Ok(self.ledger.mark())
     }
 
     /// Writes `summary.json`, which marks the run as ended.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn finish(&self, summary: &Summary) -> Result<()> {
+    /// As [`RunFolder::append`].
+    pub(crate) fn finish(&self, summary: &Summary) -> Result<()> {
         self.sync()?;
         let text = serde_json::to_string_pretty(summary).expect("a summary is representable in JSON") + "\n";
-        write_atomically(&self.path.join("summary.json"), text.as_bytes())
+        write_atomically(&self.path().join(SUMMARY), text.as_bytes())
     }
 
     /// Where checkpoints go.
-    pub fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        checkpoints(self.path())
     }
 }
 
-fn json_line(record: &Record) -> String {
-    serde_json::to_string(record).expect("a record is representable in JSON") + "\n"
+/// Where the checkpoints of the run in the folder `run` are.
+pub(crate) fn checkpoints(run: &Path) -> PathBuf {
+    run.join(CHECKPOINTS)
 }
 
-/// The first setting in which the configuration `kept` (TOML) differs from that of `identity`.
-fn difference(kept: &str, identity: &Identity) -> String {
-    let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };
-    let (mut there, mut here) = (BTreeMap::new(), BTreeMap::new());
-    flatten("", &toml::Value::Table(table), &mut there);
-    let table = identity.to_toml().parse().expect("what was written as TOML can be read as TOML");
-    flatten("", &toml::Value::Table(table), &mut here);
-    let mut keys: Vec<&String> = here.keys().chain(there.keys()).collect();
-    // A rule's settings differ whenever the rule does, which says more.
-    keys.sort_by_key(|key| (key.as_str() != "credit.rule", key.as_str()));
-    match keys.into_iter().find(|key| there.get(*key) != here.get(*key)) {
-        Some(key) => {
-            let show = |settings: &BTreeMap<String, String>| {
-                settings.get(key).map_or_else(|| "not set".to_owned(), Clone::clone)
-            };
-            format!("{key}: {} there, {} here", show(&there), show(&here))
-        }
-        None => "it is written differently".to_owned(),
+/// The rows up to a checkpoint as they stand in the folder `run`. Where they are not as the run wrote them, they are refused, or with
+/// `accept` what is left of them is taken, and what is wrong is told.
+///
+/// # Errors
+/// If the file cannot be read, or does not begin with the rows.
+pub(crate) fn rows(run: &Path, mark: &Mark, accept: bool) -> Result<(Ledgered, Option<String>)> {
+    let file = run.join(ROWS);
+    let mut bytes = read_if_there(&file)?.unwrap_or_default();
+    if mark.begins(&bytes) {
+        bytes.truncate(mark.bytes as usize);
+        return Ok((Ledgered { ledger: Ledger::of(mark, &bytes), bytes }, None));
+    }
+    let complaint = complaint(run, mark, &bytes)?;
+    match accept {
+        true => Ok((mark.salvage(&bytes)?, Some(format!("{ROWS} {complaint}")))),
+        false => Err(Error::checkpoint(file.display(), complaint).mend(RESTORE)),
     }
 }
 
-/// The values of `value` by dotted key.
-fn flatten(place: &str, value: &toml::Value, out: &mut BTreeMap<String, String>) {
-    let key = |inner: &str| if place.is_empty() { inner.to_owned() } else { format!("{place}.{inner}") };
-    match value {
-        toml::Value::Table(table) => table.iter().for_each(|(name, inner)| flatten(&key(name), inner, out)),
-        toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
-            list.iter().enumerate().for_each(|(i, inner)| flatten(&format!("{place}[{i}]"), inner, out));
-        }
-        _ => drop(out.insert(place.to_owned(), value.to_string())),
+/// Refuses a run that is complete if its records are not all that its last checkpoint was made after.
+fn check_ended(run: &Path, identity: &Identity, summary: &Summary) -> Result<()> {
+    let folder = checkpoints(run);
+    if !is_there(&folder)? {
+        return Ok(());
     }
+    let Some(last) = checkpoint::list(&folder)?.pop() else { return Ok(()) };
+    let Some((step, config, mark)) = checkpoint::glance(&last) else { return Ok(()) };
+    let file = run.join(ROWS);
+    let bytes = read_if_there(&file)?.unwrap_or_default();
+    if step != summary.steps || config != identity.to_toml() || mark.is_all_of(&bytes) {
+        return Ok(());
+    }
+    Err(Error::checkpoint(file.display(), complaint(run, &mark, &bytes)?).mend(RESTORE))
+}
+
+fn complaint(run: &Path, mark: &Mark, bytes: &[u8]) -> Result<String> {
+    let folder = checkpoints(run);
+    let kept = checkpoint::list(&folder)?;
+    let sound: Vec<Mark> = kept.iter().filter_map(|path| Some(checkpoint::glance(path)?.2)).collect();
+    mark.complaint(bytes, &sound)
 }

@@ -151,14 +151,14 @@ fn every_rule_trains_on_every_device() {
             let rate = if rule.ends_with("node-perturbation") { "0.0005" } else { "0.02" };
             let text = IMAGES.replace("RULE", rule).replace("RATE", rate);
             check(rule, &mut failed, &|folder, settings, resume, observer| {
-                let options = RunOptions { resume, command: "test".into() };
+                let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };
                 Config::parse(&text, "test", settings)?.resolve()?.run(folder, &options, observer).map(drop)
             });
         }
         for rule in time_rule_names() {
             let text = TRIALS.replace("RULE", rule);
             check(rule, &mut failed, &|folder, settings, resume, observer| {
-                let options = RunOptions { resume, command: "test".into() };
+                let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };
                 SequenceConfig::parse(&text, "test", settings)?
                     .resolve()?
                     .run(folder, &options, observer)

@@ -68,7 +68,7 @@ fn run(folder: &Path, rule: &str, resume: bool, observer: &mut dyn Observer) -> 
         checkpoint: CheckpointConfig { interval: 4, ..CheckpointConfig::default() },
     };
     let identity = Identity::new("test", SEED, toml::Table::new()).unwrap();
-    let options = RunOptions { resume, command: "test".into() };
+    let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };
     let run = Run::new(&mut images, &mut learner, plan);
     run.in_folder(folder, identity, &options, observer).unwrap().train(observer).unwrap();
     let net = images.network();

@@ -102,7 +102,7 @@ fn image_run(
         checkpoint: CheckpointConfig { interval: 4, ..CheckpointConfig::default() },
     };
     let identity = Identity::new("nmnc", seed, settings.parse().unwrap())?;
-    let options = RunOptions { resume, command: "test".into() };
+    let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };
     let run = Run::new(&mut images, &mut learner, plan);
     run.in_folder(folder, identity, &options, observer)?.train(observer).map(drop)
 }

@@ -53,7 +53,7 @@ fn finish(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> nmnc_core::Result<Summary> {
-    config.run(folder, &RunOptions { resume, command: "test".into() }, observer)
+    config.run(folder, &RunOptions { resume, command: "test".into(), ..RunOptions::default() }, observer)
 }
 
 #[test]

@@ -53,7 +53,11 @@ fn finish(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> nmnc_core::Result<nmnc_core::records::Summary> {
-    config.resolve()?.run(folder, &RunOptions { resume, command: "test".into() }, observer)
+    config.resolve()?.run(
+        folder,
+        &RunOptions { resume, command: "test".into(), ..RunOptions::default() },
+        observer,
+    )
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub mod reproduce;
 pub use nmnc_analysis::{analysis, brain, dimension, similarity};
 pub use nmnc_core::{
     ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory,
-    printable, records, seed, state, statistics, tensor_file,
+    printable, process, records, seed, state, statistics, tensor_file,
 };
 pub use nmnc_data as data;
 pub use nmnc_data::tasks;

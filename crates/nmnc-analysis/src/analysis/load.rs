@@ -68,7 +68,7 @@ impl Loaded {
             Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
             None => latest(&run, &device)?,
         };
-        if checkpoint.config_sha256 != config.sha256() {
+        if checkpoint.config != config.to_toml() {
             return Err(Error::checkpoint(
                 checkpoint.path.display(),
                 "belongs to another configuration than the run's config.toml",

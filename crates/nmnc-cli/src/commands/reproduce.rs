@@ -95,7 +95,7 @@ fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Re
     let folder: PathBuf = folder.map_or_else(default, Path::to_owned);
     let mut watch = Shown { out, folder: folder.clone() };
     let found = reproduce::reproduce(experiment, &folder, &command_line(), &mut watch).map_err(|e| {
-        if e.kind() == ErrorKind::Checkpoint { e.mend("name another folder with --out") } else { e }
+        if e.kind() == ErrorKind::Checkpoint { e.or_mend("name another folder with --out") } else { e }
     })?;
     out.line(format_args!("\n{}", found.table.text()));
     for sentence in &found.verdict {
@@ -143,6 +143,12 @@ impl<C: RunConfig> Watch<C> for Shown {
 
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
         self.out.warning(&naming::text(&self.folder.join(&run.name)), &format!("diverged: {error}"));
+    }
+
+    fn waiting(&mut self, number: usize, total: usize, run: &PlannedRun<C>, busy: &Error) {
+        let folder = naming::text(&self.folder.join(&run.name));
+        self.out.event("waiting", json!({ "run": folder, "message": busy.to_string() }));
+        self.out.line(format_args!("[{number}/{total}] {}: another process is at it", run.name));
     }
 
     fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>) {

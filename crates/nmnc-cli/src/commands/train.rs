@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nmnc::train::{AnyConfig, Found, RunConfig, RunFolder, RunOptions};
-use nmnc::{Result, Seed};
+use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
 use crate::cli::Train;
@@ -21,8 +21,10 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
     };
     trial::check(config.device())?;
     let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, &*config));
+    // A run that is complete is told from its files alone: they may be nobody's to write any more.
     if arguments.resume
-        && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity())?
+        && !arguments.accept_records
+        && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity()).map_err(different)?
         && summary.status == nmnc::records::Status::Complete
     {
         out.event("skipped", json!({ "run": naming::text(&folder), "summary": summary }));
@@ -30,11 +32,21 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         out.result(format!("{}: {}", naming::shown(&folder), outcome(&summary)));
         return Ok(());
     }
-    let options = RunOptions { resume: arguments.resume, command: command_line() };
+    let options = RunOptions {
+        resume: arguments.resume,
+        retry_diverged: true,
+        accept_records: arguments.accept_records,
+        wait: arguments.wait,
+        command: command_line(),
+    };
     let mut watcher = Watcher::new(out, &folder, &*config, "");
     let summary = config.run(&folder, &options, &mut watcher)?;
     out.result(format!("{}: {}", naming::shown(&folder), outcome(&summary)));
     Ok(())
+}
+
+fn different(error: Error) -> Error {
+    error.or_mend("use the same configuration, or name another folder with --out")
 }
 
 fn default_folder(path: &Path, config: &impl RunConfig) -> PathBuf {

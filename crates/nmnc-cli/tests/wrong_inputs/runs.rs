@@ -180,7 +180,7 @@ fn in_places_to_write_and_servers() {
         case(
             "train tiny.toml --out tiny.toml",
             8,
-            "tiny.toml: cannot create folder: Not a directory (os error 20)",
+            "tiny.toml: cannot create folder: File exists (os error 17)",
         ),
         case(
             "train tiny.toml --out tiny.toml/run",

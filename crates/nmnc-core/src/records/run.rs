@@ -1,11 +1,10 @@
 //! Reading a run folder back, finished or not.
 
-use std::io::ErrorKind as IoKind;
 use std::path::{Path, PathBuf};
 
 use super::{Record, Status, Summary, check};
-use crate::error::{Error, ErrorKind, Result};
-use crate::guard;
+use crate::error::{Error, Result};
+use crate::files::read_if_there;
 
 /// Everything a run folder says about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,27 +28,23 @@ impl RunRecords {
     /// missing `summary.json` are no errors.
     ///
     /// # Errors
-    /// [`ErrorKind::Checkpoint`] where it is no run folder or a file in it is not what a run writes:
+    /// [`ErrorKind::Checkpoint`](crate::ErrorKind::Checkpoint) where it is no run folder or a file in it is not what a run writes:
     /// steps rise, stages are numbered from 1 to [`MOST_STAGES`](super::MOST_STAGES), numbers and names have the size of such.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         let config_path = folder.join("config.toml");
-        let Some(config) = read_if_present(&config_path)? else {
+        let Some(config) = read_if_there(&config_path)? else {
             return Err(Error::checkpoint(folder.display(), "not a run folder (it has no config.toml)")
                 .mend("give the folder that a training run wrote"));
         };
         let config_text = String::from_utf8(config)
             .map_err(|e| Error::checkpoint(config_path.display(), "not UTF-8 text").caused_by(e))?;
         let metrics_path = folder.join("metrics.jsonl");
-        let records = match read_if_present(&metrics_path)? {
+        let records = match read_if_there(&metrics_path)? {
             Some(bytes) => parse_records(&bytes, &metrics_path)?,
             None => Vec::new(),
         };
-        let summary_path = folder.join("summary.json");
-        let summary = match read_if_present(&summary_path)? {
-            Some(bytes) => Some(parse_summary(&bytes, &summary_path)?),
-            None => None,
-        };
+        let summary = Self::summary(folder)?;
         let (rule, seed) = match &summary {
             Some(summary) => (summary.rule.clone(), summary.seed),
             None => rule_and_seed(&config_text).map_err(|e| e.within(config_path.display()))?,
@@ -57,20 +52,18 @@ impl RunRecords {
         Ok(Self { folder: folder.to_owned(), config_text, rule, seed, records, summary })
     }
 
+    /// The summary of the run in `folder`, which is there once it has ended. Nothing else is looked at.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none.
+    pub fn summary(folder: &Path) -> Result<Option<Summary>> {
+        let path = folder.join("summary.json");
+        read_if_there(&path)?.map(|bytes| parse_summary(&bytes, &path)).transpose()
+    }
+
     /// How the run ended; none while it has not.
     pub fn status(&self) -> Option<Status> {
         self.summary.as_ref().map(|s| s.status)
-    }
-}
-
-fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
-    match guard::whole(path, guard::RECORDS) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if e.kind() == IoKind::NotFound => Ok(None),
-        Err(e) if matches!(e.kind(), IoKind::InvalidInput | IoKind::FileTooLarge) => {
-            Err(Error::new(ErrorKind::Checkpoint, path.display(), &e).caused_by(e))
-        }
-        Err(e) => Err(Error::io(path, "read", e)),
     }
 }
 

@@ -8,11 +8,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::config::{AnyConfig, Config, Resolved, SequenceConfig};
-use crate::home::RunOptions;
 use crate::identity::Identity;
 use crate::learner::Learner;
 use crate::observer::Observer;
 use crate::optimizer::{Optimizer, OptimizerConfig};
+use crate::place::{Place, RunOptions};
 use crate::problem::Problem;
 use crate::run::{Run, RunPlan};
 use crate::schedule::ScheduleConfig;
@@ -43,26 +43,26 @@ pub trait RunConfig: Clone + Serialize {
     /// An unknown rule, or settings that belong to one rule alone.
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>>;
 
-    /// Runs `config` in `folder`.
+    /// Runs `config` in a folder that has been taken for it.
     ///
     /// # Errors
     /// As [`Resolved::run`].
-    fn run(
-        config: &Resolved<Self>,
-        folder: &Path,
-        options: &RunOptions,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary>;
+    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary>;
 }
 
 impl<C: RunConfig> Resolved<C> {
-    /// Runs it in `folder` and returns its summary.
+    /// Runs it in `folder` and returns its summary; that of a run that has ended there, if `options` say to go on with it.
     ///
     /// # Errors
-    /// Anything wrong with data, device, network, rule or folder; [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) when
-    /// training leaves the finite numbers, after which the folder holds a summary that says so.
+    /// Anything wrong with data, device, network, rule or folder; [`ErrorKind::Busy`](nmnc_core::ErrorKind::Busy) when another process
+    /// writes the folder; [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) when training leaves the finite numbers, after which the
+    /// folder holds a summary that says so.
     pub fn run(&self, folder: &Path, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary> {
-        C::run(self, folder, options, observer)
+        let place = Place::take(folder, self.identity(), options, observer)?;
+        match place.ended()? {
+            Some(summary) => Ok(summary),
+            None => C::run(self, place, observer),
+        }
     }
 
     /// What its run folder is known by.
@@ -80,12 +80,11 @@ impl<C: RunConfig> Resolved<C> {
         mut problem: P,
         mut learner: Learner,
         plan: RunPlan,
-        folder: &Path,
-        options: &RunOptions,
+        place: Place,
         observer: &mut dyn Observer,
     ) -> Result<Summary> {
         let run = Run::new(&mut problem, &mut learner, plan);
-        let outcome = run.in_folder(folder, self.identity(), options, observer)?.train(observer)?;
+        let outcome = run.in_place(place, observer)?.train(observer)?;
         Ok(outcome.summary.expect("a run in a folder has a summary"))
     }
 }
@@ -125,15 +124,10 @@ impl RunConfig for Config {
         Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
     }
 
-    fn run(
-        config: &Resolved<Self>,
-        folder: &Path,
-        options: &RunOptions,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
+    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
         let images = config.images()?;
         let learner = config.learner(images.steps_per_epoch());
-        config.run_parts(images, learner, config.plan(), folder, options, observer)
+        config.run_parts(images, learner, config.plan(), place, observer)
     }
 }
 
@@ -162,15 +156,10 @@ impl RunConfig for SequenceConfig {
         Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
     }
 
-    fn run(
-        config: &Resolved<Self>,
-        folder: &Path,
-        options: &RunOptions,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
+    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
         let trials = config.trials()?;
         let learner = config.learner(trials.steps_per_epoch());
-        config.run_parts(trials, learner, config.plan(), folder, options, observer)
+        config.run_parts(trials, learner, config.plan(), place, observer)
     }
 }
 
@@ -209,12 +198,7 @@ impl RunConfig for AnyConfig {
         each!(self, config => Ok(Resolved::new(config.for_rule(rule, seed)?.into_inner().into())))
     }
 
-    fn run(
-        config: &Resolved<Self>,
-        folder: &Path,
-        options: &RunOptions,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
-        each!(&**config, config => Resolved::new((**config).clone()).run(folder, options, observer))
+    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
+        each!(&**config, config => RunConfig::run(&Resolved::new((**config).clone()), place, observer))
     }
 }

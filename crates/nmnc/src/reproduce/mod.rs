@@ -38,7 +38,7 @@ use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::files::write_atomically;
 use nmnc_core::records::{Status, Summary};
 use nmnc_report::Measurements;
-use nmnc_train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions};
+use nmnc_train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions, share};
 
 /// An experiment.
 pub trait Experiment {
@@ -86,6 +86,9 @@ pub trait Watch<C = Config> {
     /// A run that had ended before is kept.
     fn kept(&mut self, number: usize, total: usize, run: &PlannedRun<C>, summary: &Summary);
 
+    /// Another process is making a run, which is looked at again later.
+    fn waiting(&mut self, number: usize, total: usize, run: &PlannedRun<C>, busy: &Error);
+
     /// A run diverged; the others go on.
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error);
 
@@ -116,18 +119,21 @@ pub fn reproduce<E: Experiment>(
     // Every folder is looked at before any work is done, so that no run is made for nothing.
     let find =
         |run: &&PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config.identity());
-    let found: Vec<Found> = runs.iter().map(find).collect::<Result<_>>()?;
-    let (total, mut diverged, mut measured) = (runs.len(), Vec::new(), Vec::new());
-    for (index, (run, found)) in runs.iter().zip(found).enumerate() {
+    runs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let total = runs.len();
+    let watch = std::cell::RefCell::new(watch);
+    let make = |index: usize| -> Result<Option<E::Measured>> {
+        let (run, watch) = (runs[index], &mut **watch.borrow_mut());
         let own = folder.join(&run.name);
-        let status = match found {
+        let status = match find(&run)? {
             Found::Ended(summary) => {
                 watch.kept(index + 1, total, run, &summary);
                 summary.status
             }
             Found::Nothing | Found::Partial => {
                 let mut observer = watch.run(index + 1, total, run, &own);
-                let options = RunOptions { resume: true, command: command.to_owned() };
+                let options =
+                    RunOptions { resume: true, command: command.to_owned(), ..RunOptions::default() };
                 match run.config.run(&own, &options, observer.as_mut()) {
                     Ok(summary) => summary.status,
                     Err(error) if error.kind() == ErrorKind::Diverged => {
@@ -140,28 +146,28 @@ pub fn reproduce<E: Experiment>(
             }
         };
         if status == Status::Diverged {
-            diverged.push(run.name.clone());
-            measured.push(None);
-            continue;
+            return Ok(None);
         }
         let (file, settings) = (own.join(format!("{}.json", experiment.name())), experiment.measurement());
-        let found = match kept(&file, &run.config.sha256(), &settings) {
-            Some(found) => found,
-            None => {
-                watch.measuring(index + 1, total, run);
-                let found = Kept {
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    config_sha256: run.config.sha256(),
-                    measurement: settings,
-                    measured: experiment.measure(&own).map_err(|e| e.within(&run.name))?,
-                };
-                let text = serde_json::to_string(&found).expect("numbers are representable in JSON") + "\n";
-                write_atomically(&file, text.as_bytes())?;
-                found.measured
-            }
+        if let Some(found) = kept(&file, &run.config.sha256(), &settings) {
+            return Ok(Some(found));
+        }
+        watch.measuring(index + 1, total, run);
+        let found = Kept {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_sha256: run.config.sha256(),
+            measurement: settings,
+            measured: experiment.measure(&own).map_err(|e| e.within(&run.name))?,
         };
-        measured.push(Some(found));
-    }
+        let text = serde_json::to_string(&found).expect("numbers are representable in JSON") + "\n";
+        write_atomically(&file, text.as_bytes())?;
+        Ok(Some(found.measured))
+    };
+    // Runs that another process is making are left to it, so that two calls share the work.
+    let measured =
+        share(total, make, |index, busy| watch.borrow_mut().waiting(index + 1, total, runs[index], busy))?;
+    let diverged = runs.iter().zip(&measured).filter(|(_, measured)| measured.is_none());
+    let diverged = diverged.map(|(run, _)| run.name.clone()).collect();
     if measured.iter().all(Option::is_none) {
         return Err(Error::new(ErrorKind::Diverged, folder.display(), "every run diverged")
             .mend("try a lower learning rate with --set"));

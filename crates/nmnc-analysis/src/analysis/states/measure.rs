@@ -31,7 +31,7 @@ pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
         Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
         None => latest(&run, &device)?,
     };
-    if saved.config_sha256 != config.sha256() {
+    if saved.config != config.to_toml() {
         let problem = "belongs to another configuration than the run's config.toml";
         return Err(Error::checkpoint(saved.path.display(), problem)
             .mend("put back the config.toml that the run wrote"));

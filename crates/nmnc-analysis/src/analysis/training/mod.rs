@@ -24,7 +24,7 @@ use super::settings::AnalysisSettings;
 use super::write::FolderKind;
 use crate::dimension::Dimensions;
 use nmnc_core::error::{Error, Result};
-use nmnc_core::files::replace_folder;
+use nmnc_core::files::{is_there, replace_folder};
 use nmnc_learn::net::Network;
 use nmnc_report::csv;
 use nmnc_train::OptimizerConfig;
@@ -123,12 +123,14 @@ fn over_loaded(
     ));
     for path in checkpoint::list(&loaded.run.join("checkpoints"))? {
         let checkpoint = match checkpoint::load(&path, &loaded.device) {
-            Ok(checkpoint) if checkpoint.config_sha256 == loaded.config.sha256() => checkpoint,
+            Ok(checkpoint) if checkpoint.config == loaded.config.to_toml() => checkpoint,
             Ok(_) => {
                 warnings
                     .push(format!("passing over {}: it belongs to another configuration", path.display()));
                 continue;
             }
+            // The run is at work, and has later ones.
+            Err(_) if !is_there(&path)? => continue,
             Err(error) => {
                 warnings.push(format!("passing over a damaged checkpoint: {error}"));
                 continue;

@@ -1,33 +1,43 @@
-//! Checkpoints: a folder with the weights, the rest of the state, a description and checksums.
+//! One checkpoint: a folder with the weights, the rest of the state, a description and checksums.
 //!
 //! `weights.safetensors` holds the parameters in their natural shapes, ready for other tools; `state.safetensors` everything
-//! else that the next step depends on; `state.json` the counters; `SHA256SUMS` the checksums, in the format of `sha256sum`. The
-//! folder is written under a temporary name and renamed when it is complete and synced.
+//! else that the next step depends on; `state.json` the counters, the run's configuration and what rows of records were written before;
+//! `SHA256SUMS` the checksums, in the format of `sha256sum`.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::Mark;
 use nmnc_core::error::{Error, Result};
-use nmnc_core::files::{PARTIAL, sha256, sync_folder, write_atomically};
+use nmnc_core::files::{is_there, partial_folder, read_if_there, replace_by, sha256};
 use nmnc_core::state::State;
 use nmnc_core::tensor_file::{self, Array};
 use nmnc_learn::net::{Parameter, Weights};
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const FILES: [&str; 3] = ["weights.safetensors", "state.safetensors", "state.json"];
+const SUMS: &str = "SHA256SUMS";
 /// Marks lists of numbers among the tensors of the state.
 const NUMBERS: &str = "numbers.";
+
+/// What a checkpoint says of its format, whatever else it says.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     format: u32,
     step: u64,
-    config_sha256: String,
+    config: String,
+    records: Mark,
     counters: BTreeMap<String, u64>,
     texts: BTreeMap<String, Vec<String>>,
 }
@@ -37,8 +47,10 @@ struct Description {
 pub struct Checkpoint {
     /// Training steps done.
     pub step: u64,
-    /// Hash of the configuration it belongs to.
-    pub config_sha256: String,
+    /// The configuration of its run, as its `config.toml`.
+    pub config: String,
+    /// The rows of `metrics.jsonl` up to it.
+    pub(crate) records: Mark,
     /// Optimizer, rule and bookkeeping.
     pub state: State,
     /// Parameters by full name, in their natural shapes.
@@ -47,125 +59,69 @@ pub struct Checkpoint {
     pub path: PathBuf,
 }
 
+/// What goes into a checkpoint.
+pub(crate) struct Contents<'a, N> {
+    /// Training steps done.
+    pub step: u64,
+    /// Whose parameters and buffers are saved.
+    pub network: &'a N,
+    /// Optimizer, rule and bookkeeping.
+    pub state: &'a State,
+    /// The configuration of the run.
+    pub config: &'a str,
+    /// The rows of `metrics.jsonl` so far.
+    pub records: Mark,
+}
+
 /// Name of the checkpoint after `step` training steps.
-fn folder_name(step: u64) -> String {
+pub(super) fn folder_name(step: u64) -> String {
     format!("step-{step:010}")
 }
 
-/// The step that a checkpoint's folder is named after.
-fn step_of(path: &Path) -> Option<u64> {
-    path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
-}
-
-/// Writes the checkpoint of `step` into `folder` and removes all but the latest `keep` and those of the steps in `kept_for_good`.
+/// Writes a checkpoint into `folder`, in the place of one of the same step.
 ///
 /// # Errors
 /// If the file system refuses; earlier checkpoints are then untouched.
-pub fn save(
-    folder: &Path,
-    step: u64,
-    network: &impl Weights,
-    state: &State,
-    config_sha256: &str,
-    keep: usize,
-    kept_for_good: &[u64],
-) -> Result<PathBuf> {
+pub(crate) fn save<N: Weights>(folder: &Path, contents: Contents<N>) -> Result<PathBuf> {
+    let Contents { step, network, state, config, records } = contents;
     let target = folder.join(folder_name(step));
-    let partial = folder.join(format!("{PARTIAL}{}", folder_name(step)));
-    let _ = fs::remove_dir_all(&partial);
-    fs::create_dir_all(&partial).map_err(|e| Error::io(&partial, "create folder", e))?;
+    let partial = partial_folder(folder)?;
+    let inner = |file: &str| partial.path().join(file);
 
     let (parameters, buffers) = (network.parameters(), network.buffers());
     let saved = parameters.iter().chain(&buffers);
     let weights = saved.map(|(name, p)| (name.clone(), Array::of_matrix(&p.value, &p.shape)));
-    tensor_file::write(&partial.join(FILES[0]), &weights.collect(), ("step", step.to_string()))?;
+    tensor_file::write(&inner(FILES[0]), &weights.collect(), ("step", step.to_string()))?;
 
     let tensors = state.tensors.iter().map(|(name, t)| (name.clone(), Array::of_matrix(t, &t.dims())));
     let numbers = state.numbers.iter().map(|(name, list)| (format!("{NUMBERS}{name}"), Array::of_list(list)));
-    tensor_file::write(
-        &partial.join(FILES[1]),
-        &tensors.chain(numbers).collect(),
-        ("step", step.to_string()),
-    )?;
+    tensor_file::write(&inner(FILES[1]), &tensors.chain(numbers).collect(), ("step", step.to_string()))?;
 
     let description = Description {
         format: FORMAT,
         step,
-        config_sha256: config_sha256.to_owned(),
+        config: config.to_owned(),
+        records,
         counters: state.counters.clone(),
         texts: state.texts.clone(),
     };
     let text = serde_json::to_string_pretty(&description).expect("counters are representable in JSON") + "\n";
-    write_atomically(&partial.join(FILES[2]), text.as_bytes())?;
+    write_new(&inner(FILES[2]), text.as_bytes())?;
 
-    let sums = FILES.iter().map(|file| Ok(format!("{}  {file}\n", sha256(&partial.join(file))?)));
-    write_atomically(&partial.join("SHA256SUMS"), sums.collect::<Result<String>>()?.as_bytes())?;
-
-    if target.exists() {
-        // The same step again, after a resume: the same bits, so either copy will do.
-        discard(&target)?;
-    }
-    fs::rename(&partial, &target).map_err(|e| Error::io(&target, "rename", e))?;
-    sync_folder(folder)?;
-    let mut old = list(folder)?;
-    old.truncate(old.len().saturating_sub(keep));
-    old.retain(|path| !step_of(path).is_some_and(|step| kept_for_good.contains(&step)));
-    for old in old {
-        discard(&old)?;
-    }
+    let sums = FILES.iter().map(|file| Ok(format!("{}  {file}\n", sha256(&inner(file))?)));
+    write_new(&inner(SUMS), sums.collect::<Result<String>>()?.as_bytes())?;
+    // Of the same step after a resume: the same bits, so either will do, but there is one at any moment.
+    replace_by(partial, &target)?;
     Ok(target)
 }
 
-/// Removes a checkpoint. It first loses its name, so that no crash leaves half of it under that name.
-fn discard(path: &Path) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let gone = path.with_file_name(format!("{PARTIAL}old-{name}"));
-    let failed = |e| Error::io(path, "remove", e);
-    let _ = fs::remove_dir_all(&gone);
-    fs::rename(path, &gone).map_err(failed)?;
-    fs::remove_dir_all(&gone).map_err(failed)
-}
-
-/// The checkpoints in `folder`, oldest first.
-///
-/// # Errors
-/// If the folder cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| Error::io(folder, "read", e))?;
-        if entry.file_name().to_string_lossy().starts_with("step-") {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The latest checkpoint of `folder` that is whole, if the folder is there, and a warning for each damaged one that was passed over.
-///
-/// # Errors
-/// If there are checkpoints but every one is damaged.
-pub fn latest(folder: &Path, device: &Device) -> Result<(Option<Checkpoint>, Vec<String>)> {
-    let mut warnings = Vec::new();
-    let mut last_error = None;
-    if !folder.is_dir() {
-        return Ok((None, warnings));
-    }
-    for path in list(folder)?.into_iter().rev() {
-        match load(&path, device) {
-            Ok(checkpoint) => return Ok((Some(checkpoint), warnings)),
-            Err(error) => {
-                warnings.push(format!("passing over a damaged checkpoint: {error}"));
-                last_error = Some(error);
-            }
-        }
-    }
-    match last_error {
-        Some(error) => Err(error),
-        None => Ok((None, warnings)),
-    }
+fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|e| Error::io(path, "write", e))
 }
 
 /// Reads one checkpoint and verifies its checksums.
@@ -174,12 +130,7 @@ pub fn latest(folder: &Path, device: &Device) -> Result<(Option<Checkpoint>, Vec
 /// If a file is missing, damaged or of another format.
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     verify(path)?;
-    let description: Description = serde_json::from_slice(&read(&path.join(FILES[2]))?)
-        .map_err(|e| damaged(&path.join(FILES[2])).caused_by(e))?;
-    if description.format != FORMAT {
-        let problem = format!("has checkpoint format {}, this version reads {FORMAT}", description.format);
-        return Err(Error::checkpoint(path.display(), problem).mend("use the version of nmnc that wrote it"));
-    }
+    let description = describe(path)?;
     let mut state = State { counters: description.counters, texts: description.texts, ..State::default() };
     for (name, array) in tensor_file::read(&path.join(FILES[1]))? {
         let malformed =
@@ -193,11 +144,30 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     }
     Ok(Checkpoint {
         step: description.step,
-        config_sha256: description.config_sha256,
+        config: description.config,
+        records: description.records,
         state,
         weights: tensor_file::read(&path.join(FILES[0]))?,
         path: path.to_owned(),
     })
+}
+
+fn describe(path: &Path) -> Result<Description> {
+    let file = path.join(FILES[2]);
+    let text = read(&file)?;
+    let parse = |e: serde_json::Error| damaged(&file).caused_by(e);
+    let Format { format } = serde_json::from_slice(&text).map_err(parse)?;
+    if format != FORMAT {
+        let problem = format!("has checkpoint format {format}, this version reads {FORMAT}");
+        return Err(Error::checkpoint(path.display(), problem).mend("use the version of nmnc that wrote it"));
+    }
+    serde_json::from_slice(&text).map_err(parse)
+}
+
+/// Step, configuration and rows of records of the checkpoint at `path`, without its weights; none if it cannot be read or is of another
+/// format.
+pub(crate) fn glance(path: &Path) -> Option<(u64, String, Mark)> {
+    describe(path).ok().map(|found| (found.step, found.config, found.records))
 }
 
 impl Checkpoint {
@@ -251,12 +221,12 @@ impl Checkpoint {
 }
 
 fn verify(path: &Path) -> Result<()> {
-    let sums = read(&path.join("SHA256SUMS"))?;
-    let sums = String::from_utf8(sums).map_err(|_| damaged(&path.join("SHA256SUMS")))?;
+    let sums = read(&path.join(SUMS))?;
+    let sums = String::from_utf8(sums).map_err(|_| damaged(&path.join(SUMS)))?;
     for file in FILES {
         let listed = sums.lines().find_map(|line| line.strip_suffix(file)).map(str::trim);
         let file = path.join(file);
-        if !file.exists() {
+        if !is_there(&file)? {
             return Err(Error::checkpoint(file.display(), "is missing").mend(OLDER));
         }
         if listed != Some(&sha256(&file)?) {
@@ -274,8 +244,6 @@ fn damaged(path: &Path) -> Error {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::checkpoint(path.display(), "is missing").mend(OLDER),
-        _ => Error::io(path, "read", e),
-    })
+    let found = read_if_there(path)?;
+    found.ok_or_else(|| Error::checkpoint(path.display(), "is missing").mend(OLDER))
 }

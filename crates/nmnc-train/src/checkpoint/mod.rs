@@ -1,0 +1,10 @@
+//! Checkpoints: folders that hold everything the next training step depends on, written under another name and renamed when they are
+//! complete and synced.
+
+mod folder;
+mod saved;
+
+pub(crate) use folder::prune;
+pub use folder::{latest, list};
+pub use saved::{Checkpoint, load};
+pub(crate) use saved::{Contents, glance, save};
