@@ -78,6 +78,7 @@ impl Comparison {
 
     fn make(&self, run: &PlannedRun<AnyConfig>, folder: &Path, place: &str, out: Output) -> Result<Status> {
         if let Found::Ended(summary) = self.find(run, folder)? {
+            RunFolder::tidy(folder);
             out.event("skipped", json!({ "run": naming::text(folder), "summary": summary }));
             out.line(format_args!("{place}{}: made before, kept: {}", run.name, outcome(&summary)));
             return Ok(summary.status);

@@ -115,9 +115,9 @@ impl Home {
         checkpoint::list(&self.folder.checkpoints()).ok()?.pop()
     }
 
-    /// Writes the summary, which marks the run as ended.
+    /// Writes the summary, which marks the run as ended, and gives the folder back.
     pub fn finish(
-        &self,
+        self,
         problem: &impl Problem,
         steps: u64,
         steps_per_epoch: u64,
@@ -148,6 +148,7 @@ impl Home {
             config_sha256: self.identity.sha256(),
         };
         self.folder.finish(&summary)?;
+        self.folder.close()?;
         Ok(summary)
     }
 }

@@ -52,11 +52,17 @@ impl Place {
     /// # Errors
     /// As [`RunFolder::find`].
     pub fn ended(&self) -> Result<Option<Summary>> {
-        // Whether records are accepted is found out when the run goes on.
-        if !self.options.resume || self.options.accept_records {
+        if !self.options.resume {
             return Ok(None);
         }
-        let found = RunFolder::find(self.lock.folder(), &self.identity).map_err(|e| e.or_mend(SAME))?;
+        let folder = self.lock.folder();
+        let found = match RunFolder::find(folder, &self.identity) {
+            // Only its records are not as they were left, which is mended by going on.
+            Err(_) if self.options.accept_records && RunFolder::look(folder, &self.identity).is_ok() => {
+                return Ok(None);
+            }
+            found => found.map_err(|e| e.or_mend(SAME))?,
+        };
         Ok(match found {
             Found::Ended(summary) if summary.status == Status::Complete || !self.options.retry_diverged => {
                 Some(*summary)

@@ -120,7 +120,8 @@ impl<'a, P: Problem> Run<'a, P> {
             Err(error) if error.kind() == ErrorKind::Diverged => Status::Diverged,
             Err(_) => return outcome.map(|_| unreachable!("an error is no evaluation")),
         };
-        let summary = match &self.home {
+        let outcome = outcome.map_err(|error| self.advise(error));
+        let summary = match self.home.take() {
             Some(home) => {
                 let steps = self.learner.step();
                 let summary = home.finish(self.problem, steps, self.steps_per_epoch, &self.tally, status)?;
@@ -129,10 +130,7 @@ impl<'a, P: Problem> Run<'a, P> {
             }
             None => None,
         };
-        match outcome {
-            Ok(evaluation) => Ok(RunOutcome { evaluation, summary }),
-            Err(error) => Err(self.advise(error)),
-        }
+        Ok(RunOutcome { evaluation: outcome?, summary })
     }
 
     /// Adds to the error of a run that diverged where to go on from.

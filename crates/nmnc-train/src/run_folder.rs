@@ -175,6 +175,19 @@ impl RunFolder {
         write_atomically(&self.path().join(SUMMARY), text.as_bytes())
     }
 
+    /// Gives the folder back to other processes.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub(crate) fn close(self) -> Result<()> {
+        self.lock.release()
+    }
+
+    /// Removes what a process left in `path` that was killed at the very end of a run: its lock, which nobody would take over any more.
+    pub fn tidy(path: &Path) {
+        FolderLock::clear(path);
+    }
+
     /// Where checkpoints go.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         checkpoints(self.path())

@@ -53,6 +53,8 @@ pub struct Loaded {
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
     pub(super) device: Device,
+    /// The checkpoint as it was read: a run at work may remove it.
+    pub(super) saved: Checkpoint,
 }
 
 impl Loaded {
@@ -93,8 +95,20 @@ impl Loaded {
         let build = || config.network.build(input, outputs, config.seed, &device);
         let (mut network, untrained) = (build()?, build()?);
         checkpoint.restore_weights(&mut network, &device)?;
-        let (step, checkpoint) = (checkpoint.step, checkpoint.path);
-        Ok(Self { config, run, checkpoint, step, network, untrained, data, training, warnings, device })
+        let (step, path, saved) = (checkpoint.step, checkpoint.path.clone(), checkpoint);
+        Ok(Self {
+            config,
+            run,
+            checkpoint: path,
+            step,
+            network,
+            untrained,
+            data,
+            training,
+            warnings,
+            device,
+            saved,
+        })
     }
 
     /// `count` examples drawn by `seed` without replacement (all when there are no more), `[count, inputs]`.

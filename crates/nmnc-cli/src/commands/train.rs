@@ -27,6 +27,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity()).map_err(different)?
         && summary.status == nmnc::records::Status::Complete
     {
+        RunFolder::tidy(&folder);
         out.event("skipped", json!({ "run": naming::text(&folder), "summary": summary }));
         out.line("this run is complete: nothing to resume");
         out.result(format!("{}: {}", naming::shown(&folder), outcome(&summary)));

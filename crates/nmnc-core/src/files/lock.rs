@@ -204,6 +204,40 @@ impl FolderLock {
         Ok(Attempt::Taken(Self { folder, path, file, own, signs: Some(signs), made: Vec::new() }))
     }
 
+    /// Gives the folder back, as dropping does, and says if its file cannot be removed.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn release(mut self) -> Result<()> {
+        self.give_back()
+    }
+
+    fn give_back(&mut self) -> Result<()> {
+        let Some((stop, thread)) = self.signs.take() else { return Ok(()) };
+        drop(stop);
+        let _ = thread.join();
+        // Before the lock goes with the file's handle, so that nobody else's file is removed.
+        let removed = self
+            .check()
+            .and_then(|()| std::fs::remove_file(&self.path).map_err(|e| Error::io(&self.path, "remove", e)));
+        // Where nothing came of it. Folders with something in them stay.
+        let _ = self.made.iter().all(|folder| std::fs::remove_dir(folder).is_ok());
+        removed
+    }
+
+    /// Removes from `folder` the lock of a process that was killed, if that is sure at once. Others stay, as does what cannot be removed.
+    pub fn clear(folder: &Path) {
+        let path = folder.join(LOCK_FILE);
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { return };
+        if file.try_lock().is_err() || !is_at(&file, &path).unwrap_or(false) {
+            return;
+        }
+        let here = |found: Holder| found.process.shares_kernel(Process::this());
+        if read(&file).is_ok_and(|found| found.is_none_or(here)) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -244,16 +278,7 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.signs.take() {
-            drop(stop);
-            let _ = thread.join();
-        }
-        if self.check().is_ok() {
-            // Before the lock goes with the file's handle, so that nobody else's file is removed.
-            let _ = std::fs::remove_file(&self.path);
-            // Where nothing came of it. Folders with something in them stay.
-            self.made.iter().all(|folder| std::fs::remove_dir(folder).is_ok());
-        }
+        let _ = self.give_back();
     }
 }
 
@@ -401,8 +426,18 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         for left in ["", "{\"process\":", "no lock at all", &Holder::new().text()] {
             std::fs::write(root.path().join(LOCK_FILE), left).unwrap();
-            take(root.path(), false).unwrap_or_else(|e| panic!("{left}: {e}"));
+            take(root.path(), false).unwrap_or_else(|e| panic!("{left}: {e}")).release().unwrap();
+            std::fs::write(root.path().join(LOCK_FILE), left).unwrap();
+            FolderLock::clear(root.path());
+            assert!(!root.path().join(LOCK_FILE).exists(), "{left}");
         }
+        let held = take(root.path(), false).unwrap();
+        FolderLock::clear(root.path());
+        held.check().unwrap();
+        drop(held);
+        std::fs::write(root.path().join(LOCK_FILE), stranger().text()).unwrap();
+        FolderLock::clear(root.path());
+        assert!(root.path().join(LOCK_FILE).exists(), "of another computer");
     }
 
     #[test]

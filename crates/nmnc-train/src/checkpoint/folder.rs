@@ -60,7 +60,7 @@ pub(crate) fn prune(folder: &Path, step: u64, keep: usize, kept_for_good: &[u64]
 /// # Errors
 /// If there are checkpoints but every one is damaged, or one cannot be read.
 pub fn latest(folder: &Path, device: &Device) -> Result<(Option<Checkpoint>, Vec<String>)> {
-    const ATTEMPTS: usize = 20;
+    const ATTEMPTS: usize = 100;
     let mut attempt = 0;
     'again: loop {
         attempt += 1;

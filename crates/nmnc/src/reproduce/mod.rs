@@ -127,6 +127,7 @@ pub fn reproduce<E: Experiment>(
         let own = folder.join(&run.name);
         let status = match find(&run)? {
             Found::Ended(summary) => {
+                RunFolder::tidy(&own);
                 watch.kept(index + 1, total, run, &summary);
                 summary.status
             }

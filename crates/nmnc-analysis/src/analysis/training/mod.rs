@@ -149,8 +149,7 @@ fn over_loaded(
     let last = Subject { untrained: Some(&loaded.untrained), ..subject(&loaded.network, &inputs, stages) };
     let mut last = network(&last, settings)?;
     (last.subject, last.step) = (loaded.describe(), Some(loaded.step));
-    let checkpoint = checkpoint::load(&loaded.checkpoint, &loaded.device)?;
-    let agreement = replayed::agreement(&loaded, Some(&checkpoint))?;
+    let agreement = replayed::agreement(&loaded, Some(&loaded.saved))?;
     moments.push(moment(
         &last,
         loaded.step,

@@ -1,0 +1,121 @@
+//! Run folders: who may write one, what has ended, and reading one while it is written.
+
+mod common;
+#[path = "common/line.rs"]
+mod line;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+use line::Line;
+use nmnc_core::records::{RunRecords, Status};
+use nmnc_core::{ErrorKind, Result, Seed};
+use nmnc_train::{
+    CheckpointConfig, Found, Identity, Learner, Optimizer, OptimizerConfig, Place, Run, RunFolder,
+    RunOptions, RunPlan, Schedule, Silent, checkpoint,
+};
+
+fn identity() -> Identity {
+    Identity::new("delta", Seed(7), "rows = 8".parse().unwrap()).unwrap()
+}
+
+fn options() -> RunOptions {
+    RunOptions { resume: true, command: "test".into(), ..RunOptions::default() }
+}
+
+/// Trains for `epochs` with a checkpoint at every step, of which the last is kept.
+fn train(folder: &Path, epochs: u64, learning_rate: f64) -> Result<()> {
+    let optimizer = OptimizerConfig::Sgd { learning_rate, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let (mut line, mut learner) =
+        (Line::new(), Learner::new(Optimizer::new(optimizer), Schedule::constant(), None));
+    let checkpoint = CheckpointConfig { interval: 1, keep: 1, history: 0 };
+    let plan = RunPlan { epochs, record_interval: 1, checkpoint, ..RunPlan::default() };
+    let run = Run::new(&mut line, &mut learner, plan);
+    run.in_folder(folder, identity(), &options(), &mut Silent)?.train(&mut Silent).map(drop)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_no_text_is_a_folder_like_any_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join(std::ffi::OsStr::from_bytes(b"run \xff\xfe"));
+    train(&folder, 1, 0.1).unwrap();
+    train(&folder, 2, 0.1).unwrap();
+    assert_eq!(RunRecords::read(&folder).unwrap().records.len() as u64, 2 * Line::STEPS);
+    assert_eq!(fs::read_dir(folder.join("checkpoints")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_that_is_taken_is_written_by_nobody_else() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("run");
+    let place = Place::take(&folder, identity(), &options(), &mut Silent).unwrap();
+    assert_eq!(train(&folder, 1, 0.1).unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(place.ended().unwrap(), None);
+    drop(place);
+    // Nothing came of it, so nothing is left.
+    assert!(!folder.exists());
+    train(&folder, 1, 0.1).unwrap();
+}
+
+#[test]
+fn a_run_that_diverged_has_ended_unless_it_is_to_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(train(folder.path(), 9, 1e30).unwrap_err().kind(), ErrorKind::Diverged);
+    let ended = |retry_diverged: bool, accept_records: bool| {
+        let options = RunOptions { retry_diverged, accept_records, ..options() };
+        let place = Place::take(folder.path(), identity(), &options, &mut Silent).unwrap();
+        place.ended().unwrap().map(|summary| summary.status)
+    };
+    assert_eq!(ended(false, false), Some(Status::Diverged));
+    assert_eq!(ended(true, false), None);
+    fs::remove_dir_all(folder.path()).unwrap();
+    train(folder.path(), 1, 0.1).unwrap();
+    // Complete is complete, whatever is asked for; without its checkpoints, too.
+    for checkpoints in [true, false] {
+        for (retry, accept) in [(false, false), (true, false), (true, true)] {
+            assert_eq!(ended(retry, accept), Some(Status::Complete), "{checkpoints}");
+        }
+        if checkpoints {
+            fs::remove_dir_all(folder.path().join("checkpoints")).unwrap();
+        }
+    }
+    // Unless rows are gone that may stay so.
+    fs::remove_dir_all(folder.path()).unwrap();
+    train(folder.path(), 1, 0.1).unwrap();
+    fs::write(folder.path().join("metrics.jsonl"), "").unwrap();
+    assert_eq!(ended(false, true), None);
+    let refused = RunFolder::find(folder.path(), &identity()).unwrap_err().to_string();
+    assert!(refused.contains("metrics.jsonl: lacks "), "{refused}");
+}
+
+/// A run keeps one checkpoint, so that it removes the one that a reader has just found.
+#[test]
+fn readers_of_a_run_at_work_find_it_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, done) = (root.path().join("run"), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            train(&folder, 100, 0.01).unwrap();
+            done.store(true, Ordering::Relaxed);
+        });
+        let (mut last, mut reads) = (0, 0);
+        while !done.load(Ordering::Relaxed) {
+            let (found, warnings) = checkpoint::latest(&folder.join("checkpoints"), &Device::flex()).unwrap();
+            assert!(warnings.is_empty(), "{warnings:?}");
+            let step = found.map_or(0, |found| found.step);
+            assert!(step >= last, "back from {last} to {step}");
+            last = step;
+            if folder.join("config.toml").exists() {
+                assert_ne!(RunFolder::find(&folder, &identity()).unwrap(), Found::Nothing);
+                let records = RunRecords::read(&folder).unwrap().records;
+                assert!(records.windows(2).all(|pair| pair[0].step + 1 == pair[1].step));
+                reads += 1;
+            }
+        }
+        assert!(reads > 0);
+    });
+}
