@@ -107,7 +107,11 @@ fn every_layered_rule_trains_a_network_that_collapses() {
         let settings: Vec<String> = settings.into_iter().chain([COLLAPSE]).map(str::to_owned).collect();
         let config = Config::parse(&IMAGES.replace("RULE", rule), "test", &settings).unwrap();
         check(&format!("{rule} {settings:?}"), |folder, resume| {
-            config.resolve()?.run(folder, &RunOptions { resume, command: "test".into() }, &mut Silent)
+            config.resolve()?.run(
+                folder,
+                &RunOptions { resume, command: "test".into(), ..RunOptions::default() },
+                &mut Silent,
+            )
         });
     }
 }
@@ -123,7 +127,11 @@ fn every_rule_over_time_trains_a_network_that_collapses() {
         let config = SequenceConfig::parse(&TASK.replace("RULE", rule), "test", &settings).unwrap();
         let config = config.resolve().unwrap();
         check(&format!("{rule} {settings:?}"), |folder, resume| {
-            config.run(folder, &RunOptions { resume, command: "test".into() }, &mut Silent)
+            config.run(
+                folder,
+                &RunOptions { resume, command: "test".into(), ..RunOptions::default() },
+                &mut Silent,
+            )
         });
     }
 }

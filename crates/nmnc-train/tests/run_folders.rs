@@ -1,7 +1,7 @@
 //! Run folders: who may write one, what has ended, and reading one while it is written.
 
-mod common;
 #[path = "common/line.rs"]
+#[allow(dead_code, reason = "each test file uses some of it")]
 mod line;
 
 use std::fs;

@@ -120,7 +120,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn run(config: &Config, folder: &Path, observer: &mut dyn Observer) -> nmnc_core::Result<()> {
-    let options = RunOptions { resume: true, command: "test".into() };
+    let options = RunOptions { resume: true, command: "test".into(), ..RunOptions::default() };
     config.resolve()?.run(folder, &options, observer).map(|_| ())
 }
 
