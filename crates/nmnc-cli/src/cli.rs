@@ -103,6 +103,14 @@ pub enum Command {
     /// List, describe and export the tasks for recurrent networks
     #[command(subcommand, arg_required_else_help = true)]
     Tasks(Tasks),
+    /// Read an assembly of recordings for the process that asks
+    #[command(hide = true)]
+    ReadAssembly {
+        /// The file
+        path: PathBuf,
+        /// What to read of it, in JSON
+        options: String,
+    },
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

@@ -1,4 +1,4 @@
-//! What the system's allocator does with memory that is no longer used.
+//! What the system gives of memory, and what its allocator does with what is no longer used.
 
 /// Keeps freed memory in the process for the next allocation, up to a gigabyte.
 ///
@@ -23,4 +23,23 @@ pub fn keep_freed() {
             libc::mallopt(libc::M_TOP_PAD, 64 << 20);
         }
     }
+}
+
+/// Lets this process have at most `bytes` of addresses from now on: more is refused by the system, which ends a program that does not
+/// expect it. For a process whose only work may fail; it does nothing where the system knows no such limit.
+pub fn limit(bytes: u64) {
+    #[cfg(unix)]
+    {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the pointers are to a structure that lives as long as the calls.
+        unsafe {
+            if libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) == 0 {
+                limit.rlim_cur = limit.rlim_max.min(bytes as libc::rlim_t);
+                limit.rlim_max = limit.rlim_cur;
+                libc::setrlimit(libc::RLIMIT_AS, &raw const limit);
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = bytes;
 }

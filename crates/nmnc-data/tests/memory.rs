@@ -1,77 +1,22 @@
 //! Bytes that reading a file may allocate, as a function of its size: docs/formats.md states what holds here.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Cursor, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image::{DynamicImage, ImageFormat};
 use nmnc_core::Seed;
 use nmnc_data::npz::Array;
 use nmnc_data::tasks::import;
 use nmnc_data::{DataConfig, Element, ImageShape, NpzWriter, Standardize, Statistics, stimuli};
-
-/// Counts what is in use, and remembers the most.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-fn taken(bytes: usize) {
-    MOST.fetch_max(IN_USE.fetch_add(bytes, Relaxed) + bytes, Relaxed);
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's promises hold for this call.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's promises hold for this call.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promises hold for this call.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    /// Large blocks are moved without a copy, so only the difference is taken.
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if size > layout.size() {
-            taken(size - layout.size());
-        } else {
-            IN_USE.fetch_sub(layout.size() - size, Relaxed);
-        }
-        // SAFETY: the caller's promises hold for this call.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use nmnc_testing::memory::{Counting, alone};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// One test at a time: what another takes would be counted too.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The most bytes that were in use during `work`, beyond those before, on one thread.
+/// The most bytes in use during `work`, on one thread.
 fn peak<T: Send>(work: impl FnOnce() -> T + Send) -> usize {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    pool.install(|| {
-        let before = IN_USE.load(Relaxed);
-        MOST.store(before, Relaxed);
-        work();
-        MOST.load(Relaxed) - before
-    })
+    pool.install(|| nmnc_testing::memory::peak(work))
 }
 
 /// What any reading may take beside what the tables say.

@@ -1,6 +1,8 @@
-//! What tests of several crates share: reading golden files, comparing numbers, blocks from outside the library, threads as workers.
+//! What tests of several crates share: reading golden files, comparing numbers, blocks from outside the library, threads as workers,
+//! counting what is allocated.
 
 pub mod blocks;
+pub mod memory;
 pub mod threads;
 
 use std::collections::HashMap;

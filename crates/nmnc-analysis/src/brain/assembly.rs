@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use netcdf_reader::{FileStorage, NcFile, NcOpenOptions, NcSliceInfo, NcSliceInfoElem, NcType, NcVariable};
 
-use super::recordings::Recordings;
+use super::recordings::{AssemblyOptions, Recordings};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 
@@ -31,17 +31,6 @@ const CHUNK: u64 = 64 << 20;
 const OBJECT_HEADER: usize = 4 << 20;
 /// Bytes of an element of variable length: a reference.
 const REFERENCE: usize = 16;
-
-/// What to read of an assembly.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct AssemblyOptions {
-    /// The variable; needed where several have the dimensions of recordings.
-    pub variable: Option<String>,
-    /// Only time bins that lie within, from start to end, in the units of the file (milliseconds in BrainIO); all when none.
-    pub window: Option<(f64, f64)>,
-    /// The coordinate that names stimuli, where it is not `stimulus_id` or `image_id`.
-    pub stimulus: Option<String>,
-}
 
 /// Reads the assembly at `path`, averaged over the time bins of the window.
 ///

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::assembly::read_assembly;
 use super::stimuli::{Stimuli, StimuliConfig};
-use super::target::{ArrayConfig, Target, TargetConfig, dissimilarities};
+use super::target::{ArrayConfig, ReadAssembly, Target, TargetConfig, dissimilarities};
 use crate::similarity::{Distance, Rdm};
 use nmnc_core::config_text;
 use nmnc_core::error::{Error, Result};
@@ -61,6 +62,19 @@ impl Benchmark {
     /// # Errors
     /// A description or file that is missing, malformed or contradicts the others.
     pub fn open(path: &Path, root: Option<&Path>, distance: Distance) -> Result<Self> {
+        Self::open_by(path, root, distance, &read_assembly)
+    }
+
+    /// [`Benchmark::open`] with assemblies read in another way, such as [`read_assembly_apart`](super::read_assembly_apart).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_by(
+        path: &Path,
+        root: Option<&Path>,
+        distance: Distance,
+        reading: ReadAssembly,
+    ) -> Result<Self> {
         let file = if path.is_dir() { path.join(DESCRIPTION) } else { path.to_owned() };
         let text = guard::text(&file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::data(file.display(), "no such file")
@@ -80,10 +94,10 @@ impl Benchmark {
                 Error::data(root.display(), "no such folder").mend("give the folder of the data with --root")
             );
         }
-        Self::build(description, &root, distance).map_err(|e| e.within(file.display()))
+        Self::build(description, &root, distance, reading).map_err(|e| e.within(file.display()))
     }
 
-    fn build(given: Description, root: &Path, distance: Distance) -> Result<Self> {
+    fn build(given: Description, root: &Path, distance: Distance, reading: ReadAssembly) -> Result<Self> {
         let stimuli = Stimuli::read(&given.stimuli, root)?;
         if given.target.is_empty() {
             return Err(Error::config("target", "nothing was recorded").mend("add a [[target]]"));
@@ -98,7 +112,7 @@ impl Benchmark {
             .target
             .iter()
             .map(|target| {
-                Target::read(target, root, &stimuli, distance)
+                Target::read(target, root, &stimuli, distance, reading)
                     .map_err(|e| e.within(format!("target `{}`", target.name)))
             })
             .collect::<Result<_>>()?;

@@ -3,7 +3,8 @@
 //! A [`Benchmark`] is stimuli with recordings of brains that saw them; [`represent`] shows the stimuli to a network; [`gather`] sorts
 //! networks into conditions; [`scores`] compares, with ceilings, intervals and paired differences; [`write()`] lays it all down.
 
-#[cfg(feature = "brainio")]
+mod apart;
+#[cfg_attr(not(feature = "brainio"), path = "no_assembly.rs")]
 mod assembly;
 mod benchmark;
 mod contrasts;
@@ -24,15 +25,15 @@ mod target;
 mod verdict;
 mod write;
 
-#[cfg(feature = "brainio")]
-pub use assembly::{AssemblyOptions, read_assembly};
+pub use apart::{answer_assembly, read_assembly_apart};
+pub use assembly::read_assembly;
 pub use benchmark::Benchmark;
 pub use contrasts::Contrast;
 pub use network::{Condition, NetworkRdms, StageRdm};
 pub use page::page;
 pub use prediction::{Predicted, Prediction};
 pub use predictivity::{ConditionPrediction, NetworkPrediction, PredictivityScores};
-pub use recordings::Recordings;
+pub use recordings::{AssemblyOptions, Recordings};
 pub use representation::{Representation, represent};
 pub use runs::{Gathered, Shown, UNTRAINED, gather};
 pub use scores::{
@@ -41,6 +42,6 @@ pub use scores::{
 pub use settings::{BrainSettings, RegressionName};
 pub use stimuli::Stimuli;
 pub use tables::{predictivity, summary};
-pub use target::Target;
+pub use target::{ReadAssembly, Target};
 pub use verdict::verdict;
 pub use write::{check, texts, write};

@@ -1,8 +1,21 @@
 //! Recordings of units that were shown stimuli.
 
+use serde::{Deserialize, Serialize};
+
 use crate::similarity::{Responses, split_half};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
+
+/// What to read of an assembly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AssemblyOptions {
+    /// The variable; needed where several have the dimensions of recordings.
+    pub variable: Option<String>,
+    /// Only time bins that lie within, from start to end, in the units of the file (milliseconds in BrainIO); all when none.
+    pub window: Option<(f64, f64)>,
+    /// The coordinate that names stimuli, where it is not `stimulus_id` or `image_id`.
+    pub stimulus: Option<String>,
+}
 
 /// Responses of recorded units to presentations of stimuli.
 #[derive(Clone, Debug, PartialEq)]

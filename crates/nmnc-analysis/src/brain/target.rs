@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::recordings::Recordings;
+use super::recordings::{AssemblyOptions, Recordings};
 use super::stimuli::Stimuli;
 use crate::similarity::{Distance, Rdm, crossnobis, rdm};
 use nmnc_core::error::{Error, Result};
 use nmnc_data::npz::Array;
+
+/// How an assembly is read.
+pub type ReadAssembly<'a> = &'a dyn Fn(&Path, &AssemblyOptions) -> Result<Recordings>;
 
 /// `[[target]]` of a description: one of dissimilarities, responses, an assembly.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,7 +49,6 @@ fn stimulus() -> String {
 /// Responses in a netCDF file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(not(feature = "brainio"), expect(dead_code, reason = "what it describes cannot be read"))]
 struct AssemblyConfig {
     file: PathBuf,
     /// Only units of this region.
@@ -87,6 +89,7 @@ impl Target {
         root: &Path,
         stimuli: &Stimuli,
         distance: Distance,
+        reading: ReadAssembly,
     ) -> Result<Self> {
         let name = config.name.clone();
         let recordings = match (&config.rdm, &config.responses, &config.assembly) {
@@ -95,7 +98,7 @@ impl Target {
                 return Ok(Self { name, subjects, recordings: None, warnings: Vec::new() });
             }
             (None, Some(responses), None) => of_npz(responses, root, stimuli)?,
-            (None, None, Some(assembly)) => of_assembly(assembly, root, stimuli)?,
+            (None, None, Some(assembly)) => of_assembly(assembly, root, stimuli, reading)?,
             _ => {
                 return Err(Error::config("", "needs one of `rdm`, `responses` and `assembly`")
                     .mend("say once what was recorded"));
@@ -154,27 +157,25 @@ fn of_npz(config: &ResponsesConfig, root: &Path, stimuli: &Stimuli) -> Result<Re
     Ok(recordings)
 }
 
-#[cfg(feature = "brainio")]
-fn of_assembly(config: &AssemblyConfig, root: &Path, stimuli: &Stimuli) -> Result<Recordings> {
+fn of_assembly(
+    config: &AssemblyConfig,
+    root: &Path,
+    stimuli: &Stimuli,
+    reading: ReadAssembly,
+) -> Result<Recordings> {
     let path = root.join(&config.file);
-    let options = super::AssemblyOptions {
+    let options = AssemblyOptions {
         variable: config.variable.clone(),
         window: config.window.map(|[start, end]| (start, end)),
         stimulus: config.stimulus.clone(),
     };
-    let all = super::read_assembly(&path, &options)?;
+    let all = reading(&path, &options)?;
     let within = |e: Error| e.within(path.display());
     let own = match &config.region {
         Some(region) => all.of_region(region).map_err(within)?,
         None => all,
     };
     own.in_order(&stimuli.ids).map_err(within)
-}
-
-#[cfg(not(feature = "brainio"))]
-fn of_assembly(config: &AssemblyConfig, _: &Path, _: &Stimuli) -> Result<Recordings> {
-    Err(Error::data(config.file.display(), "assemblies cannot be read by this program")
-        .mend("build it with the feature `brainio`"))
 }
 
 /// Dissimilarities of each subject's units, those aside that were not recorded for every stimulus.

@@ -76,7 +76,8 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, BrainSettings)> {
         DistanceName::Cosine => Distance::Cosine,
         DistanceName::Crossnobis => Distance::Crossnobis,
     };
-    let benchmark = Benchmark::open(&given.benchmark, given.root.as_deref(), distance)?;
+    let benchmark =
+        Benchmark::open_by(&given.benchmark, given.root.as_deref(), distance, &super::assembly::read)?;
     let comparison = match given.comparison {
         ComparisonName::Spearman => Comparison::Spearman,
         ComparisonName::KendallTauA => Comparison::KendallTauA,

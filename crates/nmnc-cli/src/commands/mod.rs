@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod analyze;
+mod assembly;
 mod bench;
 mod brain;
 mod compare;
@@ -34,6 +35,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),
         Command::Tasks(command) => tasks::run(command, out),
+        Command::ReadAssembly { path, options } => assembly::run(path, options),
         Command::Completions { shell } => completions::run(*shell, out),
     }
 }
