@@ -23,6 +23,9 @@ use crate::npz::Array;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::write_atomically;
 
+/// The most classes, and the most conditions: there are lists of them.
+const MOST: usize = 1 << 20;
+
 /// Writes `batch` to `path`, whole or not at all.
 ///
 /// # Errors
@@ -121,9 +124,7 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
         array.integers()?.into_iter().map(small).collect::<Result<_>>().map(Some)
     };
     let outputs = match integers("outputs", &[1])? {
-        Some(told) if matches!(targets, Targets::Labels(_)) && (outputs..=1 << 20).contains(&told[0]) => {
-            told[0]
-        }
+        Some(told) if matches!(targets, Targets::Labels(_)) && (outputs..=MOST).contains(&told[0]) => told[0],
         _ => outputs,
     };
     let kind = integers("kind", &[1])?.map(|kind| kind[0]);
@@ -133,6 +134,10 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
     };
     let given = [integers("response", &[size, 2])?, integers("window", &[size, 2])?];
     let conditions = integers("conditions", &[size])?;
+    if let Some(bad) = conditions.iter().flatten().find(|condition| **condition >= MOST) {
+        let problem = format!("holds the condition {bad}, of at most {MOST} from 0");
+        return Err(Error::data(place("conditions"), problem).mend("number conditions from 0"));
+    }
     let info = (0..size)
         .map(|trial| {
             let end = (0..steps).rfind(|step| mask[step * size + trial] > 0.0).map_or(0, |last| last + 1);
@@ -189,8 +194,7 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
 
 /// Classes, and how many there are.
 fn labels(integers: Vec<i64>, place: &str) -> Result<(Targets, usize)> {
-    const MOST: i64 = 1 << 20;
-    if let Some(bad) = integers.iter().find(|label| !(0..MOST).contains(*label)) {
+    if let Some(bad) = integers.iter().find(|label| !(0..MOST as i64).contains(*label)) {
         return Err(Error::data(place, format!("holds the class {bad}")));
     }
     let labels: Vec<u32> = integers.into_iter().map(|label| label as u32).collect();

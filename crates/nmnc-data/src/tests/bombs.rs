@@ -104,6 +104,27 @@ fn images_are_refused_by_what_they_would_take() {
     }
 }
 
+/// There is a name for each condition, up to the last.
+#[test]
+fn trials_have_no_more_conditions_than_can_be_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trials.npz");
+    let inputs = npy("|u1", "(1, 2, 1)", &[1, 2]);
+    let targets = npy("|u1", "(1, 2)", &[1, 1]);
+    for (condition, listed) in [(1_u64 << 60, false), (1 << 20, false), ((1 << 20) - 1, true)] {
+        let conditions = npy("<u8", "(2,)", &[condition.to_le_bytes(), [0; 8]].concat());
+        let arrays = [("inputs", inputs.clone()), ("targets", targets.clone()), ("conditions", conditions)];
+        std::fs::write(&path, npz(&arrays)).unwrap();
+        match crate::tasks::import(&path) {
+            Ok(_) => assert!(listed, "{condition}"),
+            Err(error) => {
+                assert!(!listed, "{condition}");
+                expect("conditions", &error, "conditions: holds the condition");
+            }
+        }
+    }
+}
+
 /// A pipe that nobody writes into at each place where a file is expected. Were it opened, the test would wait for ever.
 #[cfg(unix)]
 #[test]
