@@ -130,14 +130,6 @@ pub fn positive(key: &str, value: f64) -> Result<()> {
     Err(Error::config(key, format!("{value} is not a positive number")))
 }
 
-/// A setting that must be at least one.
-///
-/// # Errors
-/// If it is zero.
-pub fn at_least_one(key: &str, value: u64) -> Result<()> {
-    if value >= 1 { Ok(()) } else { Err(Error::config(key, "must be at least 1")) }
-}
-
 /// A setting that must be a weight above 0 and up to 1.
 ///
 /// # Errors

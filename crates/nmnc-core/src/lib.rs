@@ -9,6 +9,7 @@ pub mod linalg;
 pub mod memory;
 pub mod printable;
 pub mod process;
+pub mod ranges;
 pub mod records;
 pub mod scale;
 pub mod seed;

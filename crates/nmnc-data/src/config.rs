@@ -12,6 +12,10 @@ use super::embedded;
 use super::kind::Format;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
+use nmnc_core::ranges::{self, Range};
+
+/// Sides of images.
+const SIDES: Range = Range::closed(1.0, guard::IMAGE_SIDE as f64);
 
 /// Where examples come from and what is done to them before the network sees them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,17 +30,20 @@ pub struct DataConfig {
     /// Use at most this many training examples: the first ones in the order of the files, unless that order is grouped by
     /// class and the first ones lack a class; then a seeded random subset, with a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::COUNT.stated())]
     pub train_limit: Option<usize>,
     /// Use at most this many test examples, chosen like the training examples. With `validation` there are none to limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::COUNT.stated())]
     pub test_limit: Option<usize>,
     /// Hold out this many training examples (a seeded choice, class-balanced as far as possible, made before `train_limit`
     /// applies) and evaluate on them instead of on the test split, so that tuning never sees the test data.
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub validation: usize,
     /// Scale the shorter side of every image to this many pixels and crop the center square. Without it all images must have
     /// the same size.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(transform = SIDES.stated())]
     pub image_size: Option<usize>,
     /// How pixel values (bytes are first divided by 255, floats are kept) are shifted and scaled.
     pub standardize: Standardize,
@@ -45,8 +52,10 @@ pub struct DataConfig {
     /// Threads that decode batches ahead; 0 decodes on the calling thread. By default one when the images are held decoded in
     /// memory, else one per core. The results do not depend on it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = Range::closed(0.0, 1024.0).stated())]
     pub workers: Option<usize>,
     /// Images are decoded once into memory when they fit in this many MiB, and decoded anew for every batch otherwise.
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub cache_mib: usize,
 }
 
@@ -73,22 +82,7 @@ impl DataConfig {
     /// # Errors
     /// [`ErrorKind::Config`](nmnc_core::ErrorKind::Config) at the offending key.
     pub fn check(&self) -> Result<()> {
-        let positive = [
-            ("data.train_limit", self.train_limit),
-            ("data.test_limit", self.test_limit),
-            ("data.image_size", self.image_size),
-        ];
-        for (key, value) in positive {
-            if value == Some(0) {
-                return Err(Error::config(key, "is 0").mend("give a positive number or leave the key out"));
-            }
-        }
-        if self.image_size.is_some_and(|size| size > guard::IMAGE_SIDE as usize) {
-            return Err(Error::config("data.image_size", format!("is above {}", guard::IMAGE_SIDE)));
-        }
-        if self.workers.is_some_and(|workers| workers > 1024) {
-            return Err(Error::config("data.workers", "is above 1024"));
-        }
+        ranges::check(self).map_err(|e| e.under("data"))?;
         if self.source.is_empty() {
             return Err(Error::config("data.source", "is empty").mend("give a name or a path"));
         }
@@ -99,12 +93,6 @@ impl DataConfig {
                     format!("{} means but {} standard deviations", mean.len(), sd.len()),
                 )
                 .mend("give one of each per channel"));
-            }
-            if mean.iter().any(|m| !m.is_finite()) || sd.iter().any(|s| !s.is_finite() || *s <= 0.0) {
-                return Err(Error::config(
-                    "data.standardize",
-                    "means must be finite and standard deviations finite and positive",
-                ));
             }
         }
         Ok(())
@@ -121,6 +109,7 @@ impl DataConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
     /// Pad by this many black pixels on every side and crop the original size at a random place.
+    #[schemars(transform = Range::closed(0.0, SIDES.ends()[1]).stated())]
     pub crop: usize,
     /// Mirror left and right with probability one half.
     pub flip: bool,
@@ -200,6 +189,11 @@ impl JsonSchema for Standardize {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let list = |range: Range| {
+            let mut schema = json_schema!({ "type": "array", "items": { "type": "number" } });
+            range.stated()(&mut schema);
+            schema
+        };
         json_schema!({
             "description": "How pixel values are shifted and scaled.",
             "anyOf": [
@@ -207,8 +201,8 @@ impl JsonSchema for Standardize {
                 {
                     "type": "object",
                     "properties": {
-                        "mean": { "type": "array", "items": { "type": "number" } },
-                        "sd": { "type": "array", "items": { "type": "number", "exclusiveMinimum": 0 } },
+                        "mean": list(Range::closed(-1e30, 1e30)),
+                        "sd": list(Range::above_zero(1e30)),
                     },
                     "required": ["mean", "sd"],
                     "additionalProperties": false,

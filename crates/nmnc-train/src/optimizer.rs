@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::state::State;
 use nmnc_learn::net::{Gradients, Weights};
 
@@ -18,43 +19,54 @@ pub enum OptimizerConfig {
     /// Stochastic gradient descent; weight decay is added to the gradient.
     Sgd {
         /// Learning rate.
+        #[schemars(transform = ranges::FACTOR.stated())]
         learning_rate: f64,
         /// Momentum: velocity <- momentum * velocity + gradient.
         #[serde(default)]
+        #[schemars(transform = ranges::DECAY.stated())]
         momentum: f64,
         /// Look ahead along the velocity (Nesterov).
         #[serde(default)]
         nesterov: bool,
         /// L2 penalty.
         #[serde(default)]
+        #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
     },
     /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
     Adam {
         /// Learning rate.
+        #[schemars(transform = ranges::FACTOR.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
         #[serde(default = "betas")]
+        #[schemars(transform = ranges::DECAY.stated())]
         betas: [f64; 2],
         /// Added to the denominator.
         #[serde(default = "epsilon")]
+        #[schemars(transform = ranges::FACTOR.stated())]
         epsilon: f64,
         /// L2 penalty.
         #[serde(default)]
+        #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
     },
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw {
         /// Learning rate.
+        #[schemars(transform = ranges::FACTOR.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
         #[serde(default = "betas")]
+        #[schemars(transform = ranges::DECAY.stated())]
         betas: [f64; 2],
         /// Added to the denominator.
         #[serde(default = "epsilon")]
+        #[schemars(transform = ranges::FACTOR.stated())]
         epsilon: f64,
         /// Decoupled decay: weights shrink by learning_rate * weight_decay a step.
         #[serde(default = "decoupled_decay")]
+        #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
     },
 }
@@ -90,36 +102,13 @@ impl OptimizerConfig {
     /// # Errors
     /// The first setting out of range.
     pub fn check(&self) -> Result<()> {
-        let bad = |key: &str, problem: String| Err(Error::config(format!("train.optimizer.{key}"), problem));
-        let rate = self.learning_rate();
-        if !(rate > 0.0 && rate.is_finite()) {
-            return bad("learning_rate", format!("{rate} is not a positive number"));
-        }
-        let decay = match self {
-            Self::Sgd { momentum, nesterov, weight_decay, .. } => {
-                if !(0.0..1.0).contains(momentum) {
-                    return bad("momentum", format!("{momentum} is not in [0, 1)"));
-                }
-                if *nesterov && *momentum == 0.0 {
-                    return bad("nesterov", "needs momentum above 0".into());
-                }
-                *weight_decay
+        ranges::check(self).map_err(|e| e.under("train.optimizer"))?;
+        match self {
+            Self::Sgd { momentum, nesterov: true, .. } if *momentum == 0.0 => {
+                Err(Error::config("train.optimizer.nesterov", "needs momentum above 0"))
             }
-            Self::Adam { betas, epsilon, weight_decay, .. }
-            | Self::Adamw { betas, epsilon, weight_decay, .. } => {
-                if !betas.iter().all(|b| (0.0..1.0).contains(b)) {
-                    return bad("betas", format!("{betas:?} are not in [0, 1)"));
-                }
-                if !(*epsilon > 0.0 && epsilon.is_finite()) {
-                    return bad("epsilon", format!("{epsilon} is not a positive number"));
-                }
-                *weight_decay
-            }
-        };
-        if !(decay >= 0.0 && decay.is_finite()) {
-            return bad("weight_decay", format!("{decay} is not a number of at least 0"));
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

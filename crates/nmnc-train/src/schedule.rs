@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges::{self, Range};
 
 /// `[train.schedule]`: a factor on the learning rate. Times are in epochs and may be fractions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -12,10 +12,13 @@ pub struct ScheduleConfig {
     /// Shape after the warm-up.
     pub shape: ScheduleShape,
     /// Epochs over which the factor rises linearly to 1.
+    #[schemars(transform = Range::closed(0.0, ranges::EPOCHS.ends()[1]).stated())]
     pub warmup: f64,
     /// Shape "step": epochs between drops, counted from the end of the warm-up.
+    #[schemars(transform = Range::above_zero(ranges::EPOCHS.ends()[1]).stated())]
     pub period: f64,
     /// Shape "step": the factor of each drop.
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub gamma: f64,
 }
 
@@ -48,26 +51,6 @@ pub struct Schedule {
 }
 
 impl ScheduleConfig {
-    /// Checks ranges.
-    ///
-    /// # Errors
-    /// The first setting out of range.
-    pub fn check(&self) -> Result<()> {
-        let bad = |key: &str, value: f64, range: &str| {
-            Err(Error::config(format!("train.schedule.{key}"), format!("{value} is not {range}")))
-        };
-        if !(self.warmup >= 0.0 && self.warmup.is_finite()) {
-            return bad("warmup", self.warmup, "a number of epochs");
-        }
-        if !(self.period > 0.0 && self.period.is_finite()) {
-            return bad("period", self.period, "a positive number of epochs");
-        }
-        if !(self.gamma > 0.0 && self.gamma <= 1.0) {
-            return bad("gamma", self.gamma, "in (0, 1]");
-        }
-        Ok(())
-    }
-
     /// The schedule for a training of `total` steps.
     pub fn in_steps(&self, steps_per_epoch: u64, total: u64) -> Schedule {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
@@ -95,7 +78,7 @@ impl Schedule {
         let after = step - self.warmup;
         match self.shape {
             ScheduleShape::Constant => 1.0,
-            ScheduleShape::Step => self.gamma.powi((after / self.period) as i32),
+            ScheduleShape::Step => self.gamma.powi(i32::try_from(after / self.period).unwrap_or(i32::MAX)),
             ScheduleShape::Cosine => {
                 let span = self.total.saturating_sub(self.warmup).max(1) as f64;
                 0.5 * (1.0 + (std::f64::consts::PI * after as f64 / span).cos())

@@ -17,6 +17,7 @@ use laws::{Law, Normal, Sign};
 /// The seed of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
+#[schemars(transform = crate::ranges::SEED.stated())]
 pub struct Seed(pub u64);
 
 /// What a stream is used for. Distinct roles never share random numbers.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::delay_match::names;
 use super::trial::{Answer, Targets, Trial};
-use super::{Channels, STEP, Task, TrialId, check_count};
-use nmnc_core::error::{Error, Result};
+use super::{Channels, STEP, Task, TrialId};
+use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
 /// Settings.
@@ -15,8 +15,10 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct Adding {
     /// Steps of the sequence.
+    #[schemars(transform = super::LENGTH.stated())]
     pub length: usize,
     /// An answer counts when it is off by at most this much. Always answering 1 has the mean squared error 1/6.
+    #[schemars(transform = nmnc_core::ranges::FACTOR.stated())]
     pub tolerance: f64,
 }
 
@@ -28,10 +30,6 @@ impl Default for Adding {
 
 impl Adding {
     pub(super) fn resolve(self) -> Result<Self> {
-        check_count("length", self.length, 2)?;
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
-            return Err(Error::config("tolerance", format!("{} is not a positive number", self.tolerance)));
-        }
         Ok(self)
     }
 }

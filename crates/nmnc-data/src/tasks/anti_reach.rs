@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::timing::{Span, Timing, check_step, resolve};
+use super::timing::{Span, Timing, resolve};
 use super::trial::{Sketch, Trial, ring, tuned};
-use super::{Channels, Task, TrialId, check_ring};
+use super::{Channels, Task, TrialId};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
@@ -14,10 +14,12 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct AntiReach {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// Answer opposite to the stimulus, not toward it.
     pub anti: bool,
     /// Number of directions.
+    #[schemars(transform = super::RING.stated())]
     pub dim_ring: usize,
     /// Durations of fixation, stimulus, delay and decision.
     pub timing: Timing,
@@ -33,8 +35,6 @@ const PERIODS: [&str; 4] = ["fixation", "stimulus", "delay", "decision"];
 
 impl AntiReach {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        check_ring(self.dim_ring)?;
         let durations = [500.0, 500.0, 0.0, 500.0].map(Span::Fixed);
         let own: Vec<_> = PERIODS.into_iter().zip(durations).collect();
         self.timing = resolve(&self.timing, &own)?;

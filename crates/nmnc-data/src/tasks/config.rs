@@ -16,6 +16,7 @@ use super::recorded::Recorded;
 use super::sequential_images::SequentialImages;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
 
 /// `[task]`: the name of a task and the settings that differ from its own.
@@ -103,6 +104,7 @@ impl TaskConfig {
             return Err(Error::config("task.name", format!("there is no task `{name}`"))
                 .suggest(&name, TASKS.iter().map(|task| task.name)));
         }
+        ranges::check_table::<Self>(&table).map_err(|e| e.under("task"))?;
         deserialize::<Self>(table).and_then(Self::resolve).map_err(|e| e.under("task"))
     }
 
@@ -111,6 +113,7 @@ impl TaskConfig {
     /// # Errors
     /// The first setting out of range.
     pub fn resolve(self) -> Result<Self> {
+        ranges::check(&self)?;
         Ok(match self {
             Self::PerceptualDecisionMaking(task) => Self::PerceptualDecisionMaking(task.resolve()?),
             Self::DelayMatchSample(task) => Self::DelayMatchSample(task.resolve()?),

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::perceptual_decision::discriminability;
-use super::timing::{Draw, Span, Timing, check_noise, check_step, resolve};
+use super::timing::{Draw, Span, Timing, resolve};
 use super::trial::{Sketch, Trial, ring, tuned};
-use super::{Channels, Task, TrialId, check_ring, check_strengths};
-use nmnc_core::error::{Error, Result};
+use super::{Channels, Task, TrialId, check_strengths};
+use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
 /// Settings, with neurogym's names.
@@ -19,18 +19,23 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct ContextDecisionMaking {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// The context changes from trial to trial and two more inputs tell which it is.
     pub use_expl_context: bool,
     /// The modality that always counts when the context is not given: 0 or 1.
+    #[schemars(transform = nmnc_core::ranges::Range::closed(0.0, 1.0).stated())]
     pub impl_context_modality: usize,
     /// The fixation cue goes off when the decision is due; without it, at the end of the fixation period.
     pub go_cue: bool,
     /// Number of stimuli of each modality, and of choices.
+    #[schemars(transform = super::RING.stated())]
     pub dim_ring: usize,
     /// Coherences of each modality, in percent.
+    #[schemars(transform = super::PERCENT.stated())]
     pub cohs: Vec<f64>,
     /// Noise: its deviation at each step is sigma / sqrt(dt).
+    #[schemars(transform = nmnc_core::ranges::STRENGTH.stated())]
     pub sigma: f64,
     /// Durations of fixation, stimulus, delay and decision.
     pub timing: Timing,
@@ -55,14 +60,7 @@ const PERIODS: [&str; 4] = ["fixation", "stimulus", "delay", "decision"];
 
 impl ContextDecisionMaking {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        check_noise(self.sigma)?;
-        check_ring(self.dim_ring)?;
-        check_strengths("cohs", &self.cohs)?;
-        if self.impl_context_modality > 1 {
-            let problem = format!("{} is neither 0 nor 1", self.impl_context_modality);
-            return Err(Error::config("impl_context_modality", problem));
-        }
+        check_strengths(&self.cohs)?;
         let delay = Span::Drawn(Draw::TruncatedExponential([600.0, 300.0, 3000.0]));
         let durations = [Span::Fixed(300.0), Span::Fixed(750.0), delay, Span::Fixed(100.0)];
         let own: Vec<_> = PERIODS.into_iter().zip(durations).collect();

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::trial::{Answer, Sketch, Trial};
-use super::{Channels, STEP, Task, TrialId, check_count};
+use super::{Channels, STEP, Task, TrialId};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
@@ -14,10 +14,13 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct Copying {
     /// Number of different symbols.
+    #[schemars(transform = super::LENGTH.stated())]
     pub symbols: usize,
     /// Number of symbols to remember.
+    #[schemars(transform = super::ANY_LENGTH.stated())]
     pub length: usize,
     /// Blanks before the cue to recall.
+    #[schemars(transform = super::DELAY.stated())]
     pub delay: usize,
 }
 
@@ -29,9 +32,6 @@ impl Default for Copying {
 
 impl Copying {
     pub(super) fn resolve(self) -> Result<Self> {
-        check_count("symbols", self.symbols, 2)?;
-        check_count("length", self.length, 1)?;
-        check_count("delay", self.delay, 0)?;
         Ok(self)
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::perceptual_decision::discriminability;
-use super::timing::{Span, Timing, check_noise, check_step, resolve};
+use super::timing::{Span, Timing, resolve};
 use super::trial::{Sketch, Trial};
 use super::{Channels, Task, TrialId};
 use nmnc_core::error::{Error, Result};
@@ -15,10 +15,13 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct DelayComparison {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// Pairs of stimuli, the larger first; they are scaled so that the smallest is 0.5 and the largest 1.
+    #[schemars(transform = nmnc_core::ranges::Range::closed(-1e12, 1e12).stated())]
     pub vpairs: Vec<[f64; 2]>,
     /// Noise: its deviation at each step is sigma / sqrt(dt). As in neurogym, the fixation cue has it too.
+    #[schemars(transform = nmnc_core::ranges::STRENGTH.stated())]
     pub sigma: f64,
     /// Durations of fixation, stimulus1, delay, stimulus2 and decision.
     pub timing: Timing,
@@ -35,11 +38,9 @@ const PERIODS: [&str; 5] = ["fixation", "stimulus1", "delay", "stimulus2", "deci
 
 impl DelayComparison {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        check_noise(self.sigma)?;
         let [low, high] = self.extremes();
-        if !(low.is_finite() && high.is_finite() && low < high) {
-            return Err(Error::config("vpairs", "needs pairs of different finite numbers"));
+        if low >= high || self.vpairs.is_empty() {
+            return Err(Error::config("vpairs", "needs pairs of different numbers"));
         }
         let durations = [500.0, 500.0, 1000.0, 500.0, 100.0].map(Span::Fixed);
         let own: Vec<_> = PERIODS.into_iter().zip(durations).collect();

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::timing::{Span, Timing, check_noise, check_step, resolve};
+use super::timing::{Span, Timing, resolve};
 use super::trial::{Sketch, Trial, ring, tuned};
-use super::{Channels, Task, TrialId, check_ring};
+use super::{Channels, Task, TrialId};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
@@ -14,10 +14,13 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct DelayMatchSample {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// Number of stimuli.
+    #[schemars(transform = super::RING.stated())]
     pub dim_ring: usize,
     /// Noise: its deviation at each step is sigma / sqrt(dt).
+    #[schemars(transform = nmnc_core::ranges::STRENGTH.stated())]
     pub sigma: f64,
     /// Durations of fixation, sample, delay, test and decision.
     pub timing: Timing,
@@ -33,9 +36,6 @@ const PERIODS: [&str; 5] = ["fixation", "sample", "delay", "test", "decision"];
 
 impl DelayMatchSample {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        check_noise(self.sigma)?;
-        check_ring(self.dim_ring)?;
         let durations = [300.0, 500.0, 1000.0, 500.0, 900.0].map(Span::Fixed);
         let own: Vec<_> = PERIODS.into_iter().zip(durations).collect();
         self.timing = resolve(&self.timing, &own)?;

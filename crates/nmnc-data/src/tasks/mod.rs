@@ -53,6 +53,7 @@ pub use timing::{Draw, Span, Timing};
 pub use trial::{Answer, Targets, Trial};
 
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges::Range;
 use nmnc_core::seed::Stream;
 
 /// Milliseconds a step of tasks that have no time of their own.
@@ -131,24 +132,17 @@ pub trait Task: Send + Sync + std::fmt::Debug {
     }
 }
 
-fn check_ring(size: usize) -> Result<()> {
-    if (2..=4096).contains(&size) {
-        return Ok(());
-    }
-    Err(Error::config("dim_ring", format!("{size} directions")).mend("use 2 to 4096"))
-}
+/// Most steps, symbols or blanks of a task that counts them.
+const MOST: f64 = 1e5;
+/// Lengths with two halves; alphabets.
+const LENGTH: Range = Range::closed(2.0, MOST);
+const ANY_LENGTH: Range = Range::closed(1.0, MOST);
+const DELAY: Range = Range::closed(0.0, MOST);
+/// Directions on a ring.
+const RING: Range = Range::closed(2.0, 4096.0);
+/// Strengths of stimuli.
+const PERCENT: Range = Range::closed(0.0, 100.0);
 
-fn check_strengths(key: &str, values: &[f64]) -> Result<()> {
-    if !values.is_empty() && values.iter().all(|v| (0.0..=100.0).contains(v)) {
-        return Ok(());
-    }
-    Err(Error::config(key, "needs percentages from 0 to 100, at least one"))
-}
-
-fn check_count(key: &str, value: usize, least: usize) -> Result<()> {
-    const MOST: usize = 100_000;
-    if (least..=MOST).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::config(key, format!("{value} is not from {least} to {MOST}")))
+fn check_strengths(values: &[f64]) -> Result<()> {
+    if values.is_empty() { Err(Error::config("cohs", "needs at least one percentage")) } else { Ok(()) }
 }

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::timing::{Span, Timing, check_noise, check_step, resolve};
+use super::timing::{Span, Timing, resolve};
 use super::trial::{Sketch, Trial, normal_distribution, ring, tuned};
-use super::{Channels, Task, TrialId, check_ring, check_strengths};
+use super::{Channels, Task, TrialId, check_strengths};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
@@ -14,12 +14,16 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct PerceptualDecisionMaking {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// Number of stimuli and choices.
+    #[schemars(transform = super::RING.stated())]
     pub dim_ring: usize,
     /// Coherences of the stimulus, in percent.
+    #[schemars(transform = super::PERCENT.stated())]
     pub cohs: Vec<f64>,
     /// Noise: its deviation at each step is sigma / sqrt(dt).
+    #[schemars(transform = nmnc_core::ranges::STRENGTH.stated())]
     pub sigma: f64,
     /// Durations of fixation, stimulus, delay and decision.
     pub timing: Timing,
@@ -36,10 +40,7 @@ const PERIODS: [&str; 4] = ["fixation", "stimulus", "delay", "decision"];
 
 impl PerceptualDecisionMaking {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        check_noise(self.sigma)?;
-        check_ring(self.dim_ring)?;
-        check_strengths("cohs", &self.cohs)?;
+        check_strengths(&self.cohs)?;
         let durations = [100.0, 2000.0, 0.0, 100.0].map(Span::Fixed);
         let own: Vec<_> = PERIODS.into_iter().zip(durations).collect();
         self.timing = resolve(&self.timing, &own)?;

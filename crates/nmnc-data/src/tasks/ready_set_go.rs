@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::delay_match::names;
-use super::timing::{Draw, Span, Timing, check_step, resolve};
+use super::timing::{Draw, Span, Timing, resolve};
 use super::trial::{Answer, Sketch, Trial};
 use super::{Channels, Task, TrialId};
 use nmnc_core::error::{Error, Result};
@@ -15,10 +15,13 @@ use nmnc_core::seed::Stream;
 #[serde(deny_unknown_fields, default)]
 pub struct ReadySetGo {
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// The interval to produce over the interval measured.
+    #[schemars(transform = nmnc_core::ranges::Range::above_zero(1e3).stated())]
     pub gain: f64,
     /// An answer counts when it is off by at most this fraction of the interval, plus 25 ms.
+    #[schemars(transform = nmnc_core::ranges::Range::above_zero(1e3).stated())]
     pub prod_margin: f64,
     /// Durations of fixation, ready, measure and set; ready is the beginning of measure, and production lasts twice the interval to
     /// produce.
@@ -36,12 +39,6 @@ const CONDITIONS: usize = 5;
 
 impl ReadySetGo {
     pub(super) fn resolve(mut self) -> Result<Self> {
-        check_step(self.dt)?;
-        for (key, value) in [("gain", self.gain), ("prod_margin", self.prod_margin)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(Error::config(key, format!("{value} is not a positive number")));
-            }
-        }
         let own = [
             ("fixation", Span::Fixed(100.0)),
             ("ready", Span::Fixed(83.0)),

@@ -19,8 +19,10 @@ pub struct Recorded {
     /// The archive: `inputs` `[T, B, n_in]`, `targets` `[T, B]` or `[T, B, n_out]`, and optionally `mask`, `response` and more.
     pub path: PathBuf,
     /// Milliseconds a step.
+    #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
     /// Fraction of the trials to evaluate on, a seeded choice.
+    #[schemars(transform = nmnc_core::ranges::FRACTION.stated())]
     pub held_out: f64,
 }
 
@@ -32,12 +34,8 @@ impl Default for Recorded {
 
 impl Recorded {
     pub(super) fn resolve(self) -> Result<Self> {
-        super::timing::check_step(self.dt)?;
         if self.path.as_os_str().is_empty() {
             return Err(Error::config("path", "is missing").mend("name a .npz file"));
-        }
-        if !(self.held_out > 0.0 && self.held_out < 1.0) {
-            return Err(Error::config("held_out", format!("{} is not between 0 and 1", self.held_out)));
         }
         Ok(self)
     }

@@ -6,10 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges::DURATION;
 use nmnc_core::seed::Stream;
-
-/// Longest duration, in milliseconds: an hour.
-const LONGEST: f64 = 3.6e6;
 
 /// How long a period lasts, in milliseconds: a number, or a distribution such as `{ uniform = [800, 1500] }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,7 +18,7 @@ const LONGEST: f64 = 3.6e6;
 )]
 pub enum Span {
     /// Always the same.
-    Fixed(f64),
+    Fixed(#[schemars(transform = DURATION.stated())] f64),
     /// Drawn for each trial.
     Drawn(Draw),
 }
@@ -30,11 +28,11 @@ pub enum Span {
 #[serde(rename_all = "snake_case")]
 pub enum Draw {
     /// Uniform between two numbers.
-    Uniform([f64; 2]),
+    Uniform(#[schemars(transform = DURATION.stated())] [f64; 2]),
     /// One of several, with equal probability.
-    Choice(Vec<f64>),
+    Choice(#[schemars(transform = DURATION.stated())] Vec<f64>),
     /// Exponential with the given mean, drawn again until it lies in [low, high): `[mean, low, high]`.
-    TruncatedExponential([f64; 3]),
+    TruncatedExponential(#[schemars(transform = DURATION.stated())] [f64; 3]),
 }
 
 impl Span {
@@ -75,13 +73,13 @@ impl Span {
             return bad("has nothing to choose from".into());
         }
         let [low, high] = self.range();
-        if !(0.0..=LONGEST).contains(&low) || !(0.0..=LONGEST).contains(&high) || low > high {
+        if low > high {
             return bad(format!("{low} to {high} ms is no duration"));
         }
         if let Self::Drawn(Draw::TruncatedExponential([mean, ..])) = self {
             // Drawing again and again has to end.
             let inside = |mean: f64| (-low / mean).exp() - (-high / mean).exp();
-            if !(*mean > 0.0 && mean.is_finite() && inside(*mean) > 1e-3) {
+            if !(*mean > 0.0 && inside(*mean) > 1e-3) {
                 return bad(format!("an exponential of mean {mean} hardly ever lies in {low} to {high} ms"));
             }
         }
@@ -108,20 +106,4 @@ pub(super) fn resolve(given: &Timing, own: &[(&str, Span)]) -> Result<Timing> {
         timing.insert(name.clone(), span.clone());
     }
     Ok(timing)
-}
-
-/// A step in milliseconds that a task can have.
-pub(super) fn check_step(dt: f64) -> Result<()> {
-    if dt > 0.0 && dt.is_finite() {
-        return Ok(());
-    }
-    Err(Error::config("dt", format!("{dt} is not a positive number of milliseconds")))
-}
-
-/// Noise that a task can have.
-pub(super) fn check_noise(sigma: f64) -> Result<()> {
-    if sigma >= 0.0 && sigma.is_finite() {
-        return Ok(());
-    }
-    Err(Error::config("sigma", format!("{sigma} is not a number of at least 0")))
 }

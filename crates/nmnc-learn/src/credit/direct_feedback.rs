@@ -11,9 +11,9 @@ use super::kind::{Layered, RuleSetup};
 use super::local::{LocalRule, local_signals};
 use super::rule::CreditRule;
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
+use nmnc_core::ranges;
 use nmnc_core::seed::Role;
 
 /// Registry entry.
@@ -28,6 +28,7 @@ pub(super) const DFA: Preset<DirectFeedbackConfig> = Preset {
 #[serde(deny_unknown_fields)]
 pub struct DirectFeedbackConfig {
     /// Standard deviation of the feedback weights over 1 / sqrt(n_l).
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub scale: f64,
 }
 
@@ -35,7 +36,7 @@ impl RuleConfig<Layered> for DirectFeedbackConfig {
     const LOCAL: bool = true;
 
     fn resolve(self) -> Result<Self> {
-        positive("scale", self.scale)?;
+        ranges::check(&self)?;
         Ok(self)
     }
 

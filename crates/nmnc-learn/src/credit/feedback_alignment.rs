@@ -8,9 +8,9 @@ use super::context::StepContext;
 use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
+use nmnc_core::ranges;
 use nmnc_core::seed::Role;
 
 /// Registry entry.
@@ -25,12 +25,13 @@ pub(super) const FA: Preset<FeedbackAlignmentConfig> = Preset {
 #[serde(deny_unknown_fields)]
 pub struct FeedbackAlignmentConfig {
     /// Standard deviation of the random weights over sqrt(2 / fan-in), the deviation of He initialization.
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub scale: f64,
 }
 
 impl RuleConfig<Layered> for FeedbackAlignmentConfig {
     fn resolve(self) -> Result<Self> {
-        positive("scale", self.scale)?;
+        ranges::check(&self)?;
         Ok(self)
     }
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Dimension, PcaMethod, Tracker, Tracking};
-use nmnc_core::config_text::at_least_one;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 
 /// Dimensions of the stages' manifolds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,8 +60,10 @@ pub struct ManifoldConfig {
     pub method: PcaMethod,
     /// Training examples whose activity is analyzed (method = "exact" or "randomized"; 1024 when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::SAMPLES.stated())]
     pub samples: Option<usize>,
     /// Training steps between refreshes of the basis.
+    #[schemars(transform = ranges::INTERVAL.stated())]
     pub refresh: u64,
     /// Start from the previous basis: two passes over the activity instead of five (method = "randomized"; true when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +71,7 @@ pub struct ManifoldConfig {
     /// Weight that earlier batches keep at each refresh, in (0, 1] (method = "incremental"; 0.9 when left out). The memory is
     /// 1 / (1 - forgetting) batches, and 1 never forgets.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub forgetting: Option<f64>,
 }
 
@@ -91,7 +94,7 @@ impl ManifoldConfig {
     /// # Errors
     /// The first setting that is out of range or has no meaning with the method.
     pub fn resolve(&mut self) -> Result<()> {
-        at_least_one("refresh", self.refresh)?;
+        ranges::check(self)?;
         let only = |key: &str, given: bool, methods: &str| match given {
             true => {
                 Err(Error::config(key, format!("has no meaning with method = \"{}\"", self.method.name()))
@@ -106,8 +109,8 @@ impl ManifoldConfig {
         only("forgetting", !incremental && self.forgetting.is_some(), "\"incremental\"")?;
         if incremental {
             self.forgetting.get_or_insert(0.9);
-        } else if *self.samples.get_or_insert(1024) < 2 {
-            return Err(Error::config("samples", "needs at least 2 examples"));
+        } else {
+            self.samples.get_or_insert(1024);
         }
         if randomized {
             self.warm_start.get_or_insert(true);

@@ -29,9 +29,9 @@ pub use tracker::{Tracker, Tracking};
 )]
 pub enum Dimension {
     /// This many.
-    Count(usize),
+    Count(#[schemars(transform = nmnc_core::ranges::COUNT.stated())] usize),
     /// As many as explain this fraction of the variance, between 0 and 1.
-    Variance(f64),
+    Variance(#[schemars(transform = nmnc_core::ranges::FRACTION.stated())] f64),
 }
 
 /// How the principal components are found.

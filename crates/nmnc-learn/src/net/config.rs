@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Block, Conv, Dense, Init, Network};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::seed::{Role, Seed};
 
 /// Preset networks: name, widths by default, what it is.
@@ -25,8 +26,10 @@ pub struct NetworkConfig {
     pub preset: Option<String>,
     /// Channels or units of each of the preset's stages.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::SIZE.stated())]
     pub widths: Option<Vec<usize>>,
     /// Multiplies every width (rounded, at least 1): the axis of a scaling experiment.
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub scale: f64,
     /// Nonlinearity of stages that do not name their own.
     pub activation: ActivationName,
@@ -68,15 +71,19 @@ pub enum StageConfig {
 #[serde(deny_unknown_fields)]
 pub struct ConvConfig {
     /// Output channels.
+    #[schemars(transform = ranges::SIZE.stated())]
     pub channels: usize,
     /// Side of the square kernel.
     #[serde(default = "three")]
+    #[schemars(transform = ranges::SIZE.stated())]
     pub kernel: usize,
     /// Stride in both directions.
     #[serde(default = "one")]
+    #[schemars(transform = ranges::SIZE.stated())]
     pub stride: usize,
     /// Zero padding on every side; half the kernel when left out, which keeps the size at stride 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::SIZE_OR_NONE.stated())]
     pub padding: Option<usize>,
     /// Nonlinearity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +93,7 @@ pub struct ConvConfig {
     pub pool: PoolName,
     /// Side and stride of the pooling window.
     #[serde(default = "two")]
+    #[schemars(transform = ranges::SIZE.stated())]
     pub pool_size: usize,
     /// Initial weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +105,7 @@ pub struct ConvConfig {
 #[serde(deny_unknown_fields)]
 pub struct DenseConfig {
     /// Number of units.
+    #[schemars(transform = ranges::SIZE.stated())]
     pub units: usize,
     /// Nonlinearity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,9 +181,7 @@ impl NetworkConfig {
     /// # Errors
     /// Unknown preset, widths that do not fit it, or neither preset nor stages (or both).
     pub fn resolve(&self) -> Result<Self> {
-        if !(self.scale > 0.0 && self.scale.is_finite()) {
-            return Err(Error::config("network.scale", format!("{} is not a positive number", self.scale)));
-        }
+        ranges::check(self).map_err(|e| e.under("network"))?;
         let mut stages = match (&self.preset, self.stages.is_empty()) {
             (Some(_), false) => {
                 return Err(
@@ -205,7 +212,10 @@ impl NetworkConfig {
             activation.get_or_insert(self.activation);
             init.get_or_insert(self.init);
         }
-        Ok(Self { preset: None, widths: None, scale: 1.0, stages, ..self.clone() })
+        let resolved = Self { preset: None, widths: None, scale: 1.0, stages, ..self.clone() };
+        // Scaling may have led out of the range.
+        ranges::check(&resolved).map_err(|e| e.under("network"))?;
+        Ok(resolved)
     }
 
     fn preset_stages(&self, preset: &str) -> Result<Vec<StageConfig>> {
@@ -271,9 +281,6 @@ impl NetworkConfig {
                     Box::new(Conv::new(spec, weight, Tensor::zeros([1, spec.channels], device)))
                 }
                 StageConfig::Dense(dense) => {
-                    if dense.units == 0 {
-                        return Err(Error::config(place, "units must be at least 1"));
-                    }
                     shape = None;
                     let init = dense.init.unwrap_or(self.init);
                     let weight = init.weight([dense.units, units], dense.units, &mut stream, device);

@@ -10,6 +10,7 @@ use crate::net::Activation;
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::linalg::orthonormalize_rows;
+use nmnc_core::ranges;
 use nmnc_core::seed::{Role, Seed, Stream};
 
 /// Kind of recurrent units.
@@ -61,9 +62,11 @@ pub struct RecurrentConfig {
     /// Kind of units.
     pub kind: UnitKind,
     /// Number N of units.
+    #[schemars(transform = ranges::UNITS.stated())]
     pub units: usize,
     /// Time constant of rate units, in milliseconds, at least the task's dt (kind = "rate"; 100 when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::MILLISECONDS.stated())]
     pub tau: Option<f64>,
     /// Nonlinearity of rate units (kind = "rate"; tanh when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,19 +74,24 @@ pub struct RecurrentConfig {
     /// Initial recurrent weights.
     pub init: RecurrentInit,
     /// Scale of the initial recurrent weights.
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub gain: f64,
     /// Fraction of possible connections there are, a fixed random choice (kind = "rate"; all of them when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub density: Option<f64>,
     /// Dale's law (Song, Yang and Wang 2016): this fraction of units excites, the others inhibit (kind = "rate"; no such law when
     /// left out).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub excitatory: Option<f64>,
     /// The rows of the initial readout lie in the span of this many leading principal components of the untrained network's states
     /// over training trials, as decoders within the manifold do (Sadtler et al. 2014); anywhere when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::UNITS.stated())]
     pub readout_dimension: Option<usize>,
     /// Noise of the state: sqrt(2 / a) times this is the deviation of normal noise in every unit's input at every step, in training.
+    #[schemars(transform = ranges::STRENGTH.stated())]
     pub state_noise: f64,
 }
 
@@ -110,39 +118,16 @@ impl RecurrentConfig {
     /// # Errors
     /// The first setting that is out of range or has no meaning with the kind of units.
     pub fn resolve(mut self) -> Result<Self> {
-        if !(1..=1 << 16).contains(&self.units) {
-            return Err(Error::config("units", format!("{} is not from 1 to 65536", self.units)));
-        }
-        if !(self.gain > 0.0 && self.gain.is_finite()) {
-            return Err(Error::config("gain", format!("{} is not a positive number", self.gain)));
-        }
-        if !(self.state_noise >= 0.0 && self.state_noise.is_finite()) {
-            return Err(Error::config(
-                "state_noise",
-                format!("{} is not a number of at least 0", self.state_noise),
-            ));
-        }
+        ranges::check(&self)?;
         if let Some(dimension) =
             self.readout_dimension.filter(|dimension| !(1..=self.units).contains(dimension))
         {
             let problem = format!("{dimension} is not from 1 to the number of units, {}", self.units);
             return Err(Error::config("readout_dimension", problem));
         }
-        for (key, fraction) in [("density", self.density), ("excitatory", self.excitatory)] {
-            if fraction.is_some_and(|f| !(f > 0.0 && f <= 1.0)) {
-                let problem = format!("{} is not in (0, 1]", fraction.expect("it is there"));
-                return Err(Error::config(key, problem));
-            }
-        }
         match self.kind {
             UnitKind::Rate => {
-                let tau = *self.tau.get_or_insert(100.0);
-                if !(tau > 0.0 && tau.is_finite()) {
-                    return Err(Error::config(
-                        "tau",
-                        format!("{tau} is not a positive number of milliseconds"),
-                    ));
-                }
+                self.tau.get_or_insert(100.0);
                 self.activation.get_or_insert(RateActivation::Tanh);
                 if self.init == RecurrentInit::Orthogonal
                     && (self.density.is_some() || self.excitatory.is_some())

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::Result;
+use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
 
 pub use choice::RuleChoice;
@@ -125,6 +126,7 @@ impl<C> Preset<C> {
     {
         let mut settings = to_table(&(self.settings)());
         merge(&mut settings, overrides);
+        ranges::check_table::<C>(&settings)?;
         C::from_table(settings)?.resolve()
     }
 }

@@ -3,19 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges::{self, Range};
 
 /// `[checkpoint]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckpointConfig {
     /// Training steps between checkpoints; 0 keeps one at the end of each epoch. The end of a run is always kept.
+    #[schemars(transform = ranges::INTERVAL_OR_NEVER.stated())]
     pub interval: u64,
     /// How many of the latest to keep.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub keep: usize,
     /// How many to write and keep for good besides, at steps spaced geometrically from the first to the last: what
     /// `nmnc analyze --over-training` looks at. 0 for none.
     #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(transform = Range::closed(0.0, 1000.0).stated())]
     pub history: u64,
 }
 
@@ -24,18 +27,6 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl CheckpointConfig {
-    /// Checks ranges.
-    pub(super) fn check(&self) -> Result<()> {
-        if self.keep == 0 {
-            return Err(Error::config("checkpoint.keep", "must be at least 1"));
-        }
-        if self.history > 1000 {
-            let problem = format!("{} checkpoints are too many", self.history);
-            return Err(Error::config("checkpoint.history", problem).mend("use at most 1000"));
-        }
-        Ok(())
-    }
-
     /// The training steps, rising, whose checkpoints are kept for good in a training of `total` steps.
     pub fn milestones(&self, total: u64) -> Vec<u64> {
         let gaps = self.history.saturating_sub(1).max(1) as f64;

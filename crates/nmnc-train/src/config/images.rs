@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CheckpointConfig;
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
-use super::{check_clip, flex, seed_zero};
+use super::{flex, seed_zero};
 use crate::identity::check_seed;
 use crate::loss::Loss;
 use crate::optimizer::OptimizerConfig;
@@ -16,6 +16,7 @@ use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::Precision;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
 use nmnc_data::DataConfig;
 use nmnc_learn::credit::CreditConfig;
@@ -57,8 +58,10 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Passes over the training split.
+    #[schemars(transform = ranges::EPOCHS.stated())]
     pub epochs: u64,
     /// Examples a batch; the last batch of an epoch may be smaller.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub batch: usize,
     /// The loss.
     pub loss: Loss,
@@ -68,6 +71,7 @@ pub struct TrainConfig {
     pub streamed: bool,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::POSITIVE.stated())]
     pub clip_norm: Option<f64>,
     /// The optimizer.
     pub optimizer: OptimizerConfig,
@@ -94,12 +98,16 @@ impl Default for TrainConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct MetricsConfig {
     /// Training steps between records of loss and accuracy.
+    #[schemars(transform = ranges::INTERVAL.stated())]
     pub interval: u64,
     /// Training steps between measurements against backprop; 0 turns them off.
+    #[schemars(transform = ranges::INTERVAL_OR_NEVER.stated())]
     pub alignment_interval: u64,
     /// Dimension of the manifold whose captured energy is measured, for every rule alike.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub dimension: usize,
     /// Training examples whose activity defines that manifold.
+    #[schemars(transform = ranges::SAMPLES.stated())]
     pub samples: usize,
 }
 
@@ -130,6 +138,7 @@ impl Config {
     }
 
     pub(super) fn of_table(table: toml::Table) -> Result<Self> {
+        ranges::check_table::<Self>(&table)?;
         let config: Self = deserialize(table)?;
         config.resolve()?;
         Ok(config)
@@ -140,6 +149,7 @@ impl Config {
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
     pub fn resolve(&self) -> Result<Resolved<Self>> {
+        ranges::check(self)?;
         check_seed(self.seed)?;
         let resolved =
             Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
@@ -150,22 +160,7 @@ impl Config {
                 Error::config("train.streamed", problem).mend("set it to false, or choose a local rule")
             );
         }
-        let positive = [
-            ("train.epochs", self.train.epochs),
-            ("train.batch", self.train.batch as u64),
-            ("metrics.interval", self.metrics.interval),
-            ("metrics.dimension", self.metrics.dimension as u64),
-        ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::config(key, "must be at least 1"));
-        }
-        self.checkpoint.check()?;
-        if self.metrics.samples < 2 {
-            return Err(Error::config("metrics.samples", "needs at least 2 examples"));
-        }
-        check_clip(self.train.clip_norm)?;
         self.train.optimizer.check()?;
-        self.train.schedule.check()?;
         Ok(Resolved::new(resolved))
     }
 }

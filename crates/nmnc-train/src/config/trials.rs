@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CheckpointConfig;
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
-use super::{check_clip, flex, seed_zero};
+use super::{flex, seed_zero};
 use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::Precision;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
 use nmnc_data::tasks::TaskConfig;
 use nmnc_learn::recurrent::{Part, RecurrentConfig, TimeCreditConfig};
@@ -55,17 +56,23 @@ pub struct SequenceConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct SequenceTrainConfig {
     /// Epochs: evaluations, and the unit of schedules.
+    #[schemars(transform = ranges::EPOCHS.stated())]
     pub epochs: u64,
     /// Training trials an epoch. No trial comes twice, unless it is recorded or an image.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub trials: usize,
     /// Trials a batch.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub batch: usize,
     /// Trials of an evaluation, the same each time.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub evaluation: usize,
     /// Weight of steps of the response period in the loss; other steps have weight 1.
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub response_weight: f64,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::POSITIVE.stated())]
     pub clip_norm: Option<f64>,
     /// Parts of the network that keep their initial values: `input`, `recurrent`, `readout`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,12 +104,16 @@ impl Default for SequenceTrainConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct SequenceMetricsConfig {
     /// Training steps between records of loss and accuracy.
+    #[schemars(transform = ranges::INTERVAL.stated())]
     pub interval: u64,
     /// Training steps between measurements against backpropagation through time; 0 turns them off.
+    #[schemars(transform = ranges::INTERVAL_OR_NEVER.stated())]
     pub alignment_interval: u64,
     /// Dimension of the manifold of states whose captured energy is measured, for every rule alike.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub dimension: usize,
     /// Lags over which lagged Jacobians are measured.
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub lags: usize,
 }
 
@@ -139,6 +150,7 @@ impl SequenceConfig {
             }
         };
         table.insert("task".into(), toml::Value::Table(task.table()));
+        ranges::check_table::<Self>(&table)?;
         let config: Self = deserialize(table)?;
         config.resolve()?;
         Ok(config)
@@ -149,30 +161,13 @@ impl SequenceConfig {
     /// # Errors
     /// The first setting that is unknown, out of range or contradictory.
     pub fn resolve(&self) -> Result<Resolved<Self>> {
+        ranges::check(self)?;
         check_seed(self.seed)?;
         let train = &self.train;
-        let positive = [
-            ("train.epochs", train.epochs),
-            ("train.trials", train.trials as u64),
-            ("train.batch", train.batch as u64),
-            ("train.evaluation", train.evaluation as u64),
-            ("metrics.interval", self.metrics.interval),
-            ("metrics.dimension", self.metrics.dimension as u64),
-        ];
-        if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::config(key, "must be at least 1"));
-        }
-        if !(train.response_weight > 0.0 && train.response_weight.is_finite()) {
-            let problem = format!("{} is not a positive number", train.response_weight);
-            return Err(Error::config("train.response_weight", problem));
-        }
-        check_clip(train.clip_norm)?;
         if Part::ALL.iter().all(|part| train.fixed.contains(part)) {
             return Err(Error::config("train.fixed", "leaves nothing to train"));
         }
-        self.checkpoint.check()?;
         train.optimizer.check()?;
-        train.schedule.check()?;
         Ok(Resolved::new(Self {
             task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
             recurrent: self.recurrent.clone().resolve().map_err(|e| e.under("recurrent"))?,

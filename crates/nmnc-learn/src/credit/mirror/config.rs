@@ -11,8 +11,8 @@ use crate::manifold::ManifoldConfig;
 use crate::net::{Network, Reader};
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::config_text::{at_least_one, positive};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 
 pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
     name: "weight-mirror",
@@ -79,13 +79,16 @@ pub struct MirrorConfig {
     pub estimator: Estimator,
     /// Learning rate of the feedback, B <- (1 - eta) B + eta Bhat (estimator = "average"; 0.1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub eta: Option<f64>,
     /// Growth per step of the variance of what is known along the principal components, as a fraction of a prior of one that is shared
     /// among them as the variance of the activity is (estimator = "recursive-least-squares"; 0.01 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub drift: Option<f64>,
     /// Perturbed examples before the first step, as many as a stage has use for. Those that none has are kept for later under an
     /// automatic budget.
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub initial: usize,
     /// Take the batch's own differences from its mean for probes too. The next stage's pre-activation depends on the activity alone, so
     /// that they tell of its weight what noise would, on the manifold and without perturbing anything
@@ -96,15 +99,19 @@ pub struct MirrorConfig {
     pub budget: Budget,
     /// Perturbed examples K of an update, each serving all stages (budget = "fixed"; 1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::COUNT.stated())]
     pub probes: Option<usize>,
     /// Training steps between updates (budget = "fixed"; 1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::INTERVAL.stated())]
     pub interval: Option<u64>,
     /// Most perturbed examples per training example beside the initial ones (budget = "auto"; 0.1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub cap: Option<f64>,
     /// Squared error of a predicted response over the response's square that is aimed at (budget = "auto"; 0.02 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub tolerance: Option<f64>,
     /// The manifold (noise = "manifold" or "both").
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,20 +163,17 @@ impl MirrorConfig {
         let isotropic = self.noise == MirrorNoise::Isotropic;
         only("manifold", self.manifold.is_some(), !isotropic, "noise = \"manifold\"")?;
         if average {
-            let eta = *self.eta.get_or_insert(0.1);
-            if !(eta > 0.0 && eta <= 1.0) {
-                return Err(Error::config("eta", format!("{eta} is not in (0, 1]")));
-            }
+            self.eta.get_or_insert(0.1);
         }
         if recursive {
-            positive("drift", *self.drift.get_or_insert(0.01))?;
+            self.drift.get_or_insert(0.01);
         }
         if auto {
-            positive("cap", *self.cap.get_or_insert(0.1))?;
-            positive("tolerance", *self.tolerance.get_or_insert(0.02))?;
+            self.cap.get_or_insert(0.1);
+            self.tolerance.get_or_insert(0.02);
         } else {
-            at_least_one("probes", *self.probes.get_or_insert(1) as u64)?;
-            at_least_one("interval", *self.interval.get_or_insert(1))?;
+            self.probes.get_or_insert(1);
+            self.interval.get_or_insert(1);
         }
         if !isotropic {
             let manifold = self.manifold.get_or_insert_default();
@@ -181,6 +185,7 @@ impl MirrorConfig {
 
 impl RuleConfig<Layered> for MirrorConfig {
     fn resolve(mut self) -> Result<Self> {
+        ranges::check(&self)?;
         self.resolve_dependent()?;
         match (self.feedback, self.noise, self.estimator) {
             (Feedback::Coordinates, MirrorNoise::Isotropic | MirrorNoise::Both, _) => {

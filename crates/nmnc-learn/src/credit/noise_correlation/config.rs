@@ -12,8 +12,8 @@ use crate::manifold::ManifoldConfig;
 use crate::net::Network;
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::config_text::{at_least_one, positive, weight};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
 
 pub(in crate::credit) const VNC: Preset<NoiseCorrelationConfig> = Preset {
@@ -87,23 +87,29 @@ pub struct NoiseCorrelationConfig {
     /// Which stages share a perturbed pass.
     pub injection: Injection,
     /// Perturbations K of each example.
+    #[schemars(transform = ranges::COUNT.stated())]
     pub probes: usize,
     /// Noise norm over activity norm: each coordinate has the deviation sigma * mean ||x_l|| / sqrt(m), so that isotropic
     /// (m = n) and manifold noise (m = d) carry the same energy.
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub sigma: f64,
     /// Learning rate of the feedback, B <- (1 - eta) B + eta Jhat, where what least squares did not probe stays as it was
     /// (memory = "feedback", estimator = "average" or "least-squares"; 0.2 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub eta: Option<f64>,
     /// Weight that earlier responses keep at each update, in (0, 1] (estimator = "recursive-least-squares"; 0.95 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
     pub forgetting: Option<f64>,
     /// Variance of a response that no single Jacobian explains, over that of one coordinate of the Jacobian: how many probes a
     /// direction needs before it is believed (estimator = "recursive-least-squares"; 100 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::POSITIVE.stated())]
     pub ridge: Option<f64>,
     /// Training steps between feedback updates (memory = "feedback"; 1 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::INTERVAL.stated())]
     pub interval: Option<u64>,
     /// Scaling of the signals.
     pub normalize: Normalize,
@@ -175,13 +181,13 @@ impl NoiseCorrelationConfig {
                 return Err(Error::config("estimator", "a covariance of all units would be n by n")
                     .mend("set noise = \"manifold\", or estimator = \"least-squares\""));
             }
-            weight("forgetting", *self.forgetting.get_or_insert(0.95))?;
-            positive("ridge", *self.ridge.get_or_insert(100.0))?;
+            self.forgetting.get_or_insert(0.95);
+            self.ridge.get_or_insert(100.0);
         } else if feedback {
-            weight("eta", *self.eta.get_or_insert(0.2))?;
+            self.eta.get_or_insert(0.2);
         }
         if feedback {
-            at_least_one("interval", *self.interval.get_or_insert(1))?;
+            self.interval.get_or_insert(1);
         }
         Ok(())
     }
@@ -191,8 +197,7 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
     const LOCAL: bool = true;
 
     fn resolve(mut self) -> Result<Self> {
-        positive("sigma", self.sigma)?;
-        at_least_one("probes", self.probes as u64)?;
+        ranges::check(&self)?;
         self.resolve_memory()?;
         self.injection.check().map_err(|e| e.under("injection"))?;
         match self.noise {

@@ -16,7 +16,7 @@ pub enum Injection {
     /// None, or all.
     Named(InjectionName),
     /// The stages (from 1) of each list; those in none have a pass of their own.
-    Groups(Vec<Vec<usize>>),
+    Groups(#[schemars(transform = nmnc_core::ranges::COUNT.stated())] Vec<Vec<usize>>),
 }
 
 /// A way to share that has a name.

@@ -22,6 +22,7 @@ pub(super) const BPTT: Preset<BackpropThroughTime> = Preset {
 pub struct BackpropThroughTime {
     /// Cut the sequence into pieces of this many steps, between which no error is carried back; none when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = nmnc_core::ranges::COUNT.stated())]
     pub truncation: Option<usize>,
 }
 

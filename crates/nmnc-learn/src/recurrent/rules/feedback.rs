@@ -9,9 +9,9 @@ use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
 use crate::recurrent::EligibilityTrace;
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::config_text::positive;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
+use nmnc_core::ranges;
 use nmnc_core::seed::Role;
 
 /// Registry entry.
@@ -33,6 +33,7 @@ pub(super) const E_PROP: Preset<OnlineFeedbackConfig> = Preset {
 #[serde(deny_unknown_fields)]
 pub struct OnlineFeedbackConfig {
     /// Standard deviation of the feedback weights over 1 / sqrt(N).
+    #[schemars(transform = ranges::FACTOR.stated())]
     pub scale: f64,
     /// Use the readout's weights as feedback instead of random ones.
     pub symmetric: bool,
@@ -42,7 +43,7 @@ pub struct OnlineFeedbackConfig {
 
 impl RuleConfig<OverTime> for OnlineFeedbackConfig {
     fn resolve(self) -> Result<Self> {
-        positive("scale", self.scale)?;
+        ranges::check(&self)?;
         Ok(self)
     }
 

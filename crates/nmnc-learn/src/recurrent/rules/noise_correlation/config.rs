@@ -43,6 +43,7 @@ pub(in crate::recurrent::rules) const MANIFOLD_NODE_PERTURBATION: Preset<Tempora
 #[schemars(extend("additionalProperties" = false))]
 pub struct TemporalConfig {
     /// Lags K: steps over which the change of the output is followed.
+    #[schemars(transform = nmnc_core::ranges::COUNT_OR_NONE.stated())]
     pub lags: usize,
     /// How signals reach parameters through earlier steps; other than none only with lags = 0.
     pub trace: EligibilityTrace,
