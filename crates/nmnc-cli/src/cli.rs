@@ -182,6 +182,14 @@ fn count(text: &str) -> Result<usize, String> {
     at_least_one(text).map(|number| number as usize)
 }
 
+fn count_or_none(text: &str) -> Result<usize, String> {
+    if text == "0" {
+        Ok(0)
+    } else {
+        count(text).map_err(|_| "not a whole number from 0 to 1000000".to_owned())
+    }
+}
+
 /// `nmnc demo`.
 #[derive(Debug, Args)]
 pub struct Demo {

@@ -23,6 +23,7 @@ Exit codes:
   7  the device does not exist or was not compiled in
   8  a file cannot be read or written
   9  a download failed
+  10  there is not enough memory
   11 another process is writing the run folder
 
 Every error is one line on standard error: `error: place: problem; mend`.";
@@ -37,6 +38,7 @@ pub fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Device => 7,
         ErrorKind::Io => 8,
         ErrorKind::Network => 9,
+        ErrorKind::Memory => 10,
         ErrorKind::Busy => 11,
         _ => UNEXPECTED,
     }
@@ -52,6 +54,7 @@ pub fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Device => "device",
         ErrorKind::Io => "io",
         ErrorKind::Network => "network",
+        ErrorKind::Memory => "memory",
         ErrorKind::Busy => "busy",
         _ => "unexpected",
     }

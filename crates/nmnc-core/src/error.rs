@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Busy,
     /// A download failed.
     Network,
+    /// There is less memory than what is asked for needs.
+    Memory,
 }
 
 /// What went wrong, where, and how to mend it.

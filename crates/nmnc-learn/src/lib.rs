@@ -4,6 +4,7 @@ pub mod agreement;
 pub mod credit;
 pub mod estimator;
 pub mod manifold;
+pub mod needs;
 pub mod net;
 pub mod noise;
 pub mod recurrent;

@@ -35,6 +35,7 @@ mod images;
 mod learner;
 mod ledger;
 mod loss;
+mod need;
 mod observer;
 mod optimizer;
 mod place;
@@ -58,6 +59,7 @@ pub use images::{
 };
 pub use learner::Learner;
 pub use loss::{Judgement, Judging, Loss};
+pub use need::{Need, Part};
 pub use observer::{Observer, Progress, Silent};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use place::{Place, RunOptions};

@@ -97,6 +97,14 @@ impl OptimizerConfig {
         }
     }
 
+    /// Tensors it keeps of each parameter.
+    pub(crate) fn moments(&self) -> usize {
+        match self {
+            Self::Sgd { momentum, .. } => usize::from(*momentum > 0.0),
+            Self::Adam { .. } | Self::Adamw { .. } => 2,
+        }
+    }
+
     /// Checks ranges.
     ///
     /// # Errors
@@ -199,11 +207,7 @@ impl Optimizer {
     /// If something is missing, belongs to no parameter, or has the wrong shape.
     pub fn restore(&mut self, state: &State, weights: &(impl Weights + ?Sized)) -> Result<()> {
         self.steps = state.counter("steps")?;
-        let count = match (&self.config, self.steps) {
-            (_, 0) => 0,
-            (OptimizerConfig::Sgd { momentum, .. }, _) => usize::from(*momentum > 0.0),
-            _ => 2,
-        };
+        let count = if self.steps == 0 { 0 } else { self.config.moments() };
         self.moments.clear();
         let mut left: BTreeSet<&String> = state.tensors.keys().collect();
         for (name, parameter) in weights.parameters() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{at_least_one, count, seed};
+use super::{at_least_one, count, count_or_none, seed};
 
 pub const EXAMPLES: &str = "Examples:
   nmnc analyze runs/demo/nmnc-seed0
@@ -61,7 +61,7 @@ pub struct Analyze {
     #[arg(long, value_name = "K", value_parser = count, default_value = "20")]
     pub neighbors: usize,
     /// The most probes of an estimate by noise; 0 for none
-    #[arg(long, value_name = "K", default_value = "512", conflicts_with = "activity")]
+    #[arg(long, value_name = "K", value_parser = count_or_none, default_value = "512", conflicts_with = "activity")]
     pub probes: usize,
     /// Remove the mean over outputs from a recorded Jacobian (of a network, its loss decides)
     #[arg(long, requires = "jacobian")]

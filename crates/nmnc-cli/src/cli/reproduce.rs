@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{BrainComparison, Overrides, at_least_one, count};
+use super::{BrainComparison, Overrides, at_least_one, count, seed};
 
 const ALIGNMENT_EXAMPLES: &str = "Examples:
   nmnc reproduce alignment
@@ -149,7 +149,7 @@ pub struct ReproduceRnn {
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub seeds: u64,
     /// The first seed
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = seed)]
     pub first_seed: u64,
     /// One budget and three widths
     #[arg(long)]

@@ -104,7 +104,7 @@ fn in_what_to_measure() {
             "bench: these rules and parts leave nothing to measure; name a rule with a manifold, such as nmnc, to \
              measure its refresh",
         ),
-        case("bench --set credit.nmnc.sigma=0", 3, "bench: credit.nmnc.sigma: 0 is not a positive number"),
+        case("bench --set credit.nmnc.sigma=0", 3, "bench: credit.nmnc.sigma: 0 is not in (0, 1000000]"),
         case(
             "bench --set train.epohcs=5",
             3,

@@ -73,7 +73,7 @@ fn in_experiments() {
         case(
             "train tiny.toml --set checkpoint.history=2000",
             3,
-            "tiny.toml: checkpoint.history: 2000 checkpoints are too many; use at most 1000",
+            "tiny.toml: checkpoint.history: 2000 is not from 0 to 1000",
         ),
     ]);
 }

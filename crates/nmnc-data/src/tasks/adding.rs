@@ -47,6 +47,10 @@ impl Task for Adding {
         (0..4).map(|i| format!("sum {} to {}", f64::from(i) / 2.0, f64::from(i + 1) / 2.0)).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(self.length)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let mut inputs: Vec<f32> = (0..self.length).flat_map(|_| [stream.uniform() as f32, 0.0]).collect();
         // One marker in each half.

@@ -55,6 +55,10 @@ impl Task for AntiReach {
         (1..=self.dim_ring).map(|choice| format!("choice {choice}")).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(super::timing::longest(&self.timing, self.dt))
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let choice = stream.below(self.dim_ring);
         let mut sketch = Sketch::timed(1 + self.dim_ring, &self.timing, &PERIODS, self.dt, stream);

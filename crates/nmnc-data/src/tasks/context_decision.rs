@@ -99,6 +99,10 @@ impl Task for ContextDecisionMaking {
         contexts.iter().flat_map(of).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(super::timing::longest(&self.timing, self.dt))
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (choice, other) = (stream.below(self.dim_ring), stream.below(self.dim_ring));
         let contexts = self.contexts();

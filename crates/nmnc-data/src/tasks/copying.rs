@@ -54,6 +54,10 @@ impl Task for Copying {
         (1..=self.symbols).map(|i| format!("first symbol {i}")).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(2 * self.length + self.delay + 1)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let shown: Vec<usize> = (0..self.length).map(|_| stream.below(self.symbols)).collect();
         let periods = [("symbols", self.length), ("delay", self.delay), ("cue", 1), ("recall", self.length)];

@@ -76,6 +76,10 @@ impl Task for DelayComparison {
         self.vpairs.iter().flat_map(named).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(super::timing::longest(&self.timing, self.dt))
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (answer, pair) = (stream.below(2), stream.below(self.vpairs.len()));
         let mut values = self.vpairs[pair];

@@ -116,6 +116,11 @@ pub trait Task: Send + Sync + std::fmt::Debug {
     /// Data that cannot be read.
     fn trial(&self, id: TrialId, stream: &mut Stream) -> Result<Trial>;
 
+    /// Steps of the longest trial, where it is known: what memory is reckoned from.
+    fn longest(&self) -> Option<usize> {
+        None
+    }
+
     /// Accuracy of an observer who makes the best of the inputs, where it is known.
     fn ideal_accuracy(&self) -> Option<f64> {
         None

@@ -62,6 +62,10 @@ impl Task for PerceptualDecisionMaking {
         (1..=self.dim_ring).flat_map(named).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        Some(super::timing::longest(&self.timing, self.dt))
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (choice, coh) = (stream.below(self.dim_ring), stream.below(self.cohs.len()));
         let mut sketch = Sketch::timed(1 + self.dim_ring, &self.timing, &PERIODS, self.dt, stream);

@@ -76,6 +76,11 @@ impl Task for ReadySetGo {
         (0..CONDITIONS).map(|i| format!("{:.0} to {:.0} ms", edge(i), edge(i + 1))).collect()
     }
 
+    fn longest(&self) -> Option<usize> {
+        let produced = 2.0 * self.gain * self.timing["measure"].range()[1] / self.dt;
+        Some(super::timing::longest(&self.timing, self.dt).saturating_add(produced as usize))
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let mut steps = |name: &str| self.timing[name].steps(self.dt, stream);
         let (fixation, ready, measure, set) =

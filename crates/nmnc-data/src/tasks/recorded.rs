@@ -89,6 +89,10 @@ impl Task for Archive {
     }
 
     /// Training trials are drawn with replacement; evaluation trials come in turn.
+    fn longest(&self) -> Option<usize> {
+        Some(self.trials.steps)
+    }
+
     fn trial(&self, id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let index = match id.split {
             TrialSet::Training => self.training[stream.below(self.training.len())],

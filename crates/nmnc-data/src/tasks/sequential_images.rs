@@ -73,6 +73,10 @@ impl Task for ImageRows {
     }
 
     /// Training images are drawn with replacement; evaluation images come in their order.
+    fn longest(&self) -> Option<usize> {
+        Some(self.splits.train.shape().height)
+    }
+
     fn trial(&self, id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let data = self.split(id.split);
         let index = match id.split {

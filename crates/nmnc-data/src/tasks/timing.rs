@@ -90,6 +90,11 @@ impl Span {
 /// Durations by name of the period.
 pub type Timing = BTreeMap<String, Span>;
 
+/// Steps of the longest trial.
+pub(super) fn longest(timing: &Timing, dt: f64) -> usize {
+    timing.values().map(|span| (span.range()[1] / dt).floor() as usize).fold(0, usize::saturating_add)
+}
+
 /// The timing `given` laid over a task's own, which names every period there is.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use super::context::StepContext;
 use super::kind::{Layered, RuleSetup};
 use super::local::{LocalRule, local_signals};
 use super::rule::CreditRule;
+use crate::needs::{Sizes, StageSizes, Values, product};
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -38,6 +39,11 @@ impl RuleConfig<Layered> for DirectFeedbackConfig {
     fn resolve(self) -> Result<Self> {
         ranges::check(&self)?;
         Ok(self)
+    }
+
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        let of = |stage: &StageSizes| Values { held: product([sizes.outputs, stage.units]), passing: 0 };
+        sizes.stages.iter().map(of).collect()
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

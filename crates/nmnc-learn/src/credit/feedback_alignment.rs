@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::context::StepContext;
 use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
+use crate::needs::{Sizes, StageSizes, Values};
 use crate::registry::{Preset, RuleConfig};
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -33,6 +34,11 @@ impl RuleConfig<Layered> for FeedbackAlignmentConfig {
     fn resolve(self) -> Result<Self> {
         ranges::check(&self)?;
         Ok(self)
+    }
+
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        let of = |stage: &StageSizes| Values { held: stage.parameters, passing: 0 };
+        sizes.stages.iter().map(of).collect()
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -33,6 +33,14 @@ impl Dimensions {
         }
     }
 
+    /// As [`Dimensions::of`], or nothing where a list has none for the stage.
+    pub fn get(&self, stage: usize) -> Option<Dimension> {
+        match self {
+            Self::Same(dimension) => Some(*dimension),
+            Self::Each(list) => list.get(stage).copied(),
+        }
+    }
+
     fn all(&self) -> &[Dimension] {
         match self {
             Self::Same(dimension) => std::slice::from_ref(dimension),

@@ -5,7 +5,7 @@ use nmnc_kernels::{Activation, ConvSpec, Pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Block, Conv, Dense, Init, Network};
+use super::{Block, Conv, Dense, Geometry, Init, Network};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_core::seed::{Role, Seed};
@@ -249,6 +249,38 @@ impl NetworkConfig {
         }
     }
 
+    /// The sizes of each stage for inputs of `[channels, height, width]`; nothing is built.
+    ///
+    /// # Errors
+    /// As [`NetworkConfig::resolve`]; a stage whose geometry is impossible, named by its number.
+    pub fn geometry(&self, input: [usize; 3]) -> Result<Vec<Geometry>> {
+        let mut shape = Some(input);
+        let mut inputs: usize = input.iter().product();
+        let mut all = Vec::new();
+        for (index, stage) in self.resolve()?.stages.iter().enumerate() {
+            let place = format!("network.stages[{index}]");
+            let geometry = match stage {
+                StageConfig::Conv(conv) => {
+                    let input = shape.ok_or_else(|| {
+                        Error::config(&place, "a convolution cannot follow a dense stage")
+                            .mend("put convolutions first")
+                    })?;
+                    let spec = conv.spec(input);
+                    spec.check().map_err(|problem| Error::config(&place, problem))?;
+                    shape = Some(spec.output());
+                    Geometry::Conv(spec)
+                }
+                StageConfig::Dense(dense) => {
+                    shape = None;
+                    Geometry::Dense { inputs, units: dense.units }
+                }
+            };
+            inputs = geometry.units();
+            all.push(geometry);
+        }
+        Ok(all)
+    }
+
     /// Builds the network for inputs of shape `[channels, height, width]` and `outputs` outputs.
     ///
     /// # Errors
@@ -256,36 +288,24 @@ impl NetworkConfig {
     pub fn build(&self, input: [usize; 3], outputs: usize, seed: Seed, device: &Device) -> Result<Network> {
         let config = self.resolve()?;
         let mut stages: Vec<Box<dyn Block>> = Vec::new();
-        let mut shape = Some(input);
         let mut units: usize = input.iter().product();
-        for (index, stage) in config.stages.iter().enumerate() {
-            let place = format!("network.stages[{index}]");
+        for (index, (stage, geometry)) in config.stages.iter().zip(config.geometry(input)?).enumerate() {
             let mut stream = seed.stream(Role::Weights, index, 0);
-            let built: Box<dyn Block> = match stage {
-                StageConfig::Conv(conv) => {
-                    let Some(input) = shape else {
-                        return Err(Error::config(place, "a convolution cannot follow a dense stage")
-                            .mend("put convolutions first"));
-                    };
-                    let spec = conv.spec(input);
-                    spec.check().map_err(|problem| Error::config(&place, problem))?;
-                    shape = Some(spec.output());
-                    let area = spec.kernel * spec.kernel;
-                    let init = conv.init.unwrap_or(self.init);
-                    let weight = init.weight(
-                        [spec.channels, input[0] * area],
-                        spec.channels * area,
-                        &mut stream,
-                        device,
-                    );
+            let (init, activation) = match stage {
+                StageConfig::Conv(conv) => (conv.init, conv.activation),
+                StageConfig::Dense(dense) => (dense.init, dense.activation),
+            };
+            let init = init.unwrap_or(self.init);
+            let built: Box<dyn Block> = match geometry {
+                Geometry::Conv(spec) => {
+                    let outs = spec.channels * spec.kernel * spec.kernel;
+                    let weight = init.weight([spec.channels, spec.fan_in()], outs, &mut stream, device);
                     Box::new(Conv::new(spec, weight, Tensor::zeros([1, spec.channels], device)))
                 }
-                StageConfig::Dense(dense) => {
-                    shape = None;
-                    let init = dense.init.unwrap_or(self.init);
-                    let weight = init.weight([dense.units, units], dense.units, &mut stream, device);
-                    let activation = dense.activation.unwrap_or(self.activation).into();
-                    Box::new(Dense::new(weight, Tensor::zeros([1, dense.units], device), activation))
+                Geometry::Dense { inputs, units } => {
+                    let weight = init.weight([units, inputs], units, &mut stream, device);
+                    let activation = activation.unwrap_or(self.activation).into();
+                    Box::new(Dense::new(weight, Tensor::zeros([1, units], device), activation))
                 }
             };
             units = built.units();

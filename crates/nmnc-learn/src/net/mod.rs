@@ -7,6 +7,7 @@ mod config;
 mod conv;
 mod dense;
 mod derivatives;
+mod geometry;
 mod gradients;
 mod init;
 mod map;
@@ -25,6 +26,7 @@ pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS
 pub use conv::Conv;
 pub use dense::Dense;
 pub use derivatives::Passage;
+pub use geometry::Geometry;
 pub use gradients::Gradients;
 pub use init::Init;
 pub use map::{ConvMap, DenseMap, Gated, LinearMap, Map};

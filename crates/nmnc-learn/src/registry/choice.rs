@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{RuleEntry, RuleKind, Setup, merge};
+use crate::needs::{Sizes, Values};
 use nmnc_core::error::{Error, Result};
 
 /// `[credit]`: the name of a rule and the settings that differ from what the name stands for.
@@ -94,6 +95,14 @@ impl<K: RuleKind> RuleChoice<K> {
     pub fn resolve(&self) -> Result<Self> {
         let settings = self.entry()?.resolve(&self.overrides()?).map_err(|e| e.under("credit"))?;
         Ok(Self::new(&self.rule, settings))
+    }
+
+    /// What the rule keeps of each stage of a network of these sizes, beside the error signals.
+    ///
+    /// # Errors
+    /// Unknown rule or impossible settings.
+    pub fn needs(&self, sizes: &Sizes) -> Result<Vec<Values>> {
+        self.entry()?.needs(&self.overrides()?, sizes).map_err(|e| e.under("credit"))
     }
 
     /// Builds the rule.

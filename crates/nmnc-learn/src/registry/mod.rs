@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::needs::{Sizes, Values};
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -67,6 +68,12 @@ pub trait RuleEntry<K: RuleKind>: Sync {
     /// As [`RuleEntry::resolve`]; settings that do not fit the network.
     fn build(&self, overrides: &toml::Table, setup: &Setup<K::Network>) -> Result<Box<K::Rule>>;
 
+    /// What the rule keeps of each stage, with the preset's settings overridden by `overrides`.
+    ///
+    /// # Errors
+    /// As [`RuleEntry::resolve`].
+    fn needs(&self, overrides: &toml::Table, sizes: &Sizes) -> Result<Vec<Values>>;
+
     /// JSON schema of the settings.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 }
@@ -103,6 +110,11 @@ pub trait RuleConfig<K: RuleKind>: Serialize + FromTable + JsonSchema {
     /// The first setting that does not fit.
     fn fits(&self, _network: &K::Network) -> Result<()> {
         Ok(())
+    }
+
+    /// What the rule keeps of each stage of a network of these sizes, beside the error signals. Settings are resolved; they may not fit.
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        vec![Values::default(); sizes.stages.len()]
     }
 
     /// Builds the rule from resolved settings that fit the network.
@@ -152,6 +164,10 @@ impl<K: RuleKind, C: RuleConfig<K>> RuleEntry<K> for Preset<C> {
         let settings = self.parse(overrides)?;
         settings.fits(setup.network)?;
         Ok(settings.build(setup))
+    }
+
+    fn needs(&self, overrides: &toml::Table, sizes: &Sizes) -> Result<Vec<Values>> {
+        Ok(self.parse(overrides)?.needs(sizes))
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

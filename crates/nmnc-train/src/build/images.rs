@@ -17,7 +17,7 @@ impl Resolved<Config> {
     /// The problem: data and device opened, network and rule built.
     ///
     /// # Errors
-    /// Data or device that cannot be opened; an impossible network or rule.
+    /// Data or device that cannot be opened; an impossible network or rule; too little memory.
     pub fn images(&self) -> Result<Images> {
         let device = device::open_with(&self.device, self.precision)?;
         self.images_of(self.data.open(self.seed)?, &device)
@@ -26,11 +26,13 @@ impl Resolved<Config> {
     /// The problem on images that are open already.
     ///
     /// # Errors
-    /// An impossible network or rule.
+    /// An impossible network or rule; [`ErrorKind::Memory`](nmnc_core::ErrorKind::Memory) if it needs more memory than there is.
     pub fn images_of(&self, splits: Splits, device: &Device) -> Result<Images> {
         let shape = splits.train.shape();
         let input = [shape.channels, shape.height, shape.width];
-        let (network, rule) = self.network_and_rule(input, splits.train.classes().len(), device)?;
+        let classes = splits.train.classes().len();
+        self.need(input, classes, splits.train.len())?.check()?;
+        let (network, rule) = self.network_and_rule(input, classes, device)?;
         let options = ImageOptions {
             name: self.data.source.clone(),
             seed: self.seed,

@@ -21,10 +21,11 @@ impl Resolved<SequenceConfig> {
     /// The problem: task and device opened, network and rule built.
     ///
     /// # Errors
-    /// Data or device that cannot be opened; an impossible network or rule.
+    /// Data or device that cannot be opened; an impossible network or rule; too little memory.
     pub fn trials(&self) -> Result<Trials> {
         let device = device::open_with(&self.device, self.precision)?;
         let task = self.task.open(self.seed)?;
+        self.need(task.as_ref())?.check()?;
         let network = self.initial_network(task.as_ref(), &device)?;
         let setup = TimeSetup { network: &network, seed: self.seed, device: &device };
         let rule = self.credit.build(&setup)?;

@@ -14,7 +14,7 @@ use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{Inputs, Network};
 
 /// Examples an evaluation pass takes at a time.
-const EVALUATION_BATCH: usize = 500;
+pub(crate) const EVALUATION_BATCH: usize = 500;
 
 /// Loss and accuracy over a whole data set.
 ///

@@ -6,6 +6,7 @@ mod measure;
 use burn::tensor::Device;
 
 pub use classifier::{Classifier, ImageBatch, MeasuredImages};
+pub(crate) use measure::EVALUATION_BATCH;
 pub use measure::{align, evaluate};
 
 use crate::loss::Loss;

@@ -19,7 +19,7 @@ use nmnc_learn::recurrent::{Cell, Part, RecurrentNetwork, SequencePass, TimeCont
 use nmnc_learn::workers::{Alone, Share, Workers};
 
 /// Trials an evaluation pass takes at a time.
-const EVALUATION_BATCH: u64 = 250;
+pub(crate) const EVALUATION_BATCH: u64 = 250;
 
 /// What [`Trials`] leave open.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,6 +8,7 @@ use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
 use crate::estimator::Estimator;
 use crate::manifold::ManifoldConfig;
+use crate::needs::{self, Sizes, StageSizes, Values, product};
 use crate::net::{Network, Reader};
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
@@ -206,6 +207,26 @@ impl RuleConfig<Layered> for MirrorConfig {
             readable_in_coordinates(network)?;
         }
         self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
+    }
+
+    /// A mirror of every map, manifolds, and while probing what maps that read a stage answer.
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        let of = |(index, stage): (usize, &StageSizes)| {
+            let count = self.initial.max(self.probes.unwrap_or(0)) as u128;
+            let count = count.max(sizes.batch).min(stage.units.max(sizes.batch));
+            let next = sizes.stages.get(index + 1).map_or(sizes.outputs, |next| next.unpooled);
+            let directions = needs::directions(self.manifold.as_ref(), index, stage.units);
+            let responses =
+                if self.feedback == Feedback::Coordinates { product([next, directions]) } else { 0 };
+            let own = Values {
+                held: stage.parameters.saturating_add(responses),
+                passing: product([count, 2, stage.units.saturating_add(next)])
+                    .saturating_add(product([2, count.min(stage.units), count.min(stage.units)]))
+                    .saturating_add(2 * stage.parameters),
+            };
+            own.with(needs::followed(self.manifold.as_ref(), index, sizes))
+        };
+        sizes.stages.iter().enumerate().map(of).collect()
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -9,6 +9,7 @@ use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
 use crate::estimator::{Estimator, Learning, Probing};
 use crate::manifold::ManifoldConfig;
+use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
@@ -157,6 +158,27 @@ impl NoiseCorrelationConfig {
         })
     }
 
+    /// What a stage of `rows` perturbed examples takes: its manifold, the perturbations, what they did, and the feedback.
+    pub(crate) fn needs_of(&self, stage: usize, sizes: &Sizes, rows: u128) -> Values {
+        let units = sizes.stages[stage].units;
+        let manifold = self.manifold.as_ref();
+        let directions = needs::directions(manifold, stage, units);
+        let probes = product([self.probes as u128, rows]);
+        let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, units]) } else { 0 };
+        let solved = match self.estimator {
+            Estimator::Average => 0,
+            Estimator::LeastSquares => product([4, probes.min(directions), probes.min(directions)]),
+            Estimator::RecursiveLeastSquares => product([4, directions, directions]),
+        };
+        let passing = product([probes, directions.saturating_add(2 * sizes.outputs)])
+            .saturating_add(product([rows, 2, units.saturating_add(sizes.widest())]))
+            .saturating_add(product([2, feedback]))
+            .saturating_add(solved);
+        let recursive = if self.estimator == Estimator::RecursiveLeastSquares { directions } else { 0 };
+        let own = Values { held: feedback.saturating_add(product([recursive, recursive])), passing };
+        own.with(needs::followed(manifold, stage, sizes))
+    }
+
     /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
     fn resolve_memory(&mut self) -> Result<()> {
         let recursive = self.estimator == Estimator::RecursiveLeastSquares;
@@ -218,6 +240,10 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
         let stages = network.stages().len();
         self.injection.fits(stages).map_err(|e| e.under("injection"))?;
         self.manifold.iter().try_for_each(|manifold| manifold.fits(stages).map_err(|e| e.under("manifold")))
+    }
+
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        (0..sizes.stages.len()).map(|stage| self.needs_of(stage, sizes, sizes.rows())).collect()
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
 use crate::registry::{Preset, RuleConfig};
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::Result;
+use nmnc_core::ranges;
 
 /// Registry entry.
 pub(super) const BPTT: Preset<BackpropThroughTime> = Preset {
@@ -22,15 +23,13 @@ pub(super) const BPTT: Preset<BackpropThroughTime> = Preset {
 pub struct BackpropThroughTime {
     /// Cut the sequence into pieces of this many steps, between which no error is carried back; none when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(transform = nmnc_core::ranges::COUNT.stated())]
+    #[schemars(transform = ranges::COUNT.stated())]
     pub truncation: Option<usize>,
 }
 
 impl RuleConfig<OverTime> for BackpropThroughTime {
     fn resolve(self) -> Result<Self> {
-        if self.truncation == Some(0) {
-            return Err(Error::config("truncation", "must be at least 1"));
-        }
+        ranges::check(&self)?;
         Ok(self)
     }
 

@@ -7,6 +7,7 @@ use super::rule::TemporalNoiseCorrelation;
 use crate::credit::{Injection, Layered, Memory, Noise, NoiseCorrelationConfig};
 use crate::estimator::Estimator;
 use crate::manifold::Dimensions;
+use crate::needs::{Sizes, Values, product};
 use crate::recurrent::EligibilityTrace;
 use crate::recurrent::rules::TimeRule;
 use crate::recurrent::rules::kind::{OverTime, TimeSetup};
@@ -94,6 +95,23 @@ impl RuleConfig<OverTime> for TemporalConfig {
                 .mend("use a single number"));
         }
         Ok(Self { noise, ..self })
+    }
+
+    /// A probe is followed over all lags, and each has feedback of its own; without feedback all steps of all trials are probed.
+    fn needs(&self, sizes: &Sizes) -> Vec<Values> {
+        let lags = (self.lags as u128).saturating_add(1);
+        let followed = lags.min(sizes.steps);
+        let units = sizes.stages[0].units;
+        let rows = if self.noise.memory == Memory::Feedback { sizes.batch } else { sizes.rows() };
+        let own = self.noise.needs_of(0, sizes, rows);
+        let feedback = product([lags, sizes.outputs, units]);
+        let probes = product([self.noise.probes as u128, rows]);
+        let driven = product([probes, followed, 2 * sizes.stages[0].unpooled.saturating_add(units)]);
+        let errors = product([sizes.rows(), followed, sizes.outputs, 2]);
+        vec![Values {
+            held: own.held.saturating_add(feedback),
+            passing: own.passing.saturating_add(driven).saturating_add(errors).saturating_add(feedback),
+        }]
     }
 
     fn build(self, setup: &TimeSetup) -> Box<dyn TimeRule> {
