@@ -34,9 +34,9 @@ impl Sizes {
         self.batch.saturating_mul(self.steps)
     }
 
-    /// Units of the largest stage, or of the input.
+    /// Units of the largest activity, or numbers of an input.
     pub fn widest(&self) -> u128 {
-        self.stages.iter().map(|stage| stage.units.max(stage.unpooled)).max().unwrap_or(0).max(self.inputs)
+        self.stages.iter().map(|stage| stage.units).max().unwrap_or(0).max(self.inputs)
     }
 }
 
@@ -84,8 +84,7 @@ pub fn followed(manifold: Option<&ManifoldConfig>, stage: usize, sizes: &Sizes) 
         None => (sizes.batch, product([units, directions.saturating_add(8)])),
     };
     let before = if stage == 0 { sizes.inputs } else { sizes.stages[stage - 1].units };
-    let unpooled = sizes.stages[stage].unpooled;
-    let activity = product([samples, before.saturating_add(unpooled).saturating_add(2 * units)]);
+    let activity = product([samples, before.saturating_add(2 * units)]);
     let factors = match manifold.method {
         PcaMethod::Exact => product([6, samples.min(units), samples.min(units)]),
         _ => product([3, samples.saturating_add(units), directions.saturating_add(16)]),

@@ -159,7 +159,7 @@ fn resolve_and_build(text: &str) -> Result<(), String> {
     match resolved.into_inner() {
         AnyConfig::Images(config) => {
             let config = config.resolve().map_err(line)?;
-            if config.need([1, 12, 12], 4, 40).map_err(line)?.total() < small {
+            if config.need([1, 12, 12], 4, [40, 20]).map_err(line)?.total() < small {
                 config.classifier([1, 12, 12], 4, &device::open("flex").unwrap()).map(drop).map_err(line)?;
                 config.learner(1 << 40);
             }
@@ -215,8 +215,10 @@ fn layered_configurations_stand_the_ends_of_their_numbers() {
     add(sweep(root, &format!("credit = {{ rule = 'bp' }}\n{LAYERED}"), ""));
     add(sweep(root, STAGES, ""));
     for optimizer in ["sgd", "adamw"] {
-        let text = format!(
-            "credit = {{ rule = 'bp' }}\n{LAYERED}\n[train.optimizer]\nname = '{optimizer}'\nlearning_rate = 0.1"
+        let text = format!("credit = {{ rule = 'bp' }}\n{LAYERED}");
+        let text = text.replace(
+            "clip_norm = 1.0",
+            &format!("optimizer = {{ name = '{optimizer}', learning_rate = 0.1 }}"),
         );
         add(sweep(root, &text, "train"));
     }

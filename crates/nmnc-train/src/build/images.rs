@@ -31,7 +31,7 @@ impl Resolved<Config> {
         let shape = splits.train.shape();
         let input = [shape.channels, shape.height, shape.width];
         let classes = splits.train.classes().len();
-        self.need(input, classes, splits.train.len())?.check()?;
+        self.need(input, classes, [splits.train.len(), splits.evaluation.len()])?.check()?;
         let (network, rule) = self.network_and_rule(input, classes, device)?;
         let options = ImageOptions {
             name: self.data.source.clone(),

@@ -58,15 +58,9 @@ impl Resolved<SequenceConfig> {
         need.add(None, "evaluation", Values { held: 0, passing });
         if self.metrics.alignment_interval > 0 {
             let directions = (self.metrics.dimension as u128).min(n);
-            let lags = (self.metrics.lags as u128).saturating_add(1).min(sizes.steps);
-            let states = product([rows, n, 5]).saturating_add(product([3, rows + n, directions + 16]));
-            let jacobians =
-                product([2, outputs.saturating_add(directions), self.train.batch as u128, lags, n]);
-            need.add(
-                None,
-                "measurements against backprop",
-                Values { held: 0, passing: states.saturating_add(jacobians) },
-            );
+            let sketch = product([2, rows.saturating_add(n), directions + 16]);
+            let passing = product([4, rows, gated]).saturating_add(sketch);
+            need.add(None, "measurements against backprop", Values { held: 0, passing });
         }
         Ok(need)
     }

@@ -102,12 +102,14 @@ impl RuleConfig<OverTime> for TemporalConfig {
         let lags = (self.lags as u128).saturating_add(1);
         let followed = lags.min(sizes.steps);
         let units = sizes.stages[0].units;
-        let rows = if self.noise.memory == Memory::Feedback { sizes.batch } else { sizes.rows() };
+        let feeds = self.noise.memory == Memory::Feedback;
+        let rows = if feeds { sizes.batch } else { sizes.rows() };
         let own = self.noise.needs_of(0, sizes, rows);
-        let feedback = product([lags, sizes.outputs, units]);
+        let feedback = if feeds { product([lags, sizes.outputs, units]) } else { 0 };
         let probes = product([self.noise.probes as u128, rows]);
-        let driven = product([probes, followed, 2 * sizes.stages[0].unpooled.saturating_add(units)]);
-        let errors = product([sizes.rows(), followed, sizes.outputs, 2]);
+        let followed_rows = if feeds { probes } else { 0 };
+        let driven = product([followed_rows, followed, 2 * sizes.stages[0].unpooled.saturating_add(units)]);
+        let errors = if feeds { product([sizes.rows(), followed, sizes.outputs, 2]) } else { 0 };
         vec![Values {
             held: own.held.saturating_add(feedback),
             passing: own.passing.saturating_add(driven).saturating_add(errors).saturating_add(feedback),
