@@ -23,7 +23,7 @@ Exit codes:
   7  the device does not exist or was not compiled in
   8  a file cannot be read or written
   9  a download failed
-  10  there is not enough memory
+  10 there is not enough memory
   11 another process is writing the run folder
 
 Every error is one line on standard error: `error: place: problem; mend`.";

@@ -49,6 +49,11 @@ fn in_configurations() {
             "tiny.toml: train.epochs: invalid type: string \"ten\", expected a whole number of at least 0",
         ),
         case(
+            "train tiny.toml --set train.epochs=4611686018427387904",
+            3,
+            "tiny.toml: train.epochs: 4611686018427387904 is not from 1 to 1000000000",
+        ),
+        case(
             "train tiny.toml --set train.epochs=0",
             3,
             "tiny.toml: train.epochs: 0 is not from 1 to 1000000000",
