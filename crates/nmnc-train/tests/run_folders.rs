@@ -99,7 +99,7 @@ fn readers_of_a_run_at_work_find_it_whole() {
     let (folder, done) = (root.path().join("run"), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            train(&folder, 100, 0.01).unwrap();
+            train(&folder, 30, 0.01).unwrap();
             done.store(true, Ordering::Relaxed);
         });
         let (mut last, mut reads) = (0, 0);

@@ -6,14 +6,13 @@
 //! not rise is of a process that is gone. Whoever was taken for gone and was not finds out before it writes again.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::holder::{Holder, beat, introduced, read, shows_life, write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::{Presence, Process};
 
@@ -39,42 +38,6 @@ const PACE: Pace = Pace {
     settle: Duration::from_millis(500),
     again: Duration::from_millis(500),
 };
-
-/// What the file says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Holder {
-    process: Process,
-    /// Tells the locks of one process from each other.
-    lock: u64,
-    /// Signs of life so far, of a fixed number of digits so that writing the next never changes the file's length.
-    beat: String,
-}
-
-impl Holder {
-    fn new() -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { process: Process::this().clone(), lock: since.as_nanos() as u64, beat: beat(0) }
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        self.process == other.process && self.lock == other.lock
-    }
-
-    fn text(&self) -> String {
-        serde_json::to_string(self).expect("words and numbers are representable in JSON") + "\n"
-    }
-
-    fn named(holder: Option<&Self>) -> String {
-        match holder {
-            Some(Self { process, .. }) => format!("process {} on {}", process.pid, process.host),
-            None => "another process".to_owned(),
-        }
-    }
-}
-
-fn beat(number: u64) -> String {
-    format!("{number:012}")
-}
 
 /// Holds a folder until it is dropped.
 #[derive(Debug)]
@@ -198,8 +161,9 @@ impl FolderLock {
                 other => return Ok(Attempt::Held(other)),
             }
         }
-        let signs =
-            signs_of_life(file.try_clone().map_err(failed)?, own.clone(), pace.beat).map_err(failed)?;
+        // With a position of its own in the file.
+        let second = OpenOptions::new().read(true).write(true).open(&path).map_err(failed)?;
+        let signs = signs_of_life(second, own.clone(), pace.beat).map_err(failed)?;
         let folder = folder.to_owned();
         Ok(Attempt::Taken(Self { folder, path, file, own, signs: Some(signs), made: Vec::new() }))
     }
@@ -264,7 +228,9 @@ impl FolderLock {
         if !same(&self.file, &there).map_err(|e| Error::io(&self.path, "read", e))? {
             return Err(moved());
         }
-        match read(&there).map_err(|e| Error::io(&self.path, "read", e))? {
+        // On some network disks a file that is locked is read by nobody but its holder.
+        let found = read(&there).or_else(|_| read(&self.file));
+        match found.map_err(|e| Error::io(&self.path, "read", e))? {
             Some(found) if !found.is_same(&self.own) => {
                 let by = Holder::named(Some(&found));
                 let problem = format!("was taken over by {by}, which saw no sign of this process");
@@ -280,16 +246,6 @@ impl Drop for FolderLock {
     fn drop(&mut self) {
         let _ = self.give_back();
     }
-}
-
-/// What the file says, given the time it takes its holder to write that.
-fn introduced(file: &File) -> Option<Holder> {
-    (0..50).find_map(|attempt| {
-        if attempt > 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        read(file).ok().flatten()
-    })
 }
 
 /// Writes a sign of life at every `pace` until the sender is dropped or somebody else has the file.
@@ -311,38 +267,6 @@ fn signs_of_life(file: File, mut own: Holder, pace: Duration) -> io::Result<(Sen
         }
     })?;
     Ok((stop, thread))
-}
-
-/// Whether the file at `path` changes within `patience`.
-fn shows_life(path: &Path, found: &Holder, patience: Duration) -> io::Result<bool> {
-    let begun = std::time::Instant::now();
-    while begun.elapsed() < patience {
-        std::thread::sleep(patience / 60);
-        // Opened anew, which is when disks on the network look for changes.
-        match File::open(path) {
-            Ok(file) if read(&file)?.as_ref() == Some(found) => {}
-            Ok(_) => return Ok(true),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(false)
-}
-
-/// What the file says; none if it says nothing that can be understood, which a process killed in the middle of writing it leaves.
-fn read(mut file: &File) -> io::Result<Option<Holder>> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut bytes = Vec::new();
-    // It may be anything that has this name.
-    file.take(1 << 16).read_to_end(&mut bytes)?;
-    Ok(serde_json::from_slice(&bytes).ok())
-}
-
-fn write(mut file: &File, own: &Holder) -> io::Result<()> {
-    let text = own.text();
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
 }
 
 /// Whether a lock failed because the file system has none.
@@ -376,142 +300,4 @@ fn same(_one: &File, _other: &File) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const QUICK: Pace = Pace {
-        beat: Duration::from_millis(20),
-        patience: Duration::from_millis(1500),
-        settle: Duration::from_millis(1),
-        again: Duration::from_millis(5),
-    };
-
-    fn take(folder: &Path, wait: bool) -> Result<FolderLock> {
-        FolderLock::take_at(folder, wait, QUICK, &mut |_| {})
-    }
-
-    /// A process that is none of this computer.
-    fn stranger() -> Holder {
-        let mut text: serde_json::Value = serde_json::from_str(&Holder::new().text()).unwrap();
-        text["process"]["host"] = "elsewhere".into();
-        text["process"]["boot"] = "another".into();
-        serde_json::from_value(text).unwrap()
-    }
-
-    #[test]
-    fn one_at_a_time_has_a_folder_and_the_next_is_told_who() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("run");
-        let first = take(&folder, false).unwrap();
-        let error = take(&folder, false).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Busy);
-        let this = Process::this();
-        let expected = format!("is being written by process {} on {}; wait", this.pid, this.host);
-        assert!(error.to_string().contains(&expected), "{error}");
-        first.check().unwrap();
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| take(&folder, true).unwrap());
-            std::thread::sleep(Duration::from_millis(30));
-            drop(first);
-            waiting.join().unwrap().check().unwrap();
-        });
-        assert!(!folder.exists(), "what was made for nothing is left behind");
-        std::fs::create_dir(&folder).unwrap();
-        drop(take(&folder, false).unwrap());
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the lock is left behind");
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_nobodys() {
-        let root = tempfile::tempdir().unwrap();
-        for left in ["", "{\"process\":", "no lock at all", &Holder::new().text()] {
-            std::fs::write(root.path().join(LOCK_FILE), left).unwrap();
-            take(root.path(), false).unwrap_or_else(|e| panic!("{left}: {e}")).release().unwrap();
-            std::fs::write(root.path().join(LOCK_FILE), left).unwrap();
-            FolderLock::clear(root.path());
-            assert!(!root.path().join(LOCK_FILE).exists(), "{left}");
-        }
-        let held = take(root.path(), false).unwrap();
-        FolderLock::clear(root.path());
-        held.check().unwrap();
-        drop(held);
-        std::fs::write(root.path().join(LOCK_FILE), stranger().text()).unwrap();
-        FolderLock::clear(root.path());
-        assert!(root.path().join(LOCK_FILE).exists(), "of another computer");
-    }
-
-    #[test]
-    fn a_process_of_another_computer_has_a_folder_as_long_as_it_shows_life() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join(LOCK_FILE);
-        let mut told = Vec::new();
-        std::fs::write(&path, stranger().text()).unwrap();
-        let lock =
-            FolderLock::take_at(root.path(), false, QUICK, &mut |text| told.push(text.to_owned())).unwrap();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("on elsewhere is still writing here"), "{told:?}");
-        drop(lock);
-        std::fs::write(&path, stranger().text()).unwrap();
-        std::thread::scope(|scope| {
-            let (stop, stopped) = channel::<()>();
-            scope.spawn(|| {
-                let stopped = stopped;
-                for number in 1.. {
-                    if stopped.recv_timeout(QUICK.beat) != Err(RecvTimeoutError::Timeout) {
-                        return;
-                    }
-                    std::fs::write(&path, Holder { beat: beat(number), ..stranger() }.text()).unwrap();
-                }
-            });
-            let error = take(root.path(), false).unwrap_err();
-            drop(stop);
-            assert_eq!(error.kind(), ErrorKind::Busy);
-        });
-    }
-
-    #[test]
-    fn who_was_taken_for_gone_finds_out_before_it_writes() {
-        let root = tempfile::tempdir().unwrap();
-        let lock = FolderLock::take(root.path(), false, &mut |_| {}).unwrap();
-        let other = stranger();
-        std::fs::write(root.path().join(LOCK_FILE), other.text()).unwrap();
-        let error = lock.check().unwrap_err().to_string();
-        assert!(error.contains("was taken over by process") && error.contains("elsewhere"), "{error}");
-        drop(lock);
-        // The other's file stays.
-        assert_eq!(std::fs::read_to_string(root.path().join(LOCK_FILE)).unwrap(), other.text());
-    }
-
-    #[test]
-    fn a_folder_that_is_moved_or_removed_is_noticed_and_left_alone() {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("run");
-        let lock = take(&folder, false).unwrap();
-        std::fs::rename(&folder, root.path().join("moved")).unwrap();
-        let moved = lock.check().unwrap_err();
-        assert_eq!(moved.kind(), ErrorKind::Io);
-        assert!(
-            moved.to_string().contains("run: was moved or removed while it was being written; put it back"),
-            "{moved}"
-        );
-        // Another takes the name.
-        let other = take(&folder, false).unwrap();
-        assert!(lock.check().is_err());
-        drop(lock);
-        other.check().unwrap();
-    }
-
-    #[test]
-    fn signs_of_life_are_written_and_change_no_length() {
-        let root = tempfile::tempdir().unwrap();
-        let lock = take(root.path(), false).unwrap();
-        let path = root.path().join(LOCK_FILE);
-        let first = std::fs::read(&path).unwrap();
-        let begun = std::time::Instant::now();
-        while std::fs::read(&path).unwrap() == first {
-            assert!(begun.elapsed().as_secs() < 20, "no sign of life");
-        }
-        assert_eq!(std::fs::read(&path).unwrap().len(), first.len());
-        lock.check().unwrap();
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Writing files and folders so that a reader or a crash never sees half of one, and so that one process at a time writes a folder.
 
+mod holder;
 mod lock;
 mod partial;
 mod replace;
