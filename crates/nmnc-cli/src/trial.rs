@@ -91,7 +91,7 @@ fn attempt(command: &mut Command, name: &str, patience: Duration) -> Result<()> 
     // A process that outlives its parent may keep the pipe open; what has come by now will do.
     let written = written.recv_timeout(Duration::from_millis(500)).unwrap_or_default();
     let own = |line: &&str| line.starts_with("error: device: ");
-    let said = written.lines().map(str::trim).filter(|line| !line.is_empty() && !own(line)).last();
+    let said = written.lines().map(str::trim).rfind(|line| !line.is_empty() && !own(line));
     let said = said.map(|line| format!("its driver says `{}`", printable::line(line, LONGEST)));
     let reasons: Vec<String> = said.into_iter().chain((!what.is_empty()).then_some(what)).collect();
     Err(useless(name, &reasons.join(", and ")))
