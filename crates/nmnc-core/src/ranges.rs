@@ -55,6 +55,8 @@ pub const DURATION: Range = Range::closed(0.0, 3.6e6);
 pub const POSITIVE: Range = Range::above_zero(1e12);
 /// Factors on what a configuration has anyway.
 pub const FACTOR: Range = Range::above_zero(1e6);
+/// Scales of weights, such that single precision holds them.
+pub const SCALE: Range = Range::above_zero(1e30);
 /// Strengths of penalties and noise.
 pub const STRENGTH: Range = Range::closed(0.0, 1e6);
 /// Weights and fractions above 0, up to all.

@@ -74,7 +74,7 @@ pub struct RecurrentConfig {
     /// Initial recurrent weights.
     pub init: RecurrentInit,
     /// Scale of the initial recurrent weights.
-    #[schemars(transform = ranges::FACTOR.stated())]
+    #[schemars(transform = ranges::SCALE.stated())]
     pub gain: f64,
     /// Fraction of possible connections there are, a fixed random choice (kind = "rate"; all of them when left out).
     #[serde(skip_serializing_if = "Option::is_none")]
