@@ -44,6 +44,8 @@ KINDS = {
     "EMFILE": ("24", {"openat", "open"}),
     "ENOSPC": ("full", WRITES | MAKES | FLUSHES | MOVES),
 }
+# Characters that are printed of a failure.
+LONGEST = 500
 # Exit codes of a fault of the world: configuration, data, run folder, file.
 REFUSED = {3, 4, 5, 8}
 
@@ -165,7 +167,7 @@ def main():
                 killed[bench].append((number, newest))
             if said:
                 row[1] += 1
-                failures.append(f"{bench.scenario.name}/{kind}/{number} ({bench.calls[number - 1]}): {said}")
+                failures.append(f"{bench.scenario.name}/{kind}/{number} ({bench.calls[number - 1]}): {said[:LONGEST]}")
                 print(failures[-1], flush=True)
     for said in lost_checkpoints(killed):
         failures.append(said)

@@ -38,6 +38,8 @@ interval = 1
 """
 # What a clock measured, and what says how a run was called.
 CLOCKS = {"seconds", "images_per_second", "waiting", "command"}
+# Belongs to whoever writes the folder. Of a process that is gone it means nothing.
+LOCK = ".lock"
 TRAIN = ["train", "c.toml", "--out", "run"]
 # A command that takes longer hangs.
 PATIENCE = 60
@@ -89,7 +91,8 @@ class Scenario:
 
     def result(self, folder):
         """Everything in the folder by name: nothing may be missing, and nothing be left over."""
-        return {str(p.relative_to(folder)): without_clocks(p) if p.is_file() else None for p in sorted(folder.rglob("*"))}
+        files = (p for p in sorted(folder.rglob("*")) if p.name != LOCK)
+        return {str(p.relative_to(folder)): without_clocks(p) if p.is_file() else None for p in files}
 
     def made(self, folder):
         """The output alone, as it is."""

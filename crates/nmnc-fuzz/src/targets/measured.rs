@@ -1,0 +1,44 @@
+//! Recordings.
+
+use std::path::Path;
+
+use crate::Bundle;
+use nmnc_analysis::analysis::{MappedArray, Seen, SimilaritySettings};
+use nmnc_analysis::brain::{AssemblyOptions, Benchmark, read_assembly};
+use nmnc_analysis::similarity::Distance;
+use nmnc_core::Result;
+use nmnc_data::{ImageShape, Statistics};
+
+/// The first file as an array of each use.
+pub(super) fn arrays(files: &Bundle<'_>, folder: &Path) -> Result<()> {
+    let Some((name, _)) = files.files().first() else { return Ok(()) };
+    let path = folder.join(name);
+    let settings = SimilaritySettings { examples: 16, memory: 1 << 20, ..SimilaritySettings::default() };
+    let seen = Seen::file(&path, &settings);
+    let activity = MappedArray::open(&path)?.activity(&path);
+    let jacobians = MappedArray::open(&path)?.jacobians(&path);
+    seen?;
+    activity?;
+    jacobians?;
+    Ok(())
+}
+
+/// `a.nc`, whole and some of its bins.
+pub(super) fn assembly(_: &Bundle<'_>, folder: &Path) -> Result<()> {
+    let window = AssemblyOptions { window: Some((70.0, 170.0)), ..AssemblyOptions::default() };
+    let parts =
+        [window, AssemblyOptions::default()].map(|options| read_assembly(&folder.join("a.nc"), &options));
+    for part in parts {
+        part?.means()?;
+    }
+    Ok(())
+}
+
+/// A benchmark's folder, and its pictures as a network would be shown them.
+pub(super) fn benchmark(_: &Bundle<'_>, folder: &Path) -> Result<()> {
+    let benchmark = Benchmark::open(folder, None, Distance::Correlation)?;
+    let shape = ImageShape { channels: 1, height: 6, width: 6 };
+    let shown = benchmark.stimuli.shown(shape, &Statistics { mean: vec![0.5], sd: vec![0.5] })?;
+    shown.batch(&(0..shown.len().min(16)).collect::<Vec<_>>())?;
+    Ok(())
+}
