@@ -26,7 +26,7 @@ COLUMNS = ["target", "inputs", "read", "seconds", "edges", "reached", "corpus", 
 ADDRESSES = 8 << 30
 COUNTERS = [
     "-Cpasses=sancov-module", "-Cllvm-args=-sanitizer-coverage-level=3",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters", "-Cdebug-assertions=on", "-Coverflow-checks=on",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters", "-Cdebug-assertions=on", "-Coverflow-checks=on", "-Copt-level=1",
 ]
 
 

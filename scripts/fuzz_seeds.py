@@ -78,7 +78,7 @@ def zipped(files):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content, compress_type=zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
@@ -211,6 +211,22 @@ rdm = { file = "rdms.npz", array = "model" }
     keep("benchmark", "whole", files)
 
 
-for make in [configurations, arrays, pictures, old_formats, brains]:
+def bombs():
+    """What claims to be large, deep or long."""
+    keep("npy", "dimensions", {"a.npy": npy("<f4", "(" + "1, " * 5000 + ")", floats(1))})
+    keep("npy", "product", {"a.npy": npy("<f8", (1 << 32, 1 << 32), floats(1, kind="d"))})
+    keep("npz", "zeros", {"set.npz": zipped({"x_train.npy": npy("|u1", (1 << 20, 8, 8), bytes(1 << 22)), "y_train.npy": b""})})
+    keep("idx", "claims", {"set/train-images-idx3-ubyte": idx((1 << 31, 1 << 31, 1 << 31), b""), "set/train-labels-idx1-ubyte": idx((3,), b"")})
+    large = jpeg().replace(struct.pack(">HH", 8, 8), struct.pack(">HH", 16384, 4096))
+    keep("pictures", "wide", {f"set/{s}/a/{n}.jpg": large for s in ["train", "test"] for n in range(2)})
+    deep = png(6, 6, 3, bits=16).replace(struct.pack(">II", 6, 6), struct.pack(">II", 8192, 8192))
+    keep("pictures", "pixels", {f"set/{s}/a/{n}.png": deep for s in ["train", "test"] for n in range(2)})
+    keep("archive", "sizes", {"set.tar": tar({"train/a/0.png": b""}).replace(b"00000000000\0", b"77777777777\0", 1)})
+    huge = "[network]\nwidths = [9223372036854775807]\npreset = \"mlp\"\n[credit]\nrule = \"nmnc\"\n"
+    keep("config", "widths", {"config.toml": huge.encode(), "set": b"train.epochs=4611686018427387904\n"})
+    keep("config", "nested", {"config.toml": b"a = " + b"[" * 3000, "set": b"a" + b".a" * 3000 + b"=1\n"})
+
+
+for make in [configurations, arrays, pictures, old_formats, brains, bombs]:
     make()
 print(f"{len(list(SEEDS.rglob('*/*')))} seeds, {sum(p.stat().st_size for p in SEEDS.rglob('*/*')) // 1024} KiB")
