@@ -120,9 +120,9 @@ manifold = { dimension = 4, refresh = 3, samples = 32 }
 [train]
 epochs = 3
 optimizer = { name = "adam", learning_rate = 1e-3 }
-schedule = { name = "cosine" }
+schedule = { shape = "cosine" }
 """
-    keep("config", "stages", {"config.toml": stages.encode(), "set": b"network.stages=[]\n"})
+    keep("config", "stages", {"config.toml": stages.encode(), "set": b"network.scale=0.5\n"})
 
 
 def arrays():
@@ -204,7 +204,7 @@ rdm = { file = "rdms.npz", array = "model" }
     files = {"benchmark.toml": description.encode(), "stimuli.csv": table.encode()}
     files |= {f"rdms.npz/{name}.npy": npy("<f8", (n, n), floats(*distances, kind="d")) for name in ["one", "model"]}
     rows = 2 * n
-    files["two.npz/responses.npy"] = npy("<f8", (rows, 3), floats(*(i * 7 % 11 for i in range(3 * rows)), kind="d"))
+    files["two.npz/responses.npy"] = npy("<f8", (rows, 3), floats(*(i * i * 7 % 31 for i in range(3 * rows)), kind="d"))
     files["two.npz/stimulus.npy"] = npy("<i8", (rows,), integers(*(i % n for i in range(rows))))
     files["two.npz/subject.npy"] = npy("<i8", (3,), integers(0, 0, 1))
     files |= {f"pictures/{i}.png": png(6, 6, 1, value=9 * i) for i in range(n)}

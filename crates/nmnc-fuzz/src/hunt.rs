@@ -24,8 +24,8 @@ const LARGEST_CORPUS: usize = 4000;
 pub enum Outcome {
     /// It was read.
     Read,
-    /// It was refused as it should be.
-    Refused,
+    /// It was refused as it should be, with these words.
+    Refused(String),
     /// The promise was broken: where or how, and what was said.
     Broken(String, String),
 }
@@ -80,7 +80,7 @@ fn judged(message: &str) -> Outcome {
     } else if message.len() > LONGEST_LINE {
         broken("an endless error")
     } else {
-        Outcome::Refused
+        Outcome::Refused(message.to_owned())
     }
 }
 

@@ -59,7 +59,7 @@ fn broken_promises_are_noticed(folder: &Path) {
     let target = Target { name: "faulty", what: "nothing", read: faulty, make: None };
     let outcome = |kind: &str| try_input(&target, format!("==== file\n{kind}").as_bytes(), folder).outcome;
     assert_eq!(outcome("valid"), Outcome::Read);
-    assert_eq!(outcome("refused"), Outcome::Refused);
+    assert_eq!(outcome("refused"), Outcome::Refused("file: is refused".to_owned()));
     let place = |kind: &str| match outcome(kind) {
         Outcome::Broken(place, message) => format!("{place}: {message}"),
         other => panic!("{kind}: {other:?}"),

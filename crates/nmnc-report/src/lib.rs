@@ -27,10 +27,10 @@ mod summary;
 mod table;
 pub mod text;
 
-use std::io::Write as _;
 use std::path::Path;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::files::write_atomically;
 use nmnc_core::records::RunRecords;
 
 pub use csv::{Number, csv};
@@ -59,14 +59,5 @@ pub fn write(path: &Path, html: &str) -> Result<()> {
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Io, path.display(), "is a folder").mend("name a file"));
     }
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; a report should be as readable as any other file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(|e| Error::io(folder, "create a file in", e))?;
-    file.write_all(html.as_bytes())
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|e| Error::io(path, "write", e))?;
-    file.persist(path).map_err(|e| Error::io(path, "replace", e.error))?;
-    Ok(())
+    write_atomically(path, html.as_bytes())
 }

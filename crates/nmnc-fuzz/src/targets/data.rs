@@ -12,15 +12,17 @@ pub(super) fn images(files: &Bundle<'_>, folder: &Path) -> Result<()> {
     let source = folder.join(first.split('/').next().expect("a first part")).display().to_string();
     let config =
         DataConfig { source: source.clone(), workers: Some(0), cache_mib: 64, ..DataConfig::default() };
-    for config in
-        [DataConfig { image_size: Some(6), ..config.clone() }, DataConfig { cache_mib: 0, ..config }]
-    {
+    let open = |config: DataConfig| -> Result<()> {
         let splits = config.open(Seed(0))?;
         for set in [&splits.train, &splits.evaluation] {
             // Decoding may still find damage.
             set.batch(&(0..set.len().min(16)).collect::<Vec<_>>())?;
         }
-    }
+        Ok(())
+    };
+    // Pictures of several sizes are one set only if they are scaled.
+    let as_they_are = open(DataConfig { cache_mib: 0, ..config.clone() });
+    open(DataConfig { image_size: Some(6), ..config }).or(as_they_are)?;
     info(&source)?;
     Ok(())
 }
