@@ -11,6 +11,7 @@ What it replaces is there as it was or as it is to be; a checkpoint that was com
 then comes to the bits of an undisturbed run, and leaves no file that such a run does not leave. Linux on x86-64, with a C compiler.
 """
 import argparse
+import atexit
 import csv
 import os
 import random
@@ -137,6 +138,7 @@ def main():
     options = parser.parse_args()
     begun = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="nmnc-faults-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shim = folder / "shim.so"
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", shim, ROOT / "scripts/faults/shim.c"], check=True)
     only = options.only.split("/") if options.only else []
@@ -178,7 +180,6 @@ def main():
             table.writerow(["command", "fault", "calls", "points", "failures", "seconds"])
             calls = {bench.scenario.name: len(bench.calls) for bench in benches}
             table.writerows([n, k, calls[n], p, f, f"{s:.1f}"] for (n, k), (p, f, s) in sorted(tried.items()))
-    shutil.rmtree(folder, ignore_errors=True)
     seconds = time.monotonic() - begun
     print(f"fault campaign: {len(points)} points of {len(benches)} commands, {seconds:.0f} s, failures: {len(failures)}")
     sys.exit(1 if failures else 0)

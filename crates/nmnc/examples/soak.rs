@@ -3,7 +3,7 @@
 //!     cargo run --release -p nmnc --example soak -- SECONDS FILE.csv
 //!
 //! The CSV has a row every five seconds: resident memory and its peak, open files, threads. Ends with the slope of the resident memory
-//! after the first sixth of the time: least squares over means of 20 stretches, with its 95 % interval.
+//! after the first third of the time: least squares over means of 20 stretches, with its 95 % interval.
 
 use std::fs;
 use std::path::Path;
@@ -146,7 +146,7 @@ fn main() -> Result<()> {
             rows.push((now, resident as f64));
         }
     }
-    let settled: Vec<(f64, f64)> = rows.iter().copied().filter(|row| row.0 > seconds / 6.0).collect();
+    let settled: Vec<(f64, f64)> = rows.iter().copied().filter(|row| row.0 > seconds / 3.0).collect();
     let flat = slope(&settled).map_or_else(String::new, |(slope, half)| {
         format!(
             ", resident memory {slope:+.0} KiB an hour (95 % interval {:+.0} to {:+.0})",
