@@ -316,3 +316,36 @@ fn projections_scale_with_what_is_projected() {
         assert_eq!(projection.block(&times(&rows, power)).unwrap(), times(&whole, power));
     }
 }
+
+/// One column, rows that repeat, columns that are constant or zero: finite numbers wherever there is a number.
+#[test]
+fn similarity_of_degenerate_features_is_finite_or_none() {
+    const N: usize = 12;
+    let (x, y) = (normal(1, N * 3), normal(2, N * 2));
+    let repeated: Vec<f64> = (0..N * 3).map(|at| x[at % 6]).collect();
+    let constant: Vec<f64> = (0..N * 3).map(|at| if at % 3 == 0 { x[at] } else { 0.1 }).collect();
+    let single: Vec<f64> = x.iter().step_by(3).copied().collect();
+    for (features, units) in [(repeated, 3), (constant, 3), (single, 1), (vec![0.0; N], 1)] {
+        let varies = features.iter().any(|v| *v != 0.0);
+        for power in [-465, 0, 465] {
+            let features = times(&features, power);
+            let a = Gram::of(&Matrix::new(features.clone(), units)).unwrap();
+            let b = Gram::of(&Matrix::new(y.clone(), 2)).unwrap();
+            for how in [Estimator::Biased, Estimator::Unbiased] {
+                let found = cka(&a, &b, how).unwrap();
+                assert!(found.is_none_or(f64::is_finite) && (varies || found.is_none()));
+            }
+            assert_eq!(Leading::of(&a, 0.99).is_ok(), varies);
+            for scale in [false, true] {
+                let settings = PlsSettings { components: 5, scale, ..PlsSettings::default() };
+                let fitted = Pls::fit(&features, &y, N, &settings).unwrap();
+                assert!(fitted.predict(&features).iter().all(|v| v.is_finite()));
+                assert!(fitted.components() <= units);
+            }
+            let fitted = Ridge::fit(&features, &y, N, &RidgeSettings::default()).unwrap();
+            assert!(fitted.predict(&features).iter().all(|v| v.is_finite()), "{units} {power}");
+            let (found, _) = measure(&Matrix::new(features, units), &settings()).unwrap();
+            assert!(found.participation.is_none_or(|p| p.plain.is_finite()));
+        }
+    }
+}

@@ -117,10 +117,33 @@ fn of_floats(values: &[f32], shape: ImageShape) -> Statistics {
     };
     let count = (values.len() / shape.channels) as f64;
     let moments = |c| {
+        // The mean of equal numbers rounds, and would leave them a deviation.
+        if let Some(first) = channel(c).next()
+            && channel(c).all(|value| value == first)
+        {
+            return (first, 0.0);
+        }
         let mean = channel(c).sum::<f64>() / count;
         let variance = channel(c).map(|value| (value - mean).powi(2)).sum::<f64>() / count;
         (mean, variance.sqrt())
     };
     let (mean, sd) = (0..shape.channels).map(moments).unzip();
     Statistics { mean, sd }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_channel_of_floats_has_no_deviation_and_others_have_theirs_at_any_size() {
+        let shape = ImageShape { channels: 2, height: 3, width: 1 };
+        for factor in [1.0, 1e-30f32, 1e30] {
+            let values: Vec<f32> =
+                (0..7 * 6).map(|at| factor * if at % 6 < 3 { 0.1 } else { (at % 2) as f32 }).collect();
+            let found = of_floats(&values, shape);
+            assert_eq!((found.mean[0], found.sd[0]), (f64::from(0.1 * factor), 0.0));
+            assert!((found.sd[1] / f64::from(factor) - 0.5).abs() < 0.05, "{found:?}");
+        }
+    }
 }

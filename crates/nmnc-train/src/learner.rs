@@ -1,6 +1,6 @@
 //! From gradients to new weights.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use crate::diverged::diverged;
 use crate::optimizer::Optimizer;
@@ -39,8 +39,8 @@ impl Learner {
     /// Makes a step: changes each parameter of `network` that has a gradient, and the buffers.
     ///
     /// # Errors
-    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and part when a gradient is not finite; nothing is changed
-    /// then.
+    /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and part when a gradient is not finite, or too large for the
+    /// optimizer; nothing is changed then.
     pub fn update(&mut self, network: &mut (impl Weights + ?Sized), assessed: Assessed) -> Result<()> {
         let Assessed { gradients, buffers, .. } = assessed;
         let energies = gradients.ask_energies();
@@ -87,7 +87,15 @@ impl Learner {
             }
             square += own;
         }
-        Ok(square.sqrt())
+        let norm = square.sqrt();
+        let clipped = self.clip_norm.is_some_and(|limit| norm > limit);
+        let single = gradients.iter().all(|(_, gradient)| gradient.dtype() != DType::F64);
+        if !clipped && single && square > f64::from(f32::MAX) && self.optimizer.squares() {
+            let problem =
+                "the square of the gradient, which this optimizer divides by, is beyond single precision";
+            return Err(diverged(self.step, None, problem));
+        }
+        Ok(norm)
     }
 
     /// Whether all weights are finite.

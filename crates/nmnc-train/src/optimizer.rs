@@ -170,6 +170,11 @@ impl Optimizer {
         self.config.learning_rate()
     }
 
+    /// Whether it divides by squares of gradients.
+    pub fn squares(&self) -> bool {
+        !matches!(self.config, OptimizerConfig::Sgd { .. })
+    }
+
     /// One step: changes each parameter of `weights` that has a gradient along it, with `factor` times the configured learning rate.
     /// The others keep their values.
     ///

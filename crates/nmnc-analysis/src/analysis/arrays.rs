@@ -50,6 +50,9 @@ pub fn arrays(
             dimensions.points, dimensions.samples
         ));
     }
+    if dimensions.total_variance == 0.0 {
+        warnings.push("activity does not vary, so it has no dimension".into());
+    }
     let mut alignment_found = None;
     if let Some(jacobian) = jacobian {
         // Samples are held once in f64 and once in f32.

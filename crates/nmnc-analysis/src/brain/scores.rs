@@ -153,7 +153,8 @@ pub fn scores(
             against(target, conditions, networks, &controls, pairs, &halves, &settings)
                 .map_err(|e| e.within(&target.name))
         })
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<TargetScores>>>()?;
+    warnings.extend(targets.iter().flat_map(undefined));
     let predictivity = benchmark
         .targets
         .iter()
@@ -170,6 +171,20 @@ pub fn scores(
         targets,
         predictivity,
         warnings,
+    })
+}
+
+/// What has no similarity with a target, which files leave empty.
+fn undefined(target: &TargetScores) -> impl Iterator<Item = String> {
+    let stages = target.networks.iter().flat_map(|network| {
+        let name = move |stage: &StageScore| {
+            format!("{} (seed {}), stage {}", network.condition, network.seed, stage.stage)
+        };
+        network.stages.iter().map(move |stage| (name(stage), stage.all.value))
+    });
+    let controls = target.controls.iter().map(|control| (control.control.clone(), control.all.value));
+    stages.chain(controls).filter(|(_, value)| !value.is_finite()).map(|(name, _)| {
+        format!("{}: the dissimilarities of {name} do not vary, so it has no similarity", target.target)
     })
 }
 
@@ -205,7 +220,9 @@ fn against(
     let (mut first, mut chosen) = (0, Vec::new());
     for network in networks {
         let own = &selection[first..first + network.stages.len()];
-        let best = (0..own.len()).max_by(|&i, &j| own[i].total_cmp(&own[j])).unwrap_or(0);
+        // What has no similarity is never the most similar.
+        let known = |at: usize| if own[at].is_nan() { f64::NEG_INFINITY } else { own[at] };
+        let best = (0..own.len()).max_by(|&i, &j| known(i).total_cmp(&known(j))).unwrap_or(0);
         chosen.push(first + best);
         first += own.len();
     }

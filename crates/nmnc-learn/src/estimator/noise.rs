@@ -5,13 +5,23 @@ use nmnc_kernels::{embed_add, perturb, row_energies};
 
 use crate::manifold::Subspace;
 use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::scale;
 
 /// Digits that the noise must have above the smallest normal number.
 const FINE: f64 = 4096.0;
 
-/// Norm of each row of `activity`.
+/// Norm of each row of `activity`, in a unit where devices that sum squares in single precision would lose them.
 pub(super) fn norms(activity: &Tensor<2>) -> Vec<f64> {
-    row_energies(activity).into_iter().map(f64::sqrt).collect()
+    let energies = row_energies(activity);
+    let mean = energies.iter().sum::<f64>() / energies.len().max(1) as f64;
+    if scale::is_moderate(mean) {
+        return energies.into_iter().map(f64::sqrt).collect();
+    }
+    let unit = scale::tensor_unit(activity).unwrap_or(1.0);
+    row_energies(&scale::over(activity.clone(), unit))
+        .into_iter()
+        .map(|energy| energy.sqrt() * unit)
+        .collect()
 }
 
 /// Noise of an activity: its span and its deviation along each coordinate.

@@ -130,6 +130,8 @@ impl WeightMirror {
     /// Squared response that B predicts to each unit vector of `axes` `[n, d]`.
     pub fn gains(&self, map: Map, axes: &Tensor<2>) -> Vec<f64> {
         let responses = map.operation.response(axes.clone().transpose(), self.weight.clone());
-        values::<f64>(&responses.powi_scalar(2).sum_dim(1))
+        let unit = scale::tensor_unit(&responses).unwrap_or(1.0);
+        let squares = scale::over(responses, unit).powi_scalar(2).sum_dim(1);
+        values::<f64>(&squares).into_iter().map(|square| square * unit * unit).collect()
     }
 }
