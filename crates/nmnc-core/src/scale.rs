@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_unit_is_a_power_of_four_near_the_largest_and_one_where_none_is_needed() {
-        for exponent in -1074..=1023 {
+        for exponent in -1074..=1023_i32 {
             let number = f64::from(exponent).exp2() * if exponent > -1022 { 1.75 } else { 1.0 };
             let power = power(number);
             assert_eq!(power.log2(), 2.0 * f64::from(exponent.max(-1022).div_euclid(2)));
