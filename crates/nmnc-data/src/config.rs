@@ -86,14 +86,14 @@ impl DataConfig {
         if self.source.is_empty() {
             return Err(Error::config("data.source", "is empty").mend("give a name or a path"));
         }
-        if let Standardize::Fixed { mean, sd } = &self.standardize {
-            if mean.len() != sd.len() {
-                return Err(Error::config(
-                    "data.standardize",
-                    format!("{} means but {} standard deviations", mean.len(), sd.len()),
-                )
-                .mend("give one of each per channel"));
-            }
+        if let Standardize::Fixed { mean, sd } = &self.standardize
+            && mean.len() != sd.len()
+        {
+            return Err(Error::config(
+                "data.standardize",
+                format!("{} means but {} standard deviations", mean.len(), sd.len()),
+            )
+            .mend("give one of each per channel"));
         }
         Ok(())
     }
