@@ -149,13 +149,7 @@ impl Tally {
             correct,
             interval_images: state.counter("interval_images")?,
             interval_seconds,
-            // Of checkpoints made before waiting was counted.
-            interval_waited: state
-                .numbers
-                .get("waited")
-                .and_then(|list| list.first())
-                .copied()
-                .unwrap_or(0.0),
+            interval_waited: state.numbers("waited", 1)?[0],
             images: state.counter("images")?,
             seconds,
             process_images: 0,
