@@ -50,7 +50,7 @@ fn scratch() -> io::Result<PathBuf> {
 }
 
 fn again(target: &Target, files: &[String]) -> io::Result<ExitCode> {
-    let inputs = files.iter().map(|file| fs::read(file)).collect::<io::Result<Vec<_>>>()?;
+    let inputs = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
     let folder = scratch()?;
     // What a target makes as a seed is also what it compares with.
     target.seeds(Path::new(SEEDS), &folder.join("made"))?;
