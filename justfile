@@ -25,10 +25,10 @@ test-devices FEATURE="vulkan":
     cargo test --release --workspace --features {{FEATURE}} --test devices -- --nocapture
 
 # Every access of the portable kernels checked by Miri, an interpreter of Rust: stages, sequences and shapes of any sizes are computed or
-# refused (an hour on one core; needs `rustup component add miri rust-src --toolchain nightly`). The library of threads is sound under tree
+# refused (15 minutes on one core; needs `rustup component add miri rust-src --toolchain nightly`). The library of threads is sound under tree
 # borrows alone, and leaves its threads running.
 sanitize *ARGS:
-    MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks -Zmiri-disable-isolation" RAYON_NUM_THREADS=2 \
+    MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks -Zmiri-disable-isolation" RAYON_NUM_THREADS=1 \
         cargo +nightly miri test -p nmnc-kernels --test refusals {{ARGS}}
 
 # Public documentation; a broken link is an error.
