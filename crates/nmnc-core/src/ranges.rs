@@ -77,6 +77,11 @@ impl Range {
         Self { least: 0.0, most, closed: [false, true] }
     }
 
+    /// The upper end.
+    pub const fn most(&self) -> f64 {
+        self.most
+    }
+
     /// The range that the schema of a number states, if it states both ends.
     pub fn of(schema: &Value) -> Option<Self> {
         let end = |closed: &str, open: &str| {

@@ -18,25 +18,29 @@ fn seeds_are_read_and_damaged_ones_refused() {
     std::env::set_current_dir(folder.path()).unwrap();
     remember_panics();
     broken_promises_are_noticed(folder.path());
+    // An assertion within the loop would be remembered as a panic of a target, and not be shown.
+    let mut wrong = Vec::new();
     for target in TARGETS {
         let made = folder.path().join(target.name);
         let seeds = target.seeds(Path::new(SEEDS), &made).unwrap();
         let valid =
             seeds.iter().filter(|seed| try_input(target, seed, folder.path()).outcome == Outcome::Read);
         let valid = valid.count();
-        assert!(
-            valid * 3 >= seeds.len().max(1) * 2,
-            "{}: {valid} of {} seeds are read",
-            target.name,
-            seeds.len()
-        );
+        if valid * 3 < seeds.len().max(1) * 2 {
+            wrong.push(format!("{}: {valid} of {} seeds are read", target.name, seeds.len()));
+        }
         let (seed, time) = (1, Duration::from_secs(60));
         let found = hunt(target, &Hunt { seed, inputs: 40, time, seeds: &seeds, folder: folder.path() });
         let broken: Vec<_> =
             found.broken.iter().map(|(place, (message, _))| format!("{place}: {message}")).collect();
-        assert!(broken.is_empty(), "{}: {broken:?}", target.name);
-        assert!(found.read < found.inputs, "{}: nothing is refused", target.name);
+        wrong.extend(broken.into_iter().map(|broken| format!("{}: {broken}", target.name)));
+        if found.read >= found.inputs {
+            wrong.push(format!("{}: nothing is refused", target.name));
+        }
     }
+    let text = wrong.join("\n");
+    std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()).unwrap();
+    assert!(wrong.is_empty());
 }
 
 /// What a target does that breaks each promise, by the first byte of its file.

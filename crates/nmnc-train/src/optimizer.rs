@@ -19,7 +19,7 @@ pub enum OptimizerConfig {
     /// Stochastic gradient descent; weight decay is added to the gradient.
     Sgd {
         /// Learning rate.
-        #[schemars(transform = ranges::FACTOR.stated())]
+        #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Momentum: velocity <- momentum * velocity + gradient.
         #[serde(default)]
@@ -36,7 +36,7 @@ pub enum OptimizerConfig {
     /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
     Adam {
         /// Learning rate.
-        #[schemars(transform = ranges::FACTOR.stated())]
+        #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
         #[serde(default = "betas")]
@@ -54,7 +54,7 @@ pub enum OptimizerConfig {
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw {
         /// Learning rate.
-        #[schemars(transform = ranges::FACTOR.stated())]
+        #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
         #[serde(default = "betas")]

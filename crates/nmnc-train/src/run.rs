@@ -73,7 +73,7 @@ impl<'a, P: Problem> Run<'a, P> {
     /// A run in memory, of which nothing is written.
     pub fn new(problem: &'a mut P, learner: &'a mut Learner, plan: RunPlan) -> Self {
         let steps_per_epoch = problem.steps_per_epoch().max(1);
-        let milestones = plan.checkpoint.milestones(plan.epochs * steps_per_epoch);
+        let milestones = plan.checkpoint.milestones(plan.epochs.saturating_mul(steps_per_epoch));
         Self { problem, learner, plan, home: None, tally: Tally::default(), milestones, steps_per_epoch }
     }
 
@@ -144,7 +144,7 @@ impl<'a, P: Problem> Run<'a, P> {
     }
 
     fn total_steps(&self) -> u64 {
-        self.plan.epochs * self.steps_per_epoch
+        self.plan.epochs.saturating_mul(self.steps_per_epoch)
     }
 
     fn describe(&self) -> String {

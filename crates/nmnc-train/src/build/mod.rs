@@ -95,7 +95,7 @@ fn learner(
     clip_norm: Option<f64>,
     [epochs, steps_per_epoch]: [u64; 2],
 ) -> Learner {
-    let schedule = schedule.in_steps(steps_per_epoch, epochs * steps_per_epoch);
+    let schedule = schedule.in_steps(steps_per_epoch, epochs.saturating_mul(steps_per_epoch));
     Learner::new(Optimizer::new(optimizer.clone()), schedule, clip_norm)
 }
 

@@ -9,6 +9,7 @@ use super::tasks::{Copy, Data, Forward, Launch, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
 use nmnc_core::device;
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 use nmnc_learn::credit::CreditConfig;
 use nmnc_train::{Classifier, Config, Resolved};
 
@@ -20,7 +21,7 @@ const COPIED: usize = 1 << 25;
 /// Operations asked for in a row before the device is waited for.
 const LAUNCHES: u64 = 1000;
 /// An interval that no bench lives to see twice.
-const NEVER: i64 = i64::MAX;
+const NEVER: i64 = ranges::INTERVAL.most() as i64;
 
 /// A row and what was measured of it so far.
 pub(super) struct Prepared {

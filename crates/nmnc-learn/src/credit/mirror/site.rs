@@ -119,10 +119,14 @@ impl Site {
         let mut stream = context.seed.stream(Role::RangeFinder, self.number, context.step);
         let Refreshed { before, after, degeneracy } = manifold.refresh(activity, &mut stream)?;
         let maps = self.maps(context.network);
-        if let (Some(new), Learned::Coordinates(mirror)) = (&after, &mut self.learned) {
-            match (mirror.as_mut(), &before) {
-                (Some(mirror), Some(old)) => drop(mirror.carry_over(old, new)),
-                _ => *mirror = Some(Box::new(CoordinateMirror::new(maps[0], new, config.estimator))),
+        if let Learned::Coordinates(mirror) = &mut self.learned {
+            match (mirror.as_mut(), &before, &after) {
+                (Some(mirror), Some(old), Some(new)) => drop(mirror.carry_over(old, new)),
+                (_, _, Some(new)) => {
+                    *mirror = Some(Box::new(CoordinateMirror::new(maps[0], new, config.estimator)));
+                }
+                // Coordinates of a manifold that is gone stand for nothing.
+                (_, _, None) => *mirror = None,
             }
         }
         self.axes = match (&after, &self.learned) {
