@@ -204,9 +204,9 @@ rdm = { file = "rdms.npz", array = "model" }
     files = {"benchmark.toml": description.encode(), "stimuli.csv": table.encode()}
     files |= {f"rdms.npz/{name}.npy": npy("<f8", (n, n), floats(*distances, kind="d")) for name in ["one", "model"]}
     rows = 2 * n
-    files["two.npz/responses.npy"] = npy("<f8", (rows, 3), floats(*(i * i * 7 % 31 for i in range(3 * rows)), kind="d"))
+    files["two.npz/responses.npy"] = npy("<f8", (rows, 6), floats(*(i * i * i * 7 % 31 for i in range(6 * rows)), kind="d"))
     files["two.npz/stimulus.npy"] = npy("<i8", (rows,), integers(*(i % n for i in range(rows))))
-    files["two.npz/subject.npy"] = npy("<i8", (3,), integers(0, 0, 1))
+    files["two.npz/subject.npy"] = npy("<i8", (6,), integers(0, 0, 0, 1, 1, 1))
     files |= {f"pictures/{i}.png": png(6, 6, 1, value=9 * i) for i in range(n)}
     keep("benchmark", "whole", files)
 
