@@ -12,13 +12,14 @@ use nmnc_data::{ImageShape, Statistics};
 /// The first file as an array of each use.
 pub(super) fn arrays(files: &Bundle<'_>, folder: &Path) -> Result<()> {
     let Some((name, _)) = files.files().first() else { return Ok(()) };
-    let path = folder.join(name);
+    // What is in an archive is read by the archive's name.
+    let path = folder.join(name.split_once('/').map_or(*name, |(archive, _)| archive));
     let settings = SimilaritySettings { examples: 16, memory: 1 << 20, ..SimilaritySettings::default() };
     let seen = Seen::file(&path, &settings);
-    let activity = MappedArray::open(&path)?.activity(&path);
-    let jacobians = MappedArray::open(&path)?.jacobians(&path);
+    let activity = MappedArray::open(&path).and_then(|array| array.activity(&path).map(drop));
+    let jacobians = MappedArray::open(&path).and_then(|array| array.jacobians(&path).map(drop));
     // An array of one use is none of another.
-    seen.map(drop).or(activity.map(drop)).or(jacobians.map(drop))
+    seen.map(drop).or(activity).or(jacobians)
 }
 
 /// `a.nc`, whole and some of its bins.
