@@ -1,4 +1,4 @@
-//! Axes with round ticks, for any numbers: what is not finite has no place on them, and what is beyond [`FARTHEST`] lies at their ends.
+//! Axes with round ticks, for any numbers: what is not finite has no place on them, and what is beyond 1e300 lies at their ends.
 
 use super::text::{count_tick, fixed, significant};
 
