@@ -33,6 +33,7 @@ mod judge;
 mod kinds;
 mod machine;
 mod noise;
+mod pooling;
 mod precision;
 pub mod recurrent;
 mod spec;
@@ -46,6 +47,7 @@ pub use judge::{Verdicts, judge};
 pub use kinds::{Criterion, Law, Place, Precision};
 pub use machine::{check_vector_instructions, vector_instructions};
 pub use noise::draw;
+pub use pooling::{PoolingSpec, Window, Winners, pool_error, pool_forward, pool_response};
 pub use precision::choose_precision;
 pub use spec::{Activation, ConvSpec, LARGEST_MATRIX, LARGEST_SIZE, Pool};
 

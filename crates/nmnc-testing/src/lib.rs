@@ -53,6 +53,11 @@ impl Golden {
         &self.tensors[name].0
     }
 
+    /// Whether there is a tensor `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     /// A matrix in the given precision; a vector becomes one row.
     pub fn matrix(&self, name: &str, dtype: DType) -> Tensor<2> {
         let (shape, numbers) = self.tensors.get(name).unwrap_or_else(|| panic!("no golden tensor {name}"));

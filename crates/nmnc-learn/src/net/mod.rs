@@ -1,11 +1,9 @@
 //! Networks: graphs of blocks with derivatives of their own, cut into stages.
 
-mod add;
 mod block;
+mod blocks;
 mod builder;
 mod config;
-mod conv;
-mod dense;
 mod derivatives;
 mod geometry;
 mod gradients;
@@ -19,19 +17,20 @@ mod structure;
 mod trace;
 mod weights;
 
-pub use add::Add;
 pub use block::{Block, Mode, own_weights};
+pub use blocks::{
+    Activate, AdaptiveAverage, Add, Attention, BatchNorm, ClassToken, Concat, Conv, Dense, Dropout,
+    GroupNorm, GroupedConv, GroupedMap, Pooling, TokenDense, TokenMap, Tokens,
+};
 pub use builder::{NetworkBuilder, Value};
 pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS, PoolName, StageConfig};
-pub use conv::Conv;
-pub use dense::Dense;
 pub use derivatives::Passage;
 pub use geometry::Geometry;
 pub use gradients::Gradients;
 pub use init::Init;
 pub use map::{ConvMap, DenseMap, Gated, LinearMap, Map};
 pub use network::Network;
-pub use nmnc_kernels::{Activation, ConvSpec, Pool};
+pub use nmnc_kernels::{Activation, ConvSpec, Pool, PoolingSpec, Window};
 pub use node::{Node, Reader};
 pub use parameter::{Buffer, Parameter};
 pub use pass::{ForwardPass, Inputs, Replay};

@@ -6,10 +6,10 @@ use nmnc_kernels::{
     conv_input_gradient, conv_parameter_gradient,
 };
 
-use super::block::{Block, Mode};
-use super::map::{ConvMap, Gated, LinearMap, Map};
-use super::parameter::Parameter;
-use super::trace::Trace;
+use crate::net::block::{Block, Mode};
+use crate::net::map::{ConvMap, Gated, LinearMap, Map};
+use crate::net::parameter::Parameter;
+use crate::net::trace::Trace;
 
 /// Convolution, nonlinearity and pooling with weight `[channels, inputs * kernel * kernel]` and bias `[1, channels]`.
 #[derive(Clone, Debug)]

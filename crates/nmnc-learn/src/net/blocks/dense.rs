@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 use nmnc_kernels::{Activation, activate, affine, column_sums, map_product, slope};
 
-use super::block::{Block, Mode};
-use super::map::{DenseMap, Gated, LinearMap, Map};
-use super::parameter::Parameter;
-use super::trace::Trace;
+use crate::net::block::{Block, Mode};
+use crate::net::map::{DenseMap, Gated, LinearMap, Map};
+use crate::net::parameter::Parameter;
+use crate::net::trace::Trace;
 
 /// Fully connected block with weight `[units, inputs]` and bias `[1, units]`; also the linear readout.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::block::{Block, Mode};
-use super::trace::Trace;
+use crate::net::block::{Block, Mode};
+use crate::net::trace::Trace;
 
 /// y = x_1 + ... + x_k.
 #[derive(Clone, Copy, Debug)]
