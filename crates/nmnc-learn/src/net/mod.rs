@@ -1,5 +1,6 @@
 //! Networks: graphs of blocks with derivatives of their own, cut into stages.
 
+mod architectures;
 mod block;
 mod blocks;
 mod builder;
@@ -17,10 +18,11 @@ mod structure;
 mod trace;
 mod weights;
 
+pub use architectures::{ARCHITECTURES, Architecture};
 pub use block::{Block, Mode, own_weights};
 pub use blocks::{
     Activate, AdaptiveAverage, Add, Attention, BatchNorm, ClassToken, Concat, Conv, Dense, Dropout,
-    GroupNorm, GroupedConv, GroupedMap, Pooling, TokenDense, TokenMap, Tokens,
+    GroupNorm, GroupedConv, GroupedMap, Pooling, Shortcut, TokenDense, TokenMap, Tokens,
 };
 pub use builder::{NetworkBuilder, Value};
 pub use config::{ActivationName, ConvConfig, DenseConfig, NetworkConfig, PRESETS, PoolName, StageConfig};

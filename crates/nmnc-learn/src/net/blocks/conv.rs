@@ -11,12 +11,12 @@ use crate::net::map::{ConvMap, Gated, LinearMap, Map};
 use crate::net::parameter::Parameter;
 use crate::net::trace::Trace;
 
-/// Convolution, nonlinearity and pooling with weight `[channels, inputs * kernel * kernel]` and bias `[1, channels]`.
+/// Convolution, nonlinearity and pooling with weight `[channels, inputs * kernel * kernel]` and bias `[1, channels]`, or none.
 #[derive(Clone, Debug)]
 pub struct Conv {
     spec: ConvSpec,
     weight: Parameter,
-    bias: Parameter,
+    bias: Option<Parameter>,
     map: ConvMap,
 }
 
@@ -32,15 +32,32 @@ impl Conv {
     /// # Panics
     /// If the parameters' shapes are not those of `spec`.
     pub fn new(spec: ConvSpec, weight: Tensor<2>, bias: Tensor<2>) -> Self {
+        assert_eq!(bias.dims(), [1, spec.channels], "bias shape");
+        Self { bias: Some(Parameter::vector("bias", bias)), ..Self::without_bias(spec, weight) }
+    }
+
+    /// A block whose only parameter is the weight: what a normalisation follows has no use for a bias.
+    ///
+    /// # Panics
+    /// If the weight's shape is not that of `spec`.
+    pub fn without_bias(spec: ConvSpec, weight: Tensor<2>) -> Self {
         let [channels_in, _, _] = spec.input;
         assert_eq!(weight.dims(), [spec.channels, channels_in * spec.kernel * spec.kernel], "weight shape");
-        assert_eq!(bias.dims(), [1, spec.channels], "bias shape");
         let shape = vec![spec.channels, channels_in, spec.kernel, spec.kernel];
         Self {
             weight: Parameter { name: "weight".into(), value: weight, shape },
-            bias: Parameter::vector("bias", bias),
+            bias: None,
             map: ConvMap::new(spec),
             spec,
+        }
+    }
+
+    /// The bias, zeros if there is none.
+    fn bias_row(&self) -> Tensor<2> {
+        let weight = &self.weight.value;
+        match &self.bias {
+            Some(bias) => bias.value.clone(),
+            None => Tensor::zeros([1, self.spec.channels], (&weight.device(), weight.dtype())),
         }
     }
 
@@ -81,28 +98,28 @@ impl Block for Conv {
     }
 
     fn parameters(&self) -> Vec<&Parameter> {
-        vec![&self.weight, &self.bias]
+        std::iter::once(&self.weight).chain(&self.bias).collect()
     }
 
     fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
-        vec![&mut self.weight, &mut self.bias]
+        std::iter::once(&mut self.weight).chain(&mut self.bias).collect()
     }
 
     fn forward(&self, inputs: &[Tensor<2>], _mode: Mode) -> (Tensor<2>, Trace) {
         let input = inputs[0].clone();
-        let (weight, bias) = (self.weight.value.clone(), self.bias.value.clone());
-        let (activity, gate) = conv_forward(&self.spec, input.clone(), weight, bias);
+        let (activity, gate) =
+            conv_forward(&self.spec, input.clone(), self.weight.value.clone(), self.bias_row());
         (activity, Trace::new(ConvTrace { input, gate }))
     }
 
     fn activity(&self, inputs: &[Tensor<2>]) -> Tensor<2> {
-        conv_activity(&self.spec, inputs[0].clone(), self.weight.value.clone(), self.bias.value.clone())
+        conv_activity(&self.spec, inputs[0].clone(), self.weight.value.clone(), self.bias_row())
     }
 
     fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>> {
         let ConvTrace { input, gate } = trace.of();
         let (weight, bias) = conv_parameter_gradient(&self.spec, input.clone(), gate, error);
-        vec![weight, bias]
+        std::iter::once(weight).chain(self.bias.as_ref().map(|_| bias)).collect()
     }
 
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, weights: &[Tensor<2>]) -> Tensor<2> {

@@ -13,6 +13,7 @@ mod dropout;
 mod group_norm;
 mod grouped;
 mod pooling;
+mod shortcut;
 mod standard;
 mod tokens;
 
@@ -28,4 +29,5 @@ pub use dropout::Dropout;
 pub use group_norm::GroupNorm;
 pub use grouped::{GroupedConv, GroupedMap};
 pub use pooling::Pooling;
+pub use shortcut::Shortcut;
 pub use tokens::{ClassToken, TokenDense, TokenMap, Tokens};

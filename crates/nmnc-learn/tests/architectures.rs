@@ -1,0 +1,172 @@
+//! Networks of the literature against torchvision: logits, gradients, running statistics, on the same weights.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use nmnc_core::Seed;
+use nmnc_learn::credit::backpropagate;
+use nmnc_learn::net::{ARCHITECTURES, Architecture, Network};
+use nmnc_testing::{assert_close, golden_path, values};
+use serde_json::Value;
+
+/// The formula by which weights, images and errors are made here and in `scripts/golden/architectures.py`.
+fn numbers(count: usize, key: u64) -> Vec<f64> {
+    let one = |index: usize| {
+        let i = (index as u64 + 1).wrapping_add(key.wrapping_mul(1 << 33));
+        let i = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let i = (i ^ (i >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let i = i ^ (i >> 32);
+        (i >> 41) as f64 / (1u64 << 22) as f64 - 1.0
+    };
+    (0..count).map(one).collect()
+}
+
+fn matrix(shape: [usize; 2], key: u64, scale: f64, shift: f64, dtype: DType) -> Tensor<2> {
+    let numbers = numbers(shape[0] * shape[1], key).into_iter();
+    let rounded: Vec<f64> = numbers.map(|n| f64::from((n * scale + shift) as f32)).collect();
+    Tensor::from_data(TensorData::new(rounded, shape), (&Device::flex(), dtype))
+}
+
+/// The name of a parameter or buffer among torchvision's.
+fn known(name: &str) -> &str {
+    name.strip_prefix("tokens.").unwrap_or(name)
+}
+
+/// Gives every parameter and buffer the numbers of its place in the alphabet; gives the places.
+fn fill(network: &mut Network, dtype: DType) -> BTreeMap<String, u64> {
+    let all = network.parameters().into_iter().chain(network.buffers());
+    let shapes: BTreeMap<String, Vec<usize>> =
+        all.map(|(name, parameter)| (known(&name).to_owned(), parameter.shape.clone())).collect();
+    let keys: BTreeMap<String, u64> = shapes.keys().cloned().zip(0..).collect();
+    let value = |name: &str, dims: [usize; 2]| {
+        let (shape, key) = (&shapes[name], keys[name]);
+        let (scale, shift) = if name.ends_with("running_var") {
+            (0.25, 1.0)
+        } else if shape.len() > 1 && !name.contains("embedding") && !name.contains("token") {
+            ((3.0 / shape[1..].iter().product::<usize>() as f64).sqrt(), 0.0)
+        } else if name.ends_with("weight") {
+            (0.25, 1.0)
+        } else {
+            (0.125, 0.0)
+        };
+        matrix(dims, key, scale, shift, dtype)
+    };
+    let names = |of: Vec<(String, &nmnc_learn::net::Parameter)>| -> Vec<(String, [usize; 2])> {
+        of.into_iter().map(|(name, parameter)| (known(&name).to_owned(), parameter.value.dims())).collect()
+    };
+    let (parameters, buffers) = (names(network.parameters()), names(network.buffers()));
+    for (slot, (name, dims)) in network.values_mut().into_iter().zip(parameters) {
+        *slot = value(&name, dims);
+    }
+    for (slot, (name, dims)) in network.buffer_values_mut().into_iter().zip(buffers) {
+        *slot = value(&name, dims);
+    }
+    keys
+}
+
+fn golden() -> Value {
+    let text = std::fs::read_to_string(golden_path("architectures.json")).expect("golden file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn list(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType, tolerance: f64) {
+    const BATCH: usize = 3;
+    let (name, side) = (architecture.name, case["side"].as_u64().unwrap() as usize);
+    let scale = case["scale"].as_f64().unwrap();
+    let device = Device::flex();
+    let mut network = architecture.build([3, side, side], outputs, scale, Seed(0), &device).unwrap();
+    let keys = fill(&mut network, dtype);
+    let x = matrix([BATCH, 3 * side * side], 10_000, 1.0, 0.0, dtype);
+    let delta = matrix([BATCH, outputs], 10_001, 1.0, 0.0, dtype);
+    let evaluation = values(&network.output(x.clone()));
+    assert_close(&format!("{name} {dtype:?}"), &evaluation, &list(&case["evaluation"]), tolerance);
+    // Masks of dropout are ours alone: where there are some, PyTorch's have been left out, as evaluation does.
+    let masked = network.nodes().iter().any(|node| node.block().describe().starts_with("dropout"));
+    let pass = match masked {
+        true => network.forward(x),
+        false => network.training_forward(x, Seed(0), 0, 0),
+    };
+    let what = format!("{name} {dtype:?}, training");
+    assert_close(&what, &values(&pass.output), &list(&case["training"]), 10.0 * tolerance);
+    let signals = backpropagate(&network, &pass, &delta);
+    let gradients = network.gradients(&pass, &signals, &delta);
+    let mut compared = 0;
+    for (own, gradient) in gradients.iter() {
+        let own = known(own);
+        let along = matrix(gradient.dims(), 20_000 + keys[own], 1.0, 0.0, dtype);
+        let found: f64 = values(&(gradient.clone() * along)).iter().sum();
+        let (expected, norm) =
+            (case["gradients"][own].as_f64().unwrap(), case["norms"][own].as_f64().unwrap());
+        // Relative to what a gradient of this norm has along random numbers; biases before a normalisation have none but rounding.
+        let error = (found - expected).abs() / (norm + 1e-3);
+        assert!(error < 30.0 * tolerance, "{what}: {own}: {found} {expected}, norm {norm}");
+        compared += 1;
+    }
+    assert_eq!(compared, case["gradients"].as_object().unwrap().len(), "{name}");
+    let names = network.buffers().into_iter().map(|(name, _)| name);
+    for (own, updated) in names.zip(network.updated_buffers(&pass)) {
+        let (found, expected) =
+            (values(&updated).iter().sum::<f64>(), case["statistics"][&own].as_f64().unwrap());
+        assert!(
+            (found - expected).abs() < 10.0 * tolerance * (1.0 + expected.abs()),
+            "{what}: {own}: {found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn networks_agree_with_torchvision() {
+    let golden = golden();
+    let outputs = golden["outputs"].as_u64().unwrap() as usize;
+    for architecture in ARCHITECTURES {
+        check(architecture, &golden["cases"][architecture.name], outputs, DType::F32, 1e-4);
+    }
+}
+
+#[test]
+fn double_precision_leaves_no_difference() {
+    let golden = golden();
+    let outputs = golden["outputs"].as_u64().unwrap() as usize;
+    for name in ["alexnet", "resnet20", "vit-tiny"] {
+        let architecture = Architecture::find(name).unwrap();
+        check(architecture, &golden["cases"][name], outputs, DType::F64, 1e-9);
+    }
+}
+
+#[test]
+fn parameters_are_as_many_as_torchvisions_have() {
+    // Counts that torchvision's documentation gives for 1000 classes; He et al. 2016, table 6, for small images.
+    let counts = [
+        ("alexnet", 224, 1000, 61_100_840),
+        ("vgg11", 224, 1000, 132_863_336),
+        ("resnet18", 224, 1000, 11_689_512),
+        ("resnet50", 224, 1000, 25_557_032),
+        ("resnet20", 32, 10, 269_722),
+        ("resnet56", 32, 10, 853_018),
+        ("vit-tiny", 224, 1000, 5_717_416),
+    ];
+    for (name, side, outputs, count) in counts {
+        let build = Architecture::find(name).unwrap();
+        let network = build.build([3, side, side], outputs, 1.0, Seed(0), &Device::flex()).unwrap();
+        assert_eq!(network.parameter_count(), count, "{name}");
+    }
+}
+
+#[test]
+fn images_that_do_not_fit_are_refused_in_one_line() {
+    let refused = |name: &str, input: [usize; 3]| {
+        let build = Architecture::find(name).unwrap();
+        build.build(input, 10, 1.0, Seed(0), &Device::flex()).unwrap_err().to_string()
+    };
+    assert!(
+        refused("alexnet", [3, 32, 32]).starts_with("network.features."),
+        "{}",
+        refused("alexnet", [3, 32, 32])
+    );
+    assert!(refused("resnet20", [3, 3, 3]).contains("at least 4 px"));
+    assert!(refused("vit-tiny", [3, 30, 32]).contains("patches of 4 px"));
+}
