@@ -73,10 +73,13 @@ fn list(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
-fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType, tolerance: f64) {
+/// Logits agree within `tolerance` of the largest; what follows from a training pass, which divides by the deviations of few numbers, within
+/// `loose`.
+fn check(architecture: &Architecture, golden: &Value, dtype: DType, tolerance: f64, loose: f64) {
     const BATCH: usize = 3;
-    let (name, side) = (architecture.name, case["side"].as_u64().unwrap() as usize);
-    let scale = case["scale"].as_f64().unwrap();
+    let (name, outputs) = (architecture.name, golden["outputs"].as_u64().unwrap() as usize);
+    let case = &golden["cases"][name];
+    let (side, scale) = (case["side"].as_u64().unwrap() as usize, case["scale"].as_f64().unwrap());
     let device = Device::flex();
     let mut network = architecture.build([3, side, side], outputs, scale, Seed(0), &device).unwrap();
     let keys = fill(&mut network, dtype);
@@ -91,7 +94,7 @@ fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType
         false => network.training_forward(x, Seed(0), 0, 0),
     };
     let what = format!("{name} {dtype:?}, training");
-    assert_close(&what, &values(&pass.output), &list(&case["training"]), 10.0 * tolerance);
+    assert_close(&what, &values(&pass.output), &list(&case["training"]), loose);
     let signals = backpropagate(&network, &pass, &delta);
     let gradients = network.gradients(&pass, &signals, &delta);
     let mut compared = 0;
@@ -103,7 +106,7 @@ fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType
             (case["gradients"][own].as_f64().unwrap(), case["norms"][own].as_f64().unwrap());
         // Relative to what a gradient of this norm has along random numbers; biases before a normalisation have none but rounding.
         let error = (found - expected).abs() / (norm + 1e-3);
-        assert!(error < 30.0 * tolerance, "{what}: {own}: {found} {expected}, norm {norm}");
+        assert!(error < loose, "{what}: {own}: {found} {expected}, norm {norm}");
         compared += 1;
     }
     assert_eq!(compared, case["gradients"].as_object().unwrap().len(), "{name}");
@@ -112,7 +115,7 @@ fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType
         let (found, expected) =
             (values(&updated).iter().sum::<f64>(), case["statistics"][&own].as_f64().unwrap());
         assert!(
-            (found - expected).abs() < 10.0 * tolerance * (1.0 + expected.abs()),
+            (found - expected).abs() < loose * (1.0 + expected.abs()),
             "{what}: {own}: {found} {expected}"
         );
     }
@@ -121,19 +124,16 @@ fn check(architecture: &Architecture, case: &Value, outputs: usize, dtype: DType
 #[test]
 fn networks_agree_with_torchvision() {
     let golden = golden();
-    let outputs = golden["outputs"].as_u64().unwrap() as usize;
     for architecture in ARCHITECTURES {
-        check(architecture, &golden["cases"][architecture.name], outputs, DType::F32, 1e-4);
+        check(architecture, &golden, DType::F32, 1e-4, 0.1);
     }
 }
 
 #[test]
 fn double_precision_leaves_no_difference() {
     let golden = golden();
-    let outputs = golden["outputs"].as_u64().unwrap() as usize;
-    for name in ["alexnet", "resnet20", "vit-tiny"] {
-        let architecture = Architecture::find(name).unwrap();
-        check(architecture, &golden["cases"][name], outputs, DType::F64, 1e-9);
+    for architecture in ARCHITECTURES {
+        check(architecture, &golden, DType::F64, 1e-10, 1e-8);
     }
 }
 
