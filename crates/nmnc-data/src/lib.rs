@@ -49,6 +49,7 @@ mod stimuli;
 mod store;
 mod stream;
 pub mod tasks;
+pub mod torch;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! the group, and bias, activation and pooling applied while its result is still in cache.
 
 mod backward;
+pub(crate) mod channels;
 mod columns;
 mod descent;
 mod direct;

@@ -53,7 +53,7 @@ impl GroupNorm {
     }
 
     fn standard(&self, x: &Tensor<2>) -> Standard {
-        Standard::of(self.grouped(x), self.epsilon, false)
+        Standard::of(self.grouped(x), self.epsilon)
     }
 }
 
