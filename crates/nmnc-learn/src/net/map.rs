@@ -18,6 +18,11 @@ pub trait LinearMap: Send + Sync + Debug {
     /// Numbers it gives for one example.
     fn outputs(&self) -> usize;
 
+    /// Multiplications and additions for one example.
+    fn flops(&self) -> f64 {
+        2.0 * self.inputs() as f64 * self.outputs() as f64
+    }
+
     /// r `[rows, outputs]` for `change` `[rows, inputs]`, through `weight`, a matrix of the shape of the map's own. Linear, so that no
     /// size of the change is too large.
     fn response(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2>;
@@ -105,6 +110,10 @@ impl LinearMap for ConvMap {
 
     fn outputs(&self) -> usize {
         self.0.convolved_units()
+    }
+
+    fn flops(&self) -> f64 {
+        self.0.flops() as f64
     }
 
     fn response(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {

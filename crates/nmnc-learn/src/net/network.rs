@@ -119,6 +119,11 @@ impl Network {
         &self.structure.readers
     }
 
+    /// The nodes whose outputs depend on the activity of stage `stage` (from 0), in topological order: what a perturbation of it passes.
+    pub fn behind(&self, stage: usize) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(move |&node| self.structure.downstream[stage][node])
+    }
+
     /// The map of a reader.
     pub fn map(&self, reader: Reader) -> Map<'_> {
         self.nodes[reader.node].block.maps()[reader.map]

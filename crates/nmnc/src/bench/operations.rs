@@ -3,47 +3,41 @@
 
 use nmnc_learn::credit::{CreditConfig, Memory, NoiseCorrelationConfig};
 use nmnc_learn::manifold::Dimension;
-use nmnc_learn::net::{Block, Network, StageConfig};
+use nmnc_learn::net::{Map, Network};
 
 /// Operations of each part of a network for one image.
 pub(super) struct Operations {
-    /// Of each stage's convolution or product.
-    stages: Vec<f64>,
+    /// Of all maps.
+    forward: f64,
+    /// Of the maps through which an error reaches a stage.
+    back: f64,
+    /// Of the maps behind each stage.
+    behind: Vec<f64>,
     /// Units of each stage.
     units: Vec<f64>,
-    readout: f64,
     outputs: f64,
 }
 
 impl Operations {
-    /// Counts for `network`, built from the resolved stages `config` for inputs `[channels, height, width]`.
-    pub fn count(config: &[StageConfig], network: &Network, input: [usize; 3]) -> Self {
-        let mut shape = input;
-        let product = |block: &dyn Block| 2.0 * (block.inputs()[0] * block.units()) as f64;
-        let stages = config.iter().zip(network.stages()).map(|(config, stage)| match config {
-            StageConfig::Conv(conv) => {
-                let spec = conv.spec(shape);
-                shape = spec.output();
-                spec.flops() as f64
-            }
-            StageConfig::Dense(_) => product(stage.block()),
-        });
+    /// Counts for `network`.
+    pub fn count(network: &Network) -> Self {
+        let flops = |map: Map| map.operation.flops();
+        let nodes: Vec<f64> =
+            network.nodes().iter().map(|node| node.block().maps().into_iter().map(flops).sum()).collect();
+        let behind = |stage| network.behind(stage).map(|node| nodes[node]).sum();
+        let units: Vec<f64> = network.stage_units().into_iter().map(|units| units as f64).collect();
         Self {
-            stages: stages.collect(),
-            units: network.stage_units().into_iter().map(|units| units as f64).collect(),
-            readout: network.block("readout").map_or(0.0, product),
+            forward: nodes.iter().sum(),
+            back: network.readers().iter().map(|&reader| flops(network.map(reader))).sum(),
+            behind: (0..units.len()).map(behind).collect(),
+            units,
             outputs: network.outputs() as f64,
         }
     }
 
     /// A forward pass of one image.
     pub fn forward(&self) -> f64 {
-        self.after(0)
-    }
-
-    /// The stages from `first` on, and the readout.
-    fn after(&self, first: usize) -> f64 {
-        self.stages[first..].iter().sum::<f64>() + self.readout
+        self.forward
     }
 
     /// A training step with the (resolved) rule, an image of a batch of `batch`; none for a rule that is not known here.
@@ -52,7 +46,7 @@ impl Operations {
         let local = 2.0 * self.forward();
         match credit.rule.as_str() {
             // The error goes back through all parts but the first.
-            "bp" | "fa" => Some(local + self.after(1)),
+            "bp" | "fa" => Some(local + self.back),
             "dfa" => Some(local + self.signals()),
             _ => {
                 let settings = credit.settings.clone().try_into().ok()?;
@@ -79,7 +73,7 @@ impl Operations {
             };
             // From coordinates to units.
             let embedding = dimensions.map_or(0.0, |_| 2.0 * coordinates * units);
-            sum += probes * (passes * self.after(index + 1) + embedding);
+            sum += probes * (passes * self.behind[index] + embedding);
             sum += match settings.memory {
                 Memory::Feedback => {
                     probes * 2.0 * self.outputs * coordinates + self.outputs * embedding / batch
@@ -106,7 +100,7 @@ mod tests {
         let text = "[[stages]]\nkind = 'conv'\nchannels = 2\n[[stages]]\nkind = 'dense'\nunits = 5\n";
         let config = toml::from_str::<NetworkConfig>(text).unwrap().resolve().unwrap();
         let network = config.build([1, 6, 6], 3, Seed(0), &Device::flex()).unwrap();
-        Operations::count(&config.stages, &network, [1, 6, 6])
+        Operations::count(&network)
     }
 
     fn rule(text: &str) -> CreditConfig {

@@ -88,8 +88,7 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     let data = Arc::new(Data::draw(&first.config, bench.input, bench.outputs, sets, &device));
     if asked(Part::Forward) {
         let classifier = classifier(&first.config, bench, &device)?;
-        let stages = &first.config.network.stages;
-        let counted = Operations::count(stages, classifier.network(), bench.input);
+        let counted = Operations::count(classifier.network());
         let batch = first.config.train.batch;
         rows.push(Prepared {
             images: Some(batch),
@@ -155,8 +154,7 @@ fn step(config: &Resolved<Config>, bench: &Bench, data: &Arc<Data>, device: &Dev
     let config = config.resolve()?;
     let (classifier, learner) = (classifier(&config, bench, device)?, config.learner(1));
     let batch = config.train.batch;
-    let counted = Operations::count(&config.network.stages, classifier.network(), bench.input)
-        .step(&config.credit, batch);
+    let counted = Operations::count(classifier.network()).step(&config.credit, batch);
     Ok(Prepared {
         variant: Some(config.credit.rule.clone()),
         images: Some(batch),

@@ -96,6 +96,11 @@ impl LinearMap for GroupedMap {
         self.output().iter().product()
     }
 
+    fn flops(&self) -> f64 {
+        let read = self.input[0] / self.groups * self.kernel * self.kernel;
+        2.0 * read as f64 * self.outputs() as f64
+    }
+
     fn response(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         let [rows, _] = change.dims();
         let image = Self::image(change, self.input);

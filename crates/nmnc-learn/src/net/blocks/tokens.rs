@@ -54,6 +54,10 @@ impl LinearMap for TokenMap {
         self.tokens * self.map.outputs
     }
 
+    fn flops(&self) -> f64 {
+        self.tokens as f64 * self.map.flops()
+    }
+
     fn response(&self, change: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
         self.joined(self.map.response(self.each(change), weight))
     }
