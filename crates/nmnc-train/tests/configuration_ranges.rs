@@ -159,7 +159,7 @@ fn resolve_and_build(text: &str) -> Result<(), String> {
     match resolved.into_inner() {
         AnyConfig::Images(config) => {
             let config = config.resolve().map_err(line)?;
-            if config.need([1, 12, 12], 4, [40, 20]).map_err(line)?.total() < small {
+            if config.need([1, 12, 12], 4, [40, 20], None).map_err(line)?.total() < small {
                 config.classifier([1, 12, 12], 4, &device::open("flex").unwrap()).map(drop).map_err(line)?;
                 config.learner(1 << 40);
             }

@@ -114,11 +114,38 @@ fn what_is_reckoned_for_images_is_what_is_taken() {
             let config = images(&format!(
                 "{text}metrics = {{ samples = 300 }}\n[credit]\nrule = '{rule}'\n{manifold}"
             ));
-            let reckoned = config.need([1, 28, 28], 10, [600, 300]).unwrap();
+            let reckoned = config.need([1, 28, 28], 10, [600, 300], None).unwrap();
             let taken = taken_again(|| -> (Images, Learner) {
                 (config.images_of(splits.clone(), &Default::default()).unwrap(), config.learner(3))
             });
             compare(&format!("{what}, {rule}"), &reckoned, taken);
+        }
+    }
+}
+
+#[test]
+fn what_is_reckoned_for_deep_networks_is_what_is_taken() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let data = DataConfig { train_limit: Some(60), test_limit: Some(30), ..DataConfig::default() };
+    let splits = data.open(Seed(0)).unwrap();
+    for (preset, scale) in [("resnet20", 0.5), ("vit-tiny", 0.2)] {
+        for rule in ["bp", "nmnc", "manifold-mirror"] {
+            let manifold = match rule {
+                "nmnc" => "manifold = { samples = 60, dimension = 16 }\n",
+                "manifold-mirror" => "initial = 100\nmanifold = { samples = 60, dimension = 16 }\n",
+                _ => "",
+            };
+            let config = images(&format!(
+                "network = {{ preset = '{preset}', scale = {scale} }}\ntrain = {{ batch = 20 }}\n\
+                 metrics = {{ samples = 60 }}\n[credit]\nrule = '{rule}'\n{manifold}"
+            ));
+            let network = config.network.build([1, 28, 28], 10, Seed(0), &Default::default()).unwrap();
+            let reckoned = config.need([1, 28, 28], 10, [60, 30], Some(&network)).unwrap();
+            drop(network);
+            let taken = taken_again(|| -> (Images, Learner) {
+                (config.images_of(splits.clone(), &Default::default()).unwrap(), config.learner(3))
+            });
+            compare(&format!("{preset}, {rule}"), &reckoned, taken);
         }
     }
 }

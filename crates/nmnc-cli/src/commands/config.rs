@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use nmnc::credit::REGISTRY;
-use nmnc::net::PRESETS as NETWORKS;
+use nmnc::net::{ARCHITECTURES, PRESETS as NETWORKS};
 use nmnc::recurrent::TIME_RULES;
 use nmnc::train::{AnyConfig, Resolved, RunConfig, SequenceConfig};
 use nmnc::{ErrorKind, Result, device};
@@ -85,11 +85,14 @@ fn list(out: Output) -> Result<()> {
             (format!("{name} [{widths}]"), *summary)
         })
         .collect();
+    let deep: Vec<(String, &str)> =
+        ARCHITECTURES.iter().map(|network| (network.name.to_owned(), network.summary)).collect();
     let configs: Vec<(String, &str)> = PRESETS.iter().map(|p| (p.name.to_owned(), p.summary)).collect();
     let sections = [
         ("rule", "Credit rules (credit.rule)", rules),
         ("time-rule", "Credit rules of recurrent networks (credit.rule, with task)", over_time),
         ("network", "Networks (network.preset, with their network.widths by default)", networks),
+        ("network", "Deep networks (network.preset, made wider or narrower by network.scale)", deep),
         ("config", "Ready-made configurations (print one with `nmnc config presets NAME`)", configs),
     ];
     if out.json {

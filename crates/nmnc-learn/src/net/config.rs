@@ -5,12 +5,12 @@ use nmnc_kernels::{Activation, ConvSpec, Pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Block, Conv, Dense, Geometry, Init, Network};
+use super::{ARCHITECTURES, Architecture, Block, Conv, Dense, Geometry, Init, Network};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_core::seed::{Role, Seed};
 
-/// Preset networks: name, widths by default, what it is.
+/// Preset chains: name, widths by default, what it is. Deep networks are [`ARCHITECTURES`].
 pub const PRESETS: [(&str, &[usize], &str); 3] = [
     ("mlp", &[256, 256], "dense stages, one per width"),
     ("conv3", &[32, 64, 128], "one 3x3 convolution with 2x2 max pooling per width"),
@@ -21,10 +21,10 @@ pub const PRESETS: [(&str, &[usize], &str); 3] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
-    /// Name of a preset (`mlp`, `conv3`, `lenet`); leave out when `stages` are given.
+    /// Name of a preset (a chain: `mlp`, `conv3`, `lenet`; or a deep network such as `resnet20`); leave out when `stages` are given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// Channels or units of each of the preset's stages.
+    /// Channels or units of each stage of a preset chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::SIZE.stated())]
     pub widths: Option<Vec<usize>>,
@@ -176,12 +176,15 @@ impl From<PoolName> for Pool {
 }
 
 impl NetworkConfig {
-    /// The same network with the preset and every default spelled out as explicit stages.
+    /// The same network with the preset and every default spelled out as explicit stages; a deep network stays what its name says.
     ///
     /// # Errors
-    /// Unknown preset, widths that do not fit it, or neither preset nor stages (or both).
+    /// Unknown preset, settings that do not fit it, or neither preset nor stages (or both).
     pub fn resolve(&self) -> Result<Self> {
         ranges::check(self).map_err(|e| e.under("network"))?;
+        if let Some(architecture) = self.architecture() {
+            return self.resolved_architecture(architecture);
+        }
         let mut stages = match (&self.preset, self.stages.is_empty()) {
             (Some(_), false) => {
                 return Err(
@@ -189,7 +192,7 @@ impl NetworkConfig {
                 );
             }
             (None, true) => {
-                let names = PRESETS.map(|(name, ..)| name).join(", ");
+                let names = preset_names().join(", ");
                 return Err(Error::config("network", "names neither a preset nor stages")
                     .mend(format!("set network.preset to one of {names}")));
             }
@@ -218,10 +221,34 @@ impl NetworkConfig {
         Ok(resolved)
     }
 
+    /// The deep network that the preset names.
+    pub fn architecture(&self) -> Option<&'static Architecture> {
+        self.preset.as_deref().and_then(Architecture::find)
+    }
+
+    fn resolved_architecture(&self, architecture: &Architecture) -> Result<Self> {
+        let bare = Self { preset: self.preset.clone(), scale: self.scale, ..Self::default() };
+        let given = [
+            ("stages", self.stages != bare.stages),
+            ("widths", self.widths != bare.widths),
+            ("activation", self.activation != bare.activation),
+            ("init", self.init != bare.init),
+            ("readout_init", self.readout_init != bare.readout_init),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((key, _)) => Err(Error::config(
+                format!("network.{key}"),
+                format!("`{}` has its own, as its authors gave it", architecture.name),
+            )
+            .mend("remove it; network.scale makes the network wider or narrower")),
+            None => Ok(self.clone()),
+        }
+    }
+
     fn preset_stages(&self, preset: &str) -> Result<Vec<StageConfig>> {
         let Some((_, defaults, _)) = PRESETS.iter().find(|(name, ..)| *name == preset) else {
             return Err(Error::config("network.preset", format!("unknown network `{preset}`"))
-                .suggest(preset, PRESETS.map(|(name, ..)| name)));
+                .suggest(preset, preset_names()));
         };
         let widths = self.widths.as_deref().unwrap_or(defaults);
         let dense = |&units: &usize| StageConfig::Dense(DenseConfig { units, activation: None, init: None });
@@ -249,11 +276,14 @@ impl NetworkConfig {
         }
     }
 
-    /// The sizes of each stage for inputs of `[channels, height, width]`; nothing is built.
+    /// The sizes of each stage of a chain for inputs of `[channels, height, width]`; nothing is built. None for a deep network.
     ///
     /// # Errors
     /// As [`NetworkConfig::resolve`]; a stage whose geometry is impossible, named by its number.
-    pub fn geometry(&self, input: [usize; 3]) -> Result<Vec<Geometry>> {
+    pub fn geometry(&self, input: [usize; 3]) -> Result<Option<Vec<Geometry>>> {
+        if self.architecture().is_some() {
+            return Ok(None);
+        }
         let mut shape = Some(input);
         let mut inputs: usize = input.iter().product();
         let mut all = Vec::new();
@@ -278,18 +308,23 @@ impl NetworkConfig {
             inputs = geometry.units();
             all.push(geometry);
         }
-        Ok(all)
+        Ok(Some(all))
     }
 
     /// Builds the network for inputs of shape `[channels, height, width]` and `outputs` outputs.
     ///
     /// # Errors
-    /// A stage whose geometry is impossible, named by its number.
+    /// A stage whose geometry is impossible, named by its number; images that a deep network cannot have, or more weights than memory.
     pub fn build(&self, input: [usize; 3], outputs: usize, seed: Seed, device: &Device) -> Result<Network> {
         let config = self.resolve()?;
+        if let Some(architecture) = config.architecture() {
+            return architecture.build(input, outputs, config.scale, seed, device);
+        }
         let mut stages: Vec<Box<dyn Block>> = Vec::new();
         let mut units: usize = input.iter().product();
-        for (index, (stage, geometry)) in config.stages.iter().zip(config.geometry(input)?).enumerate() {
+        for (index, (stage, geometry)) in
+            config.stages.iter().zip(config.geometry(input)?.into_iter().flatten()).enumerate()
+        {
             let mut stream = seed.stream(Role::Weights, index, 0);
             let (init, activation) = match stage {
                 StageConfig::Conv(conv) => (conv.init, conv.activation),
@@ -316,6 +351,10 @@ impl NetworkConfig {
         let readout = Dense::new(weight, Tensor::zeros([1, outputs], device), Activation::Identity);
         Network::chain(stages, readout)
     }
+}
+
+fn preset_names() -> Vec<&'static str> {
+    PRESETS.iter().map(|(name, ..)| *name).chain(ARCHITECTURES.iter().map(|own| own.name)).collect()
 }
 
 impl ConvConfig {

@@ -100,8 +100,7 @@ impl Network {
     /// Full names of the parameters that maps multiply by in the section of stage `stage` (from 0): its weights. Where there are no
     /// maps, all parameters.
     pub fn section_weights(&self, stage: usize) -> Vec<String> {
-        let nodes: Vec<&Node> =
-            self.structure.sections[stage].iter().rev().map(|&node| &self.nodes[node]).collect();
+        let nodes: Vec<&Node> = self.section(stage).collect();
         let names = |of: fn(&dyn Block) -> Vec<&Parameter>| {
             let full = |node: &&Node| {
                 let parameters = of(node.block()).into_iter();
@@ -117,6 +116,11 @@ impl Network {
     /// for the last stage the readout's.
     pub fn readers(&self) -> &[Reader] {
         &self.structure.readers
+    }
+
+    /// The nodes that lead to stage `stage` (from 0; the number of stages means the output) without passing another, with its own.
+    pub fn section(&self, stage: usize) -> impl Iterator<Item = &Node> {
+        self.structure.sections[stage].iter().rev().map(|&node| &self.nodes[node])
     }
 
     /// The nodes whose outputs depend on the activity of stage `stage` (from 0), in topological order: what a perturbation of it passes.

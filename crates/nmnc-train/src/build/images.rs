@@ -10,8 +10,7 @@ use crate::run::RunPlan;
 use nmnc_core::device;
 use nmnc_core::error::Result;
 use nmnc_data::Splits;
-use nmnc_learn::credit::{CreditRule, RuleSetup};
-use nmnc_learn::net::Network;
+use nmnc_learn::credit::RuleSetup;
 
 impl Resolved<Config> {
     /// The problem: data and device opened, network and rule built.
@@ -31,8 +30,16 @@ impl Resolved<Config> {
         let shape = splits.train.shape();
         let input = [shape.channels, shape.height, shape.width];
         let classes = splits.train.classes().len();
-        self.need(input, classes, [splits.train.len(), splits.evaluation.len()])?.check()?;
-        let (network, rule) = self.network_and_rule(input, classes, device)?;
+        let counts = [splits.train.len(), splits.evaluation.len()];
+        let deep = self.network.architecture().is_some();
+        if !deep {
+            self.need(input, classes, counts, None)?.check()?;
+        }
+        let network = self.network.build(input, classes, self.seed, device)?;
+        if deep {
+            self.need(input, classes, counts, Some(&network))?.check()?;
+        }
+        let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
         let options = ImageOptions {
             name: self.data.source.clone(),
             seed: self.seed,
@@ -49,20 +56,10 @@ impl Resolved<Config> {
     /// # Errors
     /// An impossible network or rule.
     pub fn classifier(&self, input: [usize; 3], outputs: usize, device: &Device) -> Result<Classifier> {
-        let (network, rule) = self.network_and_rule(input, outputs, device)?;
-        let classifier = Classifier::new(network, rule, self.train.loss, self.seed);
-        if self.train.streamed { classifier.streamed() } else { Ok(classifier) }
-    }
-
-    fn network_and_rule(
-        &self,
-        input: [usize; 3],
-        outputs: usize,
-        device: &Device,
-    ) -> Result<(Network, Box<dyn CreditRule>)> {
         let network = self.network.build(input, outputs, self.seed, device)?;
         let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
-        Ok((network, rule))
+        let classifier = Classifier::new(network, rule, self.train.loss, self.seed);
+        if self.train.streamed { classifier.streamed() } else { Ok(classifier) }
     }
 
     /// The learner of a training of `steps_per_epoch` steps an epoch.

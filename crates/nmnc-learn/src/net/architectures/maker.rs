@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use nmnc_core::device::matrix;
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::memory;
 use nmnc_core::seed::{Role, Seed};
 
 use crate::net::{
@@ -66,7 +67,19 @@ impl Maker {
     }
 
     /// A weight `[rows, fan_in]`, each input of which reaches `fan_out` outputs.
-    pub fn weight(&mut self, [rows, fan_in]: [usize; 2], fan_out: usize, law: Law) -> Tensor<2> {
+    ///
+    /// # Errors
+    /// If there is not the memory for it and its like.
+    pub fn weight(&mut self, [rows, fan_in]: [usize; 2], fan_out: usize, law: Law) -> Result<Tensor<2>> {
+        let bytes = rows as u128 * fan_in as u128 * size_of::<f32>() as u128;
+        if memory::available().is_some_and(|available| bytes > u128::from(available)) {
+            let problem = format!("a weight of {rows} x {fan_in} numbers is more than there is memory");
+            return Err(Error::new(ErrorKind::Memory, "network.scale", problem).mend("lower it"));
+        }
+        Ok(self.drawn_weight([rows, fan_in], fan_out, law))
+    }
+
+    fn drawn_weight(&mut self, [rows, fan_in]: [usize; 2], fan_out: usize, law: Law) -> Tensor<2> {
         let mut stream = self.seed.stream(Role::Weights, self.drawn, 0);
         self.drawn += 1;
         let mut numbers = vec![0.0f32; rows * fan_in];
@@ -121,7 +134,7 @@ impl Maker {
         spec.check().map_err(|problem| {
             Error::config(format!("network.{name}"), problem).mend("give the network larger images")
         })?;
-        let weight = self.weight([channels, spec.fan_in()], channels * kernel * kernel, law);
+        let weight = self.weight([channels, spec.fan_in()], channels * kernel * kernel, law)?;
         let block = match biased {
             Some(_) => Conv::new(spec, weight, self.zeros(channels)),
             None => Conv::without_bias(spec, weight),
@@ -172,7 +185,7 @@ impl Maker {
         activation: Activation,
         law: Law,
     ) -> Result<Value> {
-        let weight = self.weight([units, inputs], units, law);
+        let weight = self.weight([units, inputs], units, law)?;
         let block = Dense::new(weight, self.zeros(units), activation);
         self.node(name, block, &[from])
     }

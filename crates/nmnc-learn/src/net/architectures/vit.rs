@@ -39,7 +39,7 @@ fn build(mut make: Maker, request: Request) -> Result<Network> {
     )?;
     let tokens = patches.shape[1] * patches.shape[2] + 1;
     let class = make.zeros(units);
-    let places = make.weight([tokens, units], units, law);
+    let places = make.weight([tokens, units], units, law)?;
     let mut stream = make.node("tokens", Tokens::new(class, places), &[patches.value])?;
     make.stage(stream)?;
     for layer in 0..LAYERS {
@@ -60,10 +60,10 @@ fn attended(make: &mut Maker, name: &str, from: Value, tokens: usize, units: usi
     let norm = GroupNorm::of_tokens(tokens, units, EPSILON, make.device());
     let normal = make.node(&format!("{name}ln_1"), norm, &[from])?;
     let inward = (
-        make.weight([3 * units, units], 3 * units, Law::Of(crate::net::Init::Xavier)),
+        make.weight([3 * units, units], 3 * units, Law::Of(crate::net::Init::Xavier))?,
         make.zeros(3 * units),
     );
-    let outward = (make.weight([units, units], units, Law::Normal(0.02)), make.zeros(units));
+    let outward = (make.weight([units, units], units, Law::Normal(0.02))?, make.zeros(units));
     let attention = Attention::new(tokens, HEADS, [inward, outward]);
     let heard = make.node(&format!("{name}self_attention"), attention, &[normal])?;
     make.node(&format!("{name}sum_1"), Add::new(2, tokens * units), &[from, heard])
@@ -77,7 +77,7 @@ fn transformed(make: &mut Maker, name: &str, from: Value, tokens: usize, units: 
     for (place, shape, activation) in
         [(0, [inner, units], Activation::Gelu), (3, [units, inner], Activation::Identity)]
     {
-        let weight = make.weight(shape, shape[0], Law::Of(crate::net::Init::Xavier));
+        let weight = make.weight(shape, shape[0], Law::Of(crate::net::Init::Xavier))?;
         let block = TokenDense::new(tokens, weight, make.zeros(shape[0]), activation);
         value = make.node(&format!("{name}mlp.{place}"), block, &[value])?;
     }
