@@ -134,7 +134,7 @@ fn damage_is_one_line() {
         (b"(0.", "takes a value that was never given"),
         (b"}(NNNu.", "an entry without a value"),
         (b"Nu.", "ends a list that was never begun"),
-        (b"N(Nu.", "adds an entry to what is no dictionary"),
+        (b"N(NNu.", "adds an entry to what is no dictionary"),
         (b"h\x05.", "recalls what was never remembered"),
         (b"Nr\xff\xff\xff\xff.", "at an impossible place"),
         (b"X\xff\xff\xff\xff.", "ends too early"),
