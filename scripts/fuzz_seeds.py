@@ -3,7 +3,8 @@
 
     python3 scripts/fuzz_seeds.py
 
-What breaks something and is mended becomes a seed by hand: a file beside these, with a name that says what it is.
+A seed whose name begins with `refused-` claims too much or is of a kind that is not taken: that it is refused is tested, as it is that all others
+are read. What breaks something and is mended becomes a seed by hand: a file beside these, with a name that says what it is.
 """
 import gzip
 import io
@@ -127,7 +128,7 @@ schedule = { shape = "cosine" }
 
 def arrays():
     keep("npy", "float32", {"a.npy": npy("<f4", (8, 3), floats(*range(24)))})
-    keep("npy", "fortran", {"a.npy": npy("<f8", (4, 2), floats(*range(8), kind="d"), fortran=True)})
+    keep("npy", "refused-fortran", {"a.npy": npy("<f8", (4, 2), floats(*range(8), kind="d"), fortran=True)})
     keep("npy", "jacobians", {"a.npy": npy(">f8", (2, 3, 4), struct.pack(">24d", *range(24)))})
     keep("npy", "archive", {"a.npz/data.npy": npy("<f4", (8, 3), floats(*range(24)))})
     labels = npy("<i8", (4,), integers(0, 1, 1, 0))
@@ -213,18 +214,18 @@ rdm = { file = "rdms.npz", array = "model" }
 
 def bombs():
     """What claims to be large, deep or long."""
-    keep("npy", "dimensions", {"a.npy": npy("<f4", "(" + "1, " * 5000 + ")", floats(1))})
-    keep("npy", "product", {"a.npy": npy("<f8", (1 << 32, 1 << 32), floats(1, kind="d"))})
-    keep("npz", "zeros", {"set.npz": zipped({"x_train.npy": npy("|u1", (1 << 20, 8, 8), bytes(1 << 22)), "y_train.npy": b""})})
-    keep("idx", "claims", {"set/train-images-idx3-ubyte": idx((1 << 31, 1 << 31, 1 << 31), b""), "set/train-labels-idx1-ubyte": idx((3,), b"")})
+    keep("npy", "refused-dimensions", {"a.npy": npy("<f4", "(" + "1, " * 5000 + ")", floats(1))})
+    keep("npy", "refused-product", {"a.npy": npy("<f8", (1 << 32, 1 << 32), floats(1, kind="d"))})
+    keep("npz", "refused-zeros", {"set.npz": zipped({"x_train.npy": npy("|u1", (1 << 20, 8, 8), bytes(1 << 22)), "y_train.npy": b""})})
+    keep("idx", "refused-claims", {"set/train-images-idx3-ubyte": idx((1 << 31, 1 << 31, 1 << 31), b""), "set/train-labels-idx1-ubyte": idx((3,), b"")})
     large = jpeg().replace(struct.pack(">HH", 8, 8), struct.pack(">HH", 16384, 4096))
-    keep("pictures", "wide", {f"set/{s}/a/{n}.jpg": large for s in ["train", "test"] for n in range(2)})
+    keep("pictures", "refused-wide", {f"set/{s}/a/{n}.jpg": large for s in ["train", "test"] for n in range(2)})
     deep = png(6, 6, 3, bits=16).replace(struct.pack(">II", 6, 6), struct.pack(">II", 8192, 8192))
-    keep("pictures", "pixels", {f"set/{s}/a/{n}.png": deep for s in ["train", "test"] for n in range(2)})
-    keep("archive", "sizes", {"set.tar": tar({"train/a/0.png": b""}).replace(b"00000000000\0", b"77777777777\0", 1)})
+    keep("pictures", "refused-pixels", {f"set/{s}/a/{n}.png": deep for s in ["train", "test"] for n in range(2)})
+    keep("archive", "refused-sizes", {"set.tar": tar({"train/a/0.png": b""}).replace(b"00000000000\0", b"77777777777\0", 1)})
     huge = "[network]\nwidths = [9223372036854775807]\npreset = \"mlp\"\n[credit]\nrule = \"nmnc\"\n"
-    keep("config", "widths", {"config.toml": huge.encode(), "set": b"train.epochs=4611686018427387904\n"})
-    keep("config", "nested", {"config.toml": b"a = " + b"[" * 3000, "set": b"a" + b".a" * 3000 + b"=1\n"})
+    keep("config", "refused-widths", {"config.toml": huge.encode(), "set": b"train.epochs=4611686018427387904\n"})
+    keep("config", "refused-nested", {"config.toml": b"a = " + b"[" * 3000, "set": b"a" + b".a" * 3000 + b"=1\n"})
 
 
 for make in [configurations, arrays, pictures, old_formats, brains, bombs]:

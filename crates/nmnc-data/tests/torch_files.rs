@@ -162,6 +162,48 @@ fn lists_within_lists_without_end_cost_no_more_than_their_length() {
     assert!(refused(&wide).starts_with("holds no dictionary"));
 }
 
+/// An archive of twenty storages of 16 MiB, each a few KiB as stored, and of one tensor in each, with so many numbers.
+fn expanding(path: &Path, numbers: u32) {
+    let text = |out: &mut Vec<u8>, text: &str| {
+        out.push(b'X');
+        out.extend((text.len() as u32).to_le_bytes());
+        out.extend(text.as_bytes());
+    };
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for key in 0..20 {
+        let key = format!("{key:02}");
+        text(&mut pickle, &key);
+        pickle.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        text(&mut pickle, "storage");
+        pickle.extend(b"ctorch\nFloatStorage\n");
+        text(&mut pickle, &key);
+        text(&mut pickle, "cpu");
+        let numbers = [&b"J"[..], &numbers.to_le_bytes()].concat();
+        pickle.extend([&numbers[..], b"tQK\x00", &numbers, b"\x85K\x01\x85\x89NtR"].concat());
+    }
+    pickle.extend(b"u.");
+    let options = zip::write::SimpleFileOptions::default();
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    zip.start_file("x/data.pkl", options).unwrap();
+    zip.write_all(&pickle).unwrap();
+    for key in 0..20 {
+        zip.start_file(format!("x/data/{key:02}"), options).unwrap();
+        zip.write_all(&vec![0; 1 << 24]).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+#[test]
+fn numbers_have_a_budget_and_those_that_are_not_asked_for_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pth");
+    expanding(&path, 3);
+    assert!(read(&path).unwrap().values().all(|tensor| tensor.values == [0.0; 3]));
+    expanding(&path, 1 << 22);
+    let line = read(&path).unwrap_err().to_string();
+    assert!(line.contains("its tensors are many times larger than the file"), "{line}");
+}
+
 #[test]
 fn other_archives_and_old_files_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();

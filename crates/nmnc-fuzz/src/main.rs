@@ -68,7 +68,8 @@ fn run(target: &Target, seconds: u64, seed: u64, kept: &Path) -> io::Result<Exit
     fs::create_dir_all(kept.join("corpus"))?;
     let kept = kept.canonicalize()?;
     let folder = scratch()?;
-    let mut seeds = target.seeds(Path::new(SEEDS), &folder.join("made"))?;
+    let seeds = target.seeds(Path::new(SEEDS), &folder.join("made"))?;
+    let mut seeds: Vec<Vec<u8>> = seeds.into_iter().map(|(_, seed)| seed).collect();
     for entry in fs::read_dir(kept.join("corpus"))? {
         seeds.push(fs::read(entry?.path())?);
     }

@@ -55,11 +55,12 @@ impl Target {
         TARGETS.iter().find(|target| target.name == name)
     }
 
-    /// The seeds in `folder`, and those that are made in the empty folder `scratch`.
+    /// The seeds in `folder`, and those that are made in the empty folder `scratch`, each with its name: one that begins with `refused-` is
+    /// of what is not read.
     ///
     /// # Errors
     /// What the file system refuses, and a program that cannot make its own files.
-    pub fn seeds(&self, folder: &Path, scratch: &Path) -> std::io::Result<Vec<Vec<u8>>> {
+    pub fn seeds(&self, folder: &Path, scratch: &Path) -> std::io::Result<Vec<(String, Vec<u8>)>> {
         let mut seeds = Vec::new();
         let mut kept = match std::fs::read_dir(folder.join(self.name)) {
             Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?,
@@ -67,11 +68,12 @@ impl Target {
         };
         kept.sort_unstable();
         for path in kept {
-            seeds.push(std::fs::read(path)?);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            seeds.push((name, std::fs::read(path)?));
         }
         if let Some(make) = self.make {
             make(scratch).map_err(std::io::Error::other)?;
-            seeds.push(Bundle::pack(scratch)?);
+            seeds.push(("made".to_owned(), Bundle::pack(scratch)?));
         }
         Ok(seeds)
     }

@@ -9,7 +9,7 @@ use crate::cpu;
 /// Mean and biased variance of each channel over all rows and positions, both `[1, c]`.
 ///
 /// # Panics
-/// If the columns do not divide into as many channels.
+/// If the columns do not divide into as many channels, one at least.
 pub fn channel_moments(x: &Tensor<2>, channels: usize) -> [Tensor<2>; 2] {
     check(x, channels);
     if let Some([x]) = cpu::operands([x]) {
@@ -26,7 +26,7 @@ pub fn channel_moments(x: &Tensor<2>, channels: usize) -> [Tensor<2>; 2] {
 /// # Panics
 /// If a shape does not fit.
 pub fn channel_sums(error: &Tensor<2>, x: &Tensor<2>, mean: &Tensor<2>) -> [Tensor<2>; 2] {
-    let channels = mean.dims()[1];
+    let channels = check_rows(&[mean]);
     check(x, channels);
     assert_eq!(error.dims(), x.dims(), "shapes of error and input");
     if let Some([error, x, mean]) = cpu::operands([error, x, mean]) {
@@ -41,9 +41,8 @@ pub fn channel_sums(error: &Tensor<2>, x: &Tensor<2>, mean: &Tensor<2>) -> [Tens
 /// # Panics
 /// If a shape does not fit.
 pub fn channel_affine(x: &Tensor<2>, [mean, scale, shift]: [&Tensor<2>; 3]) -> Tensor<2> {
-    let channels = mean.dims()[1];
+    let channels = check_rows(&[mean, scale, shift]);
     check(x, channels);
-    check_rows(&[mean, scale, shift]);
     if let Some([x, mean, scale, shift]) = cpu::operands([x, mean, scale, shift]) {
         return cpu::channels::affine(&x, [&mean, &scale, &shift]);
     }
@@ -59,10 +58,9 @@ pub fn channel_combine(
     x: &Tensor<2>,
     [mean, by_error, by_x, shift]: [&Tensor<2>; 4],
 ) -> Tensor<2> {
-    let channels = mean.dims()[1];
+    let channels = check_rows(&[mean, by_error, by_x, shift]);
     check(x, channels);
     assert_eq!(error.dims(), x.dims(), "shapes of error and input");
-    check_rows(&[mean, by_error, by_x, shift]);
     if let Some([error, x, mean, by_error, by_x, shift]) =
         cpu::operands([error, x, mean, by_error, by_x, shift])
     {
@@ -80,8 +78,11 @@ fn check(x: &Tensor<2>, channels: usize) {
     );
 }
 
-fn check_rows(rows: &[&Tensor<2>]) {
-    assert!(rows.iter().all(|row| row.dims() == rows[0].dims()), "shapes of what channels have");
+/// The number of channels, of which each of `rows` `[1, c]` has one number.
+fn check_rows(rows: &[&Tensor<2>]) -> usize {
+    let channels = rows[0].dims()[1];
+    assert!(rows.iter().all(|row| row.dims() == [1, channels]), "shapes of what channels have");
+    channels
 }
 
 fn view(x: &Tensor<2>, channels: usize) -> Tensor<3> {

@@ -13,10 +13,11 @@ use nmnc_kernels::recurrent::{
     product, rate_backward, rate_forward, rate_states,
 };
 use nmnc_kernels::{
-    Activation, AdamStep, ConvGate, ConvSpec, Pool, SgdStep, activate, adam, affine, blend, column_moments,
-    column_sums, composed, conv_activity, conv_forward, conv_gated_error, conv_gated_product,
-    conv_input_gradient, conv_parameter_gradient, embed_add, energies, map_product, matmul, perturb,
-    row_energies, sgd, slope,
+    Activation, AdamStep, ConvGate, ConvSpec, Pool, PoolingSpec, SgdStep, Window, activate, adam, affine,
+    blend, channel_affine, channel_combine, channel_moments, channel_sums, column_moments, column_sums,
+    composed, conv_activity, conv_forward, conv_gated_error, conv_gated_product, conv_input_gradient,
+    conv_parameter_gradient, embed_add, energies, map_product, matmul, perturb, pool_error, pool_forward,
+    pool_response, row_energies, sgd, slope,
 };
 use proptest::prelude::*;
 
@@ -115,6 +116,58 @@ fn shape() -> impl Strategy<Value = [usize; 2]> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(512, 8), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn poolings_of_any_size_are_computed_or_refused(
+        input in [size(), size(), size()], rest in [size(), size(), size()], largest: bool, batch in 0..4_usize, seed: u64,
+    ) {
+        let [window, stride, padding] = rest;
+        let kind = if largest { Window::Max } else { Window::Average };
+        let spec = PoolingSpec { input, kind, window, stride, padding };
+        match spec.check() {
+            Ok(()) if batch * spec.input_units().max(spec.output_units()) <= MOST => {
+                let x = Values(seed).uniform([batch, spec.input_units()]);
+                let (y, winners) = pool_forward(&spec, &x);
+                prop_assert_eq!(y.dims(), [batch, spec.output_units()]);
+                prop_assert_eq!(pool_error(&spec, &winners, &y).dims(), x.dims());
+                prop_assert_eq!(pool_response(&spec, &winners, &x).dims(), y.dims());
+                let other = PoolingSpec { input: [input[0], input[1] + 1, input[2]], ..spec };
+                prop_assert!(attempt(|| pool_error(&other, &winners, &y)).is_err());
+                prop_assert!(attempt(|| pool_response(&other, &winners, &x)).is_err());
+            }
+            Ok(()) => {}
+            Err(problem) => {
+                let refused = attempt(|| drop(pool_forward(&spec, &single(vec![1.0; batch], [batch, 1]))));
+                prop_assert_eq!(refused, Err(format!("impossible pooling: {problem}")));
+            }
+        }
+    }
+
+    #[test]
+    fn channels_of_any_shape_are_computed_or_refused(
+        x in shape(), error in shape(), mut rows in [shape(), shape(), shape(), shape()],
+        channels in 0..7_usize, positions in 1..4_usize, fits: bool, spoiled in 0..8_usize, seed: u64,
+    ) {
+        // Half of the cases fit, but for one row perhaps.
+        let (x, error) = match fits {
+            true => ([x[0], channels * positions], [x[0], channels * positions]),
+            false => (x, error),
+        };
+        if fits {
+            rows.iter_mut().enumerate().filter(|(row, _)| *row != spoiled).for_each(|(_, row)| *row = [1, channels]);
+        }
+        let mut values = Values(seed);
+        let (a, b, own) = (values.uniform(x), values.uniform(error), rows.map(|shape| values.uniform(shape)));
+        let [mean, scale, by_x, shift] = own.each_ref();
+        let divides = |channels: usize| channels > 0 && x[1].is_multiple_of(channels);
+        let of = |count: usize| divides(rows[0][1]) && rows[..count].iter().all(|row| *row == [1, rows[0][1]]);
+        prop_assert_eq!(attempt(|| channel_moments(&a, channels)).is_ok(), divides(channels));
+        prop_assert_eq!(attempt(|| channel_sums(&b, &a, mean)).is_ok(), of(1) && x == error);
+        let affine = attempt(|| channel_affine(&a, [mean, scale, by_x]).dims());
+        prop_assert_eq!(affine.ok(), of(3).then_some(x));
+        let combined = attempt(|| channel_combine(&b, &a, [mean, scale, by_x, shift]).dims());
+        prop_assert_eq!(combined.ok(), (of(4) && x == error).then_some(x));
+    }
 
     #[test]
     fn stages_of_any_size_are_computed_or_refused(spec in stage(), batch in 0..4_usize, seed: u64) {

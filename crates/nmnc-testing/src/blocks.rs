@@ -209,10 +209,6 @@ impl Block for Centered {
         true
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, _weights: &[Tensor<2>]) -> Tensor<2> {
         if trace.of::<CenteredTrace>().own { error.clone() - error.mean_dim(0) } else { error }
     }

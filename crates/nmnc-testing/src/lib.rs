@@ -2,6 +2,7 @@
 //! counting what is allocated.
 
 pub mod blocks;
+pub mod differences;
 pub mod memory;
 pub mod threads;
 

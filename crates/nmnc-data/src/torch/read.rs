@@ -7,6 +7,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use zip::ZipArchive;
+use zip::read::ZipFile;
 
 use super::TorchTensor;
 use super::pickle::{Pickle, Storage, Value, View};
@@ -183,25 +184,31 @@ impl<'a> Archive<'a> {
     }
 
     fn member(&mut self, name: &str, most: u64) -> Result<Vec<u8>> {
-        let full = format!("{}{name}", self.folder);
-        let place = format!("{}: {name}", self.path.display());
-        let member = self.zip.by_name(&full).map_err(|e| guard::damaged(&place, e.into()))?;
         let limit = most.min(guard::expanded(self.stored));
-        let mut bytes = Vec::new();
-        Bounded::new(member, limit).read_to_end(&mut bytes).map_err(|e| guard::damaged(&place, e))?;
-        Ok(bytes)
+        self.read(name, |member| {
+            let mut bytes = Vec::new();
+            Bounded::new(member, limit).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    fn read(
+        &mut self,
+        name: &str,
+        take: impl FnOnce(&mut ZipFile<BufReader<File>>) -> std::io::Result<Vec<u8>>,
+    ) -> Result<Vec<u8>> {
+        let place = format!("{}: {name}", self.path.display());
+        let mut member = self
+            .zip
+            .by_name(&format!("{}{name}", self.folder))
+            .map_err(|e| guard::damaged(&place, e.into()))?;
+        take(&mut member).map_err(|e| guard::damaged(&place, e))
     }
 
     fn numbers(&mut self, storage: &Storage, kind: Kind) -> Result<Vec<f32>> {
         let name = format!("data/{}", storage.key);
-        let bytes = self.member(&name, guard::TENSORS)?;
-        let numbers: Vec<f32> =
-            bytes.chunks_exact(kind.bytes() as usize).map(|number| kind.number(number)).collect();
-        if (numbers.len() as u64) < storage.length {
-            let problem = format!("holds {} numbers instead of {}", numbers.len(), storage.length);
-            return Err(Error::data(format!("{}: {name}", self.path.display()), problem)
-                .mend("the file is damaged: get it again"));
-        }
-        Ok(numbers)
+        // What lies behind the numbers that are asked for is not read.
+        let bytes = self.read(&name, |member| guard::read_len(member, storage.length * kind.bytes()))?;
+        Ok(bytes.chunks_exact(kind.bytes() as usize).map(|number| kind.number(number)).collect())
     }
 }

@@ -104,8 +104,12 @@ pub trait Block: Send + Sync + Debug {
         false
     }
 
-    /// Gradient of <y, `error`> for each parameter, summed over the batch, inputs held fixed; `error` is `[batch, n]`.
-    fn parameter_vjp(&self, trace: &Trace, error: Tensor<2>) -> Vec<Tensor<2>>;
+    /// Gradient of <y, `error`> for each parameter, summed over the batch, inputs held fixed; `error` is `[batch, n]`. A block without
+    /// parameters has none.
+    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
+        assert!(self.parameters().is_empty(), "{} does not say what its gradients are", self.describe());
+        Vec::new()
+    }
 
     /// Gradient `[batch, n_i]` of <y, `error`> for input `input` (from 0), when each map multiplies by the one of `weights` in its
     /// place: exact with [`own_weights`].

@@ -1,32 +1,12 @@
 //! Products with Jacobians of every block against finite differences in f64, in evaluation and in training.
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use nmnc_learn::net::{Block, Mode, own_weights};
-use nmnc_testing::values;
+use nmnc_testing::differences::{compare, inner};
 
-use super::{BATCH, TRAINING, all, inner, inputs, normal};
+use super::{BATCH, TRAINING, all, inputs, normal};
 
 const F64: DType = DType::F64;
-
-/// The derivative of `of` along each of a few coordinates of `at`, beside the entry of `analytic`.
-fn compare(name: &str, at: &Tensor<2>, analytic: &Tensor<2>, mut of: impl FnMut(Tensor<2>) -> f64) {
-    let (start, analytic) = (values(at), values(analytic));
-    assert_eq!(start.len(), analytic.len(), "{name}");
-    for coordinate in (0..start.len()).step_by(start.len().div_ceil(11)) {
-        let mut value = |step: f64| {
-            let mut moved = start.clone();
-            moved[coordinate] += step;
-            of(Tensor::from_data(TensorData::new(moved, at.dims()), (&at.device(), F64)))
-        };
-        let numeric = (value(1e-6) - value(-1e-6)) / 2e-6;
-        let missed = (numeric - analytic[coordinate]).abs();
-        assert!(
-            missed < 1e-7 * (1.0 + numeric.abs()),
-            "{name}[{coordinate}]: {numeric} {}",
-            analytic[coordinate]
-        );
-    }
-}
 
 fn check(block: &mut dyn Block, mode: Mode) {
     let name = block.describe();

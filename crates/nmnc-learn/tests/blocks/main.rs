@@ -23,11 +23,6 @@ fn normal(shape: [usize; 2], index: usize, dtype: DType) -> Tensor<2> {
     Tensor::<2>::from_data(TensorData::new(numbers, shape), (&Device::flex(), DType::F64)).cast(dtype)
 }
 
-/// Sum of the products of all numbers.
-fn inner(a: &Tensor<2>, b: &Tensor<2>) -> f64 {
-    nmnc_testing::values(&(a.clone() * b.clone())).iter().sum()
-}
-
 /// One of every kind, with parameters and buffers that are not those it begins with.
 fn all(dtype: DType) -> Vec<Box<dyn Block>> {
     let device = Device::flex();

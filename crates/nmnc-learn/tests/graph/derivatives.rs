@@ -2,38 +2,18 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_learn::credit::backpropagate;
 use nmnc_learn::net::{Block, ForwardPass, Mode, Network, Trace, own_weights};
 use nmnc_testing::blocks::{Centered, Residual};
+use nmnc_testing::differences::{compare, inner};
 
-use super::{BATCH, OUTPUTS, inner, inputs, network, normal, residual};
+use super::{BATCH, OUTPUTS, inputs, network, normal, residual};
 
 const F64: DType = DType::F64;
 const TRAINING: Mode = Mode::Training { seed: Seed(2), step: 5, node: 3, first: 0 };
-
-/// The derivative of `of` along each of a few coordinates of `at`, beside the entry of `analytic`.
-fn compare(name: &str, at: &Tensor<2>, analytic: &Tensor<2>, mut of: impl FnMut(Tensor<2>) -> f64) {
-    let (start, analytic) = (values::<f64>(at), values::<f64>(analytic));
-    assert_eq!(start.len(), analytic.len(), "{name}");
-    let stride = start.len().div_ceil(7);
-    for coordinate in (0..start.len()).step_by(stride) {
-        let mut value = |step: f64| {
-            let mut moved = start.clone();
-            moved[coordinate] += step;
-            of(Tensor::from_data(TensorData::new(moved, at.dims()), (&at.device(), F64)))
-        };
-        let numeric = (value(1e-6) - value(-1e-6)) / 2e-6;
-        let missed = (numeric - analytic[coordinate]).abs();
-        assert!(
-            missed < 1e-7 * (1.0 + numeric.abs()),
-            "{name}[{coordinate}]: {numeric} {}",
-            analytic[coordinate]
-        );
-    }
-}
 
 fn products(block: &mut dyn Block, mode: Mode) {
     let input = normal([BATCH, block.units()], 40, F64);

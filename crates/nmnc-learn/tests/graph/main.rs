@@ -10,6 +10,7 @@ use nmnc_core::Seed;
 use nmnc_core::seed::Role;
 use nmnc_learn::net::{Activation, Add, Dense, Network};
 use nmnc_testing::blocks::{Centered, Residual};
+use nmnc_testing::differences::inner;
 
 const BATCH: usize = 6;
 const OUTPUTS: usize = 3;
@@ -66,11 +67,6 @@ fn network(dtype: DType, centered: bool) -> Network {
 
 fn inputs(batch: usize, index: usize, dtype: DType) -> Vec<Tensor<2>> {
     vec![normal([batch, 5], index, dtype), normal([batch, 4], index + 1, dtype)]
-}
-
-/// Sum of the products of all numbers.
-fn inner(a: &Tensor<2>, b: &Tensor<2>) -> f64 {
-    nmnc_testing::values(&(a.clone() * b.clone())).iter().sum()
 }
 
 fn cosine(a: &Tensor<2>, b: &Tensor<2>) -> f64 {

@@ -44,10 +44,6 @@ impl Block for Activate {
         activate(self.activation, inputs[0].clone())
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, _weights: &[Tensor<2>]) -> Tensor<2> {
         error * trace.of::<Slope>().0.clone()
     }

@@ -72,10 +72,6 @@ impl Block for AdaptiveAverage {
         Self::between(inputs[0].clone(), self.input, left, right)
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(
         &self,
         _trace: &Trace,

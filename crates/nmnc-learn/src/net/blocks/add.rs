@@ -44,10 +44,6 @@ impl Block for Add {
         inputs.iter().cloned().reduce(|sum, next| sum + next).expect("there is something to add")
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(
         &self,
         _trace: &Trace,

@@ -43,10 +43,6 @@ impl Block for Concat {
         Tensor::cat(inputs.to_vec(), 1)
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(&self, _trace: &Trace, error: Tensor<2>, input: usize, _weights: &[Tensor<2>]) -> Tensor<2> {
         error.narrow(1, self.inputs[..input].iter().sum(), self.inputs[input])
     }

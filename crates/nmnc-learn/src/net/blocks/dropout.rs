@@ -72,10 +72,6 @@ impl Block for Dropout {
         true
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, _weights: &[Tensor<2>]) -> Tensor<2> {
         trace.of::<Mask>().apply(error)
     }

@@ -48,10 +48,6 @@ impl Block for Pooling {
         pool_forward(&self.spec, &inputs[0]).0
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(&self, trace: &Trace, error: Tensor<2>, _input: usize, _weights: &[Tensor<2>]) -> Tensor<2> {
         pool_error(&self.spec, trace.of::<Winners>(), &error)
     }

@@ -64,10 +64,6 @@ impl Block for Shortcut {
         Tensor::cat(vec![silent(), kept, silent()], 1)
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(
         &self,
         _trace: &Trace,

@@ -312,10 +312,6 @@ impl Block for ClassToken {
         inputs[0].clone().narrow(1, 0, self.units)
     }
 
-    fn parameter_vjp(&self, _trace: &Trace, _error: Tensor<2>) -> Vec<Tensor<2>> {
-        Vec::new()
-    }
-
     fn input_vjp(
         &self,
         _trace: &Trace,
