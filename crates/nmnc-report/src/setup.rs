@@ -1,12 +1,12 @@
 //! What all runs of a report share, in words: data, network, training, device.
 
 use super::text::{count, grouped, list, shortened, spread};
+use nmnc_core::records::{RunRecords, Summary};
 
 /// Stages that are told one by one.
 const MOST_STAGES: usize = 24;
 /// Characters of a name that are told.
 const LONGEST: usize = 200;
-use nmnc_core::records::{RunRecords, Summary};
 
 /// Name and text of each part of the setup on which all runs agree.
 pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
@@ -87,7 +87,14 @@ fn recurrent(config: &toml::Table) -> Option<String> {
 }
 
 fn network(config: &toml::Table) -> Option<String> {
-    let stages = config.get("network")?.get("stages")?.as_array()?;
+    let network = config.get("network")?;
+    // A deep network stays a name and a scale when it is resolved.
+    if let Some(preset) = network.get("preset").and_then(toml::Value::as_str) {
+        let scale = network.get("scale").and_then(toml::Value::as_float).filter(|scale| *scale != 1.0);
+        let scale = scale.map_or(String::new(), |scale| format!(", widths times {scale}"));
+        return Some(shortened(preset, LONGEST) + &scale);
+    }
+    let stages = network.get("stages")?.as_array()?;
     let mut previous = String::new();
     let shown = spread(stages.len(), MOST_STAGES);
     let described: Vec<String> = shown
@@ -197,6 +204,13 @@ mod tests {
             "conv 32 (3×3, relu, max pooling 2), conv 64, dense 10 (tanh); linear readout"
         );
         assert_eq!(training(&config).unwrap(), "4 epochs, batches of 128, sgd at 0.02, weight decay 0.005");
+    }
+
+    #[test]
+    fn a_deep_network_is_told_by_its_name() {
+        let told = |text: &str| network(&text.parse().unwrap()).unwrap();
+        assert_eq!(told("network = { preset = 'resnet20', scale = 1.0 }"), "resnet20");
+        assert_eq!(told("network = { preset = 'resnet20', scale = 0.25 }"), "resnet20, widths times 0.25");
     }
 
     #[test]
