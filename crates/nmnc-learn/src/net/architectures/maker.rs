@@ -132,7 +132,8 @@ impl Maker {
             pool_size: 1,
         };
         spec.check().map_err(|problem| {
-            Error::config(format!("network.{name}"), problem).mend("give the network larger images")
+            Error::config(format!("network.{name}"), problem)
+                .mend("give the network larger images, or change network.scale")
         })?;
         let weight = self.weight([channels, spec.fan_in()], channels * kernel * kernel, law)?;
         let block = match biased {
@@ -168,7 +169,8 @@ impl Maker {
     ) -> Result<Image> {
         let spec = PoolingSpec { input: from.shape, kind: Window::Max, window, stride, padding };
         spec.check().map_err(|problem| {
-            Error::config(format!("network.{name}"), problem).mend("give the network larger images")
+            Error::config(format!("network.{name}"), problem)
+                .mend("give the network larger images, or change network.scale")
         })?;
         Ok(Image { value: self.node(name, Pooling::new(spec), &[from.value])?, shape: spec.output() })
     }
