@@ -78,8 +78,8 @@ soak SECONDS="3600" CSV="target/soak.csv":
     cargo build --release --workspace --example soak
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
-# What continuous integration runs.
-ci: check deny (notices "--check") docs results test examples (kill-campaign "--points" "600") fuzz check-devices
+# What continuous integration runs: the campaigns in their short form.
+ci: check deny (notices "--check") docs results test examples (kill-campaign "--points" "600") (fuzz "" "20") check-devices
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:
