@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -118,10 +119,12 @@ fn a_process_of_another_computer_that_shows_life_has_the_folder() {
     assert!(ran.stderr.contains(&format!("is being written by process {pid} on elsewhere;")), "{ran:?}");
 }
 
+/// In place, as a holder writes: a file that is emptied first says in between that nobody is there.
 fn other_beats(run: &Path, other: &serde_json::Value, number: u64) {
     let mut other = other.clone();
     other["beat"] = format!("{number:012}").into();
-    fs::write(run.join(LOCK_FILE), other.to_string()).unwrap();
+    let mut file = fs::OpenOptions::new().write(true).open(run.join(LOCK_FILE)).unwrap();
+    file.write_all(other.to_string().as_bytes()).unwrap();
 }
 
 /// Pairs that start at once on a run stopped halfway.
