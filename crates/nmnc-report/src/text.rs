@@ -45,7 +45,13 @@ pub fn spread(number: usize, most: usize) -> Vec<usize> {
 /// The rule's name as literature writes it: the acronyms in capitals, anything else as it is.
 pub fn rule_name(rule: &str) -> String {
     const ACRONYMS: [&str; 11] = ["bp", "bptt", "fa", "dfa", "nc", "vnc", "nmnc", "np", "rflo", "wp", "anp"];
-    let word = |w: &str| if ACRONYMS.contains(&w) { w.to_uppercase() } else { w.to_owned() };
+    // Uniform, batchwise random and fixed random sign-concordant feedback.
+    const MIXED: [(&str, &str); 3] = [("usf", "uSF"), ("brsf", "brSF"), ("frsf", "frSF")];
+    let word = |w: &str| match MIXED.iter().find(|(name, _)| *name == w) {
+        Some((_, written)) => (*written).to_owned(),
+        None if ACRONYMS.contains(&w) => w.to_uppercase(),
+        None => w.to_owned(),
+    };
     rule.split('-').map(word).collect::<Vec<_>>().join("-")
 }
 
@@ -221,5 +227,6 @@ mod tests {
     fn report_names_rules_as_literature_does() {
         assert_eq!(rule_name("nmnc"), "NMNC");
         assert_eq!(rule_name("dfa-fixed"), "DFA-fixed");
+        assert_eq!(rule_name("brsf"), "brSF");
     }
 }

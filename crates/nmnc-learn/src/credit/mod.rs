@@ -10,6 +10,7 @@ mod mirror;
 mod noise_correlation;
 mod registry;
 mod rule;
+mod sign_concordant;
 
 pub use backprop::{Backprop, backpropagate};
 pub use context::{InputSampler, LocalContext, StepContext};
@@ -22,5 +23,6 @@ pub(crate) use noise_correlation::rescale;
 pub use noise_correlation::{Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize};
 pub use registry::{CreditConfig, REGISTRY, rule_names};
 pub use rule::{Choices, CreditRule};
+pub use sign_concordant::{Magnitude, SignConcordant, SignConcordantConfig};
 
 pub use crate::registry::{Preset, RuleConfig};

@@ -2,7 +2,7 @@
 
 use super::kind::Layered;
 use super::rule::CreditRule;
-use super::{backprop, direct_feedback, feedback_alignment, mirror, noise_correlation};
+use super::{backprop, direct_feedback, feedback_alignment, mirror, noise_correlation, sign_concordant};
 use crate::net::Network;
 use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
@@ -25,6 +25,9 @@ pub const REGISTRY: &[&dyn RuleEntry<Layered>] = &[
     &backprop::BP,
     &feedback_alignment::FA,
     &direct_feedback::DFA,
+    &sign_concordant::USF,
+    &sign_concordant::BRSF,
+    &sign_concordant::FRSF,
     &noise_correlation::VNC,
     &noise_correlation::NMNC,
     &noise_correlation::NODE_PERTURBATION,

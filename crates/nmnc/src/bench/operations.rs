@@ -46,7 +46,7 @@ impl Operations {
         let local = 2.0 * self.forward();
         match credit.rule.as_str() {
             // The error goes back through all parts but the first.
-            "bp" | "fa" => Some(local + self.back),
+            "bp" | "fa" | "usf" | "brsf" | "frsf" => Some(local + self.back),
             "dfa" => Some(local + self.signals()),
             _ => {
                 let settings = credit.settings.clone().try_into().ok()?;
