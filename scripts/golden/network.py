@@ -5,6 +5,8 @@ average pooling; dense 12, GELU (erf); then a linear readout of 5. Both convs
 are 3x3 with padding 1, both pools 2x2. For the mean cross-entropy and for the
 mean squared error on one-hot labels (mean over batch *and* outputs): the loss,
 its gradient on the logits, on every stage's activity and on every parameter.
+The same for labels of which a tenth is spread over all classes ("smoothed"),
+by torch's own label_smoothing where it has one.
 
 Made with torch 2.15.0, numpy 2.4.6, safetensors 0.8.0; every file names its
 own versions. Rerun: python scripts/golden/network.py [--out FOLDER]
@@ -25,6 +27,7 @@ STAGES = [
 ]
 OUTPUTS = 5
 BATCH = 7
+SMOOTHING = 0.1
 MARGIN = 1e-4
 
 
@@ -78,10 +81,12 @@ def gradients(loss_name, table, x, labels):
     table = {name: t.clone().requires_grad_() for name, t in table.items()}
     hidden = activities(table, x)
     logits = readout(table, hidden[-1])
-    if loss_name == "cross_entropy":
-        loss = F.cross_entropy(logits, labels)
+    smoothing = SMOOTHING if loss_name.endswith("_smoothed") else 0.0
+    if loss_name.startswith("cross_entropy"):
+        loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
     else:
-        loss = F.mse_loss(logits, F.one_hot(labels, OUTPUTS).to(logits))
+        target = F.one_hot(labels, OUTPUTS).to(logits)
+        loss = F.mse_loss(logits, (1 - smoothing) * target + smoothing / OUTPUTS)
     targets = [logits, *hidden, *table.values()]
     names = ["error", *(f"delta.{i}" for i in range(len(hidden))),
              *(f"gradient.{name}" for name in table)]
@@ -97,11 +102,13 @@ def main():
                "logits": readout(table, hidden[-1])}
     for index, activity in enumerate(hidden):
         tensors[f"stage.{index}.activity"] = activity
-    for name in ("cross_entropy", "mean_squared_error"):
+    for name in ("cross_entropy", "mean_squared_error",
+                 "cross_entropy_smoothed", "mean_squared_error_smoothed"):
         for key, value in gradients(name, table, x, labels).items():
             tensors[f"{name}.{key}"] = value
     write(out / "network.safetensors", __file__, tensors,
-          network={"stages": STAGES, "outputs": OUTPUTS})
+          network={"stages": STAGES, "outputs": OUTPUTS,
+                   "smoothing": SMOOTHING})
 
 
 if __name__ == "__main__":

@@ -20,12 +20,17 @@ pub const DEMO: Preset = Preset {
 };
 
 /// All of them.
-pub const PRESETS: [Preset; 3] = [
+pub const PRESETS: [Preset; 4] = [
     DEMO,
     Preset {
         name: "cifar10",
         summary: "20,000 images of CIFAR-10, a convolutional network of widths 32, 64, 128",
         text: include_str!("../../../configs/cifar10.toml"),
+    },
+    Preset {
+        name: "imagenet",
+        summary: "ImageNet with resnet18: 90 epochs of momentum SGD, warm-up, smoothed labels, decay of weights alone",
+        text: include_str!("../../../configs/imagenet.toml"),
     },
     Preset {
         name: "delay-match",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use nmnc::records::{Record, Status, Summary};
+use nmnc::records::{Record, Score, Status, Summary};
 use nmnc::train::{Observer, Progress, RunConfig};
 use serde_json::json;
 
@@ -108,7 +108,7 @@ impl Observer for Watcher {
                 line += &format!("  loss {}  accuracy {:.1} %", loss(score.loss), 100.0 * score.accuracy);
             }
             if let Some(score) = record.test {
-                line += &format!("  test {:.1} %", 100.0 * score.accuracy);
+                line += &format!("  test {:.1} %{}", 100.0 * score.accuracy, top5(score));
             }
             if let Some(trials) = record.trials {
                 line += &format!(
@@ -148,11 +148,14 @@ impl Drop for Watcher {
 
 /// How a run came out, in a few words.
 pub fn outcome(summary: &Summary) -> String {
-    let percent = |accuracy: Option<f64>| {
-        accuracy.map_or_else(|| "not evaluated".to_owned(), |a| format!("test accuracy {:.1} %", 100.0 * a))
+    let percent = |score: Option<Score>| {
+        score.map_or_else(
+            || "not evaluated".to_owned(),
+            |score| format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
+        )
     };
     let state = match summary.status {
-        Status::Complete => percent(summary.test.map(|score| score.accuracy)),
+        Status::Complete => percent(summary.test),
         Status::Diverged => format!("diverged after {} steps", summary.steps),
     };
     let probes = match summary.probes {
@@ -160,6 +163,11 @@ pub fn outcome(summary: &Summary) -> String {
         probes => format!(", {probes} probes"),
     };
     format!("{state}{probes}, {}", duration(summary.seconds))
+}
+
+/// How often the label is among the five largest outputs, where that was measured.
+fn top5(score: Score) -> String {
+    score.top5.map_or_else(String::new, |top5| format!(" (top 5: {:.1} %)", 100.0 * top5))
 }
 
 /// Seconds for people.

@@ -153,7 +153,7 @@ fn ready_made_configurations_pass_the_check_and_fit_the_schema() {
     let folder = Folder::new();
     let schema: Value = serde_json::from_str(&folder.run(&["config", "schema"]).success().stdout).unwrap();
     let known = |section: &Value, key: &str| section["properties"].get(key).is_some();
-    for name in ["demo", "cifar10"] {
+    for name in ["demo", "cifar10", "imagenet"] {
         let text = folder.run(&["config", "presets", name]).success().stdout;
         folder.write("preset.toml", &text);
         assert_eq!(folder.run(&["config", "check", "preset.toml"]).success().stdout, "ok\n");

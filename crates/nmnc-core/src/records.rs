@@ -67,6 +67,9 @@ pub struct Score {
     pub loss: f64,
     /// Fraction of examples whose largest output is the label's.
     pub accuracy: f64,
+    /// Fraction of examples whose label is among the five largest outputs; of evaluations with more than ten classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
 }
 
 /// How trials of a task went beside their answers.

@@ -71,6 +71,12 @@ pub fn final_accuracy(run: &RunRecords) -> Option<f64> {
     summary.map(|s| s.accuracy).or_else(|| last(run, &|r| r.test.map(|s| s.accuracy)))
 }
 
+/// How often the label was among the five largest outputs at the end of the run, where that was measured.
+pub fn final_top5(run: &RunRecords) -> Option<f64> {
+    let summary = run.summary.as_ref().and_then(|s| s.test);
+    summary.and_then(|s| s.top5).or_else(|| last(run, &|r| r.test.and_then(|s| s.top5)))
+}
+
 /// Configuration entries by dotted key; none if it does not parse.
 pub fn settings(config: &str) -> Option<BTreeMap<String, String>> {
     fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {

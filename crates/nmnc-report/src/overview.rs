@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::aggregate::{Group, final_accuracy, groups, last, probes};
+use super::aggregate::{Group, final_accuracy, final_top5, groups, last, probes};
 use super::figures::styles;
 use super::look::Style;
 use super::table::LONGEST_CELL;
@@ -31,9 +31,10 @@ pub struct Row {
 type Column = (&'static str, fn(&[&RunRecords]) -> String);
 
 /// The columns after the rule.
-pub const COLUMNS: [Column; 9] = [
+pub const COLUMNS: [Column; 10] = [
     ("Seeds", seeds),
     ("Test accuracy (%)", |runs| over(runs, |r| final_accuracy(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
+    ("Top-5 accuracy (%)", |runs| over(runs, |r| final_top5(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
     ("Train loss", |runs| {
         over(
             runs,

@@ -144,10 +144,19 @@ fn training(config: &toml::Table) -> Option<String> {
         optimizer.get("name")?.as_str()?,
         optimizer.get("learning_rate")?.as_float()?
     );
+    let number =
+        |table: &toml::Table, key: &str| table.get(key).and_then(toml::Value::as_float).filter(|&n| n > 0.0);
+    text += &number(optimizer, "momentum").map_or(String::new(), |m| format!(", momentum {m}"));
     let decay = optimizer.get("weight_decay").and_then(toml::Value::as_float).filter(|&d| d > 0.0);
-    text += &decay.map_or(String::new(), |d| format!(", weight decay {d}"));
+    let spared = optimizer.get("decayed").and_then(toml::Value::as_str) == Some("weights");
+    let spared = if spared { " of all but biases and normalisation" } else { "" };
+    text += &decay.map_or(String::new(), |d| format!(", weight decay {d}{spared}"));
     let shape = train.get("schedule").and_then(|s| s.get("shape")?.as_str()).filter(|&s| s != "constant");
     text += &shape.map_or(String::new(), |s| format!(", {s} schedule"));
+    let warmup = train.get("schedule").and_then(toml::Value::as_table).and_then(|s| number(s, "warmup"));
+    text += &warmup.map_or(String::new(), |epochs| format!(", warm-up of {epochs} epochs"));
+    text +=
+        &number(train, "label_smoothing").map_or(String::new(), |part| format!(", label smoothing {part}"));
     Some(text)
 }
 
@@ -204,6 +213,16 @@ mod tests {
             "conv 32 (3×3, relu, max pooling 2), conv 64, dense 10 (tanh); linear readout"
         );
         assert_eq!(training(&config).unwrap(), "4 epochs, batches of 128, sgd at 0.02, weight decay 0.005");
+    }
+
+    #[test]
+    fn a_recipe_is_told_with_all_that_makes_it() {
+        let recipe: toml::Table = include_str!("../../../configs/imagenet.toml").parse().unwrap();
+        assert_eq!(
+            training(&recipe).unwrap(),
+            "90 epochs, batches of 256, sgd at 0.1, momentum 0.9, weight decay 0.0001 of all but biases and normalisation, step \
+             schedule, warm-up of 5 epochs, label smoothing 0.1"
+        );
     }
 
     #[test]

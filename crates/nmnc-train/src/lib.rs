@@ -58,10 +58,10 @@ pub use images::{
     Classifier, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align, evaluate,
 };
 pub use learner::Learner;
-pub use loss::{Judgement, Judging, Loss};
+pub use loss::{Hits, Judgement, Judging, Loss, Objective};
 pub use need::{Need, Part};
 pub use observer::{Observer, Progress, Silent};
-pub use optimizer::{Optimizer, OptimizerConfig};
+pub use optimizer::{Decayed, Optimizer, OptimizerConfig};
 pub use place::{Place, RunOptions};
 pub use problem::{Assessed, Evaluation, Problem};
 pub use run::{Run, RunOutcome, RunPlan, fit};

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use nmnc_core::device::values;
 use nmnc_kernels::{Criterion, Verdicts};
 
+/// Places among the largest outputs, counted beside the first.
+const FIVE: usize = 5;
+
 /// Loss over outputs y `[batch, outputs]` and class labels, averaged over the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -17,15 +20,39 @@ pub enum Loss {
     MeanSquaredError,
 }
 
+/// What training makes small: a loss against targets, which are one-hot labels, or such of which a part is spread over all classes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    loss: Loss,
+    smoothing: f64,
+}
+
 /// A batch judged by a loss.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// Mean loss per example.
     pub loss: f64,
-    /// Examples whose largest output is the label's.
-    pub correct: usize,
+    /// Examples by how large the label's output is.
+    pub hits: Hits,
     /// dLoss/dy `[batch, outputs]`, for the mean loss.
     pub error: Tensor<2>,
+}
+
+/// Examples counted by how many outputs come before the label's: larger ones, and equal ones of a class with a lower number, so that ties
+/// are the same everywhere. An output that is not a number comes before all others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// None does: the decision is right.
+    pub first: usize,
+    /// At most four do.
+    pub among_five: usize,
+}
+
+impl Hits {
+    fn add(&mut self, before: usize) {
+        self.first += usize::from(before == 0);
+        self.among_five += usize::from(before < FIVE);
+    }
 }
 
 /// A batch whose loss an accelerator may still be working out.
@@ -38,48 +65,80 @@ pub struct Judging {
 
 #[derive(Clone, Debug)]
 enum Verdict {
-    Known(f64, usize),
-    /// Of each example its loss, and one where it is right.
+    Known(f64, Hits),
+    /// Of each example its loss, and how many outputs come before its label's.
     Examples(Box<Tensor<2>>),
 }
 
 impl Judging {
-    /// Mean loss per example, and examples whose largest output is the label's, where they are known already.
-    pub fn known(&self) -> Option<(f64, usize)> {
+    /// Mean loss per example, and hits, where they are known already.
+    pub fn known(&self) -> Option<(f64, Hits)> {
         match self.verdict {
-            Verdict::Known(loss, correct) => Some((loss, correct)),
+            Verdict::Known(loss, hits) => Some((loss, hits)),
             Verdict::Examples(_) => None,
         }
     }
 
-    /// Mean loss per example, and examples whose largest output is the label's.
-    pub fn wait(&self) -> (f64, usize) {
+    /// Mean loss per example, and hits.
+    pub fn wait(&self) -> (f64, Hits) {
         match &self.verdict {
-            Verdict::Known(loss, correct) => (*loss, *correct),
+            Verdict::Known(loss, hits) => (*loss, *hits),
             Verdict::Examples(examples) => {
                 let numbers: Vec<f64> = values(examples.as_ref());
-                let (loss, correct) =
-                    numbers.chunks_exact(2).fold((0.0, 0.0), |sums, own| (sums.0 + own[0], sums.1 + own[1]));
-                (loss / examples.dims()[0] as f64, correct as usize)
+                let (mut loss, mut hits) = (0.0, Hits::default());
+                for own in numbers.chunks_exact(2) {
+                    loss += own[0];
+                    // A loss that is no number has outputs that are none.
+                    hits.add(if own[0].is_nan() { FIVE } else { own[1] as usize });
+                }
+                (loss / examples.dims()[0] as f64, hits)
             }
         }
     }
 }
 
+impl From<Loss> for Objective {
+    fn from(loss: Loss) -> Self {
+        Self { loss, smoothing: 0.0 }
+    }
+}
+
 impl Loss {
+    /// The same against targets of which `smoothing` is spread evenly over all classes: 1 - smoothing at the label's, and smoothing over
+    /// the number of classes at each (Szegedy et al. 2016; PyTorch's `label_smoothing`).
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    pub fn smoothed(self, smoothing: f64) -> Objective {
+        assert!((0.0..=1.0).contains(&smoothing), "a part of a target is from 0 to 1");
+        Objective { loss: self, smoothing }
+    }
+
+    /// Loss, hits and error against one-hot labels.
+    pub fn judge(self, output: &Tensor<2>, labels: &[u32]) -> Judgement {
+        Objective::from(self).judge(output, labels)
+    }
+}
+
+impl Objective {
+    /// The loss.
+    pub fn loss(self) -> Loss {
+        self.loss
+    }
+
     /// The error at once; on an accelerator the loss only once it is waited for, in single precision.
     pub fn ask(self, output: &Tensor<2>, labels: &[u32]) -> Judging {
-        let criterion = match self {
-            Self::CrossEntropy => Criterion::CrossEntropy,
-            Self::MeanSquaredError => Criterion::MeanSquaredError,
+        let criterion = match self.loss {
+            Loss::CrossEntropy => Criterion::CrossEntropy,
+            Loss::MeanSquaredError => Criterion::MeanSquaredError,
         };
-        match nmnc_kernels::judge(output, labels, criterion) {
+        match nmnc_kernels::judge(output, labels, criterion, self.smoothing) {
             Some(Verdicts { error, examples }) => {
                 Judging { error, verdict: Verdict::Examples(Box::new(examples)) }
             }
             None => {
-                let Judgement { loss, correct, error } = self.judge_here(output, labels);
-                Judging { error, verdict: Verdict::Known(loss, correct) }
+                let Judgement { loss, hits, error } = self.judge_here(output, labels);
+                Judging { error, verdict: Verdict::Known(loss, hits) }
             }
         }
     }
@@ -87,41 +146,67 @@ impl Loss {
     /// Loss, hits and error.
     pub fn judge(self, output: &Tensor<2>, labels: &[u32]) -> Judgement {
         let judging = self.ask(output, labels);
-        let (loss, correct) = judging.wait();
-        Judgement { loss, correct, error: judging.error }
+        let (loss, hits) = judging.wait();
+        Judgement { loss, hits, error: judging.error }
     }
 
     /// On the host in f64: outputs are few.
     fn judge_here(self, output: &Tensor<2>, labels: &[u32]) -> Judgement {
         let [batch, outputs] = output.dims();
         let mut error: Vec<f64> = values(output);
-        let (mut loss, mut correct) = (0.0, 0);
+        let (own, spread) = (1.0 - self.smoothing, self.smoothing / outputs as f64);
+        let target = |index: usize, label: usize| if index == label { own + spread } else { spread };
+        let (mut loss, mut hits) = (0.0, Hits::default());
         for (row, &label) in error.chunks_exact_mut(outputs).zip(labels) {
             let label = label as usize;
-            let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            // The first of equal outputs counts as the decision, as argmax has it.
-            correct += usize::from(row.iter().position(|&y| y == highest) == Some(label));
-            match self {
-                Self::CrossEntropy => {
+            hits.add(before(row, label));
+            match self.loss {
+                Loss::CrossEntropy => {
                     let scale = batch as f64;
+                    let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let sum: f64 = row.iter().map(|y| (y - highest).exp()).sum();
-                    loss += (highest + sum.ln() - row[label]) / scale;
-                    row.iter_mut().for_each(|y| *y = (*y - highest).exp() / sum / scale);
-                    row[label] -= 1.0 / scale;
+                    let whole = highest + sum.ln();
+                    loss += own * (whole - row[label]) / scale;
+                    if self.smoothing > 0.0 {
+                        loss += spread * row.iter().map(|y| whole - y).sum::<f64>() / scale;
+                    }
+                    for (index, y) in row.iter_mut().enumerate() {
+                        *y = (*y - highest).exp() / sum / scale - target(index, label) / scale;
+                    }
                 }
-                Self::MeanSquaredError => {
+                Loss::MeanSquaredError => {
                     let scale = (batch * outputs) as f64;
-                    row[label] -= 1.0;
+                    row.iter_mut().enumerate().for_each(|(index, y)| *y -= target(index, label));
                     loss += row.iter().map(|d| d * d).sum::<f64>() / scale;
                     row.iter_mut().for_each(|d| *d *= 2.0 / scale);
                 }
             }
         }
         let options = (&output.device(), output.dtype());
-        Judgement {
-            loss,
-            correct,
-            error: Tensor::from_data(TensorData::new(error, [batch, outputs]), options),
-        }
+        Judgement { loss, hits, error: Tensor::from_data(TensorData::new(error, [batch, outputs]), options) }
+    }
+}
+
+/// Outputs of a row that come before the label's.
+fn before(row: &[f64], label: usize) -> usize {
+    let own = row[label];
+    let others = row.iter().enumerate().filter(|&(index, _)| index != label);
+    others.filter(|&(index, &y)| y > own || y.is_nan() || own.is_nan() || y == own && index < label).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::before;
+
+    #[test]
+    fn of_equal_outputs_the_first_comes_before_the_others() {
+        let row = [0.5, 2.0, 0.5, -1.0, 0.5];
+        assert_eq!([0, 1, 2, 3, 4].map(|label| before(&row, label)), [1, 0, 2, 4, 3]);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_hit() {
+        assert_eq!([0, 1, 2].map(|label| before(&[f64::NAN, 1.0, 2.0], label)), [2, 2, 1]);
+        assert_eq!(before(&[f64::NAN; 6], 0), 5);
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_core::state::State;
-use nmnc_learn::net::{Gradients, Weights};
+use nmnc_learn::net::{Gradients, Parameter, Weights};
 
 /// `[train.optimizer]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +32,9 @@ pub enum OptimizerConfig {
         #[serde(default)]
         #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
+        /// Which parameters the decay is for.
+        #[serde(default, skip_serializing_if = "Decayed::is_all")]
+        decayed: Decayed,
     },
     /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
     Adam {
@@ -50,6 +53,9 @@ pub enum OptimizerConfig {
         #[serde(default)]
         #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
+        /// Which parameters the decay is for.
+        #[serde(default, skip_serializing_if = "Decayed::is_all")]
+        decayed: Decayed,
     },
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw {
@@ -68,7 +74,32 @@ pub enum OptimizerConfig {
         #[serde(default = "decoupled_decay")]
         #[schemars(transform = ranges::STRENGTH.stated())]
         weight_decay: f64,
+        /// Which parameters the decay is for.
+        #[serde(default, skip_serializing_if = "Decayed::is_all")]
+        decayed: Decayed,
     },
+}
+
+/// Which parameters weight decay is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decayed {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that are matrices or have more dimensions: not biases, and not the gains of normalisations.
+    Weights,
+}
+
+impl Decayed {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
+    /// Whether `parameter` is among them.
+    fn holds(self, parameter: &Parameter) -> bool {
+        self == Self::All || parameter.shape.len() > 1
+    }
 }
 
 fn betas() -> [f64; 2] {
@@ -83,7 +114,13 @@ fn decoupled_decay() -> f64 {
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
-        Self::Adam { learning_rate: 1e-3, betas: betas(), epsilon: epsilon(), weight_decay: 0.0 }
+        Self::Adam {
+            learning_rate: 1e-3,
+            betas: betas(),
+            epsilon: epsilon(),
+            weight_decay: 0.0,
+            decayed: Decayed::All,
+        }
     }
 }
 
@@ -95,6 +132,26 @@ impl OptimizerConfig {
             | Self::Adam { learning_rate, .. }
             | Self::Adamw { learning_rate, .. } => *learning_rate,
         }
+    }
+
+    /// The parameters that weight decay is for.
+    fn decayed(&self) -> Decayed {
+        match self {
+            Self::Sgd { decayed, .. } | Self::Adam { decayed, .. } | Self::Adamw { decayed, .. } => *decayed,
+        }
+    }
+
+    /// The same without weight decay.
+    fn without_decay(&self) -> Self {
+        let mut same = self.clone();
+        match &mut same {
+            Self::Sgd { weight_decay, .. }
+            | Self::Adam { weight_decay, .. }
+            | Self::Adamw { weight_decay, .. } => {
+                *weight_decay = 0.0;
+            }
+        }
+        same
     }
 
     /// Tensors it keeps of each parameter.
@@ -182,15 +239,18 @@ impl Optimizer {
     /// If a gradient belongs to no parameter, or the parameters' order is not that of the gradients.
     pub fn step(&mut self, weights: &mut (impl Weights + ?Sized), gradients: Gradients, factor: f64) {
         self.steps += 1;
-        let names: Vec<String> = weights.parameters().into_iter().map(|(name, _)| name).collect();
-        let mut values = names.iter().zip(weights.values_mut());
+        let (decayed, spared) = (self.config.decayed(), self.config.without_decay());
+        let of = |(name, parameter): (String, &Parameter)| (name, decayed.holds(parameter));
+        let known: Vec<(String, bool)> = weights.parameters().into_iter().map(of).collect();
+        let mut values = known.iter().zip(weights.values_mut());
         for (name, gradient) in gradients {
-            let (_, value) =
-                values.find(|(own, _)| **own == name).unwrap_or_else(|| panic!("no parameter {name}"));
+            let ((_, decays), value) =
+                values.find(|((own, _), _)| *own == name).unwrap_or_else(|| panic!("no parameter {name}"));
+            let config = if *decays { &self.config } else { &spared };
             let moments = self.moments.entry(name).or_default();
             // The gradient stands in while the value is away: the only owner of its memory can change it in place.
             let owned = std::mem::replace(value, gradient.clone());
-            *value = self.config.apply(owned, gradient, moments, self.steps, factor);
+            *value = config.apply(owned, gradient, moments, self.steps, factor);
         }
     }
 

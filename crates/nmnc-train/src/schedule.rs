@@ -14,6 +14,11 @@ pub struct ScheduleConfig {
     /// Epochs over which the factor rises linearly to 1.
     #[schemars(transform = Range::closed(0.0, ranges::EPOCHS.ends()[1]).stated())]
     pub warmup: f64,
+    /// Factor at the first step, from which the warm-up rises to 1 at the first step after it; left out, the warm-up rises as from 0, and
+    /// has reached 1 at its last step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::WEIGHT.stated())]
+    pub warmup_from: Option<f64>,
     /// Shape "step": epochs between drops, counted from the end of the warm-up.
     #[schemars(transform = Range::above_zero(ranges::EPOCHS.ends()[1]).stated())]
     pub period: f64,
@@ -36,7 +41,7 @@ pub enum ScheduleShape {
 
 impl Default for ScheduleConfig {
     fn default() -> Self {
-        Self { shape: ScheduleShape::Constant, warmup: 0.0, period: 30.0, gamma: 0.1 }
+        Self { shape: ScheduleShape::Constant, warmup: 0.0, warmup_from: None, period: 30.0, gamma: 0.1 }
     }
 }
 
@@ -45,6 +50,7 @@ impl Default for ScheduleConfig {
 pub struct Schedule {
     shape: ScheduleShape,
     warmup: u64,
+    warmup_from: Option<f64>,
     period: u64,
     gamma: f64,
     total: u64,
@@ -57,6 +63,7 @@ impl ScheduleConfig {
         Schedule {
             shape: self.shape,
             warmup: steps(self.warmup),
+            warmup_from: self.warmup_from,
             period: steps(self.period).max(1),
             gamma: self.gamma,
             total,
@@ -73,7 +80,11 @@ impl Schedule {
     /// The factor at training step `step`, from 0.
     pub fn factor(&self, step: u64) -> f64 {
         if step < self.warmup {
-            return (step + 1) as f64 / self.warmup as f64;
+            let whole = self.warmup as f64;
+            return match self.warmup_from {
+                Some(from) => from + (1.0 - from) * step as f64 / whole,
+                None => (step + 1) as f64 / whole,
+            };
         }
         let after = step - self.warmup;
         match self.shape {

@@ -43,7 +43,7 @@ impl Tally {
     /// Mean score, images per second and the share of time spent waiting for data since the last call.
     pub fn take_interval(&mut self) -> (Option<Score>, f64, f64) {
         let count = self.interval_images as f64;
-        let score = Score { loss: self.loss / count, accuracy: self.correct / count };
+        let score = Score { loss: self.loss / count, accuracy: self.correct / count, top5: None };
         let rate = rate(self.interval_images, self.interval_seconds);
         let counted = self.interval_images > 0;
         let waiting =
@@ -115,7 +115,9 @@ impl Tally {
         let mut state = State::default();
         let counters = [("interval_images", self.interval_images), ("images", self.images)];
         state.counters.extend(counters.map(|(name, value)| (name.to_owned(), value)));
-        let test = self.last_test.map_or(Vec::new(), |score| vec![score.loss, score.accuracy]);
+        let test = self
+            .last_test
+            .map_or(Vec::new(), |score| [score.loss, score.accuracy].into_iter().chain(score.top5).collect());
         let numbers = [
             ("sums", vec![self.loss, self.correct, self.interval_seconds, self.seconds]),
             ("waited", vec![self.interval_waited]),
@@ -141,8 +143,10 @@ impl Tally {
     pub fn restore(state: &State) -> Result<Self> {
         let &[loss, correct, interval_seconds, seconds] =
             state.numbers("sums", 4)?.first_chunk().expect("four numbers");
-        let pair = |name: &str| state.numbers.get(name).and_then(|list| list.first_chunk::<2>());
-        let test = pair("last_test");
+        let test = |list: &Vec<f64>| {
+            let &[loss, accuracy] = list.first_chunk()?;
+            Some(Score { loss, accuracy, top5: list.get(2).copied() })
+        };
         let trials = state.numbers.get("last_trials").and_then(|list| list.first_chunk::<3>());
         Ok(Self {
             loss,
@@ -154,7 +158,7 @@ impl Tally {
             seconds,
             process_images: 0,
             process_seconds: 0.0,
-            last_test: test.map(|&[loss, accuracy]| Score { loss, accuracy }),
+            last_test: state.numbers.get("last_test").and_then(test),
             best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
             last_trials: trials.map(|&[fixation_breaks, misses, unbroken_accuracy]| TrialRecord {
                 fixation_breaks,
@@ -178,7 +182,10 @@ mod tests {
     fn a_restored_tally_goes_on_as_the_first_would_have() {
         let mut tally = Tally::default();
         tally.add(2.0, 3.0, 10, [0.5, 0.25]);
-        tally.evaluated(Evaluation { score: Score { loss: 1.0, accuracy: 0.25 }, trials: None });
+        tally.evaluated(Evaluation {
+            score: Score { loss: 1.0, accuracy: 0.25, top5: Some(0.75) },
+            trials: None,
+        });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
         let mut restored = Tally::restore(&tally.state()).unwrap();
         for each in [&mut tally, &mut restored] {
@@ -186,7 +193,8 @@ mod tests {
         }
         let interval = restored.take_interval();
         assert_eq!(interval, tally.take_interval());
-        assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125 }), 40.0, 0.25));
+        assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125, top5: None }), 40.0, 0.25));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
+        assert_eq!(restored.last_test(), tally.last_test());
     }
 }

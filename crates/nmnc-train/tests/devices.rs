@@ -204,17 +204,18 @@ fn a_step_whose_gradient_is_not_finite_is_taken_back() {
     }
 }
 
-/// Both losses, with outputs that tie and outputs whose exponentials would overflow.
+/// Both losses, of labels and of smoothed ones, with outputs that tie and outputs whose exponentials would overflow.
 #[test]
 fn losses_are_those_of_the_processor() {
     let outputs = [[2.0, 2.0, -1.0], [0.5, 0.25, 0.75], [-90.0, 90.0, 0.0], [1.0, 2.0, 3.0], [0.0, 0.0, 0.0]];
     let labels = [1, 2, 0, 0, 0];
     let on = |device: &Device| device::matrix(outputs.concat(), [5, 3], device);
     for (name, _) in devices().into_iter().filter(|(_, precision)| *precision == "f32") {
-        for loss in [Loss::CrossEntropy, Loss::MeanSquaredError] {
+        let losses = [Loss::CrossEntropy, Loss::MeanSquaredError];
+        for loss in losses.into_iter().flat_map(|loss| [loss.smoothed(0.0), loss.smoothed(0.1)]) {
             let own = loss.judge(&on(&device::open(name).unwrap()), &labels);
             let expected = loss.judge(&on(&Device::flex()), &labels);
-            assert_eq!(own.correct, expected.correct, "{name}, {loss:?}");
+            assert_eq!(own.hits, expected.hits, "{name}, {loss:?}");
             assert!((own.loss / expected.loss - 1.0).abs() < 1e-6, "{name}, {loss:?}: {}", own.loss);
             let errors = |error| device::values::<f64>(error).into_iter();
             for (own, expected) in errors(&own.error).zip(errors(&expected.error)) {

@@ -6,7 +6,7 @@ use nmnc_learn::credit::backpropagate;
 use nmnc_learn::manifold::Subspace;
 use nmnc_learn::net::{Activation, Dense, Network, Replay};
 use nmnc_testing::{Golden, PRECISIONS, assert_close, block, values};
-use nmnc_train::Loss;
+use nmnc_train::{Loss, Objective};
 
 fn network(golden: &Golden, dtype: DType) -> Network {
     let cases = golden.case("network")["stages"].as_array().unwrap();
@@ -39,10 +39,14 @@ fn losses_signals_and_gradients_agree_with_pytorch() {
             let replayed = Replay::new(&network, &pass).output(&[l], |_, _| Ok(activity.clone()));
             check("logits", &replayed.unwrap());
         }
-        for (name, loss) in
-            [("cross_entropy", Loss::CrossEntropy), ("mean_squared_error", Loss::MeanSquaredError)]
-        {
-            let judged = loss.judge(&pass.output, &labels);
+        let smoothing = golden.case("network")["smoothing"].as_f64().unwrap();
+        for (name, objective) in [
+            ("cross_entropy", Loss::CrossEntropy.into()),
+            ("mean_squared_error", Loss::MeanSquaredError.into()),
+            ("cross_entropy_smoothed", Loss::CrossEntropy.smoothed(smoothing)),
+            ("mean_squared_error_smoothed", Loss::MeanSquaredError.smoothed(smoothing)),
+        ] {
+            let judged = Objective::judge(objective, &pass.output, &labels);
             assert_close(name, &[judged.loss], golden.numbers(&format!("{name}.loss")), tolerance);
             check(&format!("{name}.error"), &judged.error);
             let signals = backpropagate(&network, &pass, &judged.error);

@@ -19,12 +19,18 @@ use nmnc_learn::credit::{CreditConfig, RuleSetup};
 use nmnc_learn::net::NetworkConfig;
 use nmnc_learn::recurrent::{RecurrentConfig, TimeCreditConfig, TimeSetup};
 use nmnc_train::{
-    CheckpointConfig, Identity, ImageOptions, Images, Learner, Loss, Observer, Optimizer, OptimizerConfig,
-    Problem, Run, RunOptions, RunPlan, Schedule, Silent, TrialOptions, Trials, fit,
+    CheckpointConfig, Decayed, Identity, ImageOptions, Images, Learner, Loss, Observer, Optimizer,
+    OptimizerConfig, Problem, Run, RunOptions, RunPlan, Schedule, Silent, TrialOptions, Trials, fit,
 };
 
 fn descent(learning_rate: f64, momentum: f64) -> Learner {
-    let optimizer = OptimizerConfig::Sgd { learning_rate, momentum, nesterov: false, weight_decay: 0.0 };
+    let optimizer = OptimizerConfig::Sgd {
+        learning_rate,
+        momentum,
+        nesterov: false,
+        weight_decay: 0.0,
+        decayed: Decayed::All,
+    };
     Learner::new(Optimizer::new(optimizer), Schedule::constant(), None)
 }
 

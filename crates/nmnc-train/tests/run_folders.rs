@@ -13,7 +13,7 @@ use line::Line;
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::{ErrorKind, Result, Seed};
 use nmnc_train::{
-    CheckpointConfig, Found, Identity, Learner, Optimizer, OptimizerConfig, Place, Run, RunFolder,
+    CheckpointConfig, Decayed, Found, Identity, Learner, Optimizer, OptimizerConfig, Place, Run, RunFolder,
     RunOptions, RunPlan, Schedule, Silent, checkpoint,
 };
 
@@ -27,7 +27,13 @@ fn options() -> RunOptions {
 
 /// Trains for `epochs` with a checkpoint at every step, of which the last is kept.
 fn train(folder: &Path, epochs: u64, learning_rate: f64) -> Result<()> {
-    let optimizer = OptimizerConfig::Sgd { learning_rate, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let optimizer = OptimizerConfig::Sgd {
+        learning_rate,
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+        decayed: Decayed::All,
+    };
     let (mut line, mut learner) =
         (Line::new(), Learner::new(Optimizer::new(optimizer), Schedule::constant(), None));
     let checkpoint = CheckpointConfig { interval: 1, keep: 1, history: 0 };

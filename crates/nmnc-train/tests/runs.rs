@@ -174,6 +174,7 @@ fn divergence_names_step_stage_and_checkpoint_and_leaves_a_summary() {
         momentum: 0.0,
         nesterov: false,
         weight_decay: 0.0,
+        decayed: nmnc_train::Decayed::All,
     };
     config.checkpoint.interval = 1;
     let error = finish(&config, folder.path(), false, &mut Silent).unwrap_err();

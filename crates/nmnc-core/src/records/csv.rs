@@ -5,7 +5,7 @@ use super::{Record, StageRecord};
 type Column = (&'static str, fn(&Record) -> Option<f64>);
 type StageColumn = (&'static str, fn(&StageRecord) -> Option<f64>);
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     ("step", |r| Some(r.step as f64)),
     ("epoch", |r| Some(r.epoch)),
     ("probes", |r| Some(r.probes as f64)),
@@ -17,6 +17,7 @@ const COLUMNS: [Column; 14] = [
     ("train_accuracy", |r| Some(r.train?.accuracy)),
     ("test_loss", |r| Some(r.test?.loss)),
     ("test_accuracy", |r| Some(r.test?.accuracy)),
+    ("test_top5", |r| r.test?.top5),
     ("fixation_breaks", |r| Some(r.trials?.fixation_breaks)),
     ("misses", |r| Some(r.trials?.misses)),
     ("unbroken_accuracy", |r| Some(r.trials?.unbroken_accuracy)),
@@ -72,7 +73,7 @@ mod tests {
             seconds: 2.0,
             images_per_second: 64.0,
             waiting: 0.0,
-            train: Some(Score { loss: 1.25, accuracy: 0.5 }),
+            train: Some(Score { loss: 1.25, accuracy: 0.5, top5: None }),
             test: None,
             trials: None,
             stages: Vec::new(),

@@ -143,7 +143,7 @@ mod tests {
             seconds: 1.0,
             images_per_second: 10.0,
             waiting: 0.0,
-            train: Some(Score { loss: 1.5, accuracy: 0.5 }),
+            train: Some(Score { loss: 1.5, accuracy: 0.5, top5: None }),
             test: None,
             trials: None,
             stages: Vec::new(),

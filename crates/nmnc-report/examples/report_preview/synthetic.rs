@@ -84,8 +84,8 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
             seconds: epoch * (4.0 + shape.probes as f64 * 0.4),
             images_per_second: EXAMPLES as f64 / (4.0 + shape.probes as f64 * 0.4),
             waiting: 0.0,
-            train: Some(Score { loss: loss.max(0.02), accuracy: accuracy + 0.03 }),
-            test: whole.then_some(Score { loss: loss + 0.08 + 0.004 * epoch, accuracy }),
+            train: Some(Score { loss: loss.max(0.02), accuracy: accuracy + 0.03, top5: None }),
+            test: whole.then_some(Score { loss: loss + 0.08 + 0.004 * epoch, accuracy, top5: None }),
             trials: None,
             stages: if whole { units.iter().enumerate().map(stage).collect() } else { Vec::new() },
         });

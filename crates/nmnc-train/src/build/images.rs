@@ -48,7 +48,7 @@ impl Resolved<Config> {
             dimension: self.metrics.dimension,
             samples: self.metrics.samples,
         };
-        Images::new(network, rule, splits, self.train.loss, options)
+        Images::new(network, rule, splits, self.train.objective(), options)
     }
 
     /// Network, rule and loss for images of `input` channels, height and width, before the first step.
@@ -58,7 +58,7 @@ impl Resolved<Config> {
     pub fn classifier(&self, input: [usize; 3], outputs: usize, device: &Device) -> Result<Classifier> {
         let network = self.network.build(input, outputs, self.seed, device)?;
         let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
-        let classifier = Classifier::new(network, rule, self.train.loss, self.seed);
+        let classifier = Classifier::new(network, rule, self.train.objective(), self.seed);
         if self.train.streamed { classifier.streamed() } else { Ok(classifier) }
     }
 

@@ -10,13 +10,13 @@ use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::{flex, seed_zero};
 use crate::identity::check_seed;
-use crate::loss::Loss;
+use crate::loss::{Loss, Objective};
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::Precision;
 use nmnc_core::error::{Error, Result};
-use nmnc_core::ranges;
+use nmnc_core::ranges::{self, Range};
 use nmnc_core::seed::Seed;
 use nmnc_data::DataConfig;
 use nmnc_learn::credit::CreditConfig;
@@ -65,6 +65,10 @@ pub struct TrainConfig {
     pub batch: usize,
     /// The loss.
     pub loss: Loss,
+    /// Part of each example's target that is spread evenly over all classes, in training and evaluation; 0 leaves it all at the label.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(transform = Range::closed(0.0, 1.0).stated())]
+    pub label_smoothing: f64,
     /// Work through the forward pass a second time, one stage after the other, instead of keeping it: the memory for activity
     /// does not grow with depth, and a step costs one more forward pass. For local rules (dfa, vnc, nmnc and node perturbation).
     /// Steps measured against backprop (metrics.alignment_interval) keep all of it.
@@ -85,11 +89,23 @@ impl Default for TrainConfig {
             epochs: 10,
             batch: 128,
             loss: Loss::CrossEntropy,
+            label_smoothing: 0.0,
             streamed: false,
             clip_norm: None,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),
         }
+    }
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+impl TrainConfig {
+    /// The loss with its targets.
+    pub(crate) fn objective(&self) -> Objective {
+        self.loss.smoothed(self.label_smoothing)
     }
 }
 

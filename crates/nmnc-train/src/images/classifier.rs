@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 
 use crate::diverged::{at_step, diverged};
-use crate::loss::Loss;
+use crate::loss::{Hits, Loss, Objective};
 use crate::problem::Assessed;
 use crate::weights::device_of;
 use nmnc_core::device::energy;
@@ -19,7 +19,7 @@ use nmnc_learn::workers::{Alone, Share, Workers};
 pub struct Classifier {
     network: Network,
     rule: Box<dyn CreditRule>,
-    loss: Loss,
+    objective: Objective,
     seed: Seed,
     streamed: bool,
     workers: Box<dyn Workers>,
@@ -59,8 +59,14 @@ pub struct MeasuredImages {
 
 impl Classifier {
     /// A classifier of the caller's network and rule; `seed` gives the rule its random numbers.
-    pub fn new(network: Network, rule: Box<dyn CreditRule>, loss: Loss, seed: Seed) -> Self {
-        Self { network, rule, loss, seed, streamed: false, workers: Box::new(Alone) }
+    pub fn new(
+        network: Network,
+        rule: Box<dyn CreditRule>,
+        objective: impl Into<Objective>,
+        seed: Seed,
+    ) -> Self {
+        let objective = objective.into();
+        Self { network, rule, objective, seed, streamed: false, workers: Box::new(Alone) }
     }
 
     /// The same, working through the forward pass a second time, one stage after the other, instead of keeping it.
@@ -110,7 +116,12 @@ impl Classifier {
 
     /// The loss.
     pub fn loss(&self) -> Loss {
-        self.loss
+        self.objective.loss()
+    }
+
+    /// The loss and its targets.
+    pub fn objective(&self) -> Objective {
+        self.objective
     }
 
     /// The seed.
@@ -149,7 +160,7 @@ impl Classifier {
             let pass = self.network.training_forward(images.clone(), self.seed, step, first);
             (pass.output.clone(), Some(pass))
         };
-        let judging = self.loss.ask(&output, &labels);
+        let judging = self.objective.ask(&output, &labels);
         // What is known at once ends a step before its work; an accelerator goes on working until the end of it.
         let known = judging.known().map(|score| self.finite(score, step, images.clone())).transpose()?;
         let again = images.clone();
@@ -197,7 +208,7 @@ impl Classifier {
         let (network, seed) = (&self.network, self.seed);
         let share = &Share::of(self.workers.as_ref(), batch.labels.len())?;
         let pass = network.training_forward(batch.images.clone(), seed, step, share.rows().start);
-        let judging = self.loss.ask(&pass.output, &batch.labels);
+        let judging = self.objective.ask(&pass.output, &batch.labels);
         let score = self.finite(judging.wait(), step, batch.images)?;
         let error = &judging.error;
         let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
@@ -209,9 +220,9 @@ impl Classifier {
     }
 
     /// Loss and hits, or where the first number that is not finite came from.
-    fn finite(&self, (loss, correct): (f64, usize), step: u64, images: Tensor<2>) -> Result<(f64, usize)> {
+    fn finite(&self, (loss, hits): (f64, Hits), step: u64, images: Tensor<2>) -> Result<(f64, Hits)> {
         if loss.is_finite() {
-            return Ok((loss, correct));
+            return Ok((loss, hits));
         }
         let bad = self.network.each_activity(images).position(|activity| !energy(&activity).is_finite());
         let part = bad.map_or_else(|| "readout".to_owned(), |stage| format!("stage {}", stage + 1));
@@ -221,10 +232,10 @@ impl Classifier {
 
 /// What a step of `count` examples came to.
 fn assessed(
-    (loss, correct): (f64, usize),
+    (loss, hits): (f64, Hits),
     count: usize,
     gradients: Gradients,
     buffers: Vec<Tensor<2>>,
 ) -> Assessed {
-    Assessed { loss, weight: count as f64, correct: correct as f64, count, gradients, buffers }
+    Assessed { loss, weight: count as f64, correct: hits.first as f64, count, gradients, buffers }
 }

@@ -1,7 +1,7 @@
 //! Measurements during training: the evaluation split, and alignment with backprop.
 
 use super::classifier::{Classifier, MeasuredImages};
-use crate::loss::Loss;
+use crate::loss::{Loss, Objective};
 use crate::weights::device_of;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -16,23 +16,28 @@ use nmnc_learn::net::{Inputs, Network};
 /// Examples an evaluation pass takes at a time.
 pub(crate) const EVALUATION_BATCH: usize = 500;
 
-/// Loss and accuracy over a whole data set.
+/// Classes from which on it is told how often the label is among the five largest outputs: of ten, chance has half.
+const MANY_CLASSES: usize = 11;
+
+/// Loss and accuracy over a whole data set; of more than ten classes also how often the label is among the five largest outputs.
 ///
 /// # Errors
 /// If the data cannot be read.
-pub fn evaluate(network: &Network, data: &Dataset, loss: Loss) -> Result<Score> {
-    let device = device_of(network);
-    let (mut sum, mut correct) = (0.0, 0);
+pub fn evaluate(network: &Network, data: &Dataset, objective: impl Into<Objective>) -> Result<Score> {
+    let (device, objective) = (device_of(network), objective.into());
+    let (mut sum, mut correct, mut among_five) = (0.0, 0, 0);
     for batch in data.batches((0..data.len()).collect(), EVALUATION_BATCH, None) {
         let batch = batch?;
         let count = batch.labels.len();
         let output = network.output(matrix(batch.images, [count, data.shape().len()], &device));
-        let judged = loss.judge(&output, &batch.labels);
+        let judged = objective.judge(&output, &batch.labels);
         sum += judged.loss * count as f64;
-        correct += judged.correct;
+        correct += judged.hits.first;
+        among_five += judged.hits.among_five;
     }
     let count = data.len() as f64;
-    Ok(Score { loss: sum / count, accuracy: correct as f64 / count })
+    let top5 = (data.classes().len() >= MANY_CLASSES).then(|| among_five as f64 / count);
+    Ok(Score { loss: sum / count, accuracy: correct as f64 / count, top5 })
 }
 
 /// Alignment of every stage with backprop at training step `step`, before its update.

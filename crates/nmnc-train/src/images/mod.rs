@@ -9,7 +9,7 @@ pub use classifier::{Classifier, ImageBatch, MeasuredImages};
 pub(crate) use measure::EVALUATION_BATCH;
 pub use measure::{align, evaluate};
 
-use crate::loss::Loss;
+use crate::loss::Objective;
 use crate::problem::{Assessed, Evaluation, Problem};
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
@@ -65,7 +65,7 @@ impl Images {
         network: Network,
         rule: Box<dyn CreditRule>,
         splits: Splits,
-        loss: Loss,
+        objective: impl Into<Objective>,
         options: ImageOptions,
     ) -> Result<Self> {
         let (inputs, classes) = (splits.train.shape().len(), splits.train.classes().len());
@@ -80,7 +80,7 @@ impl Images {
             let problem = format!("has {} outputs for {classes} classes", network.outputs());
             return Err(Error::config("network", problem).mend("give it an output for every class"));
         }
-        let classifier = Classifier::new(network, rule, loss, options.seed);
+        let classifier = Classifier::new(network, rule, objective, options.seed);
         let classifier = if options.streamed { classifier.streamed()? } else { classifier };
         Ok(Self { classifier, splits, options, stream: None, prepared: None })
     }
@@ -192,7 +192,7 @@ impl Problem for Images {
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        let score = evaluate(self.network(), &self.splits.evaluation, self.classifier.loss())?;
+        let score = evaluate(self.network(), &self.splits.evaluation, self.classifier.objective())?;
         Ok(Evaluation { score, trials: None })
     }
 

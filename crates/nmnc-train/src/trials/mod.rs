@@ -227,7 +227,7 @@ impl Problem for Trials {
             misses: score.misses(),
             unbroken_accuracy: score.unbroken_accuracy(),
         };
-        let score = Score { loss: loss / total as f64, accuracy: score.accuracy() };
+        let score = Score { loss: loss / total as f64, accuracy: score.accuracy(), top5: None };
         Ok(Evaluation { score, trials: Some(trials) })
     }
 

@@ -30,10 +30,16 @@ pub fn decay_law(optimizer: &OptimizerConfig, schedule: &Schedule, steps: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nmnc_train::{ScheduleConfig, ScheduleShape};
+    use nmnc_train::{Decayed, ScheduleConfig, ScheduleShape};
 
     fn sgd(momentum: f64, weight_decay: f64) -> OptimizerConfig {
-        OptimizerConfig::Sgd { learning_rate: 0.02, momentum, nesterov: false, weight_decay }
+        OptimizerConfig::Sgd {
+            learning_rate: 0.02,
+            momentum,
+            nesterov: false,
+            weight_decay,
+            decayed: Decayed::All,
+        }
     }
 
     #[test]
