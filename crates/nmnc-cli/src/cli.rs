@@ -9,11 +9,13 @@ use crate::exit;
 
 mod analyze;
 mod brain;
+mod plan;
 mod reproduce;
 mod similarity;
 
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
+pub use plan::Plan;
 pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
 
@@ -82,6 +84,9 @@ pub enum Command {
     /// Measure what this machine does: images a second and GFLOP/s of passes, steps and refreshes
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(Bench),
+    /// Reckon what a training will take: operations and bytes by stages, memory, and time on this machine
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(Plan),
     /// Measure the manifold of a network's activity, its dimension, and how the Jacobian lies to it
     #[command(after_help = analyze::EXAMPLES)]
     Analyze(Analyze),

@@ -9,4 +9,5 @@ pub mod net;
 pub mod noise;
 pub mod recurrent;
 pub mod registry;
+pub mod work;
 pub mod workers;

@@ -55,7 +55,8 @@ pub use config::{
 };
 pub use identity::Identity;
 pub use images::{
-    Classifier, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align, evaluate,
+    Classifier, EVALUATION_BATCH, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align,
+    evaluate,
 };
 pub use learner::Learner;
 pub use loss::{Hits, Judgement, Judging, Loss, Objective};

@@ -155,7 +155,7 @@ impl OptimizerConfig {
     }
 
     /// Tensors it keeps of each parameter.
-    pub(crate) fn moments(&self) -> usize {
+    pub fn moments(&self) -> usize {
         match self {
             Self::Sgd { momentum, .. } => usize::from(*momentum > 0.0),
             Self::Adam { .. } | Self::Adamw { .. } => 2,

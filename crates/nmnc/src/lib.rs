@@ -5,6 +5,7 @@
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
 pub mod bench;
+pub mod plan;
 pub mod reproduce;
 
 pub use nmnc_analysis::{analysis, brain, dimension, similarity};
@@ -14,6 +15,8 @@ pub use nmnc_core::{
 };
 pub use nmnc_data as data;
 pub use nmnc_data::tasks;
-pub use nmnc_learn::{agreement, credit, estimator, manifold, net, noise, recurrent, registry, workers};
+pub use nmnc_learn::{
+    agreement, credit, estimator, manifold, net, noise, recurrent, registry, work, workers,
+};
 pub use nmnc_report as report;
 pub use nmnc_train as train;

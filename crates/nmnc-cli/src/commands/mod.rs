@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod data;
 mod demo;
+mod plan;
 mod report;
 mod reproduce;
 mod similarity;
@@ -28,6 +29,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Compare(arguments) => compare::run(arguments, out),
         Command::Report(arguments) => report::run(arguments, out),
         Command::Bench(arguments) => bench::run(arguments, out),
+        Command::Plan(arguments) => plan::run(arguments, out),
         Command::Analyze(arguments) => analyze::run(arguments, out),
         Command::Brain(arguments) => brain::run(arguments, out),
         Command::Similarity(arguments) => similarity::run(arguments, out),

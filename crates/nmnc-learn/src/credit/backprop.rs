@@ -9,6 +9,7 @@ use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
 use crate::net::{ForwardPass, Network, Reader};
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{Operation, Work, errors_through, layered_job};
 use nmnc_core::error::Result;
 
 /// Registry entry.
@@ -25,9 +26,20 @@ impl RuleConfig<Layered> for BackpropConfig {
         Ok(self)
     }
 
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        carried(network, rows)
+    }
+
     fn build(self, _setup: &RuleSetup) -> Box<dyn CreditRule> {
         Box::new(Backprop)
     }
+}
+
+/// An error of `rows` examples on its way to all stages, by whatever weights.
+pub(super) fn carried(network: &Network, rows: usize) -> Vec<Work> {
+    errors_through(network, |node, input| {
+        vec![layered_job(network, Operation::InputGradient { node, input, rows })]
+    })
 }
 
 /// The exact gradient.

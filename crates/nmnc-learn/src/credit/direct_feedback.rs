@@ -11,7 +11,9 @@ use super::kind::{Layered, RuleSetup};
 use super::local::{LocalRule, local_signals};
 use super::rule::CreditRule;
 use crate::needs::{Sizes, StageSizes, Values, product};
+use crate::net::Network;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{Job, Work};
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -44,6 +46,11 @@ impl RuleConfig<Layered> for DirectFeedbackConfig {
     fn needs(&self, sizes: &Sizes) -> Vec<Values> {
         let of = |stage: &StageSizes| Values { held: product([sizes.outputs, stage.units]), passing: 0 };
         sizes.stages.iter().map(of).collect()
+    }
+
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        let of = |units| Work { step: vec![Job::product(rows, network.outputs(), units)], ..Work::default() };
+        network.stage_units().into_iter().map(of).collect()
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

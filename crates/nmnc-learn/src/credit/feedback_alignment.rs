@@ -4,11 +4,14 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backprop::carried;
 use super::context::StepContext;
 use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
 use crate::needs::{Sizes, StageSizes, Values};
+use crate::net::Network;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::Work;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -39,6 +42,10 @@ impl RuleConfig<Layered> for FeedbackAlignmentConfig {
     fn needs(&self, sizes: &Sizes) -> Vec<Values> {
         let of = |stage: &StageSizes| Values { held: stage.parameters, passing: 0 };
         sizes.stages.iter().map(of).collect()
+    }
+
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        carried(network, rows)
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -140,6 +140,24 @@ impl ManifoldConfig {
         }
     }
 
+    /// The settings of `stage` (from 0) alone.
+    ///
+    /// # Panics
+    /// If a list of dimensions has none for it.
+    #[must_use]
+    pub fn of_stage(&self, stage: usize) -> Self {
+        Self { dimension: Dimensions::Same(self.dimension.of(stage)), ..self.clone() }
+    }
+
+    /// Directions of the manifold of `stage` (from 0) in the activity of `units` units; nothing where the activity decides.
+    pub fn directions(&self, stage: usize, units: usize) -> Option<usize> {
+        let samples = self.samples.map_or(usize::MAX, |samples| samples.saturating_sub(1));
+        match self.dimension.get(stage)? {
+            Dimension::Count(count) => Some(count.min(units).min(samples)),
+            Dimension::Variance(_) => None,
+        }
+    }
+
     /// Whether a training step (from 0) refreshes the manifold, and from what. Settings must be resolved.
     pub fn due(&self, step: u64) -> Option<RefreshFrom> {
         step.is_multiple_of(self.refresh).then_some(match (self.method, self.samples) {

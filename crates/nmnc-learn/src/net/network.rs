@@ -128,6 +128,27 @@ impl Network {
         (0..self.nodes.len()).filter(move |&node| self.structure.downstream[stage][node])
     }
 
+    /// Indices of the nodes of [`Network::section`], last to first.
+    pub fn section_nodes(&self, stage: usize) -> &[usize] {
+        &self.structure.sections[stage]
+    }
+
+    /// Inputs (from 0) of node `node` through which an error reaches a stage.
+    pub fn live_inputs(&self, node: usize) -> impl Iterator<Item = usize> {
+        let sources = self.nodes[node].sources.iter().enumerate();
+        sources.filter(|&(_, &slot)| self.structure.live[slot]).map(|(input, _)| input)
+    }
+
+    /// Inputs (from 0) of node `node` that other nodes of its section give: neither stages nor inputs of the network.
+    pub fn inner_inputs(&self, node: usize) -> impl Iterator<Item = usize> {
+        let inner = |slot: &usize| {
+            slot.checked_sub(self.inputs.len())
+                .is_some_and(|before| self.structure.stage_of[before].is_none())
+        };
+        let sources = self.nodes[node].sources.iter().enumerate();
+        sources.filter(move |(_, slot)| inner(slot)).map(|(input, _)| input)
+    }
+
     /// The map of a reader.
     pub fn map(&self, reader: Reader) -> Map<'_> {
         self.nodes[reader.node].block.maps()[reader.map]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RuleEntry, RuleKind, Setup, merge};
 use crate::needs::{Sizes, Values};
+use crate::work::Work;
 use nmnc_core::error::{Error, Result};
 
 /// `[credit]`: the name of a rule and the settings that differ from what the name stands for.
@@ -103,6 +104,15 @@ impl<K: RuleKind> RuleChoice<K> {
     /// Unknown rule or impossible settings.
     pub fn needs(&self, sizes: &Sizes) -> Result<Vec<Values>> {
         self.entry()?.needs(&self.overrides()?, sizes).map_err(|e| e.under("credit"))
+    }
+
+    /// What the rule does by stages, and at last behind them, in a training step on `size` examples and steps of each, beside what training
+    /// does whatever the rule.
+    ///
+    /// # Errors
+    /// Unknown rule, or impossible settings.
+    pub fn work(&self, network: &K::Network, size: [usize; 2]) -> Result<Vec<Work>> {
+        self.entry()?.work(&self.overrides()?, network, size).map_err(|e| e.under("credit"))
     }
 
     /// Builds the rule.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::needs::{Sizes, Values};
+use crate::work::Work;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -74,6 +75,12 @@ pub trait RuleEntry<K: RuleKind>: Sync {
     /// As [`RuleEntry::resolve`].
     fn needs(&self, overrides: &toml::Table, sizes: &Sizes) -> Result<Vec<Values>>;
 
+    /// What the rule does in a training step, with the preset's settings overridden by `overrides`.
+    ///
+    /// # Errors
+    /// As [`RuleEntry::build`].
+    fn work(&self, overrides: &toml::Table, network: &K::Network, size: [usize; 2]) -> Result<Vec<Work>>;
+
     /// JSON schema of the settings.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
 }
@@ -115,6 +122,12 @@ pub trait RuleConfig<K: RuleKind>: Serialize + FromTable + JsonSchema {
     /// What the rule keeps of each stage of a network of these sizes, beside the error signals. Settings are resolved; they may not fit.
     fn needs(&self, sizes: &Sizes) -> Vec<Values> {
         vec![Values::default(); sizes.stages.len()]
+    }
+
+    /// What the rule does by stages, and at last behind them, in a training step on `rows` examples of `steps` steps (1 where there is no
+    /// time), beside what training does whatever the rule. Settings are resolved and fit the network.
+    fn work(&self, _network: &K::Network, [_rows, _steps]: [usize; 2]) -> Vec<Work> {
+        Vec::new()
     }
 
     /// Builds the rule from resolved settings that fit the network.
@@ -168,6 +181,12 @@ impl<K: RuleKind, C: RuleConfig<K>> RuleEntry<K> for Preset<C> {
 
     fn needs(&self, overrides: &toml::Table, sizes: &Sizes) -> Result<Vec<Values>> {
         Ok(self.parse(overrides)?.needs(sizes))
+    }
+
+    fn work(&self, overrides: &toml::Table, network: &K::Network, size: [usize; 2]) -> Result<Vec<Work>> {
+        let settings = self.parse(overrides)?;
+        settings.fits(network)?;
+        Ok(settings.work(network, size))
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {

@@ -14,7 +14,7 @@ use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{Inputs, Network};
 
 /// Examples an evaluation pass takes at a time.
-pub(crate) const EVALUATION_BATCH: usize = 500;
+pub const EVALUATION_BATCH: usize = 500;
 
 /// Classes from which on it is told how often the label is among the five largest outputs: of ten, chance has half.
 const MANY_CLASSES: usize = 11;

@@ -6,8 +6,7 @@ mod measure;
 use burn::tensor::Device;
 
 pub use classifier::{Classifier, ImageBatch, MeasuredImages};
-pub(crate) use measure::EVALUATION_BATCH;
-pub use measure::{align, evaluate};
+pub use measure::{EVALUATION_BATCH, align, evaluate};
 
 use crate::loss::Objective;
 use crate::problem::{Assessed, Evaluation, Problem};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use super::operations::Operations;
+use super::operations;
 use super::tasks::{Copy, Data, Forward, Launch, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
 use nmnc_core::device;
@@ -88,11 +88,11 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     let data = Arc::new(Data::draw(&first.config, bench.input, bench.outputs, sets, &device));
     if asked(Part::Forward) {
         let classifier = classifier(&first.config, bench, &device)?;
-        let counted = Operations::count(classifier.network());
+        let counted = operations::forward(classifier.network());
         let batch = first.config.train.batch;
         rows.push(Prepared {
             images: Some(batch),
-            operations: Some(counted.forward() * batch as f64),
+            operations: Some(counted * batch as f64),
             ..Prepared::new(Part::Forward, Forward::new(classifier, data.clone(), device.clone()))
         });
     }
@@ -154,7 +154,7 @@ fn step(config: &Resolved<Config>, bench: &Bench, data: &Arc<Data>, device: &Dev
     let config = config.resolve()?;
     let (classifier, learner) = (classifier(&config, bench, device)?, config.learner(1));
     let batch = config.train.batch;
-    let counted = Operations::count(classifier.network()).step(&config.credit, batch);
+    let counted = operations::step(classifier.network(), &config.credit, batch);
     Ok(Prepared {
         variant: Some(config.credit.rule.clone()),
         images: Some(batch),

@@ -6,7 +6,7 @@ use nmnc_core::error::Result;
 use nmnc_core::state::State;
 
 /// Probes of one update under an automatic budget: few updates of several cost less time than many of one.
-const BLOCK: f64 = 8.0;
+pub(super) const BLOCK: f64 = 8.0;
 /// Fewest probes a step under an automatic budget, so that a drift that starts again is seen.
 const SLOWEST: f64 = 1.0 / 16.0;
 /// Largest change of the rate at one update.

@@ -12,6 +12,7 @@ use crate::needs::{self, Sizes, StageSizes, Values, product};
 use crate::net::{Network, Reader};
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::Work;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 
@@ -227,6 +228,10 @@ impl RuleConfig<Layered> for MirrorConfig {
             own.with(needs::followed(self.manifold.as_ref(), index, sizes))
         };
         sizes.stages.iter().enumerate().map(of).collect()
+    }
+
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        Mirror::work(self, network, rows)
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

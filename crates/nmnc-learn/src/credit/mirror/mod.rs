@@ -33,6 +33,7 @@ mod probes;
 mod rule;
 mod site;
 mod weights;
+mod work;
 
 pub use config::{Budget, Feedback, MirrorConfig, MirrorNoise};
 pub(super) use config::{MANIFOLD_MIRROR, WEIGHT_MIRROR};

@@ -8,7 +8,7 @@ use nmnc_core::device::{energy, values};
 use nmnc_core::scale;
 
 /// Steps of conjugate gradients for one update at the most.
-const ITERATIONS: usize = 12;
+pub(super) const ITERATIONS: usize = 12;
 /// Squared error over squared response at which an update is good enough.
 const PRECISION: f64 = 1e-5;
 /// Squared error over squared response up to which a mirror needs no more than probes to stay right: a cosine of 0.99995.

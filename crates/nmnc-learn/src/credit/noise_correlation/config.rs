@@ -13,6 +13,7 @@ use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{Job, Work, perturbed_pass, refresh};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
@@ -179,6 +180,56 @@ impl NoiseCorrelationConfig {
         own.with(needs::followed(manifold, stage, sizes))
     }
 
+    /// What becomes of the answers of `rows` examples, perturbed `probes` times, at a stage of `units` units: once an update, or once a
+    /// step where nothing is remembered.
+    pub(crate) fn answered(&self, [rows, units, outputs]: [usize; 3], directions: Option<usize>) -> Vec<Job> {
+        let answers = self.probes * rows;
+        let coordinates = directions.unwrap_or(units);
+        let embed = |rows: usize| directions.map(|directions| Job::product(rows, directions, units));
+        if self.memory == Memory::None {
+            // Each repetition's scores times its coordinates, and their sum.
+            let scored = Job::pass(self.probes * rows * (2 * outputs + 3 * coordinates));
+            return std::iter::once(scored).chain(embed(rows)).collect();
+        }
+        let mut jobs = vec![Job::estimate(self.estimator, answers, coordinates, outputs)];
+        jobs.extend(embed(outputs));
+        jobs.push(Job::pass(3 * outputs * units));
+        if self.estimator != Estimator::Average {
+            // What the feedback predicts, in coordinates of the noise.
+            jobs.extend(directions.map(|directions| Job::product(outputs, units, directions)));
+            jobs.push(Job::product(answers, coordinates, outputs));
+        }
+        jobs
+    }
+
+    /// Perturbations of all repetitions of `rows` examples at a stage of `units` units: what is drawn, once an update.
+    pub(crate) fn drawn(&self, [rows, units]: [usize; 2], directions: Option<usize>) -> Vec<Job> {
+        let draw = Job::draw(self.probe, self.probes * rows, directions.unwrap_or(units));
+        // The noise's size follows the norm of the activity.
+        vec![draw, Job::pass(rows * units)]
+    }
+
+    /// A perturbation of `rows` examples, in one pass.
+    pub(crate) fn moved([rows, units]: [usize; 2], directions: Option<usize>) -> Job {
+        match directions {
+            Some(directions) => Job::embed(rows, directions, units),
+            None => Job::pass(3 * rows * units),
+        }
+    }
+
+    /// Directions that noise has, where it lives on a manifold: as many as there may be where the activity decides.
+    pub(crate) fn directions(&self, stage: usize, units: usize) -> Option<usize> {
+        let manifold = self.manifold.as_ref()?;
+        let most = units.min(manifold.samples.unwrap_or(usize::MAX));
+        Some(manifold.directions(stage, units).unwrap_or(most))
+    }
+
+    /// Perturbed passes of an update, and passes a step in the long run.
+    pub(crate) fn passes(&self) -> [f64; 2] {
+        let update = (self.probes * if self.antithetic { 2 } else { 1 }) as f64;
+        [update, update / self.interval.unwrap_or(1) as f64]
+    }
+
     /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
     fn resolve_memory(&mut self) -> Result<()> {
         let recursive = self.estimator == Estimator::RecursiveLeastSquares;
@@ -244,6 +295,34 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
 
     fn needs(&self, sizes: &Sizes) -> Vec<Values> {
         (0..sizes.stages.len()).map(|stage| self.needs_of(stage, sizes, sizes.rows())).collect()
+    }
+
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        let (stages, outputs) = (network.stage_units(), network.outputs());
+        let mut work = match &self.manifold {
+            Some(manifold) => refresh(network, manifold, rows, |_| true),
+            None => vec![Work::default(); stages.len() + 1],
+        };
+        let [update, a_step] = self.passes();
+        for (stage, &units) in stages.iter().enumerate() {
+            if self.memory == Memory::Feedback {
+                work[stage].step.push(Job::product(rows, outputs, units));
+            }
+            // A pass counts where it begins.
+            let group = self.injection.pass_from(stage, stages.len());
+            let Some(&first) = group.first() else { continue };
+            let probe = &mut work[first].probe;
+            probe.extend(perturbed_pass(network, &group, rows));
+            for &own in &group {
+                let directions = self.directions(own, stages[own]);
+                probe.push(Self::moved([rows, stages[own]], directions));
+                let once = self.drawn([rows, stages[own]], directions).into_iter();
+                let once = once.chain(self.answered([rows, stages[own], outputs], directions));
+                probe.extend(once.map(|job| job.times(1.0 / update)));
+            }
+            work[first].probes = a_step;
+        }
+        work
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
+use crate::recurrent::RecurrentNetwork;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{SequencePart, Work, sequence_job};
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
 
@@ -31,6 +33,13 @@ impl RuleConfig<OverTime> for BackpropThroughTime {
     fn resolve(self) -> Result<Self> {
         ranges::check(&self)?;
         Ok(self)
+    }
+
+    fn work(&self, network: &RecurrentNetwork, [rows, steps]: [usize; 2]) -> Vec<Work> {
+        vec![Work {
+            step: vec![sequence_job(network, SequencePart::Backpropagate, rows, steps)],
+            ..Work::default()
+        }]
     }
 
     fn build(self, _setup: &TimeSetup) -> Box<dyn TimeRule> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{OverTime, TimeSetup};
 use super::{TimeContext, TimeRule};
-use crate::recurrent::EligibilityTrace;
+use crate::recurrent::{EligibilityTrace, RecurrentNetwork};
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{Job, SequencePart, Work, sequence_job};
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -45,6 +46,12 @@ impl RuleConfig<OverTime> for OnlineFeedbackConfig {
     fn resolve(self) -> Result<Self> {
         ranges::check(&self)?;
         Ok(self)
+    }
+
+    fn work(&self, network: &RecurrentNetwork, [rows, steps]: [usize; 2]) -> Vec<Work> {
+        let fed = Job::product(rows * steps, network.outputs(), network.units());
+        let traced = sequence_job(network, SequencePart::Traced(self.trace), rows, steps);
+        vec![Work { step: vec![fed, traced], ..Work::default() }]
     }
 
     fn build(self, setup: &TimeSetup) -> Box<dyn TimeRule> {

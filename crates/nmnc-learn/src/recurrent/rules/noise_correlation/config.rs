@@ -8,10 +8,11 @@ use crate::credit::{Injection, Layered, Memory, Noise, NoiseCorrelationConfig};
 use crate::estimator::Estimator;
 use crate::manifold::Dimensions;
 use crate::needs::{Sizes, Values, product};
-use crate::recurrent::EligibilityTrace;
 use crate::recurrent::rules::TimeRule;
 use crate::recurrent::rules::kind::{OverTime, TimeSetup};
+use crate::recurrent::{EligibilityTrace, RecurrentNetwork};
 use crate::registry::{FromTable, Preset, RuleConfig};
+use crate::work::{Job, SequencePart, Work, sequence_job};
 use nmnc_core::config_text::deserialize_beside;
 use nmnc_core::error::{Error, Result};
 
@@ -114,6 +115,48 @@ impl RuleConfig<OverTime> for TemporalConfig {
             held: own.held.saturating_add(feedback),
             passing: own.passing.saturating_add(driven).saturating_add(errors).saturating_add(feedback),
         }]
+    }
+
+    fn work(&self, network: &RecurrentNetwork, [rows, steps]: [usize; 2]) -> Vec<Work> {
+        let (units, outputs, noise) = (network.units(), network.outputs(), &self.noise);
+        let directions = noise.directions(0, units);
+        let sequence = |part, rows, steps| sequence_job(network, part, rows, steps);
+        let mut work = Work { dimension: directions, ..Work::default() };
+        let [update, a_step] = noise.passes();
+        work.probes = a_step;
+        if self.trace != EligibilityTrace::None {
+            work.step.push(sequence(SequencePart::Traced(self.trace), rows, steps));
+        }
+        let once: Vec<Job> = if noise.memory == Memory::Feedback {
+            let lags = self.lags.min(steps - 1);
+            work.step.push(Job::pass(2 * rows * steps * outputs * (lags + 1)));
+            work.step.push(Job::product(rows * steps, outputs * (lags + 1), units));
+            // All repetitions of a trial go in one pass, each from a step of its own on, as long as the longest has steps left.
+            let probed = noise.probes * rows;
+            let single = 1.0 / noise.probes as f64;
+            work.probe.push(NoiseCorrelationConfig::moved([probed, units], directions).times(single));
+            if lags > 0 {
+                work.probe.push(sequence(SequencePart::States, probed, lags).times(single));
+            }
+            work.probe.push(sequence(SequencePart::Readout, probed, lags + 1).times(single));
+            let learned = noise.answered([rows, units, outputs], directions).into_iter();
+            let learned = learned.map(|job| job.times((lags + 1) as f64));
+            noise.drawn([rows, units], directions).into_iter().chain(learned).collect()
+        } else {
+            work.probe.push(NoiseCorrelationConfig::moved([rows * steps, units], directions));
+            work.probe.push(sequence(SequencePart::Kicked, rows, steps));
+            work.probe.push(sequence(SequencePart::Readout, rows, steps));
+            let all = [rows * steps, units];
+            let answered = noise.answered([rows * steps, units, outputs], directions);
+            noise.drawn(all, directions).into_iter().chain(answered).collect()
+        };
+        work.probe.extend(once.into_iter().map(|job| job.times(1.0 / update)));
+        if let Some(manifold) = &noise.manifold {
+            let rows = manifold.samples.unwrap_or(rows * steps).min(rows * steps);
+            work.refresh.push(Job::manifold(manifold, 0, rows, units));
+            work.refreshes = 1.0 / manifold.refresh as f64;
+        }
+        vec![work]
     }
 
     fn build(self, setup: &TimeSetup) -> Box<dyn TimeRule> {
