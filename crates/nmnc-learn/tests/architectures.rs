@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_learn::credit::backpropagate;
-use nmnc_learn::net::{ARCHITECTURES, Architecture, Network};
+use nmnc_learn::net::{ARCHITECTURES, Activation, Add, Architecture, Dense, Network};
 use nmnc_testing::{assert_close, golden_path, values};
 use serde_json::Value;
 
@@ -134,6 +134,48 @@ fn double_precision_leaves_no_difference() {
     let golden = golden();
     for architecture in ARCHITECTURES {
         check(architecture, &golden, DType::F64, 1e-10, 1e-8);
+    }
+}
+
+/// One way down through everything, and signals by stages with gradients of their sections, come to the same bits; also in a graph
+/// where a node leads to two stages.
+#[test]
+fn gradients_of_the_exact_error_are_the_same_bits_however_it_is_carried() {
+    let device = Device::flex();
+    let bits = |gradients: nmnc_learn::net::Gradients| -> Vec<(String, Vec<f64>)> {
+        gradients.into_iter().map(|(name, gradient)| (name, values(&gradient))).collect()
+    };
+    let deep = |name: &str, side: usize, scale: f64| {
+        let architecture = Architecture::find(name).unwrap();
+        architecture.build([3, side, side], 5, scale, Seed(3), &device).unwrap()
+    };
+    let mut twice = Network::builder(&[4]);
+    let dense = |units: usize, inputs: usize, key: u64| {
+        let weight = matrix([units, inputs], key, 0.5, 0.0, DType::F32);
+        Dense::new(weight, matrix([1, units], key + 1, 0.1, 0.0, DType::F32), Activation::Tanh)
+    };
+    let x = twice.input(0).unwrap();
+    let shared = twice.node("shared", dense(6, 4, 70), &[x]).unwrap();
+    let one = twice.node("one", dense(6, 6, 72), &[shared]).unwrap();
+    let both = twice.node("both", Add::new(2, 6), &[one, shared]).unwrap();
+    let two = twice.node("two", dense(6, 6, 74), &[both]).unwrap();
+    twice.stage(one).unwrap();
+    twice.stage(two).unwrap();
+    let readout = twice.node("readout", dense(5, 6, 76), &[two]).unwrap();
+    let networks = [
+        deep("resnet20", 8, 0.25),
+        deep("resnet50", 32, 0.0625),
+        deep("vit-tiny", 32, 0.1),
+        deep("alexnet", 64, 0.05),
+        twice.build(readout).unwrap(),
+    ];
+    for network in networks {
+        let x = matrix([3, network.inputs()[0]], 60, 1.0, 0.0, DType::F32);
+        let error = matrix([3, 5], 61, 1.0, 0.0, DType::F32);
+        let pass = || network.training_forward(x.clone(), Seed(2), 1, 0);
+        let signals = backpropagate(&network, &pass(), &error);
+        let expected = bits(network.gradients(&pass(), &signals, &error));
+        assert_eq!(bits(network.backpropagated(pass(), &error)), expected, "{} nodes", network.nodes().len());
     }
 }
 

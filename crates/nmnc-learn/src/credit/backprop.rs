@@ -27,7 +27,12 @@ impl RuleConfig<Layered> for BackpropConfig {
     }
 
     fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
-        carried(network, rows)
+        // Within sections the error is that of the gradients.
+        errors_through(network, |node, input| {
+            let inner = network.inner_inputs(node).any(|own| own == input);
+            let job = layered_job(network, Operation::InputGradient { node, input, rows });
+            if inner { Vec::new() } else { vec![job] }
+        })
     }
 
     fn build(self, _setup: &RuleSetup) -> Box<dyn CreditRule> {
@@ -49,6 +54,10 @@ pub struct Backprop;
 impl CreditRule for Backprop {
     fn signals(&mut self, context: &StepContext) -> Result<Vec<Tensor<2>>> {
         Ok(backpropagate(context.network, context.pass, context.error))
+    }
+
+    fn is_exact(&self) -> bool {
+        true
     }
 }
 

@@ -38,6 +38,12 @@ pub trait CreditRule: Send {
         None
     }
 
+    /// Whether the signals are the exact error, so that gradients can be taken on its way down ([`Network::backpropagated`](crate::net::Network::backpropagated)), to the
+    /// same bits and without asking for them.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     /// Perturbed examples so far, summed over stages: every perturbed forward pass of one example counts one.
     fn probes(&self) -> u64 {
         0

@@ -92,6 +92,33 @@ impl Network {
         self.by_name(sums)
     }
 
+    /// What [`Network::gradients`] gives for the exact error at every stage, to the same bits, in one way down on which nothing is carried
+    /// twice.
+    pub fn backpropagated(&self, mut pass: ForwardPass, output_error: &Tensor<2>) -> Gradients {
+        if !self.structure.apart {
+            // Gradients of a node in two sections are two, and their sum rounds by itself.
+            let signals = self.carried(&pass, output_error, |passage| passage.exact());
+            return self.gradients(&pass, &signals, output_error);
+        }
+        let inputs = self.inputs.len();
+        let mut sums = self.no_gradients();
+        let mut errors: Vec<Option<Tensor<2>>> = vec![None; self.nodes.len()];
+        errors[self.nodes.len() - 1] = Some(output_error.clone());
+        pass.values.fill(None);
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let trace = pass.traces[index].take().expect("the pass is whole");
+            let Some(error) = errors[index].take() else { continue };
+            for (input, &slot) in node.sources.iter().enumerate() {
+                if let Some(before) = slot.checked_sub(inputs) {
+                    let weights = own_weights(node.block());
+                    add(&mut errors[before], node.block.input_vjp(&trace, error.clone(), input, &weights));
+                }
+            }
+            sums[index] = node.block.parameter_vjp(&trace, error);
+        }
+        self.by_name(sums)
+    }
+
     /// As [`Network::gradients`], but asks for a stage's signal, showing the pass as far as it is still kept, only when it is the
     /// stage's turn, and keeps neither that nor the section's part of the pass any longer than needed.
     ///

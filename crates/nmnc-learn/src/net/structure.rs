@@ -15,6 +15,8 @@ pub(super) struct Structure {
     pub downstream: Vec<Vec<bool>>,
     /// Nodes that reach each stage, and at last the output, without passing another stage: each with its own end, last to first.
     pub sections: Vec<Vec<usize>>,
+    /// Whether no node is in two sections.
+    pub apart: bool,
     /// The last section a node is in.
     pub last_section: Vec<usize>,
     /// The last node that reads a slot.
@@ -63,6 +65,11 @@ impl Structure {
                 (0..=end).rev().filter(|&node| within[node]).collect()
             })
             .collect();
+        let mut members: Vec<usize> = sections.concat();
+        let all = members.len();
+        members.sort_unstable();
+        members.dedup();
+        let apart = members.len() == all;
         let mut last_section = vec![0; nodes.len()];
         for (section, members) in sections.iter().enumerate() {
             members.iter().for_each(|&node| last_section[node] = section);
@@ -77,7 +84,7 @@ impl Structure {
             }
         }
         let readers = readers(inputs, nodes, &stage_of, &live);
-        Self { stage_of, live, downstream, sections, last_section, last_reader, last_replay, readers }
+        Self { stage_of, live, downstream, sections, apart, last_section, last_reader, last_replay, readers }
     }
 }
 

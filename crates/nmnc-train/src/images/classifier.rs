@@ -184,6 +184,7 @@ impl Classifier {
                     }
                 }
             }
+            (None, Some(pass)) if self.rule.is_exact() => Ok(network.backpropagated(pass, error)),
             (None, Some(pass)) => {
                 let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
                 let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
