@@ -9,7 +9,7 @@ use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
 use crate::net::{ForwardPass, Network, Reader};
 use crate::registry::{Preset, RuleConfig};
-use crate::work::{Operation, Work, errors_through, layered_job};
+use crate::work::{Operation, Work, errors_through, exact_errors, layered_job};
 use nmnc_core::error::Result;
 
 /// Registry entry.
@@ -27,12 +27,7 @@ impl RuleConfig<Layered> for BackpropConfig {
     }
 
     fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
-        // Within sections the error is that of the gradients.
-        errors_through(network, |node, input| {
-            let inner = network.inner_inputs(node).any(|own| own == input);
-            let job = layered_job(network, Operation::InputGradient { node, input, rows });
-            if inner { Vec::new() } else { vec![job] }
-        })
+        exact_errors(network, rows)
     }
 
     fn build(self, _setup: &RuleSetup) -> Box<dyn CreditRule> {
@@ -42,7 +37,7 @@ impl RuleConfig<Layered> for BackpropConfig {
 
 /// An error of `rows` examples on its way to all stages, by whatever weights.
 pub(super) fn carried(network: &Network, rows: usize) -> Vec<Work> {
-    errors_through(network, |node, input| {
+    errors_through(network, rows, |node, input| {
         vec![layered_job(network, Operation::InputGradient { node, input, rows })]
     })
 }

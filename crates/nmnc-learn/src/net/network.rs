@@ -133,6 +133,11 @@ impl Network {
         &self.structure.sections[stage]
     }
 
+    /// The node that gives input `input` (from 0) of node `node`; none if the network's own input does.
+    pub fn source(&self, node: usize, input: usize) -> Option<usize> {
+        self.nodes[node].sources[input].checked_sub(self.inputs.len())
+    }
+
     /// Inputs (from 0) of node `node` through which an error reaches a stage.
     pub fn live_inputs(&self, node: usize) -> impl Iterator<Item = usize> {
         let sources = self.nodes[node].sources.iter().enumerate();

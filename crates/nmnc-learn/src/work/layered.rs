@@ -55,6 +55,28 @@ pub fn layered_job(network: &Network, operation: Operation) -> Job {
     Job::new(operation, flops, numbers as f64)
 }
 
+/// The work of errors of `rows` examples on their way to the given inputs of nodes, as `through` says, each with its node: where several meet
+/// they are added.
+fn errors(
+    network: &Network,
+    inputs: impl Iterator<Item = (usize, usize)>,
+    rows: usize,
+    through: impl Fn(usize, usize) -> Vec<Job>,
+) -> Vec<(usize, Vec<Job>)> {
+    let mut met = vec![false; network.nodes().len()];
+    inputs
+        .map(|(node, input)| {
+            let mut jobs = through(node, input);
+            if let Some(before) = network.source(node, input)
+                && std::mem::replace(&mut met[before], true)
+            {
+                jobs.push(Job::pass(3 * rows * network.nodes()[before].block().units()));
+            }
+            (node, jobs)
+        })
+        .collect()
+}
+
 /// What every training step does by stages, and at last behind them, whatever gives the signals: the forward pass of `rows` examples (made
 /// twice where it is `streamed`), and gradients section by section.
 pub fn layered(network: &Network, rows: usize, streamed: bool) -> Vec<Work> {
@@ -73,21 +95,42 @@ pub fn layered(network: &Network, rows: usize, streamed: bool) -> Vec<Work> {
             if !network.nodes()[node].block().parameters().is_empty() {
                 work.step.push(job(Operation::ParameterGradient { node, rows }));
             }
-            let inputs = network.inner_inputs(node);
-            work.step.extend(inputs.map(|input| job(Operation::InputGradient { node, input, rows })));
         }
+        let nodes = network.section_nodes(section).iter();
+        let inputs = nodes.flat_map(|&node| network.inner_inputs(node).map(move |input| (node, input)));
+        let back = |node, input| vec![job(Operation::InputGradient { node, input, rows })];
+        work.step.extend(errors(network, inputs, rows, back).into_iter().flat_map(|(_, jobs)| jobs));
     }
     work
 }
 
-/// An error carried from the output to every stage, node by node as `through` says.
-pub fn errors_through(network: &Network, through: impl Fn(usize, usize) -> Vec<Job>) -> Vec<Work> {
+/// An error of `rows` examples carried from the output to every stage, node by node as `through` says.
+pub fn errors_through(
+    network: &Network,
+    rows: usize,
+    through: impl Fn(usize, usize) -> Vec<Job>,
+) -> Vec<Work> {
     let own = sections(network);
     let mut work = vec![Work::default(); network.stages().len() + 1];
-    for node in 0..network.nodes().len() {
-        for input in network.live_inputs(node) {
-            work[own[node]].step.extend(through(node, input));
-        }
+    let nodes = 0..network.nodes().len();
+    let inputs = nodes.flat_map(|node| network.live_inputs(node).map(move |input| (node, input)));
+    for (node, jobs) in errors(network, inputs, rows, through) {
+        work[own[node]].step.extend(jobs);
+    }
+    work
+}
+
+/// The exact error of `rows` examples where gradients are taken on its way down: what [`layered`] leaves to be carried, from section to
+/// section.
+pub fn exact_errors(network: &Network, rows: usize) -> Vec<Work> {
+    let own = sections(network);
+    let mut work = vec![Work::default(); network.stages().len() + 1];
+    let nodes = 0..network.nodes().len();
+    let between = |&(node, input): &(usize, usize)| !network.inner_inputs(node).any(|inner| inner == input);
+    let inputs = nodes.flat_map(|node| network.live_inputs(node).map(move |input| (node, input)));
+    let back = |node, input| vec![layered_job(network, Operation::InputGradient { node, input, rows })];
+    for (node, jobs) in errors(network, inputs.filter(between), rows, back) {
+        work[own[node]].step.extend(jobs);
     }
     work
 }

@@ -166,6 +166,7 @@ impl Classifier {
         let again = images.clone();
         let (network, seed, error) = (&self.network, self.seed, &judging.error);
         let buffers = pass.as_ref().map(|pass| network.updated_buffers(pass)).unwrap_or_default();
+        let exact = self.rule.is_exact();
         let gradients = match (self.rule.local(), pass) {
             (Some(rule), pass) => {
                 let output = &output;
@@ -184,7 +185,7 @@ impl Classifier {
                     }
                 }
             }
-            (None, Some(pass)) if self.rule.is_exact() => Ok(network.backpropagated(pass, error)),
+            (None, Some(pass)) if exact => Ok(network.backpropagated(pass, error)),
             (None, Some(pass)) => {
                 let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
                 let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();

@@ -18,6 +18,9 @@ const LARGEST: usize = 1 << 24;
 /// Times that an operation is timed at least and at most, after one that is not counted, and seconds after which it is enough.
 const REPETITIONS: std::ops::Range<usize> = 3..15;
 const ENOUGH: f64 = 0.1;
+/// Seconds below which an operation is asked for several times in a row, and how often at most.
+const BRIEF: f64 = 1e-3;
+const MOST_CALLS: f64 = 64.0;
 
 /// An operation that was timed.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,17 +141,22 @@ impl<'a> Clock<'a> {
 
     /// The median of some repetitions.
     fn repeat<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<f64> {
-        let wait = || self.device.sync().map_err(|e| Error::new(ErrorKind::Device, "device", e));
-        drop(work()?);
-        wait()?;
-        let (mut all, mut spent) = (Vec::new(), 0.0);
-        while all.len() < REPETITIONS.start || spent < ENOUGH && all.len() < REPETITIONS.end {
+        // Waiting for a device takes time as well, which a step does once, so that brief work is asked for several times in a row.
+        let mut timed = |calls: usize| -> Result<f64> {
             let started = Instant::now();
-            let result = work()?;
-            wait()?;
-            let seconds = started.elapsed().as_secs_f64();
-            drop(result);
-            all.push(seconds);
+            for _ in 0..calls {
+                drop(work()?);
+            }
+            self.device.sync().map_err(|e| Error::new(ErrorKind::Device, "device", e))?;
+            Ok(started.elapsed().as_secs_f64())
+        };
+        timed(1)?;
+        let mut spent = timed(1)?;
+        let calls = (BRIEF / spent.max(1e-9)).ceil().clamp(1.0, MOST_CALLS) as usize;
+        let mut all = Vec::new();
+        while all.len() < REPETITIONS.start || spent < ENOUGH && all.len() < REPETITIONS.end {
+            let seconds = timed(calls)?;
+            all.push(seconds / calls as f64);
             spent += seconds;
         }
         Ok(Spread::of(all).median)

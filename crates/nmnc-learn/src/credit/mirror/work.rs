@@ -31,7 +31,7 @@ impl Mirror {
         };
         let mut work = match config.feedback {
             Feedback::Weights => carried(network, rows),
-            Feedback::Coordinates => errors_through(network, |node, input| {
+            Feedback::Coordinates => errors_through(network, rows, |node, input| {
                 match network.readers().iter().find(|reader| reader.node == node).and_then(|own| own.stage) {
                     Some(stage) => {
                         let columns = directions(stage).unwrap_or(units[stage]);
