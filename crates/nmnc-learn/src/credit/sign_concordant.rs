@@ -8,11 +8,15 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backprop::carried;
 use super::context::StepContext;
 use super::kind::{Layered, RuleSetup};
 use super::rule::CreditRule;
 use crate::needs::{Sizes, StageSizes, Values};
+use crate::net::Network;
+use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
+use crate::work::{Job, Work, sections};
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
 use nmnc_core::ranges;
@@ -76,6 +80,20 @@ impl RuleConfig<Layered> for SignConcordantConfig {
             passing: stage.parameters.saturating_mul(2),
         };
         sizes.stages.iter().map(of).collect()
+    }
+
+    fn work(&self, network: &Network, [rows, _]: [usize; 2]) -> Vec<Work> {
+        let (mut work, own) = (carried(network, rows), sections(network));
+        for reader in network.readers() {
+            let [outputs, fan_in] = network.map(*reader).parameter.value.dims();
+            let step = &mut work[own[reader.node]].step;
+            if self.magnitude == Magnitude::PerBatch {
+                step.push(Job::draw(Probe::Gaussian, outputs, fan_in));
+            }
+            // Signs, and signs with magnitudes.
+            step.push(Job::pass(5 * outputs * fan_in));
+        }
+        work
     }
 
     fn build(self, setup: &RuleSetup) -> Box<dyn CreditRule> {

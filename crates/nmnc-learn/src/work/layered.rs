@@ -5,7 +5,7 @@ use crate::manifold::ManifoldConfig;
 use crate::net::{Network, Reader};
 
 /// The section that each node counts to: the first it is in.
-fn sections(network: &Network) -> Vec<usize> {
+pub fn sections(network: &Network) -> Vec<usize> {
     let ends = network.stages().len();
     let mut first = vec![ends; network.nodes().len()];
     for section in (0..=ends).rev() {

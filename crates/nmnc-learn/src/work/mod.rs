@@ -8,5 +8,5 @@ mod layered;
 mod over_time;
 
 pub use job::{Job, Operation, SequencePart, Work};
-pub use layered::{errors_through, exact_errors, layered, layered_job, perturbed_pass, refresh};
+pub use layered::{errors_through, exact_errors, layered, layered_job, perturbed_pass, refresh, sections};
 pub use over_time::{over_time, sequence_job};
