@@ -98,7 +98,7 @@ cifar10 DATA="cifar10":
 
 # Makes the golden files again (needs a Python with torch, scikit-learn, scipy, safetensors).
 goldens:
-    for family in stages blocks architectures torch_files network optimizers schedules pca alignment; do python scripts/golden/$family.py; done
+    for family in stages blocks architectures torch_files exchange network optimizers schedules pca alignment; do python scripts/golden/$family.py; done
 
 # Keeps what a comparison left behind, without checkpoints, in few files: `just record runs/cifar10 results/2026-11-23-cifar10`.
 # Several folders of runs become one experiment: `just record "runs/full runs/scaling" results/2026-11-25-sample-efficiency`.

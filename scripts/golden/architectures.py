@@ -66,19 +66,19 @@ class Basic(nn.Module):
 
 
 class Small(nn.Module):
-    def __init__(self, blocks):
+    def __init__(self, blocks, width=16):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        inputs = 16
+        self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        inputs = width
         for group in range(3):
-            channels = 16 << group
+            channels = width << group
             layers = []
             for block in range(blocks):
                 layers.append(Basic(inputs, channels, 2 if group > 0 and block == 0 else 1))
                 inputs = channels
             setattr(self, f"layer{group + 1}", nn.Sequential(*layers))
-        self.linear = nn.Linear(64, OUTPUTS)
+        self.linear = nn.Linear(4 * width, OUTPUTS)
 
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)))

@@ -12,6 +12,7 @@ mod brain;
 mod plan;
 mod reproduce;
 mod similarity;
+pub mod weights;
 
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
@@ -108,6 +109,9 @@ pub enum Command {
     /// List, describe and export the tasks for recurrent networks
     #[command(subcommand, arg_required_else_help = true)]
     Tasks(Tasks),
+    /// List weights, and exchange them with PyTorch
+    #[command(subcommand, arg_required_else_help = true)]
+    Weights(weights::Weights),
     /// Read an assembly of recordings for the process that asks
     #[command(hide = true)]
     ReadAssembly {

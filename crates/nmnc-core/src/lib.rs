@@ -4,6 +4,7 @@ pub mod config_text;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod floats;
 pub mod guard;
 pub mod linalg;
 pub mod memory;

@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
+use crate::floats::FloatFormat;
 use crate::guard;
 
 /// An array of any rank, on the host.
@@ -26,6 +27,12 @@ impl Array {
         let data = matrix.to_data();
         let dtype = data.dtype();
         Self { shape: shape.to_vec(), bytes: data.into_bytes().to_vec(), dtype }
+    }
+
+    /// Numbers in single precision, row-major, as many as the shape says.
+    pub fn of_singles(shape: Vec<usize>, numbers: &[f32]) -> Self {
+        let bytes = numbers.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self { shape, bytes, dtype: DType::F32 }
     }
 
     /// A list of numbers.
@@ -47,6 +54,12 @@ impl Array {
     /// Type of the numbers.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// The values in single precision, row-major.
+    pub fn singles(&self) -> Vec<f32> {
+        let format = if self.dtype == DType::F64 { FloatFormat::Double } else { FloatFormat::Single };
+        format.singles(&self.bytes)
     }
 
     /// The values of a list, if they are 64-bit numbers.
@@ -83,6 +96,37 @@ pub fn write(path: &Path, arrays: &BTreeMap<String, Array>, note: (&str, String)
 /// # Errors
 /// If the file cannot be read, is damaged, or holds numbers that are not 32- or 64-bit floats.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Array>> {
+    read_as(path, |name, view| {
+        let dtype = match view.dtype() {
+            Dtype::F32 => DType::F32,
+            Dtype::F64 => DType::F64,
+            other => return Err(Error::checkpoint(path.display(), format!("{name} has type {other:?}"))),
+        };
+        Ok(Some(Array { shape: view.shape().to_vec(), bytes: view.data().to_vec(), dtype }))
+    })
+}
+
+/// Reads the floating-point numbers of a file of anybody's in single precision; counters and other numbers are left out.
+///
+/// # Errors
+/// If the file cannot be read or is damaged.
+pub fn read_singles(path: &Path) -> Result<BTreeMap<String, Array>> {
+    read_as(path, |_, view| {
+        let format = match view.dtype() {
+            Dtype::F16 => FloatFormat::Half,
+            Dtype::BF16 => FloatFormat::Brain,
+            Dtype::F32 => FloatFormat::Single,
+            Dtype::F64 => FloatFormat::Double,
+            _ => return Ok(None),
+        };
+        Ok(Some(Array::of_singles(view.shape().to_vec(), &format.singles(view.data()))))
+    })
+}
+
+fn read_as(
+    path: &Path,
+    taken: impl Fn(&str, &TensorView) -> Result<Option<Array>>,
+) -> Result<BTreeMap<String, Array>> {
     let bytes = guard::whole(path, guard::TENSORS).map_err(|e| match e.kind() {
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
             Error::checkpoint(path.display(), &e).caused_by(e)
@@ -91,15 +135,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Array>> {
     })?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| Error::checkpoint(path.display(), "is not a whole safetensors file").caused_by(e))?;
-    file.iter()
-        .map(|(name, view)| {
-            let dtype = match view.dtype() {
-                Dtype::F32 => DType::F32,
-                Dtype::F64 => DType::F64,
-                other => return Err(Error::checkpoint(path.display(), format!("{name} has type {other:?}"))),
-            };
-            let array = Array { shape: view.shape().to_vec(), bytes: view.data().to_vec(), dtype };
-            Ok((name.to_owned(), array))
-        })
-        .collect()
+    let arrays =
+        file.iter().map(|(name, view)| Ok(taken(name, &view)?.map(|array| (name.to_owned(), array))));
+    arrays.filter_map(Result::transpose).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_learn::credit::backpropagate;
-use nmnc_learn::net::{ARCHITECTURES, Activation, Add, Architecture, Dense, Network};
+use nmnc_learn::net::{ARCHITECTURES, Activation, Add, Architecture, Dense, Network, shared_name};
 use nmnc_testing::{assert_close, golden_path, values};
 use serde_json::Value;
 
@@ -27,16 +27,11 @@ fn matrix(shape: [usize; 2], key: u64, scale: f64, shift: f64, dtype: DType) -> 
     Tensor::from_data(TensorData::new(rounded, shape), (&Device::flex(), dtype))
 }
 
-/// The name of a parameter or buffer among torchvision's.
-fn known(name: &str) -> &str {
-    name.strip_prefix("tokens.").unwrap_or(name)
-}
-
 /// Gives every parameter and buffer the numbers of its place in the alphabet; gives the places.
 fn fill(network: &mut Network, dtype: DType) -> BTreeMap<String, u64> {
     let all = network.parameters().into_iter().chain(network.buffers());
     let shapes: BTreeMap<String, Vec<usize>> =
-        all.map(|(name, parameter)| (known(&name).to_owned(), parameter.shape.clone())).collect();
+        all.map(|(name, parameter)| (shared_name(&name).to_owned(), parameter.shape.clone())).collect();
     let keys: BTreeMap<String, u64> = shapes.keys().cloned().zip(0..).collect();
     let value = |name: &str, dims: [usize; 2]| {
         let (shape, key) = (&shapes[name], keys[name]);
@@ -52,7 +47,9 @@ fn fill(network: &mut Network, dtype: DType) -> BTreeMap<String, u64> {
         matrix(dims, key, scale, shift, dtype)
     };
     let names = |of: Vec<(String, &nmnc_learn::net::Parameter)>| -> Vec<(String, [usize; 2])> {
-        of.into_iter().map(|(name, parameter)| (known(&name).to_owned(), parameter.value.dims())).collect()
+        of.into_iter()
+            .map(|(name, parameter)| (shared_name(&name).to_owned(), parameter.value.dims()))
+            .collect()
     };
     let (parameters, buffers) = (names(network.parameters()), names(network.buffers()));
     for (slot, (name, dims)) in network.values_mut().into_iter().zip(parameters) {
@@ -99,7 +96,7 @@ fn check(architecture: &Architecture, golden: &Value, dtype: DType, tolerance: f
     let gradients = network.gradients(&pass, &signals, &delta);
     let mut compared = 0;
     for (own, gradient) in gradients.iter() {
-        let own = known(own);
+        let own = shared_name(own);
         let along = matrix(gradient.dims(), 20_000 + keys[own], 1.0, 0.0, dtype);
         let found: f64 = values(&(gradient.clone() * along)).iter().sum();
         let (expected, norm) =

@@ -43,6 +43,7 @@ mod problem;
 mod run;
 mod run_folder;
 mod schedule;
+mod shared_weights;
 mod tally;
 mod trials;
 mod weights;
@@ -51,7 +52,7 @@ pub use build::RunConfig;
 pub use compare::{PlannedRun, plan, share};
 pub use config::{
     AnyConfig, CheckpointConfig, Config, MetricsConfig, Resolved, SequenceConfig, SequenceMetricsConfig,
-    SequenceTrainConfig, TrainConfig, set,
+    SequenceTrainConfig, TrainConfig, WeightsConfig, set,
 };
 pub use identity::Identity;
 pub use images::{
@@ -68,4 +69,5 @@ pub use problem::{Assessed, Evaluation, Problem};
 pub use run::{Run, RunOutcome, RunPlan, fit};
 pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
+pub use shared_weights::SharedWeights;
 pub use trials::{MeasuredTrials, SequenceJudgement, TrialOptions, Trials, is_centered, judge_sequence};

@@ -350,7 +350,7 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
     rule.signals(&context(0)).unwrap();
     assert_eq!(rule.probes(), 800);
     for lag in 0..=5 {
-        let error = relative_error(rule.feedback()[lag], &exact_lag(&network, lag));
+        let error = relative_error(&rule.feedback()[lag], &exact_lag(&network, lag));
         let told = 800.0 * (8 - lag) as f64 / 8.0;
         let expected = (11.0 / told).sqrt();
         assert!(error < 1.6 * expected && error > 0.4 * expected, "lag {lag}: {error}, expected {expected}");
@@ -366,7 +366,7 @@ fn feedback_of_every_lag_approaches_the_lagged_jacobian() {
     let projection = basis.clone().matmul(basis.transpose());
     for lag in 0..=3 {
         let exact = exact_lag(&network, lag).matmul(projection.clone());
-        let error = relative_error(rule.feedback()[lag], &exact);
+        let error = relative_error(&rule.feedback()[lag], &exact);
         let expected = (5.0 / (800.0 * (8 - lag) as f64 / 8.0)).sqrt();
         assert!(error < 1.6 * expected, "lag {lag}: {error}, expected {expected}");
     }

@@ -166,7 +166,7 @@ fn every_rule_learns_from_a_shared_batch_what_it_would_from_the_whole() {
             _ => "",
         };
         // The probes of a mirror are noise alone, the same for all.
-        let by_rows = !["bp", "fa", "dfa", "weight-mirror"].contains(&name);
+        let by_rows = !["bp", "fa", "dfa", "usf", "brsf", "frsf", "weight-mirror"].contains(&name);
         compare_images(&format!("rule = '{name}'\n{more}"), plain, false, by_rows);
     }
 }

@@ -91,9 +91,9 @@ impl Loaded {
         };
         let shape = data.shape();
         let input = [shape.channels, shape.height, shape.width];
-        let outputs = outputs(&checkpoint, data.classes().len());
-        let build = || config.network.build(input, outputs, config.seed, &device);
-        let (mut network, untrained) = (build()?, build()?);
+        let outputs = outputs(&config, input, &checkpoint, data.classes().len(), &device)?;
+        let untrained = config.initial_network(input, outputs, &device)?;
+        let mut network = config.network.build(input, outputs, config.seed, &device)?;
         checkpoint.restore_weights(&mut network, &device)?;
         let (step, path, saved) = (checkpoint.step, checkpoint.path.clone(), checkpoint);
         Ok(Self {
@@ -204,7 +204,15 @@ pub(super) fn latest(run: &Path, device: &Device) -> Result<(Checkpoint, Vec<Str
 }
 
 /// Outputs of the network saved, which other data may have another number of classes than.
-fn outputs(checkpoint: &Checkpoint, classes: usize) -> usize {
-    let bias = checkpoint.weights.get("readout.bias").and_then(|array| array.shape.first());
-    bias.copied().unwrap_or(classes)
+fn outputs(
+    config: &Resolved<Config>,
+    input: [usize; 3],
+    checkpoint: &Checkpoint,
+    classes: usize,
+    device: &Device,
+) -> Result<usize> {
+    let network = config.network.build(input, classes, config.seed, device)?;
+    let readout = network.nodes().last().map(|node| format!("{}.bias", node.name()));
+    let bias = readout.and_then(|name| checkpoint.weights.get(&name)?.shape.first().copied());
+    Ok(bias.unwrap_or(classes))
 }

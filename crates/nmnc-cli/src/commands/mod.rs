@@ -15,6 +15,7 @@ mod reproduce;
 mod similarity;
 mod tasks;
 mod train;
+mod weights;
 
 use nmnc::Result;
 
@@ -37,6 +38,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),
         Command::Tasks(command) => tasks::run(command, out),
+        Command::Weights(command) => weights::run(command, out),
         Command::ReadAssembly { path, options } => assembly::run(path, options),
         Command::Completions { shell } => completions::run(*shell, out),
     }

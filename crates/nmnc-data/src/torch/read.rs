@@ -12,6 +12,7 @@ use zip::read::ZipFile;
 use super::TorchTensor;
 use super::pickle::{Pickle, Storage, Value, View};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::floats::FloatFormat;
 use nmnc_core::guard::{self, Bounded};
 
 /// Keys under which people keep a state dictionary beside other things.
@@ -39,7 +40,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, TorchTensor>> {
         let (Value::Text(name), Value::Tensor(view)) = (pickle.value(name), pickle.value(value)) else {
             continue;
         };
-        let Some(kind) = Kind::of(&view.storage.class) else { continue };
+        let Some(format) = format(&view.storage.class) else { continue };
         let place = || format!("{}: {name}", path.display());
         let count = elements(view).ok_or_else(|| {
             Error::data(place(), "does not lie within its numbers").mend("the file is damaged: get it again")
@@ -50,7 +51,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, TorchTensor>> {
         })?;
         let numbers = match storages.entry(view.storage.key.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => free.insert(file.numbers(&view.storage, kind)?),
+            Entry::Vacant(free) => free.insert(file.numbers(&view.storage, format)?),
         };
         if (numbers.len() as u64) < view.storage.length {
             return Err(Error::data(place(), "shares numbers with a tensor that has fewer"));
@@ -109,53 +110,14 @@ fn gathered(view: &View, numbers: &[f32], count: usize) -> Vec<f32> {
     values
 }
 
-/// A type of floating-point numbers.
-#[derive(Clone, Copy)]
-enum Kind {
-    Half,
-    Brain,
-    Single,
-    Double,
-}
-
-impl Kind {
-    fn of(class: &str) -> Option<Self> {
-        match class {
-            "HalfStorage" => Some(Self::Half),
-            "BFloat16Storage" => Some(Self::Brain),
-            "FloatStorage" => Some(Self::Single),
-            "DoubleStorage" => Some(Self::Double),
-            _ => None,
-        }
-    }
-
-    fn bytes(self) -> u64 {
-        match self {
-            Self::Half | Self::Brain => 2,
-            Self::Single => 4,
-            Self::Double => 8,
-        }
-    }
-
-    fn number(self, bytes: &[u8]) -> f32 {
-        match (self, bytes) {
-            (Self::Half, &[a, b]) => half(u16::from_le_bytes([a, b])),
-            (Self::Brain, &[a, b]) => f32::from_bits(u32::from(u16::from_le_bytes([a, b])) << 16),
-            (Self::Single, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-            (Self::Double, &[a, b, c, d, e, f, g, h]) => f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32,
-            _ => unreachable!("numbers are cut to their size"),
-        }
-    }
-}
-
-/// A number of 16 bits with 5 of exponent (IEEE 754 binary16).
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) =
-        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 31), u32::from(bits & 1023));
-    match exponent {
-        0 => f32::from_bits(sign | (fraction as f32 / (1 << 24) as f32).to_bits()),
-        31 => f32::from_bits(sign | 255 << 23 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13),
+/// The format of a storage's numbers, if they are floating-point numbers.
+fn format(class: &str) -> Option<FloatFormat> {
+    match class {
+        "HalfStorage" => Some(FloatFormat::Half),
+        "BFloat16Storage" => Some(FloatFormat::Brain),
+        "FloatStorage" => Some(FloatFormat::Single),
+        "DoubleStorage" => Some(FloatFormat::Double),
+        _ => None,
     }
 }
 
@@ -205,10 +167,11 @@ impl<'a> Archive<'a> {
         take(&mut member).map_err(|e| guard::damaged(&place, e))
     }
 
-    fn numbers(&mut self, storage: &Storage, kind: Kind) -> Result<Vec<f32>> {
+    fn numbers(&mut self, storage: &Storage, format: FloatFormat) -> Result<Vec<f32>> {
         let name = format!("data/{}", storage.key);
         // What lies behind the numbers that are asked for is not read.
-        let bytes = self.read(&name, |member| guard::read_len(member, storage.length * kind.bytes()))?;
-        Ok(bytes.chunks_exact(kind.bytes() as usize).map(|number| kind.number(number)).collect())
+        let bytes =
+            self.read(&name, |member| guard::read_len(member, storage.length * format.bytes() as u64))?;
+        Ok(format.singles(&bytes))
     }
 }

@@ -18,7 +18,7 @@ mod structure;
 mod trace;
 mod weights;
 
-pub use architectures::{ARCHITECTURES, Architecture};
+pub use architectures::{ARCHITECTURES, Architecture, shared_name};
 pub use block::{Block, Mode, own_weights};
 pub use blocks::{
     Activate, AdaptiveAverage, Add, Attention, BatchNorm, ClassToken, Concat, Conv, Dense, Dropout,

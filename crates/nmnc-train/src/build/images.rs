@@ -11,6 +11,7 @@ use nmnc_core::device;
 use nmnc_core::error::Result;
 use nmnc_data::Splits;
 use nmnc_learn::credit::RuleSetup;
+use nmnc_learn::net::Network;
 
 impl Resolved<Config> {
     /// The problem: data and device opened, network and rule built.
@@ -35,7 +36,7 @@ impl Resolved<Config> {
         if !deep {
             self.need(input, classes, counts, None)?.check()?;
         }
-        let network = self.network.build(input, classes, self.seed, device)?;
+        let network = self.initial_network(input, classes, device)?;
         if deep {
             self.need(input, classes, counts, Some(&network))?.check()?;
         }
@@ -51,12 +52,22 @@ impl Resolved<Config> {
         Images::new(network, rule, splits, self.train.objective(), options)
     }
 
+    /// The network that training starts from, for images of `input` channels, height and width.
+    ///
+    /// # Errors
+    /// An impossible network; weights that cannot be read or are of another one.
+    pub fn initial_network(&self, input: [usize; 3], outputs: usize, device: &Device) -> Result<Network> {
+        let mut network = self.network.build(input, outputs, self.seed, device)?;
+        self.weights.give(&mut network, device)?;
+        Ok(network)
+    }
+
     /// Network, rule and loss for images of `input` channels, height and width, before the first step.
     ///
     /// # Errors
     /// An impossible network or rule.
     pub fn classifier(&self, input: [usize; 3], outputs: usize, device: &Device) -> Result<Classifier> {
-        let network = self.network.build(input, outputs, self.seed, device)?;
+        let network = self.initial_network(input, outputs, device)?;
         let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
         let classifier = Classifier::new(network, rule, self.train.objective(), self.seed);
         if self.train.streamed { classifier.streamed() } else { Ok(classifier) }

@@ -62,7 +62,7 @@ impl Resolved<SequenceConfig> {
     /// The network that training on `task` starts from.
     ///
     /// # Errors
-    /// An impossible network; trials that cannot be made; states without as many components as the readout is to lie in.
+    /// An impossible network; weights that cannot be read or are of another one; trials that cannot be made; states without as many components as the readout is to lie in.
     pub fn initial_network(&self, task: &dyn Task, device: &Device) -> Result<RecurrentNetwork> {
         let channels = task.channels();
         let size = [channels.inputs.len(), channels.outputs.len()];
@@ -76,6 +76,7 @@ impl Resolved<SequenceConfig> {
             coordinates.iter_mut().for_each(|value| *value *= scale);
             network.replace_readout_weight(within.embed(matrix(coordinates, [size[1], dimension], device)));
         }
+        self.weights.give(&mut network, device)?;
         Ok(network)
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CheckpointConfig;
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
+use super::weights::WeightsConfig;
 use super::{flex, seed_zero};
 use crate::identity::check_seed;
 use crate::loss::{Loss, Objective};
@@ -40,6 +41,9 @@ pub struct Config {
     pub data: DataConfig,
     /// The network.
     pub network: NetworkConfig,
+    /// What training starts from in the place of random weights.
+    #[serde(default, skip_serializing_if = "WeightsConfig::are_random")]
+    pub weights: WeightsConfig,
     /// The credit rule.
     pub credit: CreditConfig,
     /// Training.
@@ -170,6 +174,7 @@ impl Config {
         let resolved =
             Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
         self.data.check()?;
+        self.weights.check()?;
         if self.train.streamed && !self.credit.is_local()? {
             let problem = format!("`{}` needs the whole forward pass at once", self.credit.rule);
             return Err(

@@ -6,6 +6,7 @@ mod images;
 mod resolved;
 mod text;
 mod trials;
+mod weights;
 
 pub use any::AnyConfig;
 pub use checkpoint::CheckpointConfig;
@@ -13,6 +14,7 @@ pub use images::{Config, MetricsConfig, TrainConfig};
 pub use resolved::Resolved;
 pub use text::set;
 pub use trials::{SequenceConfig, SequenceMetricsConfig, SequenceTrainConfig};
+pub use weights::WeightsConfig;
 
 use nmnc_core::seed::Seed;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::CheckpointConfig;
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
+use super::weights::WeightsConfig;
 use super::{flex, seed_zero};
 use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
@@ -38,6 +39,9 @@ pub struct SequenceConfig {
     /// The network.
     #[serde(default)]
     pub recurrent: RecurrentConfig,
+    /// What training starts from in the place of random weights.
+    #[serde(default, skip_serializing_if = "WeightsConfig::are_random")]
+    pub weights: WeightsConfig,
     /// The credit rule: `rule`, its settings, and tables of settings by rule name.
     pub credit: TimeCreditConfig,
     /// Training.
@@ -163,6 +167,7 @@ impl SequenceConfig {
     pub fn resolve(&self) -> Result<Resolved<Self>> {
         ranges::check(self)?;
         check_seed(self.seed)?;
+        self.weights.check()?;
         let train = &self.train;
         if Part::ALL.iter().all(|part| train.fixed.contains(part)) {
             return Err(Error::config("train.fixed", "leaves nothing to train"));

@@ -85,6 +85,15 @@ impl std::fmt::Debug for Architecture {
     }
 }
 
+/// The name under which others share a parameter or buffer of this full name. What stands outside every layer at torchvision belongs to a
+/// node here.
+pub fn shared_name(name: &str) -> &str {
+    name.strip_prefix(TOKENS).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name)
+}
+
+/// The node of a transformer that makes tokens.
+const TOKENS: &str = "tokens";
+
 /// An image that a network cannot have.
 fn refuse(name: &str, problem: impl std::fmt::Display, mend: &str) -> Error {
     Error::config("network.preset", format!("`{name}` {problem}")).mend(mend)

@@ -40,7 +40,7 @@ fn build(mut make: Maker, request: Request) -> Result<Network> {
     let tokens = patches.shape[1] * patches.shape[2] + 1;
     let class = make.zeros(units);
     let places = make.weight([tokens, units], units, law)?;
-    let mut stream = make.node("tokens", Tokens::new(class, places), &[patches.value])?;
+    let mut stream = make.node(super::TOKENS, Tokens::new(class, places), &[patches.value])?;
     make.stage(stream)?;
     for layer in 0..LAYERS {
         let name = format!("encoder.layers.encoder_layer_{layer}.");

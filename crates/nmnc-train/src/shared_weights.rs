@@ -1,0 +1,228 @@
+//! Weights as they are shared: by the names others know them by, in files of safetensors or PyTorch.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::config::WeightsConfig;
+use nmnc_core::error::{Error, Result, closest};
+use nmnc_core::tensor_file::{self, Array};
+use nmnc_data::torch::{self, TorchTensor};
+use nmnc_learn::net::{Parameter, Weights, shared_name};
+
+/// Extensions of PyTorch's files.
+const TORCH: [&str; 3] = ["pth", "pt", "bin"];
+const SAFETENSORS: &str = "safetensors";
+/// How zip archives begin, which PyTorch's files are.
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+/// What wrappers of models put before every name.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+/// Names that a message lists.
+const LISTED: usize = 3;
+
+/// Parameters and buffers by name, in single precision.
+#[derive(Clone, Debug)]
+pub struct SharedWeights {
+    /// The arrays, in the shapes of PyTorch's layers.
+    pub arrays: BTreeMap<String, Array>,
+    /// Where they are from, for people.
+    pub origin: String,
+}
+
+impl SharedWeights {
+    /// Reads a file of either kind, told apart by its content, or the latest checkpoint of a run, or a checkpoint.
+    ///
+    /// # Errors
+    /// A path that is none of these; a file that is damaged or holds no weights.
+    pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Self::of_checkpoint(&found(path)?);
+        }
+        let mut head = [0; 4];
+        let opened = File::open(path).and_then(|file| file.take(4).read_exact(&mut head));
+        let arrays = match opened {
+            Err(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
+                return Err(Error::io(path, "read", e));
+            }
+            Ok(()) if head == ZIP => {
+                let array = |tensor: TorchTensor| Array::of_singles(tensor.shape, &tensor.values);
+                torch::read(path)?.into_iter().map(|(name, tensor)| (name, array(tensor))).collect()
+            }
+            _ => tensor_file::read_singles(path)?,
+        };
+        Self { arrays, origin: path.display().to_string() }.unwrapped()
+    }
+
+    /// Those of a network, which is `origin` to people.
+    pub fn of(network: &impl Weights, origin: &str) -> Self {
+        let all = network.parameters().into_iter().chain(network.buffers());
+        let named = |(name, parameter): (String, &Parameter)| {
+            let array = Array::of_matrix(&parameter.value, &parameter.shape);
+            (shared_name(&name).to_owned(), Array::of_singles(array.shape.clone(), &array.singles()))
+        };
+        Self { arrays: all.map(named).collect(), origin: origin.to_owned() }
+    }
+
+    /// What a checkpoint holds of the network.
+    fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
+        let named = |(name, array): (&String, &Array)| {
+            (shared_name(name).to_owned(), Array::of_singles(array.shape.clone(), &array.singles()))
+        };
+        let arrays = checkpoint.weights.iter().map(named).collect();
+        Self { arrays, origin: checkpoint.path.display().to_string() }.unwrapped()
+    }
+
+    /// Without what wrappers of models put before every name.
+    fn unwrapped(mut self) -> Result<Self> {
+        if self.arrays.is_empty() {
+            return Err(Error::data(&self.origin, "holds no weights"));
+        }
+        for wrapper in WRAPPERS {
+            if self.arrays.keys().all(|name| name.starts_with(wrapper)) {
+                let bare = |(name, array): (String, Array)| (name[wrapper.len()..].to_owned(), array);
+                self.arrays = self.arrays.into_iter().map(bare).collect();
+            }
+        }
+        Ok(self)
+    }
+
+    /// Writes them as the extension of `path` says, whole or not at all: `.safetensors`, or `.pth`, which `torch.load` reads with
+    /// `weights_only=True`.
+    ///
+    /// # Errors
+    /// Another extension; a file system that refuses.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        if extension == SAFETENSORS {
+            return tensor_file::write(path, &self.arrays, ("format", "pt".to_owned()));
+        }
+        if TORCH.contains(&extension) {
+            let tensor = |array: &Array| TorchTensor { shape: array.shape.clone(), values: array.singles() };
+            let tensors = self.arrays.iter().map(|(name, array)| (name.clone(), tensor(array)));
+            return torch::write(path, &tensors.collect());
+        }
+        Err(Error::config(path.display(), "has no extension of a format of weights")
+            .mend("let it end in .safetensors or .pth"))
+    }
+
+    /// Gives them to `network`, whose parameters and buffers they must be by name and shape, but for layers under `except`.
+    ///
+    /// # Errors
+    /// The first that is missing, superfluous or of another shape; an exception that excepts nothing.
+    pub fn give(&self, network: &mut impl Weights, except: &[String], device: &Device) -> Result<()> {
+        let own = |(name, parameter): (String, &Parameter)| {
+            (shared_name(&name).to_owned(), parameter.shape.clone())
+        };
+        let parameters: Vec<_> = network.parameters().into_iter().map(own).collect();
+        let buffers: Vec<_> = network.buffers().into_iter().map(own).collect();
+        let known: Vec<&str> = parameters.iter().chain(&buffers).map(|(name, _)| name.as_str()).collect();
+        self.check_names(&known, except)?;
+        self.take(&parameters, network.values_mut(), except, device)?;
+        self.take(&buffers, network.buffer_values_mut(), except, device)
+    }
+
+    fn check_names(&self, known: &[&str], except: &[String]) -> Result<()> {
+        let here = |name: &str| except.iter().any(|prefix| is_under(name, prefix));
+        for prefix in except {
+            if !known.iter().any(|name| is_under(name, prefix)) {
+                return Err(Error::config("weights.except", format!("the network has no layer `{prefix}`"))
+                    .suggest(prefix, layers(known)));
+            }
+        }
+        let missing: Vec<&str> =
+            known.iter().copied().filter(|name| !self.arrays.contains_key(*name) && !here(name)).collect();
+        let beyond: Vec<&str> = self
+            .arrays
+            .keys()
+            .map(String::as_str)
+            .filter(|name| !known.contains(name) && !here(name))
+            .collect();
+        match (missing.first(), beyond.first()) {
+            (None, None) => Ok(()),
+            (Some(first), _) => {
+                let error = Error::data(&self.origin, format!("lacks {} of the network", listed(&missing)));
+                Err(match closest(first, &beyond) {
+                    Some(near) => error.mend(format!("it holds {near}: is it of another network?")),
+                    None => error.mend("use weights of this network, or name layers in weights.except"),
+                })
+            }
+            (None, Some(_)) => Err(Error::data(
+                &self.origin,
+                format!("holds {}, which the network has not", listed(&beyond)),
+            )
+            .mend("use weights of this network, or name layers in weights.except")),
+        }
+    }
+
+    fn take(
+        &self,
+        names: &[(String, Vec<usize>)],
+        values: Vec<&mut Tensor<2>>,
+        except: &[String],
+        device: &Device,
+    ) -> Result<()> {
+        for ((name, shape), value) in names.iter().zip(values) {
+            let excepted = except.iter().any(|prefix| is_under(name, prefix));
+            let Some(array) = self.arrays.get(name).filter(|_| !excepted) else { continue };
+            if array.shape != *shape {
+                let problem = format!("{name} has shape {:?}, the network needs {shape:?}", array.shape);
+                let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
+                return Err(Error::data(&self.origin, problem).mend(format!(
+                    "weights.except = [\"{layer}\"] leaves that layer at its initial weights"
+                )));
+            }
+            *value = array.matrix(value.dims(), device).cast(value.dtype());
+        }
+        Ok(())
+    }
+}
+
+impl WeightsConfig {
+    /// Gives `network` what it is to start from.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is of another network.
+    pub(crate) fn give(&self, network: &mut impl Weights, device: &Device) -> Result<()> {
+        let Some(from) = &self.from else { return Ok(()) };
+        SharedWeights::read(Path::new(from))?.give(network, &self.except, device)
+    }
+}
+
+/// The checkpoint that a folder stands for.
+fn found(path: &Path) -> Result<Checkpoint> {
+    let device = Device::flex();
+    if path.join("state.json").is_file() {
+        return checkpoint::load(path, &device);
+    }
+    let none = || {
+        Error::checkpoint(path.display(), "holds no checkpoint")
+            .mend("give a file of weights, a run folder, or a folder in its checkpoints/")
+    };
+    checkpoint::latest(&path.join("checkpoints"), &device)?.0.ok_or_else(none)
+}
+
+/// Whether `name` is `prefix` or lies under it.
+fn is_under(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The layers that parameters of these names belong to.
+fn layers(names: &[&str]) -> Vec<String> {
+    let mut layers: Vec<String> =
+        names.iter().filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned())).collect();
+    layers.dedup();
+    layers
+}
+
+/// The first of `names`, and how many more there are.
+fn listed(names: &[&str]) -> String {
+    let first = names[..names.len().min(LISTED)].join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
