@@ -67,6 +67,7 @@ fn layered() -> Vec<(String, Vec<String>)> {
         "nmnc",
         &["credit.nmnc.estimator='recursive-least-squares'", "credit.nmnc.probe='hadamard'"],
     );
+    variant("nmnc-coordinates", "nmnc", &["credit.nmnc.feedback='coordinates'"]);
     variant("nmnc-joint", "nmnc", &["credit.nmnc.injection='joint'", "credit.nmnc.normalize='signal'"]);
     variant(
         "nmnc-incremental",

@@ -121,7 +121,7 @@ fn sums_of_workers_are_those_of_one() {
                 together.learn(sums);
             }
             let what = format!("{learning:?} {parts:?}");
-            assert_close(&what, &values(together.feedback()), &values(alone.feedback()), 1e-6);
+            assert_close(&what, &values(&together.feedback()), &values(&alone.feedback()), 1e-6);
             let (one, other) = (alone.standard_error().unwrap(), together.standard_error().unwrap());
             assert!((one.residual - other.residual).abs() < 1e-6, "{what}: {one:?} {other:?}");
         }
@@ -144,7 +144,7 @@ fn what_is_not_answered_is_left_out() {
         let told: Vec<Sums> =
             parts.enumerate().map(|(row, part)| exact.tell(&part, own.clone().narrow(0, row, 1))).collect();
         exact.learn(told.into_iter().sum());
-        assert_close(&format!("{learning:?}"), &values(some.feedback()), &values(exact.feedback()), 1e-6);
+        assert_close(&format!("{learning:?}"), &values(&some.feedback()), &values(&exact.feedback()), 1e-6);
     }
 }
 
@@ -162,7 +162,7 @@ fn antithetic_answers_have_no_even_orders() {
         let changes = perturbations.answered(&x.clone().repeat_dim(0, 40), square);
         estimator.learn_from(&perturbations, changes);
         let exact = normal([OUTPUTS, UNITS], 2) * (x * 100.0 + 1.0);
-        energy(&(estimator.feedback().clone() - exact.clone())) / energy(&exact)
+        energy(&(estimator.feedback() - exact.clone())) / energy(&exact)
     };
     assert!(missed(true) < 1e-10, "{}", missed(true));
     assert!(missed(false) > 1e-3, "{}", missed(false));
@@ -186,7 +186,7 @@ fn a_restored_estimator_goes_on_as_the_first_would_have() {
             for number in 3..6 {
                 step(&mut first, number);
                 step(&mut second, number);
-                assert_eq!(values(first.feedback()), values(second.feedback()), "{learning:?}");
+                assert_eq!(values(&first.feedback()), values(&second.feedback()), "{learning:?}");
                 assert_eq!(first.standard_error(), second.standard_error());
             }
         }
@@ -224,7 +224,7 @@ fn calibration(learning: Learning, count: usize, updates: u64, noise: f64, trial
         let jacobian = normal([OUTPUTS, UNITS], 100 + trial as usize);
         let mut estimator = estimator(settings(learning, trial));
         let missed = |estimator: &JacobianEstimator| {
-            energy(&(estimator.feedback().clone() - jacobian.clone())) / energy(&jacobian)
+            energy(&(estimator.feedback() - jacobian.clone())) / energy(&jacobian)
         };
         let mut before = 1.0;
         for step in 0..updates {

@@ -65,7 +65,7 @@ fn measured(estimator: Estimator, probe: Probe, probes: usize, trials: u64, nois
             let changes = perturbations.answered(&activity.clone().repeat_dim(0, probes), black_box);
             let errors = normal([probes, OUTPUTS], &mut Seed(12).stream(Role::Probe, probes, trial));
             estimator.learn_from(&perturbations, changes + errors * (noise * perturbations.deviation()));
-            energy(estimator.feedback().clone() - jacobian.clone()) / energy(jacobian.clone())
+            energy(estimator.feedback() - jacobian.clone()) / energy(jacobian.clone())
         })
         .collect();
     let mean = errors.iter().sum::<f64>() / trials as f64;
@@ -172,7 +172,7 @@ fn bias_of_a_nonlinear_output_vanishes_with_the_declared_power_of_sigma() {
                         let asked = own.ask(0, 0..PROBES, &activity).unwrap().unwrap();
                         let many = activity.clone().repeat_dim(0, PROBES);
                         own.learn_from(&asked, asked.answered(&many, black_box));
-                        (sigma, energy(own.feedback().clone()).sqrt())
+                        (sigma, energy(own.feedback()).sqrt())
                     })
                     .collect();
                 let fitted = slope(&points);
@@ -199,7 +199,7 @@ fn the_leaky_average_obeys_its_law() {
             for (step, sum) in sums.iter_mut().enumerate() {
                 let asked = own.ask(step as u64, 0..PROBES, &activity).unwrap().unwrap();
                 own.learn_from(&asked, asked.noise().matmul(jacobian.clone().transpose()));
-                let missed = own.feedback().clone() - jacobian.clone();
+                let missed = own.feedback() - jacobian.clone();
                 *sum += energy(missed) / energy(jacobian.clone()) / TRIALS as f64;
             }
         }
@@ -234,7 +234,7 @@ fn estimates(jacobian: &Tensor<2>, m: usize, probes: usize, trials: u64) -> [f64
         let mut own = unknowing.clone();
         let asked = own.ask(trial, 0..probes, &activity).unwrap().unwrap();
         own.learn_from(&asked, asked.noise().matmul(seen.clone().transpose()));
-        let found = own.feedback().clone();
+        let found = own.feedback();
         let missed = 1.0 - energy(seen.clone());
         let own: f64 = values(&(found.clone() * seen.clone())).iter().sum();
         let length = energy(found.clone());

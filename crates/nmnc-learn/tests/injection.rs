@@ -88,7 +88,7 @@ fn stages_that_share_a_pass_see_each_other_as_the_law_says() {
                 let passes = if injection == "'separate'" { 2 } else { 1 };
                 assert_eq!(rule.probes(), passes * BATCH as u64, "{injection}");
                 for stage in 0..2 {
-                    let missed = rule.feedback(stage).unwrap().clone() - jacobians[stage].clone();
+                    let missed = rule.feedback(stage).unwrap() - jacobians[stage].clone();
                     errors[stage].push(energy(&missed));
                 }
             }

@@ -102,14 +102,14 @@ fn learned_feedback_converges_to_the_jacobian_as_the_laws_say() {
                 let mut rule = seeded(text, &world, seed);
                 for step in 0..updates {
                     let signals = rule.signals(&world.context(seed, step)).unwrap();
-                    let expected = world.error.clone().matmul(rule.feedback(0).unwrap().clone());
+                    let expected = world.error.clone().matmul(rule.feedback(0).unwrap());
                     assert!(energy(&(signals[0].clone() - expected)) == 0.0);
                 }
                 let target = match rule.manifold(0) {
                     Some(manifold) => manifold.embed(manifold.coordinates(world.jacobian.clone())),
                     None => world.jacobian.clone(),
                 };
-                let error = energy(&(rule.feedback(0).unwrap().clone() - target.clone()));
+                let error = energy(&(rule.feedback(0).unwrap() - target.clone()));
                 errors.push(error / energy(&target));
                 assert_eq!(rule.probes(), updates * BATCH as u64);
             }
@@ -166,7 +166,7 @@ fn orthogonal_probes_on_the_manifold_give_the_projected_jacobian_at_once() {
     rule.signals(&world.context(0, 0)).unwrap();
     let manifold = rule.manifold(0).unwrap();
     let target = manifold.embed(manifold.coordinates(world.jacobian.clone()));
-    let error = energy(&(rule.feedback(0).unwrap().clone() - target.clone())) / energy(&target);
+    let error = energy(&(rule.feedback(0).unwrap() - target.clone())) / energy(&target);
     assert!(error < 1e-8, "{error}");
 }
 

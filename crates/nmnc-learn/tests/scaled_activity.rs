@@ -150,7 +150,7 @@ const OUTPUTS: usize = 3;
 /// Feedback learned at activity and output of the given powers of two, in three updates, with the error that it says it has.
 fn learned(learning: Learning, probing: &Probing, dtype: DType, [x, y]: [i32; 2]) -> (Vec<f64>, [f64; 2]) {
     let probing = probing.clone();
-    let settings = JacobianSettings { probing, outputs: OUTPUTS, learning, watched: true };
+    let settings = JacobianSettings { probing, learning, ..JacobianSettings::new(UNITS, OUTPUTS) };
     let mut estimator = JacobianEstimator::new(settings, (&Device::flex(), dtype)).unwrap();
     let activity = times(&normals(10, UNITS, 1, dtype), x);
     let map = times(&normals(UNITS, OUTPUTS, 2, dtype), y);
@@ -163,7 +163,7 @@ fn learned(learning: Learning, probing: &Probing, dtype: DType, [x, y]: [i32; 2]
         estimator.learn_from(&perturbations, changes);
     }
     let error = estimator.standard_error().unwrap();
-    (values::<f64>(&times(estimator.feedback(), -y)), [error.expected, error.residual])
+    (values::<f64>(&times(&estimator.feedback(), -y)), [error.expected, error.residual])
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn activity_next_to_nothing_is_not_perturbed_and_answers_of_nothing_teach_nothin
         let perturbations = estimator.ask(0, 0..4, &activity).unwrap().unwrap();
         let silent = tensor(&[0.0; 4 * OUTPUTS], OUTPUTS, dtype);
         estimator.learn_from(&perturbations, silent);
-        assert!(values::<f64>(estimator.feedback()).iter().all(|v| *v == 0.0));
+        assert!(values::<f64>(&estimator.feedback()).iter().all(|v| *v == 0.0));
         assert_eq!(estimator.standard_error().unwrap().residual, 0.0);
         let error = estimator.ask(0, 0..4, &(activity * f64::INFINITY)).unwrap_err();
         assert_eq!(

@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorCreationOptions};
 
 use super::confidence::StandardError;
+use super::held::FeedbackForm;
 use super::learned::{LearnedJacobian, Learning};
 use super::prober::{Perturbations, Prober, Probing};
 use super::sums::Sums;
@@ -22,6 +23,8 @@ pub struct JacobianSettings {
     pub outputs: usize,
     /// How answers change what is known.
     pub learning: Learning,
+    /// How feedback weights are kept.
+    pub form: FeedbackForm,
     /// Whether its error is followed, for [`JacobianEstimator::standard_error`].
     pub watched: bool,
 }
@@ -30,7 +33,7 @@ impl JacobianSettings {
     /// Least squares from Gaussian noise anywhere in `units` dimensions.
     pub fn new(units: usize, outputs: usize) -> Self {
         let learning = Learning::LeastSquares { eta: 1.0 };
-        Self { probing: Probing::new(units), outputs, learning, watched: true }
+        Self { probing: Probing::new(units), outputs, learning, form: FeedbackForm::Units, watched: true }
     }
 }
 
@@ -72,11 +75,15 @@ impl JacobianEstimator {
     /// # Errors
     /// The first impossible setting.
     pub fn new(settings: JacobianSettings, options: impl Into<TensorCreationOptions>) -> Result<Self> {
-        let JacobianSettings { probing, outputs, learning, watched } = settings;
+        let JacobianSettings { probing, outputs, learning, form, watched } = settings;
         if outputs == 0 {
             return Err(Error::config("outputs", "must be at least 1"));
         }
-        let learned = LearnedJacobian::new(learning, probing.probe, [outputs, probing.units], options)?;
+        if probing.manifold.is_none() && !form.is_units() {
+            return Err(Error::config("form", "there are no coordinates without a manifold"));
+        }
+        let learned =
+            LearnedJacobian::kept(form, learning, probing.probe, [outputs, probing.units], options)?;
         let learned = if watched { learned.watched() } else { learned };
         Ok(Self { prober: Prober::new(probing)?, learned })
     }
@@ -151,8 +158,8 @@ impl JacobianEstimator {
         self.learned.learn_from(perturbations, changes);
     }
 
-    /// Feedback weights B `[outputs, n]`, the estimate of J.
-    pub fn feedback(&self) -> &Tensor<2> {
+    /// Feedback weights B `[outputs, n]`, the estimate of J; made for the occasion where they are kept in coordinates.
+    pub fn feedback(&self) -> Tensor<2> {
         self.learned.feedback()
     }
 

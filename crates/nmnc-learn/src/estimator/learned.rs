@@ -4,8 +4,9 @@ use burn::tensor::{Tensor, TensorCreationOptions};
 use nmnc_kernels::{blend, matmul, row_energies};
 
 use super::confidence::{Change, Confidence, StandardError, Update};
+use super::held::{FeedbackForm, Held};
 use super::law::{ErrorLaw, Estimator};
-use super::prober::{Perturbations, embedded};
+use super::prober::Perturbations;
 use super::solve::{Responses, Solution, recursive_step};
 use super::sums::{Energies, Evidence, Sums};
 use super::uncertainty::Uncertainty;
@@ -65,9 +66,7 @@ impl Learning {
 pub struct LearnedJacobian {
     learning: Learning,
     law: ErrorLaw,
-    /// There but while learning, so that it can be changed in place.
-    feedback: Option<Tensor<2>>,
-    shape: [usize; 2],
+    feedback: Held,
     /// What is known along each coordinate (recursive least squares).
     uncertainty: Option<Uncertainty>,
     confidence: Option<Confidence>,
@@ -82,6 +81,21 @@ impl LearnedJacobian {
     pub fn new(
         learning: Learning,
         probe: Probe,
+        shape: [usize; 2],
+        options: impl Into<TensorCreationOptions>,
+    ) -> Result<Self> {
+        Self::kept(FeedbackForm::Units, learning, probe, shape, options)
+    }
+
+    /// As [`LearnedJacobian::new`], with feedback weights kept in the form given. Coordinates need noise on a manifold; without one, learning
+    /// panics.
+    ///
+    /// # Errors
+    /// Impossible settings of learning.
+    pub fn kept(
+        form: FeedbackForm,
+        learning: Learning,
+        probe: Probe,
         [outputs, units]: [usize; 2],
         options: impl Into<TensorCreationOptions>,
     ) -> Result<Self> {
@@ -89,8 +103,7 @@ impl LearnedJacobian {
         Ok(Self {
             learning,
             law: learning.estimator().law(probe),
-            feedback: Some(Tensor::zeros([outputs, units], options)),
-            shape: [outputs, units],
+            feedback: Held::new(form, [outputs, units], options),
             uncertainty: None,
             confidence: None,
         })
@@ -104,25 +117,29 @@ impl LearnedJacobian {
         self
     }
 
-    /// B `[outputs, n]`.
-    pub fn feedback(&self) -> &Tensor<2> {
-        self.feedback.as_ref().expect("feedback is there between updates")
+    /// B `[outputs, n]`; made for the occasion where it is kept in coordinates.
+    pub fn feedback(&self) -> Tensor<2> {
+        self.feedback.embedded()
     }
 
     /// e B `[batch, n]` for errors e = dLoss/dy `[batch, outputs]`.
     pub fn error_signal(&self, error: Tensor<2>) -> Tensor<2> {
-        matmul(error, self.feedback().clone())
+        self.feedback.signal(error)
     }
 
     /// What `changes` `[K, outputs]` of the output, the answers to K perturbations, amount to. Nothing is learned yet.
     pub fn tell(&self, perturbations: &Perturbations, changes: Tensor<2>) -> Sums {
-        assert_eq!(changes.dims(), [perturbations.count(), self.shape[0]], "one answer a perturbation");
+        assert_eq!(
+            changes.dims(),
+            [perturbations.count(), self.feedback.shape()[0]],
+            "one answer a perturbation"
+        );
         let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
         let probes = perturbations.coordinates().clone();
         let changes = perturbations.per_unit(changes);
         let average = estimator == Estimator::Average;
         let innovations = (!average || self.confidence.is_some()).then(|| {
-            changes.clone() - matmul(probes.clone(), self.coordinates(manifold.as_ref()).transpose())
+            changes.clone() - matmul(probes.clone(), self.feedback.coordinates(manifold.as_ref()).transpose())
         });
         let energy = |rows: &Tensor<2>| row_energies(rows).iter().sum::<f64>();
         let energies = innovations.as_ref().filter(|_| self.confidence.is_some());
@@ -149,20 +166,12 @@ impl LearnedJacobian {
         }
     }
 
-    /// B in coordinates of the noise, `[outputs, m]`.
-    fn coordinates(&self, manifold: Option<&Subspace>) -> Tensor<2> {
-        match manifold {
-            Some(manifold) => manifold.coordinates(self.feedback().clone()),
-            None => self.feedback().clone(),
-        }
-    }
-
     /// Learns from what all workers were told, of which `own` is what this one was.
     ///
     /// # Errors
     /// If another worker cannot be reached.
     pub fn learn_shared(&mut self, own: Sums, share: &Share) -> Result<()> {
-        let sums = own.of_all(share, &self.feedback().device())?;
+        let sums = own.of_all(share, self.feedback.device())?;
         self.learn(sums);
         Ok(())
     }
@@ -172,10 +181,10 @@ impl LearnedJacobian {
         let Sums { count, manifold, evidence, energies, .. } = sums;
         let Some(evidence) = evidence else { return };
         let manifold = manifold.as_ref();
-        let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
+        let dimension = manifold.map_or(self.feedback.shape()[1], Subspace::dimension);
         let change = match (self.learning, evidence) {
             (Learning::Average { eta }, Evidence::Correlation(sum)) => {
-                self.change(|known| blend(known, embedded(sum / count as f64, manifold), eta));
+                self.feedback.change(sum / count as f64, manifold, |known, mean| blend(known, mean, eta));
                 Change::Average { eta }
             }
             (Learning::LeastSquares { eta }, evidence) => {
@@ -183,7 +192,7 @@ impl LearnedJacobian {
                 let explained = cross
                     .filter(|_| self.confidence.is_some())
                     .map_or(0.0, |cross| dot(&values(&cross), &values(&jacobian)));
-                self.change(|known| known + embedded(jacobian, manifold) * eta);
+                self.feedback.change(jacobian, manifold, |known, step| known + step * eta);
                 Change::LeastSquares { eta, response_noise, explained }
             }
             (Learning::Recursive { forgetting, ridge }, Evidence::Rows { probes, innovations }) => {
@@ -192,7 +201,7 @@ impl LearnedJacobian {
                 uncertainty.forget(forgetting, prior);
                 let step = recursive_step(uncertainty, &Responses { probes, changes: innovations }, 1.0);
                 let left = uncertainty.total() / (dimension as f64 * prior);
-                self.change(|known| known + embedded(step, manifold));
+                self.feedback.change(step, manifold, |known, step| known + step);
                 Change::Recursive { left }
             }
             (learning, _) => unreachable!("sums of another estimator than {learning:?}"),
@@ -202,18 +211,16 @@ impl LearnedJacobian {
         }
     }
 
-    fn change(&mut self, step: impl FnOnce(Tensor<2>) -> Tensor<2>) {
-        self.feedback = self.feedback.take().map(step);
-    }
-
     /// Tells and learns in one: all there is to do for a single worker.
     pub fn learn_from(&mut self, perturbations: &Perturbations, changes: Tensor<2>) {
         let sums = self.tell(perturbations, changes);
         self.learn(sums);
     }
 
-    /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself is kept for all units and stays.
+    /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself stays where it is kept for all
+    /// units.
     pub fn carry_over(&mut self, refreshed: &Refreshed) {
+        self.feedback.carry_over(refreshed);
         let Some(new) = &refreshed.after else {
             // Nothing is known in coordinates of a manifold that there is no longer.
             if refreshed.before.is_some() {
@@ -248,8 +255,7 @@ impl LearnedJacobian {
 
     /// What a checkpoint keeps.
     pub fn state(&self) -> State {
-        let mut state = State::default();
-        state.tensors.insert("feedback".into(), self.feedback().clone());
+        let mut state = self.feedback.state();
         if let Some(uncertainty) = &self.uncertainty {
             state.nest("uncertainty", uncertainty.state());
         }
@@ -264,11 +270,11 @@ impl LearnedJacobian {
     /// # Errors
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, state: &State, manifold: Option<&Subspace>) -> Result<()> {
-        self.feedback = Some(state.shaped("feedback", self.shape)?);
+        self.feedback.restore(state, manifold)?;
         let kept = state.nested("uncertainty");
         self.uncertainty = None;
         if let (Learning::Recursive { .. }, false) = (self.learning, kept.numbers.is_empty()) {
-            let dimension = manifold.map_or(self.shape[1], Subspace::dimension);
+            let dimension = manifold.map_or(self.feedback.shape()[1], Subspace::dimension);
             self.uncertainty = Some(Uncertainty::restore(&kept, dimension)?);
         }
         match &mut self.confidence {

@@ -15,6 +15,7 @@
 //! activity are to be known, one prober serves several learned Jacobians.
 
 mod confidence;
+mod held;
 mod jacobian;
 mod law;
 mod learned;
@@ -25,6 +26,7 @@ mod sums;
 mod uncertainty;
 
 pub use confidence::StandardError;
+pub use held::FeedbackForm;
 pub use jacobian::{JacobianEstimator, JacobianSettings};
 pub use law::{ErrorLaw, Estimator, leaky_average_law};
 pub use learned::{LearnedJacobian, Learning};

@@ -75,7 +75,7 @@ fn learned_feedback_is_the_jacobian_where_one_serves_all_examples() {
         let one_hot = (0..40 * OUTPUTS).map(|i| if i % OUTPUTS == output { 1.0 } else { 0.0 }).collect();
         let one_hot = nmnc_core::device::matrix(one_hot, [40, OUTPUTS], &device);
         for (stage, row) in backpropagate(&net, &pass, &one_hot).into_iter().enumerate() {
-            let found = rule.feedback(stage).unwrap().clone().narrow(0, output, 1);
+            let found = rule.feedback(stage).unwrap().narrow(0, output, 1);
             let row = row.narrow(0, 0, 1);
             let missed = inner(&(found.clone() - row.clone()), &(found - row.clone())) / inner(&row, &row);
             assert!(missed < 1e-4, "stage {} output {output}: {missed}", stage + 1);

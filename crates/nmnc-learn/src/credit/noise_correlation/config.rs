@@ -7,7 +7,7 @@ use super::injection::Injection;
 use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
-use crate::estimator::{Estimator, Learning, Probing};
+use crate::estimator::{Estimator, FeedbackForm, Learning, Probing};
 use crate::manifold::ManifoldConfig;
 use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
@@ -84,6 +84,9 @@ pub struct NoiseCorrelationConfig {
     pub antithetic: bool,
     /// Learned feedback weights, or each example for itself.
     pub memory: Memory,
+    /// How feedback weights are kept (memory = "feedback", noise = "manifold" for coordinates).
+    #[serde(default, skip_serializing_if = "FeedbackForm::is_units")]
+    pub feedback: FeedbackForm,
     /// How responses become an estimate.
     pub estimator: Estimator,
     /// Which stages share a perturbed pass.
@@ -128,6 +131,7 @@ impl NoiseCorrelationConfig {
             probe: Probe::Gaussian,
             antithetic: false,
             memory,
+            feedback: FeedbackForm::Units,
             estimator: Estimator::Average,
             injection: Injection::default(),
             probes: 1,
@@ -165,7 +169,8 @@ impl NoiseCorrelationConfig {
         let manifold = self.manifold.as_ref();
         let directions = needs::directions(manifold, stage, units);
         let probes = product([self.probes as u128, rows]);
-        let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, units]) } else { 0 };
+        let kept = if self.feedback.is_units() { units } else { directions };
+        let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
         let solved = match self.estimator {
             Estimator::Average => 0,
             Estimator::LeastSquares => product([4, probes.min(directions), probes.min(directions)]),
@@ -192,11 +197,13 @@ impl NoiseCorrelationConfig {
             return std::iter::once(scored).chain(embed(rows)).collect();
         }
         let mut jobs = vec![Job::estimate(self.estimator, answers, coordinates, outputs)];
-        jobs.extend(embed(outputs));
-        jobs.push(Job::pass(3 * outputs * units));
+        // Feedback for all units is changed there, and turned into coordinates to be compared with answers.
+        let kept = directions.filter(|_| !self.feedback.is_units());
+        jobs.extend(embed(outputs).filter(|_| kept.is_none()));
+        jobs.push(Job::pass(3 * outputs * kept.unwrap_or(units)));
         if self.estimator != Estimator::Average {
-            // What the feedback predicts, in coordinates of the noise.
-            jobs.extend(directions.map(|directions| Job::product(outputs, units, directions)));
+            let turned = directions.filter(|_| kept.is_none());
+            jobs.extend(turned.map(|directions| Job::product(outputs, units, directions)));
             jobs.push(Job::product(answers, coordinates, outputs));
         }
         jobs
@@ -239,6 +246,9 @@ impl NoiseCorrelationConfig {
                 .mend(format!("remove it, or set {setting}"))),
             false => Ok(()),
         };
+        only("feedback", !self.feedback.is_units(), feedback, "memory = \"feedback\"")?;
+        let on_manifold = self.noise == Noise::Manifold;
+        only("feedback", !self.feedback.is_units(), on_manifold, "noise = \"manifold\"")?;
         only("eta", self.eta.is_some(), feedback, "memory = \"feedback\"")?;
         only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
@@ -306,7 +316,9 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
         let [update, a_step] = self.passes();
         for (stage, &units) in stages.iter().enumerate() {
             if self.memory == Memory::Feedback {
-                work[stage].step.push(Job::product(rows, outputs, units));
+                let kept = self.directions(stage, units).filter(|_| !self.feedback.is_units());
+                work[stage].step.push(Job::product(rows, outputs, kept.unwrap_or(units)));
+                work[stage].step.extend(kept.map(|directions| Job::product(rows, directions, units)));
             }
             // A pass counts where it begins.
             let group = self.injection.pass_from(stage, stages.len());

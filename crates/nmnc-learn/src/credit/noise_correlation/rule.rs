@@ -57,7 +57,13 @@ impl NoiseCorrelation {
             let probing = config.probing(units, setup.seed, index);
             Ok(match config.learning() {
                 Some(learning) => {
-                    let settings = JacobianSettings { probing, outputs, learning, watched: false };
+                    let settings = JacobianSettings {
+                        probing,
+                        outputs,
+                        learning,
+                        form: config.feedback,
+                        watched: false,
+                    };
                     Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?))
                 }
                 None => Known::Nothing(Box::new(Prober::new(probing)?)),
@@ -70,7 +76,7 @@ impl NoiseCorrelation {
     }
 
     /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
-    pub fn feedback(&self, stage: usize) -> Option<&Tensor<2>> {
+    pub fn feedback(&self, stage: usize) -> Option<Tensor<2>> {
         match &self.stages[stage].known {
             Known::Feedback(estimator) => Some(estimator.feedback()),
             Known::Nothing(_) => None,

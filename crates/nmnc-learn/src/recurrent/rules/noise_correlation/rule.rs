@@ -40,7 +40,7 @@ impl TemporalNoiseCorrelation {
     }
 
     /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
-    pub fn feedback(&self) -> Vec<&Tensor<2>> {
+    pub fn feedback(&self) -> Vec<Tensor<2>> {
         self.lagged.iter().map(LearnedJacobian::feedback).collect()
     }
 
@@ -142,8 +142,7 @@ impl TemporalNoiseCorrelation {
         };
         // One product over all lags: the sums stay in registers.
         let errors = Tensor::cat((0..=lags).map(shifted).collect(), 1);
-        let feedback =
-            Tensor::cat(self.lagged[..=lags].iter().map(|lag| lag.feedback().clone()).collect(), 0);
+        let feedback = Tensor::cat(self.lagged[..=lags].iter().map(|lag| lag.feedback()).collect(), 0);
         matmul(errors, feedback)
     }
 
@@ -246,7 +245,7 @@ impl TimeRule for TemporalNoiseCorrelation {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
         for (lag, learned) in self.lagged.iter().enumerate() {
-            state.tensors.insert(format!("feedback{lag}"), learned.feedback().clone());
+            state.tensors.insert(format!("feedback{lag}"), learned.feedback());
         }
         state.extend(self.prober.state());
         state
