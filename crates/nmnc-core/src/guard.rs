@@ -13,6 +13,8 @@
 //! | [`LISTED`] | files and folders below a folder of images |
 //! | [`HEADER`], [`DIMENSIONS`] | the header of an array |
 //! | [`NAME`] | a name in an archive |
+//! | [`SHARDS`] | archives that make one set of images |
+//! | [`INDEX`] | a kept index of images |
 //! | [`TEXT`] | a configuration, a description, a table, a list of names |
 //! | [`RECORDS`] | the records of a run |
 //! | [`TENSORS`] | a file of tensors |
@@ -44,6 +46,12 @@ pub const DIMENSIONS: usize = 64;
 
 /// Bytes of a name or an extended header in an archive.
 pub const NAME: u64 = 64 << 10;
+
+/// Archives that make one set of images.
+pub const SHARDS: usize = 1 << 16;
+
+/// Bytes of a kept index of images.
+pub const INDEX: u64 = 4 << 30;
 
 /// Bytes of a text that is read whole.
 pub const TEXT: u64 = 16 << 20;

@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::augment::Augment;
 use super::embedded;
 use super::kind::Format;
 use nmnc_core::error::{Error, Result};
@@ -21,9 +22,12 @@ const SIDES: Range = Range::closed(1.0, guard::IMAGE_SIDE as f64);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// `fashion-mnist-sample` (embedded), the name of a fetched set (`cifar10`, `cifar100`, `mnist`, `fashion-mnist`) or a path
-    /// to a file or folder.
+    /// `fashion-mnist-sample` (embedded), the name of a fetched set (`cifar10`, `cifar100`, `mnist`, `fashion-mnist`), a path to
+    /// a file or folder, or shards as `train-{000..146}.tar`.
     pub source: String,
+    /// Shards to evaluate on, where they do not lie in the folder `source` beside those to train on: a pattern, a folder or a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_source: Option<String>,
     /// How the source is stored. Detected when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -45,6 +49,10 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = SIDES.stated())]
     pub image_size: Option<usize>,
+    /// Scale the shorter side of JPEG and PNG images to this many pixels instead, and crop the center square of `image_size` from that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = SIDES.stated())]
+    pub resize: Option<usize>,
     /// How pixel values (bytes are first divided by 255, floats are kept) are shifted and scaled.
     pub standardize: Standardize,
     /// Random changes to training images.
@@ -54,7 +62,8 @@ pub struct DataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = Range::closed(0.0, 1024.0).stated())]
     pub workers: Option<usize>,
-    /// Images are decoded once into memory when they fit in this many MiB, and decoded anew for every batch otherwise.
+    /// Images are decoded once into memory when all of them fit in this many MiB, and decoded anew for every batch otherwise; training
+    /// images also when `augment.resized_crop` asks for other parts of them each time.
     #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub cache_mib: usize,
 }
@@ -63,11 +72,13 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             source: embedded::NAME.to_owned(),
+            test_source: None,
             format: None,
             train_limit: None,
             test_limit: None,
             validation: 0,
             image_size: None,
+            resize: None,
             standardize: Standardize::default(),
             augment: Augment::default(),
             workers: None,
@@ -95,24 +106,24 @@ impl DataConfig {
             )
             .mend("give one of each per channel"));
         }
-        Ok(())
+        if let Some(short) = self.resize
+            && self.image_size.is_none_or(|size| size > short)
+        {
+            return Err(Error::config("data.resize", "is what `data.image_size` is cropped from")
+                .mend(format!("set `data.image_size` to {short} or less")));
+        }
+        self.augment.check()
+    }
+
+    /// A setting that only encoded images can have, if there is one.
+    pub(crate) fn needs_pictures(&self) -> Option<&'static str> {
+        self.resize.is_some().then_some("data.resize")
     }
 
     /// The cache limit in bytes.
     pub(crate) fn cache_bytes(&self) -> u64 {
         (self.cache_mib as u64).saturating_mul(1 << 20)
     }
-}
-
-/// Random changes to training images, drawn anew in every epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Augment {
-    /// Pad by this many black pixels on every side and crop the original size at a random place.
-    #[schemars(transform = Range::closed(0.0, SIDES.ends()[1]).stated())]
-    pub crop: usize,
-    /// Mirror left and right with probability one half.
-    pub flip: bool,
 }
 
 /// How pixel values are shifted and scaled: `"train"`, `"none"` or `{ mean = [...], sd = [...] }`.

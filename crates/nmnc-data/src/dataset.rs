@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::config::Augment;
+use super::augment::{Augment, View};
 use super::decode;
 use super::kind::{Format, ImageShape};
+use super::picture::{Cut, Picture};
+use super::place::{Layout, place};
+use super::resample::resample;
 use super::standardize::Statistics;
 use super::store::Store;
 use nmnc_core::error::{Error, Result};
@@ -54,14 +57,6 @@ pub struct Batch {
     pub labels: Vec<u32>,
     /// Index of each image in its data set, `[len]`.
     pub indices: Vec<usize>,
-}
-
-/// Where an augmented image is cut from the original, and whether it is mirrored.
-#[derive(Clone, Copy, Default)]
-struct View {
-    down: isize,
-    right: isize,
-    flip: bool,
 }
 
 impl Dataset {
@@ -131,41 +126,51 @@ impl Dataset {
         }
         let mut images = vec![0.0; indices.len() * self.inner.shape.len()];
         for (&index, out) in indices.iter().zip(images.chunks_exact_mut(self.inner.shape.len())) {
-            let view = augmentation.map_or(View::default(), |(seed, epoch)| self.view(seed, epoch, index));
-            self.write(index, view, out)?;
+            self.write(index, augmentation, out)?;
         }
         let labels = indices.iter().map(|&index| self.inner.labels[index]).collect();
         Ok(Batch { images, labels, indices: indices.to_vec() })
     }
 
-    /// The view of example `index` in `epoch`.
-    fn view(&self, seed: Seed, epoch: u64, index: usize) -> View {
-        let Augment { crop, flip } = self.inner.augment;
-        if crop == 0 && !flip {
-            return View::default();
-        }
-        let mut stream = seed.stream(Role::Augmentation, index, epoch);
-        let mut offset = || stream.below(2 * crop + 1) as isize - crop as isize;
-        let (down, right) = (offset(), offset());
-        View { down, right, flip: flip && stream.next_u32() & 1 == 1 }
+    /// What is done in an epoch to example `index`, of which the whole has `size` rows and columns.
+    fn view(&self, augmentation: Option<(Seed, u64)>, index: usize, size: [usize; 2]) -> View {
+        augmentation.map_or(View::default(), |(seed, epoch)| {
+            self.inner.augment.draw(&mut seed.stream(Role::Augmentation, index, epoch), size)
+        })
     }
 
-    /// Standardizes the `view` of image `index` into `out`, `[channels, height, width]`.
-    fn write(&self, index: usize, view: View, out: &mut [f32]) -> Result<()> {
+    /// Standardizes image `index`, augmented or not, into `out`, `[channels, height, width]`.
+    fn write(&self, index: usize, augmentation: Option<(Seed, u64)>, out: &mut [f32]) -> Result<()> {
         let Inner { store, shape, statistics, table, .. } = &*self.inner;
         let len = shape.len();
-        let byte = |channel: usize| move |value: u8| table[channel][usize::from(value)];
+        let size = [shape.height, shape.width];
+        let standardized = |channel: usize| move |value: u8| table[channel][usize::from(value)];
         match store {
             Store::Bytes(values) => {
-                place(&values[index * len..(index + 1) * len], *shape, view, out, byte);
+                let values = &values[index * len..(index + 1) * len];
+                let view = self.view(augmentation, index, size);
+                if view.cut.is_none() && view.tints.is_empty() {
+                    place(values, Layout::planes(*shape), &view, out, standardized);
+                } else {
+                    let image = Picture::of_planes(values, [shape.channels, shape.height, shape.width]);
+                    let image = change(image, &view, size);
+                    place(&image.pixels, Layout::pixels(*shape), &view, out, standardized);
+                }
             }
             Store::Streamed { images, target } => {
-                let mut decoded = vec![0; len];
-                decode::decode(images, index, *target, &mut decoded)?;
-                place(&decoded, *shape, view, out, byte);
+                let image = decode::picture(images, index, shape.channels)?;
+                let view = self.view(augmentation, index, [image.height, image.width]);
+                let image = match view.cut {
+                    Some(_) => image,
+                    None => target.fit(image, &|| images.place(index))?,
+                };
+                let image = change(image, &view, size);
+                place(&image.pixels, Layout::pixels(*shape), &view, out, standardized);
             }
             Store::Floats(values) => {
-                place(&values[index * len..(index + 1) * len], *shape, view, out, |channel| {
+                let values = &values[index * len..(index + 1) * len];
+                let view = self.view(augmentation, index, size);
+                place(values, Layout::planes(*shape), &view, out, |channel| {
                     let (mean, sd) = (statistics.mean[channel], statistics.sd[channel]);
                     move |value: f32| ((f64::from(value) - mean) / sd) as f32
                 });
@@ -175,31 +180,14 @@ impl Dataset {
     }
 }
 
-/// Copies the `view` of `image` to `out` through a function of each channel; what lies outside the image counts as black.
-fn place<T: Copy + Default, F: Fn(T) -> f32>(
-    image: &[T],
-    shape: ImageShape,
-    view: View,
-    out: &mut [f32],
-    of_channel: impl Fn(usize) -> F,
-) {
-    let plane = shape.height * shape.width;
-    for (channel, (source, out)) in image.chunks_exact(plane).zip(out.chunks_exact_mut(plane)).enumerate() {
-        let value = of_channel(channel);
-        let outside = value(T::default());
-        for (row, out) in out.chunks_exact_mut(shape.width).enumerate() {
-            let Some(row) = row.checked_add_signed(view.down).filter(|&row| row < shape.height) else {
-                out.fill(outside);
-                continue;
-            };
-            let source = &source[row * shape.width..(row + 1) * shape.width];
-            for (column, out) in out.iter_mut().enumerate() {
-                let column = if view.flip { shape.width - 1 - column } else { column };
-                let from = column.checked_add_signed(view.right).and_then(|column| source.get(column));
-                *out = from.map_or(outside, |&pixel| value(pixel));
-            }
-        }
-    }
+/// The part of the image that the view cuts out, scaled to `size`, and what it does to colors.
+fn change(image: Picture, view: &View, size: [usize; 2]) -> Picture {
+    let mut image = match view.cut {
+        Some(cut) => resample(&image, cut, size, Cut::whole(size)),
+        None => image,
+    };
+    view.tints.iter().for_each(|tint| tint.apply(&mut image));
+    image
 }
 
 impl fmt::Debug for Dataset {

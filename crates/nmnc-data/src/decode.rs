@@ -5,8 +5,9 @@ use std::io::Cursor;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::kind::ImageShape;
+use super::picture::{Cut, Picture};
 use super::raw::Encoded;
-use super::resize;
+use super::resample;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 
@@ -29,8 +30,44 @@ pub(crate) struct Header {
 pub(crate) struct Target {
     /// The shape of the result.
     pub(crate) shape: ImageShape,
-    /// Whether images are scaled and cropped to that shape; otherwise they must have it.
-    pub(crate) scale: bool,
+    /// What becomes of images of other sizes.
+    pub(crate) fit: Fit,
+}
+
+/// How images come to a shape. Where they are scaled, the middle is cropped then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fit {
+    /// They must have it.
+    Exact,
+    /// They are scaled to the smallest size that covers it.
+    Cover,
+    /// Their shorter side is scaled to this, no less than either side of the shape.
+    Short(usize),
+}
+
+impl Target {
+    /// Rows and columns of the shape.
+    pub(crate) fn size(&self) -> [usize; 2] {
+        [self.shape.height, self.shape.width]
+    }
+
+    /// The image in that shape, without any change that is random.
+    pub(crate) fn fit(&self, image: Picture, place: &dyn Fn() -> String) -> Result<Picture> {
+        let (from, to) = ([image.height, image.width], self.size());
+        let scaled = match self.fit {
+            Fit::Exact if from == to => return Ok(image),
+            Fit::Exact => {
+                let problem = format!("changed its size to {}x{} while in use", image.width, image.height);
+                return Err(Error::data(place(), problem));
+            }
+            Fit::Cover => resample::covering(from, to),
+            Fit::Short(short) => resample::shorter_side(from, short),
+        };
+        if from == to && scaled == to {
+            return Ok(image);
+        }
+        Ok(resample::resample(&image, Cut::whole(from), scaled, Cut::middle(scaled, to)))
+    }
 }
 
 /// Reads the header of `bytes` and refuses sizes beyond the limits.
@@ -57,7 +94,7 @@ fn jpeg_scans(bytes: &[u8]) -> Option<&[u8]> {
         }
         if marker == START_OF_SCAN {
             // Inside pixels, 0xff is always followed by 0 or a restart mark.
-            return bytes.get(at..).filter(|scan| scan.windows(2).any(|pair| pair == [0xff, 0xd9]));
+            return bytes.get(at..).filter(|scan| scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]));
         }
     }
     None
@@ -124,42 +161,24 @@ fn memory_of_a_pixel(format: ImageFormat, color: ColorType) -> u64 {
     (u64::from(color.bytes_per_pixel()) + converted.max(coefficients)).max(converted + plane)
 }
 
-/// Decodes image `index` to `[channels, height, width]` bytes of `target`.
-pub(crate) fn decode(images: &Encoded, index: usize, target: Target, out: &mut [u8]) -> Result<()> {
+/// Decodes image `index` to one of `channels`.
+pub(crate) fn picture(images: &Encoded, index: usize, channels: usize) -> Result<Picture> {
     let place = || images.place(index);
     let bytes = images.read(index)?;
     let decoder = decoder(&bytes, &place)?;
     let image = DynamicImage::from_decoder(decoder)
         .map_err(|e| Error::data(place(), format!("cannot be decoded: {e}")).caused_by(e))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let ImageShape { channels, height: rows, width: columns } = target.shape;
-    if !target.scale && (height, width) != (rows, columns) {
-        return Err(Error::data(place(), format!("changed its size to {width}x{height} while in use")));
-    }
-    let interleaved = match channels {
+    let pixels = match channels {
         1 => image.into_luma8().into_raw(),
         _ => image.into_rgb8().into_raw(),
     };
-    if (height, width) == (rows, columns) {
-        let pixels = rows * columns;
-        for (at, pixel) in interleaved.chunks_exact(channels).enumerate() {
-            for (channel, &value) in pixel.iter().enumerate() {
-                out[channel * pixels + at] = value;
-            }
-        }
-        return Ok(());
-    }
-    let mut plane = vec![0.0; height * width];
-    let mut scaled = vec![0.0; rows * columns];
-    for channel in 0..channels {
-        for (value, pixel) in plane.iter_mut().zip(interleaved.chunks_exact(channels)) {
-            *value = f32::from(pixel[channel]);
-        }
-        resize::resize_and_crop(&plane, (height, width), &mut scaled, (rows, columns));
-        let start = channel * rows * columns;
-        for (byte, &value) in out[start..].iter_mut().zip(&scaled) {
-            *byte = value.round().clamp(0.0, 255.0) as u8;
-        }
-    }
+    Ok(Picture { height, width, channels, pixels })
+}
+
+/// Decodes image `index` to `[channels, height, width]` bytes of `target`.
+pub(crate) fn decode(images: &Encoded, index: usize, target: Target, out: &mut [u8]) -> Result<()> {
+    let image = picture(images, index, target.shape.channels)?;
+    target.fit(image, &|| images.place(index))?.planes(out);
     Ok(())
 }

@@ -1,16 +1,17 @@
 //! Images in one folder per class, on disk or in tar archives.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
 
 use super::archive::{Archive, Member, Walk};
+use super::index::{Index, Indexer, Mark, Shelf};
 use super::kind::Format;
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
-use super::source::Entry;
-use super::source::{Source, Store};
+use super::source::{Entry, Source, Store};
+use super::spool::Spool;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 
@@ -40,15 +41,15 @@ pub(crate) fn recognizes(path: &Path) -> bool {
 /// # Errors
 /// When there is no training split, an image lies outside any class, a class has no images, a test class is unknown, or an
 /// archive is damaged or hostile.
-pub(crate) fn load(path: &Path, cache: u64) -> Result<RawSet> {
+pub(crate) fn load(path: &Path, cache: u64, shelf: &mut Shelf) -> Result<RawSet> {
     let (train, test) = if path.is_dir() {
         let train = locate(path, TRAIN).ok_or_else(|| no_train(path))?;
         let test = locate(path, TEST);
-        (list(&train, TRAIN, cache)?, test.map(|test| list(&test, TEST, cache)).transpose()?)
+        (list(&train, TRAIN, cache, shelf)?, test.map(|test| list(&test, TEST, cache, shelf)).transpose()?)
     } else {
         list_both(path, cache)?
     };
-    let mut classes: Vec<String> = train.classes.clone();
+    let mut classes: Vec<String> = train.index.classes.clone();
     classes.sort_unstable();
     let train = train.split(&classes)?;
     let test = test.map(|test| test.split(&classes)).transpose()?;
@@ -69,45 +70,18 @@ fn locate(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     })
 }
 
-/// The images of one split, with class names numbered in the order of their appearance.
+/// The images of one split.
 struct Listing {
     place: String,
-    classes: Vec<String>,
-    numbers: HashMap<String, u32>,
-    labels: Vec<u32>,
-    entries: Vec<Entry>,
-    source: Option<Arc<Source>>,
+    index: Index,
+    source: Arc<Source>,
 }
 
 impl Listing {
-    fn new(place: String) -> Self {
-        Self {
-            place,
-            classes: Vec::new(),
-            numbers: HashMap::new(),
-            labels: Vec::new(),
-            entries: Vec::new(),
-            source: None,
-        }
-    }
-
-    fn push(&mut self, class: &str, entry: Entry) {
-        let number = match self.numbers.get(class) {
-            Some(&number) => number,
-            None => {
-                let number = self.classes.len() as u32;
-                self.classes.push(class.to_owned());
-                self.numbers.insert(class.to_owned(), number);
-                number
-            }
-        };
-        self.labels.push(number);
-        self.entries.push(entry);
-    }
-
     /// The split, labelled by the position of each class in `classes`, which are sorted.
     fn split(self, classes: &[String]) -> Result<RawSplit> {
-        let renumbered: Vec<u32> = (self.classes.iter())
+        let Index { classes: names, labels, entries, .. } = self.index;
+        let renumbered: Vec<u32> = (names.iter())
             .map(|class| {
                 classes.binary_search(class).map(|at| at as u32).map_err(|_| {
                     Error::data(&self.place, format!("class `{class}` is not among the training classes"))
@@ -115,23 +89,22 @@ impl Listing {
             })
             .collect::<Result<_>>()?;
         Ok(RawSplit {
-            labels: self.labels.iter().map(|&label| renumbered[label as usize]).collect(),
-            pixels: RawPixels::Encoded(Encoded {
-                source: self.source.expect("every listing has a source"),
-                entries: self.entries,
-            }),
+            labels: labels.iter().map(|&label| renumbered[label as usize]).collect(),
+            pixels: RawPixels::Encoded(Encoded { source: self.source, entries }),
             place: self.place,
         })
     }
 }
 
-fn list(path: &Path, split: &[&str], cache: u64) -> Result<Listing> {
-    let mut listing = Listing::new(path.display().to_string());
+fn list(path: &Path, split: &[&str], cache: u64, shelf: &mut Shelf) -> Result<Listing> {
+    let place = path.display().to_string();
     if path.is_dir() {
-        list_folder(path, &mut listing)?;
-        return Ok(listing);
+        let name = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
+        let index = shelf.index(&format!("folder {}", name.display()), path, stays_inside, || index_folder(path))?;
+        let source = Source { name: place.clone(), store: Store::Folder(path.to_owned()), parts: Vec::new() };
+        return Ok(Listing { place, index, source: source.into() });
     }
-    let source = read_archive(path, cache, |member| {
+    let ([index, _], source) = read_archive(path, cache, |member| {
         let components = member.components();
         let inner = match components[..] {
             // Packed together with the folder of the split.
@@ -141,10 +114,13 @@ fn list(path: &Path, split: &[&str], cache: u64) -> Result<Listing> {
         let [class, _, ..] = inner else { return Err(outside(path, member)) };
         Ok(Some((0, (*class).to_owned())))
     })?;
-    let ([images, _], source) = source;
-    images.into_iter().for_each(|(class, entry)| listing.push(&class, entry));
-    listing.source = Some(Arc::new(source));
-    Ok(listing)
+    Ok(Listing { place, index, source: source.into() })
+}
+
+/// Whether all names of an index of a folder lead to below it.
+fn stays_inside(index: &Index) -> bool {
+    let inside = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    index.entries.iter().all(|entry| inside(entry.name))
 }
 
 /// Lists an archive that holds both splits.
@@ -171,13 +147,9 @@ fn list_both(path: &Path, cache: u64) -> Result<(Listing, Option<Listing>)> {
         Ok(Some((1, class.to_owned())))
     })?;
     let source = Arc::new(source);
-    let [train, test] = splits.map(|images| {
-        let mut listing = Listing::new(path.display().to_string());
-        images.into_iter().for_each(|(class, entry)| listing.push(&class, entry));
-        listing.source = Some(source.clone());
-        listing
-    });
-    if train.entries.is_empty() {
+    let place = path.display().to_string();
+    let [train, test] = splits.map(|index| Listing { place: place.clone(), index, source: source.clone() });
+    if train.index.labels.is_empty() {
         return Err(no_train(path));
     }
     Ok((train, test_name.map(|_| test)))
@@ -189,94 +161,103 @@ fn outside(path: &Path, member: &Member) -> Error {
     )
 }
 
-/// Lists `folder/<class>/**/<image>`, sorted.
-fn list_folder(folder: &Path, listing: &mut Listing) -> Result<()> {
+/// Looks through `folder/<class>/**/<image>`, sorted, several classes at a time.
+fn index_folder(folder: &Path) -> Result<Index> {
+    let left = AtomicUsize::new(guard::LISTED);
+    let mut marks = vec![Mark::of(folder, "")?];
     let mut classes: Vec<String> = Vec::new();
-    let mut left = guard::LISTED;
-    for path in children(folder, &mut left)? {
-        let name = utf8_name(&path)?;
-        if path.is_dir() {
+    for (name, is_folder) in children(folder, &left)? {
+        if is_folder {
             classes.push(name);
         } else if is_image(&name) {
-            return Err(Error::data(path.display(), "an image outside any class folder"));
+            return Err(Error::data(folder.join(name).display(), "an image outside any class folder"));
         }
     }
-    for class in classes {
-        let mut names = Vec::new();
-        list_images(&folder.join(&class), &class, 0, &mut left, &mut names)?;
-        if names.is_empty() {
-            return Err(Error::data(
-                folder.join(&class).display(),
-                "a class folder without JPEG or PNG images",
-            ));
-        }
-        for name in names {
-            listing.push(&class, Entry { name: name.into(), offset: 0, len: 0 });
-        }
+    let found: Vec<Found> = (classes.par_iter())
+        .map(|class| {
+            let mut found = Found::default();
+            list_images(folder, class, 0, &left, &mut found)?;
+            if found.names.is_empty() {
+                return Err(Error::data(
+                    folder.join(class).display(),
+                    "a class folder without JPEG or PNG images",
+                ));
+            }
+            Ok(found)
+        })
+        .collect::<Result<_>>()?;
+    let mut indexer = Indexer::default();
+    for (class, Found { names, marks: below }) in classes.iter().zip(found) {
+        names.iter().for_each(|name| indexer.push(class, Entry { name, offset: 0, len: 0, part: 0 }));
+        marks.extend(below);
     }
-    if listing.entries.is_empty() {
+    let index = Index { marks, ..indexer.finish() };
+    if index.labels.is_empty() {
         return Err(Error::data(folder.display(), "no class folders")
             .mend("put images in `<class>/<image>` below it"));
     }
-    let name = folder.display().to_string();
-    listing.source = Some(Arc::new(Source { name, store: Store::Folder(folder.to_owned()) }));
-    Ok(())
+    Ok(index)
 }
 
-/// Appends the images below `folder`, which is `prefix` below the folder of the split.
-fn list_images(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    left: &mut usize,
-    names: &mut Vec<String>,
-) -> Result<()> {
+/// What lies below the folder of a class.
+#[derive(Default)]
+struct Found {
+    names: Vec<String>,
+    marks: Vec<Mark>,
+}
+
+/// Appends the images below the folder that is `prefix` below that of the split, `root`.
+fn list_images(root: &Path, prefix: &str, depth: usize, left: &AtomicUsize, found: &mut Found) -> Result<()> {
+    let folder = root.join(prefix);
     if depth > MAX_DEPTH {
-        return Err(Error::data(folder.display(), "folders nested too deep"));
+        return Err(Error::data(folder.display(), "folders nested too deep")
+            .mend("remove links between folders, or nest them less"));
     }
-    for path in children(folder, left)? {
-        let file_name = utf8_name(&path)?;
+    // Before it is listed, so that what changes meanwhile is told.
+    found.marks.push(Mark::of(root, prefix)?);
+    for (file_name, is_folder) in children(&folder, left)? {
         let name = format!("{prefix}/{file_name}");
-        if path.is_dir() {
-            list_images(&path, &name, depth + 1, left, names)?;
+        if is_folder {
+            list_images(root, &name, depth + 1, left, found)?;
         } else if is_image(&file_name) {
-            names.push(name);
+            found.names.push(name);
         }
     }
     Ok(())
 }
 
-/// What `folder` holds, hidden files aside, sorted: the order that systems list folders in differs. `left` is how much may still
-/// be listed.
-fn children(folder: &Path, left: &mut usize) -> Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))? {
-        *left = left.checked_sub(1).ok_or_else(|| {
-            Error::data(folder.display(), format!("more than {} files in all", guard::LISTED))
-                .mend("links between folders count each time: remove them")
-        })?;
-        let path = entry.map_err(|e| Error::io(folder, "read", e))?.path();
-        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
-            paths.push(path);
+/// The names in `folder`, hidden ones aside, and whether each is a folder; sorted, since systems differ in their order. `left` is how
+/// much may still be listed.
+fn children(folder: &Path, left: &AtomicUsize) -> Result<Vec<(String, bool)>> {
+    let mut names = Vec::new();
+    let reading = |e| Error::io(folder, "read", e);
+    for entry in std::fs::read_dir(folder).map_err(reading)? {
+        if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
+            return Err(Error::data(folder.display(), format!("more than {} files in all", guard::LISTED))
+                .mend("links between folders count each time: remove them"));
         }
+        let entry = entry.map_err(reading)?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let Ok(name) = name.into_string() else {
+            return Err(Error::data(entry.path().display(), "a name that is not UTF-8"));
+        };
+        // What a folder lists tells kinds without asking for each, links aside.
+        let kind = entry.file_type().map_err(reading)?;
+        let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+        names.push((name, is_folder));
     }
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-fn utf8_name(path: &Path) -> Result<String> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.map(str::to_owned).ok_or_else(|| Error::data(path.display(), "a name that is not UTF-8"))
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Whether a file of this name counts as an image. macOS leaves `._name` files behind, which are none.
-fn is_image(name: &str) -> bool {
+pub(crate) fn is_image(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     !name.starts_with('.') && matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png"))
 }
-
-/// Two lists of (class, image).
-type Splits = [Vec<(String, Entry)>; 2];
 
 /// Lists the images of an archive by what `classify` makes of each: the split (0 or 1) and the class.
 ///
@@ -286,11 +267,11 @@ fn read_archive(
     path: &Path,
     cache: u64,
     mut classify: impl FnMut(&Member) -> Result<Option<(usize, String)>>,
-) -> Result<(Splits, Source)> {
+) -> Result<([Index; 2], Source)> {
     let archive = Archive::open(path)?;
     let plain = archive.is_plain();
-    let mut splits = Splits::default();
-    let mut spool = Spool { memory: Vec::new(), file: None, len: 0, cache };
+    let mut splits: [Indexer; 2] = Default::default();
+    let mut spool = Spool::new(cache);
     archive.walk(|member, content| {
         if !is_image(member.file_name()) || member.components().iter().any(|c| c.starts_with('.')) {
             return Ok(Walk::On);
@@ -307,47 +288,12 @@ fn read_archive(
             let bytes = guard::read_len(&mut content, member.size).map_err(|e| guard::damaged(place(), e))?;
             spool.push(&bytes)?
         };
-        let entry = Entry { name: member.path.as_str().into(), offset, len: member.size as u32 };
-        splits[split].push((class, entry));
+        splits[split].push(&class, Entry { name: &member.path, offset, len: member.size as u32, part: 0 });
         Ok(Walk::On)
     })?;
     let store = if plain { Store::File(guard::open(path)?.0) } else { spool.store()? };
-    Ok((splits, Source { name: path.display().to_string(), store }))
-}
-
-/// Bytes in memory up to a limit, in a nameless temporary file beyond it.
-struct Spool {
-    memory: Vec<u8>,
-    file: Option<std::io::BufWriter<File>>,
-    len: u64,
-    cache: u64,
-}
-
-impl Spool {
-    /// Appends `bytes` and gives where they begin.
-    fn push(&mut self, bytes: &[u8]) -> Result<u64> {
-        let failed = |e| Error::io(&std::env::temp_dir(), "spool a compressed archive to", e);
-        let offset = self.len;
-        self.len += bytes.len() as u64;
-        if self.file.is_none() && self.len > self.cache {
-            let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
-            file.write_all(&std::mem::take(&mut self.memory)).map_err(failed)?;
-            self.file = Some(file);
-        }
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).map_err(failed)?,
-            None => self.memory.extend_from_slice(bytes),
-        }
-        Ok(offset)
-    }
-
-    fn store(self) -> Result<Store> {
-        let failed = |e| Error::io(&std::env::temp_dir(), "spool a compressed archive to", e);
-        let Some(file) = self.file else { return Ok(Store::Memory(self.memory)) };
-        let mut file = file.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.rewind().map_err(failed)?;
-        Ok(Store::File(file))
-    }
+    let source = Source { name: path.display().to_string(), store, parts: Vec::new() };
+    Ok((splits.map(Indexer::finish), source))
 }
 
 #[cfg(test)]
@@ -362,8 +308,8 @@ mod tests {
         for name in ["a", "b", "c"] {
             std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
         }
-        let mut left = 20;
-        let error = list_images(folder.path(), "x", 0, &mut left, &mut Vec::new()).unwrap_err().to_string();
+        let left = AtomicUsize::new(20);
+        let error = list_images(folder.path(), "", 0, &left, &mut Found::default()).unwrap_err().to_string();
         assert!(error.contains("files in all; links between folders count each time"), "{error}");
     }
 }

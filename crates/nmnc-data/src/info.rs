@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::config::DataConfig;
 use super::kind::Format;
 use super::raw::{RawPixels, RawSplit};
-use super::{embedded, known, open};
+use super::index::Shelf;
+use super::{embedded, known, open, plan, webdataset};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::{guard, printable};
 
@@ -73,7 +74,7 @@ pub struct KnownSetInfo {
 /// # Errors
 /// Those of [`DataConfig::open`] that concern the source; images of several sizes are no error here.
 pub fn info(source: &str) -> Result<DataInfo> {
-    let set = open::load(source, None, DataConfig::default().cache_bytes())?;
+    let set = open::load(source, None, None, DataConfig::default().cache_bytes(), &mut Shelf::of_user())?;
     let (channels, train) = describe("train", &set.train, &set.classes)?;
     let mut splits = vec![train];
     if let Some(test) = &set.test {
@@ -121,7 +122,7 @@ fn describe(name: &'static str, split: &RawSplit, classes: &[String]) -> Result<
             shape.channels
         }
         RawPixels::Encoded(images) => {
-            let headers = open::headers(images)?;
+            let headers = plan::headers(images, 0..images.entries.len())?;
             for header in &headers {
                 *sizes.entry((header.height as usize, header.width as usize)).or_default() += 1;
             }
@@ -145,6 +146,7 @@ fn stored(source: &str) -> Result<u64> {
     }
     match known::find(source) {
         Some(set) => Ok(set.bytes()),
+        None if webdataset::is_pattern(source) && !Path::new(source).exists() => webdataset::bytes(source),
         None => bytes_below(Path::new(source), 0, &mut { guard::LISTED }),
     }
 }

@@ -17,6 +17,8 @@ pub enum Format {
     Cifar,
     /// JPEG and PNG files in one folder per class, on disk or in a `.tar` or `.tar.gz`.
     ImageFolder,
+    /// Shards as WebDataset writes them: archives of `key.jpg` or `key.png` and `key.cls`.
+    Webdataset,
     /// NumPy arrays of images and labels.
     Npz,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Format {
             Self::Idx => "idx",
             Self::Cifar => "cifar",
             Self::ImageFolder => "image-folder",
+            Self::Webdataset => "webdataset",
             Self::Npz => "npz",
         })
     }

@@ -25,6 +25,7 @@
 //! extracted to a path that an archive names, and no format that can carry code (pickles) is read.
 
 mod archive;
+mod augment;
 mod cifar;
 mod config;
 mod dataset;
@@ -33,6 +34,7 @@ mod embedded;
 mod fetch;
 mod idx;
 mod image_folder;
+mod index;
 mod info;
 mod kind;
 mod known;
@@ -40,21 +42,29 @@ pub mod npy;
 pub mod npz;
 mod npz_writer;
 mod open;
+mod picture;
+mod place;
+mod plan;
 mod raw;
+mod resample;
 mod resize;
 mod select;
 mod source;
+mod spool;
 mod standardize;
 mod stimuli;
 mod store;
 mod stream;
 pub mod tasks;
+mod tint;
 pub mod torch;
+mod webdataset;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{Augment, DataConfig, Standardize};
+pub use augment::{Augment, Jitter, ResizedCrop};
+pub use config::{DataConfig, Standardize};
 pub use dataset::{Batch, Dataset, Splits};
 pub use fetch::{Fetched, Progress, fetch, verify};
 pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};

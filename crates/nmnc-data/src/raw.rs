@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::kind::{Format, ImageShape};
-use super::source::{Entry, Source};
+use super::source::{Entries, Source};
 use nmnc_core::error::{Error, Result};
 
 /// A source as its loader read it.
@@ -36,7 +36,7 @@ pub(crate) enum RawPixels {
 /// Encoded images, read by position.
 pub(crate) struct Encoded {
     pub(crate) source: Arc<Source>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Entries,
 }
 
 impl RawSet {
@@ -117,7 +117,7 @@ impl RawSplit {
             }
             RawPixels::Encoded(encoded) => RawPixels::Encoded(Encoded {
                 source: encoded.source.clone(),
-                entries: indices.iter().map(|&i| encoded.entries[i].clone()).collect(),
+                entries: indices.iter().map(|&i| encoded.entries.get(i)).collect(),
             }),
         };
         Self { place: self.place.clone(), labels: indices.iter().map(|&i| self.labels[i]).collect(), pixels }
@@ -127,12 +127,12 @@ impl RawSplit {
 impl Encoded {
     /// The encoded bytes of image `index`.
     pub(crate) fn read(&self, index: usize) -> Result<std::borrow::Cow<'_, [u8]>> {
-        self.source.read(&self.entries[index])
+        self.source.read(self.entries.get(index))
     }
 
     /// Image `index`, for errors.
     pub(crate) fn place(&self, index: usize) -> String {
-        self.source.place(&self.entries[index])
+        self.source.place(self.entries.get(index))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use super::config::Augment;
+use super::augment::Augment;
 use super::dataset::Dataset;
-use super::decode::{self, Target};
+use super::decode::{self, Fit, Target};
 use super::kind::ImageShape;
 use super::raw::Encoded;
 use super::source::Entry;
@@ -34,16 +34,16 @@ pub fn stimuli(
             return Err(Error::data(file, "is no name of a file inside the folder of stimuli"));
         }
     }
-    let entries = files.iter().map(|name| Entry { name: name.as_str().into(), offset: 0, len: 0 }).collect();
+    let entries = files.iter().map(|name| Entry { name, offset: 0, len: 0, part: 0 }).collect();
     let name = folder.display().to_string();
     let images = Encoded {
-        source: Arc::new(Source { name, store: source::Store::Folder(folder.to_owned()) }),
+        source: Arc::new(Source { name, store: source::Store::Folder(folder.to_owned()), parts: Vec::new() }),
         entries,
     };
     for index in 0..files.len() {
         decode::header(&images.read(index)?, &|| images.place(index))?;
     }
-    let target = Target { shape, scale: true };
+    let target = Target { shape, fit: Fit::Cover };
     let store = Store::Streamed { images, target };
     let labels = vec![0; files.len()];
     let classes = Arc::from(["stimulus".to_owned()]);

@@ -14,7 +14,7 @@ fn small(workers: usize) -> Splits {
         train_limit: Some(200),
         test_limit: Some(50),
         workers: Some(workers),
-        augment: Augment { crop: 3, flip: true },
+        augment: Augment { crop: 3, flip: true, ..Augment::default() },
         ..DataConfig::default()
     })
 }

@@ -1,0 +1,177 @@
+//! Scaling of bytes as Pillow does it, to the same bytes: bilinear, the filter widened when shrinking, columns before rows, each in
+//! fixed-point numbers and rounded to a byte.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::picture::{Cut, Picture};
+
+/// Bits behind the point of a weight. With them, sums of weighted bytes fit 32 bits.
+const BITS: u32 = 32 - 8 - 2;
+
+/// The source positions that one output position averages.
+struct Tap {
+    start: usize,
+    weights: Vec<i32>,
+}
+
+/// Scales the part `cut` of `image` to `to` rows and columns, as if nothing lay outside it, and gives the part `window` of the result.
+pub(crate) fn resample(image: &Picture, cut: Cut, to: [usize; 2], window: Cut) -> Picture {
+    let rows = taps(cut.height, to[0], window.top..window.top + window.height);
+    let columns = taps(cut.width, to[1], window.left..window.left + window.width);
+    match image.channels {
+        1 => Arch::new().dispatch(Passes::<1> { image, cut, rows: &rows, columns: &columns }),
+        3 => Arch::new().dispatch(Passes::<3> { image, cut, rows: &rows, columns: &columns }),
+        other => unreachable!("images have 1 or 3 channels, not {other}"),
+    }
+}
+
+/// The taps of the output positions `window` of a line of `from` pixels scaled to `to`.
+fn taps(from: usize, to: usize, window: std::ops::Range<usize>) -> Vec<Tap> {
+    let scale = from as f64 / to as f64;
+    let support = scale.max(1.0);
+    window
+        .map(|position| {
+            let center = (position as f64 + 0.5) * scale;
+            let start = (center - support + 0.5).max(0.0) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
+            let raw: Vec<f64> = (start..end)
+                .map(|pixel| (1.0 - ((pixel as f64 - center + 0.5) / support).abs()).max(0.0))
+                .collect();
+            let sum: f64 = raw.iter().sum();
+            let fixed = |weight: &f64| (0.5 + weight / sum * f64::from(1 << BITS)) as i32;
+            Tap { start, weights: raw.iter().map(fixed).collect() }
+        })
+        .collect()
+}
+
+/// Both passes over an image of `C` channels, compiled for the widest vectors of the processor.
+struct Passes<'a, const C: usize> {
+    image: &'a Picture,
+    cut: Cut,
+    rows: &'a [Tap],
+    columns: &'a [Tap],
+}
+
+impl<const C: usize> WithSimd for Passes<'_, C> {
+    type Output = Picture;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Picture {
+        let Self { image, cut, rows, columns } = self;
+        let line = columns.len() * C;
+        // Only the rows that some output row averages.
+        let first = rows.iter().map(|tap| tap.start).min().unwrap_or(0);
+        let last = rows.iter().map(|tap| tap.start + tap.weights.len()).max().unwrap_or(0);
+        let mut narrow = vec![0u8; (last - first) * line];
+        for (row, out) in narrow.chunks_exact_mut(line).enumerate() {
+            let start = ((cut.top + first + row) * image.width + cut.left) * C;
+            across::<C>(&image.pixels[start..start + cut.width * C], columns, out);
+        }
+        let mut pixels = vec![0u8; rows.len() * line];
+        let mut sums = vec![0i32; line];
+        for (tap, out) in rows.iter().zip(pixels.chunks_exact_mut(line)) {
+            sums.fill(1 << (BITS - 1));
+            let lines = narrow[(tap.start - first) * line..].chunks_exact(line);
+            for (&weight, values) in tap.weights.iter().zip(lines) {
+                // No sum leaves its type, and checks for that would cost more than the sums.
+                for (sum, &value) in sums.iter_mut().zip(values) {
+                    *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
+                }
+            }
+            for (out, &sum) in out.iter_mut().zip(&sums) {
+                *out = byte(sum);
+            }
+        }
+        Picture { height: rows.len(), width: columns.len(), channels: C, pixels }
+    }
+}
+
+/// Averages pixels of one row.
+#[inline(always)]
+fn across<const C: usize>(row: &[u8], columns: &[Tap], out: &mut [u8]) {
+    let (row, _) = row.as_chunks::<C>();
+    let (out, _) = out.as_chunks_mut::<C>();
+    for (tap, out) in columns.iter().zip(out) {
+        let mut sums = [1i32 << (BITS - 1); C];
+        for (&weight, pixel) in tap.weights.iter().zip(&row[tap.start..]) {
+            for (sum, &value) in sums.iter_mut().zip(pixel) {
+                *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
+            }
+        }
+        *out = sums.map(byte);
+    }
+}
+
+#[inline(always)]
+fn byte(sum: i32) -> u8 {
+    (sum >> BITS).clamp(0, 255) as u8
+}
+
+/// Rows and columns of an image of size `from` of which the shorter side becomes `short`, as torchvision's `Resize` reckons them.
+pub(crate) fn shorter_side([height, width]: [usize; 2], short: usize) -> [usize; 2] {
+    // In floating point as there, where the quotient may round up to a whole number.
+    let long = |long: usize, side: usize| ((short * long) as f64 / side as f64) as usize;
+    if width <= height { [long(height, width), short] } else { [short, long(width, height)] }
+}
+
+/// The smallest size to which an image of size `from` is scaled to cover `to`.
+pub(crate) fn covering([height, width]: [usize; 2], to: [usize; 2]) -> [usize; 2] {
+    let scaled = |to: usize, from: usize, other: usize| ((to * other) as f64 / from as f64) as usize;
+    if to[0] * width >= to[1] * height {
+        [to[0], scaled(to[0], height, width).max(to[1])]
+    } else {
+        [scaled(to[1], width, height).max(to[0]), to[1]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gray(height: usize, width: usize, value: impl Fn(usize, usize) -> u8) -> Picture {
+        let pixels = (0..height * width).map(|at| value(at / width, at % width)).collect();
+        Picture { height, width, channels: 1, pixels }
+    }
+
+    fn scaled(image: &Picture, to: [usize; 2]) -> Picture {
+        resample(image, Cut::whole([image.height, image.width]), to, Cut::whole(to))
+    }
+
+    #[test]
+    fn the_same_size_is_the_identity_and_a_constant_stays_constant() {
+        let image = gray(7, 11, |row, column| (row * 31 + column * 17) as u8);
+        assert_eq!(scaled(&image, [7, 11]), image);
+        for (from, to) in [([1, 1], [8, 8]), ([1, 500], [3, 3]), ([500, 1], [1, 1]), ([2, 3], [64, 64])] {
+            let flat = scaled(&gray(from[0], from[1], |_, _| 201), to);
+            assert!(flat.pixels.iter().all(|&value| value == 201), "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_a_part_of_the_whole_and_a_cut_knows_nothing_of_what_is_around() {
+        let image = gray(20, 30, |row, column| (row * 13 + column * column) as u8);
+        let whole = scaled(&image, [9, 14]);
+        let window = Cut { top: 2, left: 3, height: 5, width: 6 };
+        let part = resample(&image, Cut::whole([20, 30]), [9, 14], window);
+        let expected = gray(5, 6, |row, column| whole.pixels[(row + 2) * 14 + column + 3]);
+        assert_eq!(part, expected);
+        let cut = Cut { top: 4, left: 7, height: 11, width: 8 };
+        let alone = gray(11, 8, |row, column| image.pixels[(row + 4) * 30 + column + 7]);
+        assert_eq!(resample(&image, cut, [6, 6], Cut::whole([6, 6])), scaled(&alone, [6, 6]));
+    }
+
+    #[test]
+    fn sizes_and_margins_are_torchvisions() {
+        assert_eq!(shorter_side([375, 500], 256), [256, 341]);
+        assert_eq!(shorter_side([500, 375], 256), [341, 256]);
+        assert_eq!(shorter_side([64, 64], 224), [224, 224]);
+        for size in [[375, 500], [500, 375], [64, 64], [1, 500], [333, 77]] {
+            assert_eq!(covering(size, [224, 224]), shorter_side(size, 224));
+        }
+        assert_eq!(covering([100, 100], [32, 48]), [48, 48]);
+        assert_eq!(covering([10, 300], [20, 40]), [20, 600]);
+        // Halves go to the even number: 58.5 and 59.5.
+        let left = |width| Cut::middle([256, width], [224, 224]).left;
+        assert_eq!([left(341), left(343), left(224)], [58, 60, 0]);
+    }
+}
