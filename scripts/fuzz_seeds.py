@@ -155,8 +155,14 @@ def pictures():
     keep("archive", "tar", {"set.tar": tar(members)})
     keep("archive", "tar-gz", {"set.tar.gz": gzip.compress(tar(members), mtime=0)})
     keep("archive", "folder", {f"set/{s}.tar.gz": gzip.compress(tar({f"a/{n}.jpg": jpeg() for n in range(3)}), mtime=0) for s in ["train", "test"]})
-    for name, bytes in {"gray": png(6, 6, 1), "color": png(7, 6, 3), "alpha": png(6, 8, 4), "deep": png(6, 6, 3, bits=16)}.items():
-        keep("pictures", name, {f"set/{s}/{kind}/{n}.png": bytes for s in ["train", "test"] for kind in "ab" for n in range(2)})
+    samples = {f"n{n}.{ending}": content for n in range(2) for ending, content in {"cls": b"%d" % n, "png": png(6, 6, 1, value=20 * n)}.items()}
+    shards = lambda pack, ending: {f"set/{s}-{n}.{ending}": pack(tar(samples)) for s, n in [("train", 0), ("train", 1), ("val", 0)]}
+    keep("shards", "plain", shards(bytes, "tar"))
+    keep("shards", "packed", shards(lambda content: gzip.compress(content, mtime=0), "tar.gz"))
+    lone = {name: content for name, content in samples.items() if name != "n1.cls"}
+    keep("shards", "refused-lone", shards(bytes, "tar") | {"set/train-1.tar": tar(lone)})
+    for name, content in {"gray": png(6, 6, 1), "color": png(7, 6, 3), "alpha": png(6, 8, 4), "deep": png(6, 6, 3, bits=16)}.items():
+        keep("pictures", name, {f"set/{s}/{kind}/{n}.png": content for s in ["train", "test"] for kind in "ab" for n in range(2)})
     keep("pictures", "jpeg", {f"set/{s}/{kind}/{n}.jpg": jpeg(8 + n, 8) for s in ["train", "test"] for kind in "ab" for n in range(2)})
 
 

@@ -57,6 +57,7 @@ fn cells(row: &Row) -> [String; 9] {
         Part::Forward => "forward".to_owned(),
         Part::Step => format!("step {variant}"),
         Part::Refresh => format!("manifold refresh, {variant}"),
+        Part::Data => format!("data, {variant}"),
     };
     let optional = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
     let digits = if row.part == Part::Launch { 4 } else { 2 };

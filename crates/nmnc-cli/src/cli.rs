@@ -353,6 +353,8 @@ pub enum BenchPart {
     Copy,
     /// An operation on a single number: what it costs to ask a device for anything
     Launch,
+    /// Batches of training images, of `--set data.source=..`
+    Data,
     /// The forward pass
     Forward,
     /// The training step of each rule

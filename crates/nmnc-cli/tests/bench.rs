@@ -55,6 +55,8 @@ fn every_row_is_there_and_its_numbers_agree() {
         "matmul 1536x1536x1536 2",
         "copy  2",
         "launch  2",
+        "data 1x28x28 1",
+        "data 1x28x28 2",
         "forward  2",
         "step bp 2",
         "step nmnc 2",
@@ -75,6 +77,7 @@ fn every_row_is_there_and_its_numbers_agree() {
         let part = row["part"].as_str().unwrap();
         let images = match part {
             "matmul" | "copy" | "launch" => None,
+            "data" => Some(1024.0),
             "refresh" => Some(20.0),
             _ => Some(6.0),
         };
@@ -87,7 +90,7 @@ fn every_row_is_there_and_its_numbers_agree() {
             let bytes = 3.0 * 4.0 * f64::from(1 << 25);
             assert!(close(number(&row["gigabytes_per_second"]) * 1e9 * seconds, bytes), "{row}");
         }
-        if ["refresh", "copy", "launch"].contains(&part) {
+        if ["refresh", "copy", "launch", "data"].contains(&part) {
             assert!(row["gflops"].is_null(), "{row}");
         } else {
             assert!(close(number(&row["gflops"]) * 1e9 * seconds, number(&row["operations"])), "{row}");
@@ -102,8 +105,8 @@ fn every_row_is_there_and_its_numbers_agree() {
     // Two 3x3 convolutions, 3 -> 4 channels on 8x8 and 4 -> 4 on 4x4, then 16 units to 10 classes.
     let forward = 6.0 * 2.0 * (27 * 4 * 64 + 36 * 4 * 16 + 16 * 10) as f64;
     let operations = |index: usize| number(&rows(&events)[index]["operations"]);
-    assert_eq!(operations(8), forward);
-    assert_eq!(operations(9), 2.0 * forward + 6.0 * 2.0 * (36 * 4 * 16 + 16 * 10) as f64);
+    assert_eq!(operations(10), forward);
+    assert_eq!(operations(11), 2.0 * forward + 6.0 * 2.0 * (36 * 4 * 16 + 16 * 10) as f64);
 
     let last = events.last().unwrap();
     assert_eq!(last["event"], "process");

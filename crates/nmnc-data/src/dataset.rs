@@ -11,6 +11,7 @@ use super::place::{Layout, place};
 use super::resample::resample;
 use super::standardize::Statistics;
 use super::store::Store;
+use super::team;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 
@@ -106,7 +107,7 @@ impl Dataset {
     /// # Errors
     /// When an index is out of range, or an image that is not held in memory cannot be read or decoded.
     pub fn batch(&self, indices: &[usize]) -> Result<Batch> {
-        self.assemble(indices, None)
+        self.assemble(indices, None, 1)
     }
 
     /// Threads to decode with.
@@ -117,7 +118,13 @@ impl Dataset {
         })
     }
 
-    pub(crate) fn assemble(&self, indices: &[usize], augmentation: Option<(Seed, u64)>) -> Result<Batch> {
+    /// The examples at `indices`, made by up to `threads` threads.
+    pub(crate) fn assemble(
+        &self,
+        indices: &[usize],
+        augmentation: Option<(Seed, u64)>,
+        threads: usize,
+    ) -> Result<Batch> {
         if let Some(index) = indices.iter().find(|&&index| index >= self.len()) {
             return Err(Error::config(
                 "index",
@@ -125,8 +132,11 @@ impl Dataset {
             ));
         }
         let mut images = vec![0.0; indices.len() * self.inner.shape.len()];
-        for (&index, out) in indices.iter().zip(images.chunks_exact_mut(self.inner.shape.len())) {
-            self.write(index, augmentation, out)?;
+        let each = indices.iter().zip(images.chunks_exact_mut(self.inner.shape.len()));
+        if threads > 1 {
+            team::for_each(each, threads, |(&index, out)| self.write(index, augmentation, out))?;
+        } else {
+            each.into_iter().try_for_each(|(&index, out)| self.write(index, augmentation, out))?;
         }
         let labels = indices.iter().map(|&index| self.inner.labels[index]).collect();
         Ok(Batch { images, labels, indices: indices.to_vec() })

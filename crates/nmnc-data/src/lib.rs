@@ -56,6 +56,7 @@ mod stimuli;
 mod store;
 mod stream;
 pub mod tasks;
+mod team;
 mod tint;
 pub mod torch;
 mod webdataset;

@@ -152,8 +152,8 @@ pub(crate) fn detect(path: &Path) -> Result<Format> {
         Ok(Format::Idx)
     } else if folder {
         Err(Error::data(path.display(), "is not recognized as a data set").mend(
-            "it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named as in \
-             MNIST, or the binary files of CIFAR",
+            "it should hold `train/` or `train.tar.gz` with one folder per class, shards as \
+             `train-000.tar`, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
         ))
     } else {
         Err(Error::data(path.display(), "is neither .npz nor .tar nor .tar.gz")

@@ -1,6 +1,8 @@
 //! Scaling of bytes as Pillow does it, to the same bytes: bilinear, the filter widened when shrinking, columns before rows, each in
 //! fixed-point numbers and rounded to a byte.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::picture::{Cut, Picture};
@@ -8,16 +10,25 @@ use super::picture::{Cut, Picture};
 /// Bits behind the point of a weight. With them, sums of weighted bytes fit 32 bits.
 const BITS: u32 = 32 - 8 - 2;
 
-/// The source positions that one output position averages.
-struct Tap {
-    start: usize,
+/// What sums begin with, so that cutting off what is behind the point rounds.
+const HALF: i32 = 1 << (BITS - 1);
+
+/// Channels of a pixel on its way, those that it lacks being 0.
+const LANES: usize = 4;
+
+/// The source positions that output positions average.
+struct Taps {
+    /// Of each, the first.
+    starts: Vec<usize>,
+    /// As many of each: `[positions, each]`.
     weights: Vec<i32>,
+    each: usize,
 }
 
 /// Scales the part `cut` of `image` to `to` rows and columns, as if nothing lay outside it, and gives the part `window` of the result.
 pub(crate) fn resample(image: &Picture, cut: Cut, to: [usize; 2], window: Cut) -> Picture {
-    let rows = taps(cut.height, to[0], window.top..window.top + window.height);
-    let columns = taps(cut.width, to[1], window.left..window.left + window.width);
+    let rows = Taps::new(cut.height, to[0], window.top..window.top + window.height);
+    let columns = Taps::new(cut.width, to[1], window.left..window.left + window.width);
     match image.channels {
         1 => Arch::new().dispatch(Passes::<1> { image, cut, rows: &rows, columns: &columns }),
         3 => Arch::new().dispatch(Passes::<3> { image, cut, rows: &rows, columns: &columns }),
@@ -25,31 +36,45 @@ pub(crate) fn resample(image: &Picture, cut: Cut, to: [usize; 2], window: Cut) -
     }
 }
 
-/// The taps of the output positions `window` of a line of `from` pixels scaled to `to`.
-fn taps(from: usize, to: usize, window: std::ops::Range<usize>) -> Vec<Tap> {
-    let scale = from as f64 / to as f64;
-    let support = scale.max(1.0);
-    window
-        .map(|position| {
-            let center = (position as f64 + 0.5) * scale;
-            let start = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).min(from);
-            let raw: Vec<f64> = (start..end)
-                .map(|pixel| (1.0 - ((pixel as f64 - center + 0.5) / support).abs()).max(0.0))
-                .collect();
-            let sum: f64 = raw.iter().sum();
-            let fixed = |weight: &f64| (0.5 + weight / sum * f64::from(1 << BITS)) as i32;
-            Tap { start, weights: raw.iter().map(fixed).collect() }
-        })
-        .collect()
+impl Taps {
+    /// Those of the output positions `window` of a line of `from` pixels scaled to `to`.
+    fn new(from: usize, to: usize, window: Range<usize>) -> Self {
+        let scale = from as f64 / to as f64;
+        let support = scale.max(1.0);
+        let center = |position: usize| (position as f64 + 0.5) * scale;
+        let range = |position: usize| {
+            let start = (center(position) - support + 0.5).max(0.0) as usize;
+            start..((center(position) + support + 0.5) as usize).min(from)
+        };
+        let each = window.clone().map(|position| range(position).len()).max().unwrap_or(0);
+        let mut taps = Self { starts: Vec::new(), weights: Vec::new(), each };
+        for position in window {
+            let range = range(position);
+            let raw = |pixel: usize| (1.0 - ((pixel as f64 - center(position) + 0.5) / support).abs()).max(0.0);
+            let sum: f64 = range.clone().map(raw).sum();
+            let start = range.start.min(from - each);
+            taps.starts.push(start);
+            // Those that average fewer have weights of zero around.
+            taps.weights.extend((start..start + each).map(|pixel| match range.contains(&pixel) {
+                true => (0.5 + raw(pixel) / sum * f64::from(1 << BITS)) as i32,
+                false => 0,
+            }));
+        }
+        taps
+    }
+
+    #[inline(always)]
+    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        self.starts.iter().copied().zip(self.weights.chunks_exact(self.each))
+    }
 }
 
 /// Both passes over an image of `C` channels, compiled for the widest vectors of the processor.
 struct Passes<'a, const C: usize> {
     image: &'a Picture,
     cut: Cut,
-    rows: &'a [Tap],
-    columns: &'a [Tap],
+    rows: &'a Taps,
+    columns: &'a Taps,
 }
 
 impl<const C: usize> WithSimd for Passes<'_, C> {
@@ -58,44 +83,48 @@ impl<const C: usize> WithSimd for Passes<'_, C> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Picture {
         let Self { image, cut, rows, columns } = self;
-        let line = columns.len() * C;
+        let [height, width] = [rows.starts.len(), columns.starts.len()];
         // Only the rows that some output row averages.
-        let first = rows.iter().map(|tap| tap.start).min().unwrap_or(0);
-        let last = rows.iter().map(|tap| tap.start + tap.weights.len()).max().unwrap_or(0);
-        let mut narrow = vec![0u8; (last - first) * line];
-        for (row, out) in narrow.chunks_exact_mut(line).enumerate() {
+        let first = rows.starts.first().copied().unwrap_or(0);
+        let last = rows.starts.last().copied().unwrap_or(0) + rows.each;
+        let mut narrow = vec![[0u8; LANES]; (last - first) * width];
+        let mut wide = vec![[0i32; LANES]; cut.width];
+        for (row, out) in narrow.chunks_exact_mut(width).enumerate() {
             let start = ((cut.top + first + row) * image.width + cut.left) * C;
-            across::<C>(&image.pixels[start..start + cut.width * C], columns, out);
+            across::<C>(&image.pixels[start..start + cut.width * C], columns, &mut wide, out);
         }
-        let mut pixels = vec![0u8; rows.len() * line];
-        let mut sums = vec![0i32; line];
-        for (tap, out) in rows.iter().zip(pixels.chunks_exact_mut(line)) {
-            sums.fill(1 << (BITS - 1));
-            let lines = narrow[(tap.start - first) * line..].chunks_exact(line);
-            for (&weight, values) in tap.weights.iter().zip(lines) {
+        let mut pixels = vec![0u8; height * width * C];
+        let mut sums = vec![0i32; width * LANES];
+        for ((start, weights), out) in rows.iter().zip(pixels.chunks_exact_mut(width * C)) {
+            sums.fill(HALF);
+            let lines = narrow[(start - first) * width..].chunks_exact(width);
+            for (&weight, values) in weights.iter().zip(lines) {
                 // No sum leaves its type, and checks for that would cost more than the sums.
-                for (sum, &value) in sums.iter_mut().zip(values) {
+                for (sum, &value) in sums.iter_mut().zip(values.as_flattened()) {
                     *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
                 }
             }
-            for (out, &sum) in out.iter_mut().zip(&sums) {
-                *out = byte(sum);
+            for (out, sums) in out.as_chunks_mut::<C>().0.iter_mut().zip(sums.as_chunks::<LANES>().0) {
+                out.copy_from_slice(&sums.map(byte)[..C]);
             }
         }
-        Picture { height: rows.len(), width: columns.len(), channels: C, pixels }
+        Picture { height, width, channels: C, pixels }
     }
 }
 
-/// Averages pixels of one row.
+/// Averages pixels of one row, which `wide` then has as numbers. Pixels have the size of a vector whatever their channels.
 #[inline(always)]
-fn across<const C: usize>(row: &[u8], columns: &[Tap], out: &mut [u8]) {
-    let (row, _) = row.as_chunks::<C>();
-    let (out, _) = out.as_chunks_mut::<C>();
-    for (tap, out) in columns.iter().zip(out) {
-        let mut sums = [1i32 << (BITS - 1); C];
-        for (&weight, pixel) in tap.weights.iter().zip(&row[tap.start..]) {
+fn across<const C: usize>(row: &[u8], columns: &Taps, wide: &mut [[i32; LANES]], out: &mut [[u8; LANES]]) {
+    for (wide, pixel) in wide.iter_mut().zip(row.as_chunks::<C>().0) {
+        for (lane, &value) in wide.iter_mut().zip(pixel) {
+            *lane = i32::from(value);
+        }
+    }
+    for ((start, weights), out) in columns.iter().zip(out) {
+        let mut sums = [HALF; LANES];
+        for (&weight, pixel) in weights.iter().zip(&wide[start..]) {
             for (sum, &value) in sums.iter_mut().zip(pixel) {
-                *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
+                *sum = sum.wrapping_add(value.wrapping_mul(weight));
             }
         }
         *out = sums.map(byte);

@@ -41,12 +41,24 @@ pub struct BatchStream {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Of `workers` threads, how many make a batch of `values` numbers together, and how many such teams there are. A large batch is made by
+/// many, so that few are in memory and the first is soon there; two teams, so that none waits for the last image of another's.
+fn teams(workers: usize, values: usize) -> (usize, usize) {
+    let team = (values / LARGE).clamp(1, workers.div_ceil(2).max(1));
+    (team, workers.div_ceil(team))
+}
+
+/// Numbers of a part of a batch that keeps a thread busy for long enough: 8 MiB.
+const LARGE: usize = 1 << 21;
+
 /// What workers share with the consumer.
 struct Job {
     dataset: Dataset,
     order: Vec<usize>,
     batch_size: usize,
     augmentation: Option<(Seed, u64)>,
+    /// Threads that make one batch together.
+    team: usize,
     /// The most batches claimed but not yet handed out.
     ahead: usize,
     queue: Mutex<Queue>,
@@ -72,12 +84,14 @@ impl BatchStream {
         augmentation: Option<(Seed, u64)>,
     ) -> Self {
         let batch_size = batch_size.max(1);
-        let workers = dataset.workers().min(order.len().div_ceil(batch_size));
+        let (team, teams) = teams(dataset.workers(), batch_size * dataset.shape().len());
+        let workers = teams.min(order.len().div_ceil(batch_size));
         let job = Arc::new(Job {
             dataset,
             order,
             batch_size,
             augmentation,
+            team,
             ahead: workers + 2,
             queue: Mutex::default(),
             changed: Condvar::new(),
@@ -106,7 +120,9 @@ impl Job {
     fn make(&self, number: usize) -> Made {
         let start = number * self.batch_size;
         let end = (start + self.batch_size).min(self.order.len());
-        catch_unwind(AssertUnwindSafe(|| self.dataset.assemble(&self.order[start..end], self.augmentation)))
+        catch_unwind(AssertUnwindSafe(|| {
+            self.dataset.assemble(&self.order[start..end], self.augmentation, self.team)
+        }))
     }
 
     /// The lock guards plain counters that no panic leaves half-changed.
@@ -183,5 +199,22 @@ impl Drop for BatchStream {
             // Workers catch panics of the work itself; nothing else in them can panic.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_batches_have_a_worker_each_and_large_ones_two_teams() {
+        let values = |size: usize, side: usize| size * 3 * side * side;
+        assert_eq!(teams(0, values(128, 32)), (1, 0));
+        assert_eq!(teams(1, values(256, 224)), (1, 1));
+        assert_eq!(teams(8, values(128, 32)), (1, 8));
+        assert_eq!(teams(2, values(256, 224)), (1, 2));
+        assert_eq!(teams(16, values(256, 224)), (8, 2));
+        assert_eq!(teams(16, values(64, 224)), (4, 4));
+        assert_eq!(teams(5, values(512, 224)), (3, 2));
     }
 }

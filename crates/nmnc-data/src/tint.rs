@@ -18,11 +18,8 @@ pub(crate) enum Tint {
 impl Tint {
     pub(crate) fn apply(self, image: &mut Picture) {
         match self {
-            Self::Brightness(factor) => image.pixels.iter_mut().for_each(|v| *v = blend(0, *v, factor as f32)),
-            Self::Contrast(factor) => {
-                let mean = mean_gray(image);
-                image.pixels.iter_mut().for_each(|value| *value = blend(mean, *value, factor as f32));
-            }
+            Self::Brightness(factor) => blend_all(image, 0, factor as f32),
+            Self::Contrast(factor) => blend_all(image, mean_gray(image), factor as f32),
             // A gray image has neither.
             Self::Saturation(factor) => pixels(image, |pixel| {
                 let gray = gray(*pixel);
@@ -43,6 +40,11 @@ fn pixels(image: &mut Picture, change: impl Fn(&[u8; 3]) -> [u8; 3]) {
     if image.channels == 3 {
         image.pixels.as_chunks_mut::<3>().0.iter_mut().for_each(|pixel| *pixel = change(pixel));
     }
+}
+
+fn blend_all(image: &mut Picture, from: u8, factor: f32) {
+    let blended: [u8; 256] = std::array::from_fn(|to| blend(from, to as u8, factor));
+    image.pixels.iter_mut().for_each(|value| *value = blended[usize::from(*value)]);
 }
 
 /// `to` for a factor of 1, `from` for 0, and beyond either for others, as far as bytes go.
@@ -82,7 +84,9 @@ fn to_hsv(pixel @ [red, green, blue]: [u8; 3]) -> [u8; 3] {
     } else {
         (4.0 + f64::from(from_green) - f64::from(from_red)) as f32
     };
-    let hue = ((f64::from(sixth) / 6.0 + 1.0) % 1.0) as f32;
+    // From 5/6 to 11/6, less a whole turn.
+    let turned = f64::from(sixth) / 6.0 + 1.0;
+    let hue = (if turned < 1.0 { turned } else { turned - 1.0 }) as f32;
     [(f64::from(hue) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, most]
 }
 
@@ -91,12 +95,12 @@ fn to_rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
         return [value; 3];
     }
     let turned = f64::from(f32::from(hue) * 6.0) / 255.0;
-    let sixth = turned.floor();
-    let rest = f64::from((turned - sixth) as f32);
+    let sixth = turned as u8;
+    let rest = f64::from((turned - f64::from(sixth)) as f32);
     let full = f64::from((f64::from(saturation) / 255.0) as f32);
-    let part = |share: f64| (f64::from(value) * (1.0 - share)).round() as u8;
+    let part = |share: f64| (f64::from(value) * (1.0 - share) + 0.5) as u8;
     let (low, falling, rising) = (part(full), part(full * rest), part(full * (1.0 - rest)));
-    match sixth as u8 % 6 {
+    match sixth % 6 {
         0 => [value, rising, low],
         1 => [falling, value, low],
         2 => [low, value, rising],

@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     target("npy", "arrays: recorded activity, Jacobians", measured::arrays),
     target("npz", "images and labels in a NumPy archive", data::images),
     target("archive", "images in tar, tar.gz and zip", data::images),
+    target("shards", "shards of WebDataset, tar and tar.gz", data::images),
     target("idx", "IDX files, plain or gzipped", data::images),
     target("cifar", "CIFAR's binary files, in a folder or an archive", data::images),
     target("pictures", "folders of PNG and JPEG", data::images),

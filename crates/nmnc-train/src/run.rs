@@ -206,6 +206,15 @@ impl<'a, P: Problem> Run<'a, P> {
             self.warn(&warning, observer);
         }
         let epoch_ends = step.is_multiple_of(self.steps_per_epoch);
+        if epoch_ends && let Some(share) = self.tally.take_epoch() {
+            // Not among the run's warnings, which are the same on every machine.
+            observer.warning(&format!(
+                "training waited for data {:.0} % of the time of epoch {}: raise `data.workers`, or `data.cache_mib` so that images are \
+                 decoded once",
+                100.0 * share,
+                step / self.steps_per_epoch
+            ));
+        }
         if epoch_ends || measured || due(self.plan.record_interval) {
             let evaluation = if epoch_ends { Some(self.evaluate()?) } else { None };
             self.record(evaluation, stages, learning_rate, observer)?;

@@ -5,6 +5,11 @@ use nmnc_core::error::Result;
 use nmnc_core::records::{Score, TrialRecord};
 use nmnc_core::state::State;
 
+/// The share of an epoch's time above which waiting for data is worth a word,
+const NOTICED_SHARE: f64 = 0.1;
+/// and the seconds.
+const NOTICED_SECONDS: f64 = 5.0;
+
 /// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
@@ -14,6 +19,9 @@ pub struct Tally {
     interval_images: u64,
     interval_seconds: f64,
     interval_waited: f64,
+    /// Of the epoch, as far as this process trained it.
+    epoch_seconds: f64,
+    epoch_waited: f64,
     images: u64,
     seconds: f64,
     /// Since this process took the run up, for the rate that people see.
@@ -34,10 +42,13 @@ impl Tally {
         for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
             *counter += images as u64;
         }
-        for clock in [&mut self.interval_seconds, &mut self.seconds, &mut self.process_seconds] {
+        for clock in
+            [&mut self.interval_seconds, &mut self.epoch_seconds, &mut self.seconds, &mut self.process_seconds]
+        {
             *clock += seconds;
         }
         self.interval_waited += waited;
+        self.epoch_waited += waited;
     }
 
     /// Mean score, images per second and the share of time spent waiting for data since the last call.
@@ -51,6 +62,13 @@ impl Tally {
         (self.loss, self.correct, self.interval_images) = (0.0, 0.0, 0);
         (self.interval_seconds, self.interval_waited) = (0.0, 0.0);
         (counted.then_some(score), rate, waiting)
+    }
+
+    /// The share of its time that the epoch spent waiting for data, if that is worth a word. A new epoch begins.
+    pub fn take_epoch(&mut self) -> Option<f64> {
+        let (seconds, waited) = (self.epoch_seconds, self.epoch_waited);
+        (self.epoch_seconds, self.epoch_waited) = (0.0, 0.0);
+        (waited > NOTICED_SHARE * seconds && waited > NOTICED_SECONDS).then(|| waited / seconds)
     }
 
     /// Counts an evaluation.
@@ -154,6 +172,8 @@ impl Tally {
             interval_images: state.counter("interval_images")?,
             interval_seconds,
             interval_waited: state.numbers("waited", 1)?[0],
+            epoch_seconds: 0.0,
+            epoch_waited: 0.0,
             images: state.counter("images")?,
             seconds,
             process_images: 0,
@@ -196,5 +216,19 @@ mod tests {
         assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125, top5: None }), 40.0, 0.25));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
         assert_eq!(restored.last_test(), tally.last_test());
+    }
+
+    #[test]
+    fn waiting_is_told_by_the_epoch_where_it_is_long_enough() {
+        let mut tally = Tally::default();
+        let mut epoch = |steps: [[f64; 2]; 2]| {
+            steps.into_iter().for_each(|times| tally.add(1.0, 1.0, 1, times));
+            tally.take_interval();
+            tally.take_epoch()
+        };
+        assert_eq!(epoch([[10.0, 6.0], [10.0, 0.0]]), Some(0.3));
+        assert_eq!(epoch([[100.0, 6.0], [100.0, 0.0]]), None);
+        assert_eq!(epoch([[4.0, 3.0], [1.0, 1.0]]), None);
+        assert_eq!(epoch([[4.0, 4.0], [4.0, 4.0]]), Some(1.0));
     }
 }

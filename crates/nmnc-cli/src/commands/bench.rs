@@ -113,6 +113,7 @@ impl BenchPart {
             Self::Forward => Part::Forward,
             Self::Step => Part::Step,
             Self::Refresh => Part::Refresh,
+            Self::Data => Part::Data,
         }
     }
 }

@@ -242,6 +242,26 @@ fn in_configurations() {
             "network.stages[1]: a 2x2 pooling window is larger than the 1x1 map",
         ),
         case(
+            "train tiny.toml --set data.augment.resized_corp={}",
+            3,
+            "tiny.toml: data.augment: unknown setting `resized_corp`; did you mean `resized_crop`?",
+        ),
+        case(
+            "train tiny.toml --set data.augment.resized_crop.scale=[0.0,1.0]",
+            3,
+            "tiny.toml: data.augment.resized_crop.scale[0]: 0 is not in (0, 1]",
+        ),
+        case(
+            "train tiny.toml --set data.augment.jitter.hue=0.7",
+            3,
+            "tiny.toml: data.augment.jitter.hue: 0.7 is not from 0 to 0.5",
+        ),
+        case(
+            "train tiny.toml --set data.image_size=28 --set data.resize=32",
+            3,
+            "data.resize: is for JPEG and PNG images; leave it out",
+        ),
+        case(
             "train tiny.toml --set data.validation=6000",
             3,
             "data.validation: holding out 6000 of 6000 training examples leaves none",

@@ -43,11 +43,27 @@ fn in_data() {
             3,
             "data set: `fashion-mnist-sample` is part of nmnc; use it as `data.source` without fetching anything",
         ),
+        case(
+            "train tiny.toml --set data.source=t-{0..x}.tar",
+            3,
+            "data.source: `t-{0..x}.tar`: `{0..x}` is no range and no list; write shards as in `train-{000..146}.tar` or `{a,b}.tar`",
+        ),
+        case(
+            "train tiny.toml --set data.test_source=t-{0..1}.tar",
+            3,
+            "data.test_source: is for shards, and this set is `embedded`; put both splits into one folder or archive",
+        ),
+        prepared(
+            |f| f.write("train-0.tar", "not an archive"),
+            "train tiny.toml --set data.source=train-{0..0}.tar",
+            4,
+            "train-0.tar: ends without the end mark of a tar archive; the file is truncated or no tar archive: get it again",
+        ),
         prepared(
             |f| fs::create_dir(f.path("empty")).unwrap(),
             "train tiny.toml --set data.source=empty",
             4,
-            "empty: is not recognized as a data set; it should hold `train/` or `train.tar.gz` with one folder per class, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
+            "empty: is not recognized as a data set; it should hold `train/` or `train.tar.gz` with one folder per class, shards as `train-000.tar`, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
         ),
         prepared(
             |f| f.write("x.tar.gz", "not an archive"),

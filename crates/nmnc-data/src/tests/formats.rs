@@ -279,6 +279,7 @@ fn configurations_survive_toml_and_refuse_what_they_do_not_know() {
         ("standardize = { mean = [0], sd = [0] }", "data.standardize"),
         ("standardize = { mean = [0, 1], sd = [1] }", "data.standardize"),
         ("augment = { crop = 29 }", "data.augment.crop"),
+        ("resize = 32", "data.resize"),
         ("validation = 6000", "data.validation"),
         ("format = 'idx'", "data.format"),
         ("source = ''", "data.source"),

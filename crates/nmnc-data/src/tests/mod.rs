@@ -1,12 +1,15 @@
 //! Tests across the parts of this module, and the small files they are made of.
 
+mod augmentation;
 mod batches;
 mod bombs;
 mod fetch;
 mod formats;
 mod hostile;
 mod images;
+mod indexed;
 mod mutations;
+mod shards;
 mod shared;
 
 use std::io::{Cursor, Write};

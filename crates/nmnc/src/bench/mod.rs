@@ -3,6 +3,7 @@
 //! A step is [`Classifier::assess`](nmnc_train::Classifier::assess) and [`Learner::update`](nmnc_train::Learner::update) on
 //! synthetic images, the code that training runs. All rows take turns, so that noise from other programs meets all alike.
 
+mod loading;
 mod machine;
 mod operations;
 mod process;
@@ -30,6 +31,8 @@ pub enum Part {
     Copy,
     /// An operation on a single number, of very many: what it costs to ask a device for anything.
     Launch,
+    /// Batches of the training images that the configuration names, decoded, augmented and standardized.
+    Data,
     /// The forward pass of one batch, without traces.
     Forward,
     /// A training step of each rule.
@@ -40,8 +43,8 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Matmul, Self::Copy, Self::Launch, Self::Forward, Self::Step, Self::Refresh];
+    pub const ALL: [Self; 7] =
+        [Self::Matmul, Self::Copy, Self::Launch, Self::Data, Self::Forward, Self::Step, Self::Refresh];
 
     /// Name for people and files.
     pub fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Part {
             Self::Matmul => "matmul",
             Self::Copy => "copy",
             Self::Launch => "launch",
+            Self::Data => "data",
             Self::Forward => "forward",
             Self::Step => "step",
             Self::Refresh => "refresh",
@@ -59,7 +63,7 @@ impl Part {
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Bench {
-    /// One run for each rule; network, batch and optimizer are those of its configuration, data are not read.
+    /// One run for each rule; network, batch and optimizer are those of its configuration. Its data are read for [`Part::Data`] alone.
     pub runs: Vec<PlannedRun>,
     /// Channels, height and width of the synthetic images.
     pub input: [usize; 3],

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use super::loading::Loading;
 use super::operations;
 use super::tasks::{Copy, Data, Forward, Launch, Product, Refresh, Steps, Task};
 use super::{Bench, Part};
 use nmnc_core::device;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
+use nmnc_data::DataConfig;
 use nmnc_learn::credit::CreditConfig;
 use nmnc_train::{Classifier, Config, Resolved};
 
@@ -77,6 +79,9 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
             ..Prepared::new(Part::Launch, Launch::new(LAUNCHES, device.clone()))
         });
     }
+    if asked(Part::Data) {
+        loading(&first.config, &mut rows)?;
+    }
     if !(asked(Part::Forward) || asked(Part::Step) || asked(Part::Refresh)) {
         return Ok(rows);
     }
@@ -116,6 +121,22 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
         }
     }
     Ok(rows)
+}
+
+/// The configuration's training images by one worker, and by as many as it asks for or there are threads.
+fn loading(config: &Config, rows: &mut Vec<Prepared>) -> Result<()> {
+    let all = config.data.workers.filter(|&workers| workers > 0).unwrap_or(rayon::current_num_threads());
+    for workers in if all > 1 { vec![1, all] } else { vec![1] } {
+        let data = DataConfig { workers: Some(workers), ..config.data.clone() };
+        let task = Loading::new(data.open(config.seed)?.train, config.seed, config.train.batch);
+        rows.push(Prepared {
+            variant: Some(task.shape()),
+            threads: workers,
+            images: Some(task.images()),
+            ..Prepared::new(Part::Data, task)
+        });
+    }
+    Ok(())
 }
 
 fn classifier(config: &Resolved<Config>, bench: &Bench, device: &Device) -> Result<Classifier> {
