@@ -63,7 +63,8 @@ impl Archive {
         let mut first = [0; 2];
         let packed = len >= 2 && file.read_exact(&mut first).is_ok() && first == GZIP;
         file.rewind().map_err(|e| Error::io(path, "read", e))?;
-        let reader = BufReader::with_capacity(1 << 16, file);
+        // Of a plain archive headers alone may be read, which lie far apart.
+        let reader = BufReader::with_capacity(if packed { 1 << 16 } else { 1 << 12 }, file);
         let input = if packed {
             Input::Packed(Box::new(Bounded::expanding(MultiGzDecoder::new(reader), len)))
         } else {

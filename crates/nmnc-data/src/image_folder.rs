@@ -309,7 +309,7 @@ mod tests {
             std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
         }
         let left = AtomicUsize::new(20);
-        let error = list_images(folder.path(), "", 0, &left, &mut Found::default()).unwrap_err().to_string();
+        let error = list_images(folder.path(), ".", 0, &left, &mut Found::default()).unwrap_err().to_string();
         assert!(error.contains("files in all; links between folders count each time"), "{error}");
     }
 }

@@ -13,6 +13,12 @@ const BITS: u32 = 32 - 8 - 2;
 /// What sums begin with, so that cutting off what is behind the point rounds.
 const HALF: i32 = 1 << (BITS - 1);
 
+/// Sums that the registers of a processor hold.
+const BLOCK: usize = 64;
+
+/// Rows whose columns are averaged at once.
+const ROWS: usize = 4;
+
 /// Channels of a pixel on its way, those that it lacks being 0.
 const LANES: usize = 4;
 
@@ -88,52 +94,97 @@ impl<const C: usize> WithSimd for Passes<'_, C> {
         let first = rows.starts.first().copied().unwrap_or(0);
         let last = rows.starts.last().copied().unwrap_or(0) + rows.each;
         let mut narrow = vec![[0u8; LANES]; (last - first) * width];
-        let mut wide = vec![[0i32; LANES]; cut.width];
-        for (row, out) in narrow.chunks_exact_mut(width).enumerate() {
-            let start = ((cut.top + first + row) * image.width + cut.left) * C;
-            across::<C>(&image.pixels[start..start + cut.width * C], columns, &mut wide, out);
+        let mut wide = vec![[0i32; ROWS * LANES]; cut.width];
+        let mut sums = vec![[0i32; ROWS * LANES]; width];
+        let mut bytes = vec![[[0u8; LANES]; ROWS]; width];
+        for (group, out) in narrow.chunks_mut(ROWS * width).enumerate() {
+            let rows = out.len() / width;
+            for row in 0..rows {
+                let start = ((cut.top + first + group * ROWS + row) * image.width + cut.left) * C;
+                widen::<C>(&image.pixels[start..], row * LANES, &mut wide);
+            }
+            across(&wide, columns, &mut sums);
+            for (out, &sum) in bytes.as_flattened_mut().as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+                *out = byte(sum);
+            }
+            for (row, out) in out.chunks_exact_mut(width).enumerate() {
+                out.iter_mut().zip(&bytes).for_each(|(out, bytes)| *out = bytes[row]);
+            }
         }
         let mut pixels = vec![0u8; height * width * C];
-        let mut sums = vec![0i32; width * LANES];
+        let mut line = vec![[0u8; LANES]; width.next_multiple_of(BLOCK / LANES)];
         for ((start, weights), out) in rows.iter().zip(pixels.chunks_exact_mut(width * C)) {
-            sums.fill(HALF);
-            let lines = narrow[(start - first) * width..].chunks_exact(width);
-            for (&weight, values) in weights.iter().zip(lines) {
-                // No sum leaves its type, and checks for that would cost more than the sums.
-                for (sum, &value) in sums.iter_mut().zip(values.as_flattened()) {
-                    *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
-                }
-            }
-            for (out, sums) in out.as_chunks_mut::<C>().0.iter_mut().zip(sums.as_chunks::<LANES>().0) {
-                out.copy_from_slice(&sums.map(byte)[..C]);
+            let lines = &narrow[(start - first) * width..][..weights.len() * width];
+            down(lines.as_flattened(), weights, width * LANES, line.as_flattened_mut());
+            for (out, pixel) in out.as_chunks_mut::<C>().0.iter_mut().zip(&line) {
+                out.copy_from_slice(&pixel[..C]);
             }
         }
         Picture { height, width, channels: C, pixels }
     }
 }
 
-/// Averages pixels of one row, which `wide` then has as numbers. Pixels have the size of a vector whatever their channels.
+/// Puts the pixels of one row into the lanes from `lane` on, as numbers.
 #[inline(always)]
-fn across<const C: usize>(row: &[u8], columns: &Taps, wide: &mut [[i32; LANES]], out: &mut [[u8; LANES]]) {
-    for (wide, pixel) in wide.iter_mut().zip(row.as_chunks::<C>().0) {
-        for (lane, &value) in wide.iter_mut().zip(pixel) {
-            *lane = i32::from(value);
+fn widen<const C: usize>(pixels: &[u8], lane: usize, wide: &mut [[i32; ROWS * LANES]]) {
+    // Lanes without a channel get what comes next, which nobody asks for.
+    for (wide, values) in wide.iter_mut().zip(pixels.windows(LANES).step_by(C)) {
+        let values: [u8; LANES] = values.try_into().expect("a window has that length");
+        wide[lane..lane + LANES].copy_from_slice(&values.map(i32::from));
+    }
+    // Of the last pixel of an image nothing comes next.
+    for (wide, values) in wide.iter_mut().zip(pixels.chunks_exact(C)).rev().take(LANES) {
+        for (wide, &value) in wide[lane..].iter_mut().zip(values) {
+            *wide = i32::from(value);
         }
     }
-    for ((start, weights), out) in columns.iter().zip(out) {
-        let mut sums = [HALF; LANES];
-        for (&weight, pixel) in weights.iter().zip(&wide[start..]) {
-            for (sum, &value) in sums.iter_mut().zip(pixel) {
-                *sum = sum.wrapping_add(value.wrapping_mul(weight));
+}
+
+/// Averages pixels side by side, of several rows at once, so that weights are fetched once for all of them.
+#[inline(always)]
+fn across(rows: &[[i32; ROWS * LANES]], columns: &Taps, sums: &mut [[i32; ROWS * LANES]]) {
+    let Taps { starts, weights, each } = columns;
+    for ((&start, weights), out) in starts.iter().zip(weights.chunks_exact(*each)).zip(sums) {
+        let mut sum = [HALF; ROWS * LANES];
+        for (&weight, pixels) in weights.iter().zip(&rows[start..start + each]) {
+            // No sum leaves its type, and checks for that would cost more than the sums.
+            for lane in 0..ROWS * LANES {
+                sum[lane] = sum[lane].wrapping_add(pixels[lane].wrapping_mul(weight));
+            }
+        }
+        *out = sum;
+    }
+}
+
+/// Averages rows of `line` bytes each, of which there are as many as `weights`.
+#[inline(always)]
+fn down(rows: &[u8], weights: &[i32], line: usize, out: &mut [u8]) {
+    for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let start = block * BLOCK;
+        let mut sums = [HALF; BLOCK];
+        for (row, &weight) in weights.iter().enumerate() {
+            match rows[row * line..(row + 1) * line][start..].first_chunk::<BLOCK>() {
+                Some(values) => {
+                    for lane in 0..BLOCK {
+                        sums[lane] = sums[lane].wrapping_add(i32::from(values[lane]).wrapping_mul(weight));
+                    }
+                }
+                // The end of the row.
+                None => {
+                    for (sum, &value) in sums.iter_mut().zip(&rows[row * line + start..(row + 1) * line]) {
+                        *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
+                    }
+                }
             }
         }
         *out = sums.map(byte);
     }
 }
 
+/// The byte that a sum stands for: weights are not negative and come to one, so that it is in range.
 #[inline(always)]
 fn byte(sum: i32) -> u8 {
-    (sum >> BITS).clamp(0, 255) as u8
+    (sum >> BITS) as u8
 }
 
 /// Rows and columns of an image of size `from` of which the shorter side becomes `short`, as torchvision's `Resize` reckons them.

@@ -111,6 +111,16 @@ fn small_sets_and_those_that_just_changed_keep_nothing() {
     assert_eq!(kept(shelf.path()).len(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_loop_of_links_is_one_error_with_its_folder() {
+    let data = tempfile::tempdir().unwrap();
+    split(&data.path().join("train"), 1, 2);
+    std::os::unix::fs::symlink("..", data.path().join("train/c00/loop")).unwrap();
+    let error = open(data.path()).unwrap_err().to_string();
+    assert!(error.contains("c00/loop/c00/loop") && error.contains("nested too deep; remove links"), "{error}");
+}
+
 #[test]
 fn an_index_that_cannot_be_kept_is_a_note() {
     let data = tempfile::tempdir().unwrap();
