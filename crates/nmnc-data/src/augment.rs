@@ -86,8 +86,11 @@ impl Augment {
     pub(crate) fn check(&self) -> Result<()> {
         let Some(ResizedCrop { scale, ratio }) = self.resized_crop else { return Ok(()) };
         if self.crop > 0 {
-            return Err(Error::config("data.augment.crop", "goes with whole images, not with `resized_crop`")
-                .mend("leave one of them out"));
+            return Err(Error::config(
+                "data.augment.crop",
+                "goes with whole images, not with `resized_crop`",
+            )
+            .mend("leave one of them out"));
         }
         for (key, [least, most]) in [("scale", scale), ("ratio", ratio)] {
             if least > most {

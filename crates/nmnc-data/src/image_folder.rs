@@ -100,7 +100,8 @@ fn list(path: &Path, split: &[&str], cache: u64, shelf: &mut Shelf) -> Result<Li
     let place = path.display().to_string();
     if path.is_dir() {
         let name = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
-        let index = shelf.index(&format!("folder {}", name.display()), path, stays_inside, || index_folder(path))?;
+        let index =
+            shelf.index(&format!("folder {}", name.display()), path, stays_inside, || index_folder(path))?;
         let source = Source { name: place.clone(), store: Store::Folder(path.to_owned()), parts: Vec::new() };
         return Ok(Listing { place, index, source: source.into() });
     }

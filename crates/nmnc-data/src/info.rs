@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::config::DataConfig;
+use super::index::Shelf;
 use super::kind::Format;
 use super::raw::{RawPixels, RawSplit};
-use super::index::Shelf;
 use super::{embedded, known, open, plan, webdataset};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::{guard, printable};

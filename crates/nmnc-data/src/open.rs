@@ -28,7 +28,8 @@ impl DataConfig {
     pub fn open(&self, seed: Seed) -> Result<Splits> {
         self.check()?;
         let mut shelf = Shelf::of_user();
-        let set = load(&self.source, self.test_source.as_deref(), self.format, self.cache_bytes(), &mut shelf)?;
+        let set =
+            load(&self.source, self.test_source.as_deref(), self.format, self.cache_bytes(), &mut shelf)?;
         let RawSet { format, classes, train, test } = set;
         let mut warnings = shelf.notes;
         let chosen = select::training(
@@ -81,8 +82,10 @@ pub(crate) fn load(
 ) -> Result<RawSet> {
     let of_shards = |set: RawSet| match test {
         None => Ok(set),
-        Some(_) => Err(Error::config("data.test_source", format!("is for shards, and this set is `{}`", set.format))
-            .mend("put both splits into one folder or archive")),
+        Some(_) => {
+            Err(Error::config("data.test_source", format!("is for shards, and this set is `{}`", set.format))
+                .mend("put both splits into one folder or archive"))
+        }
     };
     if source == embedded::NAME || format == Some(Format::Embedded) {
         if source != embedded::NAME || format.is_some_and(|format| format != Format::Embedded) {

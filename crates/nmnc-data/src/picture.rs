@@ -26,7 +26,8 @@ impl Picture {
     /// Writes its planes, `[channels, height, width]`.
     pub(crate) fn planes(&self, out: &mut [u8]) {
         for (channel, plane) in out.chunks_exact_mut(self.height * self.width).enumerate() {
-            for (value, &pixel) in plane.iter_mut().zip(self.pixels[channel..].iter().step_by(self.channels)) {
+            for (value, &pixel) in plane.iter_mut().zip(self.pixels[channel..].iter().step_by(self.channels))
+            {
                 *value = pixel;
             }
         }
@@ -50,7 +51,8 @@ impl Cut {
 
     /// The middle of an image of size `from`, as torchvision's `CenterCrop` places it.
     pub(crate) fn middle(from: [usize; 2], [height, width]: [usize; 2]) -> Self {
-        let margin = |from: usize, to: usize| (from.saturating_sub(to) as f64 / 2.0).round_ties_even() as usize;
+        let margin =
+            |from: usize, to: usize| (from.saturating_sub(to) as f64 / 2.0).round_ties_even() as usize;
         Self { top: margin(from[0], height), left: margin(from[1], width), height, width }
     }
 }

@@ -55,8 +55,11 @@ impl Plan {
         }
         let floats = matches!(train.pixels, RawPixels::Floats { .. });
         if floats && config.augment.needs_bytes() {
-            return Err(Error::config("data.augment", "crops of other sizes and changes of color are for images of bytes")
-                .mend("leave out `resized_crop` and `jitter`, or store the images as bytes"));
+            return Err(Error::config(
+                "data.augment",
+                "crops of other sizes and changes of color are for images of bytes",
+            )
+            .mend("leave out `resized_crop` and `jitter`, or store the images as bytes"));
         }
         Ok(Self {
             shape,
@@ -142,7 +145,10 @@ fn common_shape(train: &Encoded, evaluation: &Encoded, any_size: bool) -> Result
             let end = (start + LOOKED_AT).min(images.entries.len());
             for (at, header) in (start..).zip(headers(images, start..end)?) {
                 if !header.gray && gray && !training {
-                    return Err(Error::data(images.place(at), "is in color but every training image is gray"));
+                    return Err(Error::data(
+                        images.place(at),
+                        "is in color but every training image is gray",
+                    ));
                 }
                 gray &= header.gray || !training;
                 if !any_size && (header.width, header.height) != (first.width, first.height) {
@@ -171,8 +177,5 @@ fn common_shape(train: &Encoded, evaluation: &Encoded, any_size: bool) -> Result
 
 /// The headers of some images, read in parallel.
 pub(crate) fn headers(images: &Encoded, range: Range<usize>) -> Result<Vec<Header>> {
-    range
-        .into_par_iter()
-        .map(|index| decode::header(&images.read(index)?, &|| images.place(index)))
-        .collect()
+    range.into_par_iter().map(|index| decode::header(&images.read(index)?, &|| images.place(index))).collect()
 }

@@ -56,7 +56,8 @@ impl Taps {
         let mut taps = Self { starts: Vec::new(), weights: Vec::new(), each };
         for position in window {
             let range = range(position);
-            let raw = |pixel: usize| (1.0 - ((pixel as f64 - center(position) + 0.5) / support).abs()).max(0.0);
+            let raw =
+                |pixel: usize| (1.0 - ((pixel as f64 - center(position) + 0.5) / support).abs()).max(0.0);
             let sum: f64 = range.clone().map(raw).sum();
             let start = range.start.min(from - each);
             taps.starts.push(start);
@@ -104,7 +105,8 @@ impl<const C: usize> WithSimd for Passes<'_, C> {
                 widen::<C>(&image.pixels[start..], row * LANES, &mut wide);
             }
             across(&wide, columns, &mut sums);
-            for (out, &sum) in bytes.as_flattened_mut().as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+            for (out, &sum) in bytes.as_flattened_mut().as_flattened_mut().iter_mut().zip(sums.as_flattened())
+            {
                 *out = byte(sum);
             }
             for (row, out) in out.chunks_exact_mut(width).enumerate() {

@@ -42,9 +42,12 @@ impl Tally {
         for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
             *counter += images as u64;
         }
-        for clock in
-            [&mut self.interval_seconds, &mut self.epoch_seconds, &mut self.seconds, &mut self.process_seconds]
-        {
+        for clock in [
+            &mut self.interval_seconds,
+            &mut self.epoch_seconds,
+            &mut self.seconds,
+            &mut self.process_seconds,
+        ] {
             *clock += seconds;
         }
         self.interval_waited += waited;

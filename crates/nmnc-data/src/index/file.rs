@@ -129,7 +129,9 @@ mod tests {
 
     fn sample() -> Index {
         let mut indexer = Indexer::default();
-        for (at, (class, name)) in [("cat", "cat/ä.jpg"), ("dog", "dog/b.png"), ("cat", "")].iter().enumerate() {
+        for (at, (class, name)) in
+            [("cat", "cat/ä.jpg"), ("dog", "dog/b.png"), ("cat", "")].iter().enumerate()
+        {
             indexer.push(class, Entry { name, offset: 7 << (20 * at), len: 9 + at as u32, part: at as u32 });
         }
         let mut index = indexer.finish();

@@ -200,7 +200,10 @@ fn set(folder: &Path, augment: Augment) -> DataConfig {
     let image = |value: u8| {
         let Picture { height, width, pixels, .. } = picture([40, 53], 3);
         let pixels = pixels.into_iter().map(|byte| byte ^ value).collect();
-        encode(image::RgbImage::from_raw(width as u32, height as u32, pixels).unwrap().into(), image::ImageFormat::Png)
+        encode(
+            image::RgbImage::from_raw(width as u32, height as u32, pixels).unwrap().into(),
+            image::ImageFormat::Png,
+        )
     };
     let members = [("train/a/0", 0), ("train/a/1", 255), ("test/a/0", 0)]
         .map(|(name, value)| member(&format!("{name}.png"), &image(value)));
@@ -262,7 +265,8 @@ fn arrays_of_bytes_are_cropped_too_and_those_of_floats_refused() {
     let crops = Augment { resized_crop: Some(ResizedCrop::default()), ..Augment::default() };
     let labels = npy("|u1", "(1,)", &[0]);
     let write = |x: Vec<u8>| {
-        let arrays = [("x_train", x.clone()), ("y_train", labels.clone()), ("x_test", x), ("y_test", labels.clone())];
+        let arrays =
+            [("x_train", x.clone()), ("y_train", labels.clone()), ("x_test", x), ("y_test", labels.clone())];
         std::fs::write(&path, npz(&arrays)).unwrap();
         DataConfig { augment: crops, ..config(&path) }.open(Seed(1))
     };
@@ -286,8 +290,12 @@ fn settings_that_contradict_each_other_are_refused_in_one_line() {
     };
     let law = ResizedCrop::default();
     assert!(crops(law, 2).starts_with("data.augment.crop: goes with whole images"));
-    assert!(crops(ResizedCrop { scale: [0.5, 0.2], ..law }, 0).starts_with("data.augment.resized_crop.scale: "));
-    assert!(crops(ResizedCrop { ratio: [0.0, 1.0], ..law }, 0).starts_with("data.augment.resized_crop.ratio"));
+    assert!(
+        crops(ResizedCrop { scale: [0.5, 0.2], ..law }, 0).starts_with("data.augment.resized_crop.scale: ")
+    );
+    assert!(
+        crops(ResizedCrop { ratio: [0.0, 1.0], ..law }, 0).starts_with("data.augment.resized_crop.ratio")
+    );
     let small = error(DataConfig { resize: Some(15), ..whole.clone() });
     assert!(small.starts_with("data.resize: is what `data.image_size` is cropped from; set"), "{small}");
     let hue = Jitter { hue: 0.6, ..Jitter::default() };

@@ -91,6 +91,17 @@ fn augmentation_shifts_and_mirrors_within_its_bounds_and_never_touches_evaluatio
     assert_eq!(evaluated, splits.evaluation.batch(&[4]).unwrap());
 }
 
+/// As large as it takes for threads to share one.
+#[test]
+fn a_batch_that_a_team_made_is_that_of_one() {
+    let made = |workers: usize| {
+        let augment = Augment { crop: 3, flip: true, ..Augment::default() };
+        let splits = sample(DataConfig { augment, workers: Some(workers), ..DataConfig::default() });
+        collect(&splits, &order(6000, Seed(5), 3), 6000, Some((Seed(5), 3)))
+    };
+    assert!(made(4) == made(0));
+}
+
 #[test]
 fn an_index_out_of_range_is_one_error_and_the_end() {
     for workers in [0, 2] {

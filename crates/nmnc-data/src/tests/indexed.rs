@@ -80,12 +80,17 @@ fn what_is_kept_is_not_made_again() {
     aged(data.path());
     let mut made = 0;
     let mut index = |fits: bool| {
-        Shelf::at(shelf.path(), 1).index("folder x", data.path(), |_| fits, || {
-            made += 1;
-            let mut indexer = Indexer::default();
-            indexer.push("cat", Entry { name: "cat/a.jpg", offset: 1, len: 2, part: 0 });
-            Ok(Index { marks: vec![Mark::of(data.path(), "")?], ..indexer.finish() })
-        })
+        Shelf::at(shelf.path(), 1).index(
+            "folder x",
+            data.path(),
+            |_| fits,
+            || {
+                made += 1;
+                let mut indexer = Indexer::default();
+                indexer.push("cat", Entry { name: "cat/a.jpg", offset: 1, len: 2, part: 0 });
+                Ok(Index { marks: vec![Mark::of(data.path(), "")?], ..indexer.finish() })
+            },
+        )
     };
     let first = index(true).unwrap();
     assert_eq!(index(true).unwrap(), first);
@@ -111,14 +116,16 @@ fn small_sets_and_those_that_just_changed_keep_nothing() {
     assert_eq!(kept(shelf.path()).len(), 1);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_loop_of_links_is_one_error_with_its_folder() {
     let data = tempfile::tempdir().unwrap();
     split(&data.path().join("train"), 1, 2);
     std::os::unix::fs::symlink("..", data.path().join("train/c00/loop")).unwrap();
     let error = open(data.path()).unwrap_err().to_string();
-    assert!(error.contains("c00/loop/c00/loop") && error.contains("nested too deep; remove links"), "{error}");
+    assert!(
+        error.contains("c00/loop/c00/loop") && error.contains("nested too deep; remove links"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -129,7 +136,11 @@ fn an_index_that_cannot_be_kept_is_a_note() {
     std::fs::write(&file, b"").unwrap();
     let mut shelf = Shelf::at(&file.join("index"), LEAST);
     image_folder::load(data.path(), 0, &mut shelf).unwrap();
-    assert!(shelf.notes[0].starts_with("the images are looked through anew each time, because"), "{:?}", shelf.notes);
+    assert!(
+        shelf.notes[0].starts_with("the images are looked through anew each time, because"),
+        "{:?}",
+        shelf.notes
+    );
 }
 
 #[test]
@@ -139,7 +150,10 @@ fn the_index_of_shards_is_kept_until_one_changes() {
         let path = data.path().join(format!("train-{shard}.tar"));
         let sample = |at: usize| {
             let key = format!("{shard}-{at:03}");
-            [member(&format!("{key}.jpg"), &[7; 100]), member(&format!("{key}.cls"), (at % 3).to_string().as_bytes())]
+            [
+                member(&format!("{key}.jpg"), &[7; 100]),
+                member(&format!("{key}.cls"), (at % 3).to_string().as_bytes()),
+            ]
         };
         std::fs::write(&path, tar(&(0..count).flat_map(sample).collect::<Vec<_>>())).unwrap();
         aged(&path);

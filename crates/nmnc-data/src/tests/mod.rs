@@ -7,6 +7,8 @@ mod fetch;
 mod formats;
 mod hostile;
 mod images;
+// Elsewhere a folder does not let its time of change be set.
+#[cfg(unix)]
 mod indexed;
 mod mutations;
 mod shards;

@@ -23,7 +23,9 @@ fn write(path: &Path, samples: &[Vec<Vec<u8>>]) {
 fn set(folder: &Path, endings: [&str; 4]) {
     for (shard, ending) in (8..12).zip(endings) {
         let samples: Vec<_> = (0..4)
-            .map(|at| sample(&format!("n/{shard:02}_{at}"), &format!(" {}\n", at % 3), 10 * (shard as u8 - 8) + at))
+            .map(|at| {
+                sample(&format!("n/{shard:02}_{at}"), &format!(" {}\n", at % 3), 10 * (shard as u8 - 8) + at)
+            })
             .collect();
         write(&folder.join(format!("train-{shard:02}.{ending}")), &samples);
     }
@@ -61,7 +63,8 @@ fn a_folder_and_a_pattern_of_shards_give_the_same_images() {
         }
     }
     // One shard alone is no folder of classes, but says so when asked for.
-    let one = DataConfig { format: Some(Format::Webdataset), validation: 1, ..config(&plain.join("train-08.tar")) };
+    let one =
+        DataConfig { format: Some(Format::Webdataset), validation: 1, ..config(&plain.join("train-08.tar")) };
     assert_eq!(one.open(Seed(0)).unwrap().train.len(), 3);
     let limited = DataConfig { train_limit: Some(5), ..pattern.clone() }.open(Seed(0)).unwrap();
     assert_eq!(limited.train.len(), 5);
@@ -86,7 +89,11 @@ fn what_is_wrong_with_a_shard_is_one_line_with_its_name() {
         ("long", lone("cls", &[b'1'; 33]), "is no number of a class"),
         ("large", lone("cls", b"99999999999"), "is no number of a class"),
         ("absurd", [good(), sample("b", "70000", 1)].concat(), "number classes from 0 without gaps"),
-        ("twice", [lone("cls", b"1"), lone("jpg", &image), lone("png", &image)].concat(), "a second image of the same"),
+        (
+            "twice",
+            [lone("cls", b"1"), lone("jpg", &image), lone("png", &image)].concat(),
+            "a second image of the same",
+        ),
         ("classes", [lone("cls", b"1"), lone("cls", b"1")].concat(), "a second class of the same"),
         ("nothing", vec![member("readme.txt", b"hello")], "holds no images with classes"),
         ("link", vec![entry("a.png", 0, tar::EntryType::Symlink, &[])], "kind Symlink"),
@@ -108,7 +115,10 @@ fn what_is_wrong_with_a_shard_is_one_line_with_its_name() {
 #[test]
 fn missing_and_truncated_shards_and_images_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let pattern = |range: &str| DataConfig { validation: 1, ..config(&folder.path().join(format!("t-{{{range}}}.tar"))) };
+    let pattern = |range: &str| DataConfig {
+        validation: 1,
+        ..config(&folder.path().join(format!("t-{{{range}}}.tar")))
+    };
     for shard in 0..3 {
         write(&folder.path().join(format!("t-{shard}.tar")), &[sample("a", "0", 1), sample("b", "0", 1)]);
     }
@@ -126,7 +136,11 @@ fn missing_and_truncated_shards_and_images_are_named() {
     let mut damaged = bytes.clone();
     damaged[512 * 2 + 5] ^= 1;
     std::fs::write(&shard, &damaged).unwrap();
-    expect("damaged", &pattern("0..2").open(Seed(0)).unwrap_err(), "t-1.tar: damaged tar header at byte 1024");
+    expect(
+        "damaged",
+        &pattern("0..2").open(Seed(0)).unwrap_err(),
+        "t-1.tar: damaged tar header at byte 1024",
+    );
     let cut = png(3, 2, [1; 3]);
     let sample = [member("c.cls", b"0"), member("c.png", &cut[..cut.len() - 20])];
     write(&shard, &[sample.to_vec()]);

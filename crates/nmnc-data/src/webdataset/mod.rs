@@ -40,9 +40,13 @@ pub(crate) fn load(source: &str, test: Option<&str>, cache: u64, shelf: &mut She
         let folder = Path::new(source);
         let train = shards_of(folder, TRAIN)?;
         if train.is_empty() {
-            return Err(Error::data(source, "no shards of a training split").mend("name them `train-000.tar` and so on"));
+            return Err(Error::data(source, "no shards of a training split")
+                .mend("name them `train-000.tar` and so on"));
         }
-        let beside = TEST.iter().map(|name| shards_of(folder, &[name])).find(|s| s.as_ref().map_or(true, |s| !s.is_empty()));
+        let beside = TEST
+            .iter()
+            .map(|name| shards_of(folder, &[name]))
+            .find(|s| s.as_ref().map_or(true, |s| !s.is_empty()));
         (train, beside.transpose()?)
     } else {
         (shards(source, TRAIN)?, None)
@@ -126,7 +130,10 @@ fn split(shards: &[PathBuf], source: &str, cache: u64, shelf: &mut Shelf) -> Res
 
 fn absolute(path: &Path) -> Result<String> {
     let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
-    absolute.into_os_string().into_string().map_err(|_| Error::data(path.display(), "a name that is not UTF-8"))
+    absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|_| Error::data(path.display(), "a name that is not UTF-8"))
 }
 
 /// The index of shards that are read by position, whose marks are theirs in order.

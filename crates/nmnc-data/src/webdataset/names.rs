@@ -27,7 +27,8 @@ pub(crate) fn expand(pattern: &str) -> Result<Vec<String>> {
         let (before, rest) = left.split_at(open);
         let close = rest.find('}').ok_or_else(|| refuse("a brace that is not closed".to_owned()))?;
         let inside = &rest[1..close];
-        let choices = choices(inside).ok_or_else(|| refuse(format!("`{{{inside}}}` is no range and no list")))?;
+        let choices =
+            choices(inside).ok_or_else(|| refuse(format!("`{{{inside}}}` is no range and no list")))?;
         if names.len().saturating_mul(choices.len()) > guard::SHARDS {
             return Err(refuse(format!("more than {} shards", guard::SHARDS)));
         }

@@ -42,7 +42,10 @@ pub(super) fn read(path: &Path, spool: Option<&mut Spool>) -> Result<Samples> {
     archive.walk(|member, content| {
         let Some((key, extension)) = key_of(member) else { return Ok(Walk::On) };
         if key != sample.key {
-            all.add(std::mem::replace(&mut sample, Sample { key: key.to_owned(), ..Sample::default() }), &place)?;
+            all.add(
+                std::mem::replace(&mut sample, Sample { key: key.to_owned(), ..Sample::default() }),
+                &place,
+            )?;
         }
         let at = || format!("{place}: {}", member.path);
         match extension.to_ascii_lowercase().as_str() {
