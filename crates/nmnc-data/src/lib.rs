@@ -1,7 +1,8 @@
 //! Data sets: opening them by name or path, and turning them into batches.
 //!
 //! [`DataConfig::open`] reads a source of any [`Format`], picks the examples to use and gives two [`Dataset`]s, one to train on
-//! and one to evaluate on. [`Dataset::batches`] yields standardized batches, decoded ahead on worker threads. [`fetch`] downloads
+//! and one to evaluate on. [`Dataset::batches`] yields standardized batches, decoded ahead on worker threads; what does not fit in memory
+//! is decoded for each batch anew, to the same bits (docs/data.md). [`fetch`] downloads
 //! the well-known sets, [`info`] describes any source.
 //!
 //! ```

@@ -207,6 +207,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_more_batches_are_made_than_may_wait() {
+        let data = crate::DataConfig { workers: Some(3), ..Default::default() }.open(Seed(1)).unwrap().train;
+        let mut stream = data.batches((0..400).collect(), 1, None);
+        for given in 0..3 {
+            loop {
+                let queue = stream.job.lock();
+                assert!(queue.claimed <= given + stream.job.ahead && queue.ready.len() <= stream.job.ahead);
+                if queue.ready.len() == stream.job.ahead {
+                    break;
+                }
+                drop(queue);
+                std::thread::yield_now();
+            }
+            stream.next().unwrap().unwrap();
+        }
+    }
+
+    #[test]
     fn small_batches_have_a_worker_each_and_large_ones_two_teams() {
         let values = |size: usize, side: usize| size * 3 * side * side;
         assert_eq!(teams(0, values(128, 32)), (1, 0));
