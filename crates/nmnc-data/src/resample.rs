@@ -16,9 +16,6 @@ const HALF: i32 = 1 << (BITS - 1);
 /// Sums that the registers of a processor hold.
 const BLOCK: usize = 64;
 
-/// Rows whose columns are averaged at once.
-const ROWS: usize = 4;
-
 /// Channels of a pixel on its way, those that it lacks being 0.
 const LANES: usize = 4;
 
@@ -95,22 +92,17 @@ impl<const C: usize> WithSimd for Passes<'_, C> {
         let first = rows.starts.first().copied().unwrap_or(0);
         let last = rows.starts.last().copied().unwrap_or(0) + rows.each;
         let mut narrow = vec![[0u8; LANES]; (last - first) * width];
-        let mut wide = vec![[0i32; ROWS * LANES]; cut.width];
-        let mut sums = vec![[0i32; ROWS * LANES]; width];
-        let mut bytes = vec![[[0u8; LANES]; ROWS]; width];
-        for (group, out) in narrow.chunks_mut(ROWS * width).enumerate() {
-            let rows = out.len() / width;
-            for row in 0..rows {
-                let start = ((cut.top + first + group * ROWS + row) * image.width + cut.left) * C;
-                widen::<C>(&image.pixels[start..], row * LANES, &mut wide);
-            }
-            across(&wide, columns, &mut sums);
-            for (out, &sum) in bytes.as_flattened_mut().as_flattened_mut().iter_mut().zip(sums.as_flattened())
-            {
+        // Of the last pixel there may be less than a vector.
+        let mut wide = vec![0i32; cut.width * C + LANES - C];
+        let mut sums = vec![[0i32; LANES]; width];
+        for (row, out) in narrow.chunks_exact_mut(width).enumerate() {
+            let start = ((cut.top + first + row) * image.width + cut.left) * C;
+            let row = &image.pixels[start..start + cut.width * C];
+            wide.iter_mut().zip(row).for_each(|(wide, &value)| *wide = i32::from(value));
+            across::<C>(&wide, columns, &mut sums);
+            // All sums of a row are made bytes at once, which vectors are good at.
+            for (out, &sum) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
                 *out = byte(sum);
-            }
-            for (row, out) in out.chunks_exact_mut(width).enumerate() {
-                out.iter_mut().zip(&bytes).for_each(|(out, bytes)| *out = bytes[row]);
             }
         }
         let mut pixels = vec![0u8; height * width * C];
@@ -126,35 +118,48 @@ impl<const C: usize> WithSimd for Passes<'_, C> {
     }
 }
 
-/// Puts the pixels of one row into the lanes from `lane` on, as numbers.
+/// Averages pixels side by side. Numbers of taps that are usual have code of their own, which is straight.
 #[inline(always)]
-fn widen<const C: usize>(pixels: &[u8], lane: usize, wide: &mut [[i32; ROWS * LANES]]) {
-    // Lanes without a channel get what comes next, which nobody asks for.
-    for (wide, values) in wide.iter_mut().zip(pixels.windows(LANES).step_by(C)) {
-        let values: [u8; LANES] = values.try_into().expect("a window has that length");
-        wide[lane..lane + LANES].copy_from_slice(&values.map(i32::from));
-    }
-    // Of the last pixel of an image nothing comes next.
-    for (wide, values) in wide.iter_mut().zip(pixels.chunks_exact(C)).rev().take(LANES) {
-        for (wide, &value) in wide[lane..].iter_mut().zip(values) {
-            *wide = i32::from(value);
+fn across<const C: usize>(row: &[i32], columns: &Taps, sums: &mut [[i32; LANES]]) {
+    match columns.each {
+        2 => across_by::<C, 2>(row, columns, sums),
+        3 => across_by::<C, 3>(row, columns, sums),
+        4 => across_by::<C, 4>(row, columns, sums),
+        5 => across_by::<C, 5>(row, columns, sums),
+        6 => across_by::<C, 6>(row, columns, sums),
+        each => {
+            for ((&start, weights), out) in
+                columns.starts.iter().zip(columns.weights.chunks_exact(each)).zip(sums)
+            {
+                *out = [HALF; LANES];
+                for (tap, &weight) in weights.iter().enumerate() {
+                    add(out, &row[(start + tap) * C..], weight);
+                }
+            }
         }
     }
 }
 
-/// Averages pixels side by side, of several rows at once, so that weights are fetched once for all of them.
 #[inline(always)]
-fn across(rows: &[[i32; ROWS * LANES]], columns: &Taps, sums: &mut [[i32; ROWS * LANES]]) {
-    let Taps { starts, weights, each } = columns;
-    for ((&start, weights), out) in starts.iter().zip(weights.chunks_exact(*each)).zip(sums) {
-        let mut sum = [HALF; ROWS * LANES];
-        for (&weight, pixels) in weights.iter().zip(&rows[start..start + each]) {
-            // No sum leaves its type, and checks for that would cost more than the sums.
-            for lane in 0..ROWS * LANES {
-                sum[lane] = sum[lane].wrapping_add(pixels[lane].wrapping_mul(weight));
-            }
+fn across_by<const C: usize, const TAPS: usize>(row: &[i32], columns: &Taps, sums: &mut [[i32; LANES]]) {
+    let weights = columns.weights.as_chunks::<TAPS>().0;
+    for ((&start, weights), out) in columns.starts.iter().zip(weights).zip(sums) {
+        let values = &row[start * C..(start + TAPS - 1) * C + LANES];
+        let mut sum = [HALF; LANES];
+        for tap in 0..TAPS {
+            add(&mut sum, &values[tap * C..], weights[tap]);
         }
         *out = sum;
+    }
+}
+
+/// Adds a weighted pixel. Lanes without a channel get what comes next, which nobody asks for.
+#[inline(always)]
+fn add(sum: &mut [i32; LANES], values: &[i32], weight: i32) {
+    let values = values.first_chunk::<LANES>().expect("a vector for every pixel");
+    // No sum leaves its type, and checks for that would cost more than the sums.
+    for lane in 0..LANES {
+        sum[lane] = sum[lane].wrapping_add(values[lane].wrapping_mul(weight));
     }
 }
 
