@@ -158,7 +158,8 @@ fn list_both(path: &Path, cache: u64) -> Result<(Listing, Option<Listing>)> {
 
 fn outside(path: &Path, member: &Member) -> Error {
     Error::data(format!("{}: {}", path.display(), member.path), "an image outside any class folder").mend(
-        "name the members `<class>/<image>`, or `train/<class>/<image>` where one archive holds all splits",
+        "name the members `<class>/<image>`, or `train/<class>/<image>` where one archive holds all splits; read shards of \
+         WebDataset with `data.format = \"webdataset\"`",
     )
 }
 

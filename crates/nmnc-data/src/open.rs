@@ -44,8 +44,13 @@ impl DataConfig {
             (train.copy(&chosen.validation), "validation")
         } else {
             let Some(test) = test else {
-                return Err(Error::data(&train.place, "has no test split")
-                    .mend("set `data.validation` to hold out some of the training examples"));
+                let mend = match format {
+                    Format::Webdataset => {
+                        "name its shards in `data.test_source`, or set `data.validation` to hold out some of these"
+                    }
+                    _ => "set `data.validation` to hold out some of the training examples",
+                };
+                return Err(Error::data(&train.place, "has no test split").mend(mend));
             };
             let indices = select::test(&test.labels, classes.len(), self.test_limit, seed, &mut warnings);
             (test.select(&indices), "test")

@@ -69,7 +69,7 @@ fn a_folder_and_a_pattern_of_shards_give_the_same_images() {
     let limited = DataConfig { train_limit: Some(5), ..pattern.clone() }.open(Seed(0)).unwrap();
     assert_eq!(limited.train.len(), 5);
     let error = DataConfig { test_source: None, ..pattern.clone() }.open(Seed(0)).unwrap_err().to_string();
-    assert!(error.contains("has no test split"), "{error}");
+    assert!(error.contains("has no test split; name its shards in `data.test_source`"), "{error}");
     let about = info(&pattern.source).unwrap();
     assert_eq!((about.format, about.splits[0].examples, about.classes), (Format::Webdataset, 16, 3));
     assert!(about.bytes > 16 * 512);
