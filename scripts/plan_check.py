@@ -1,10 +1,13 @@
 """How long a step takes beside what `nmnc plan` says: results/2026-11-26-plan/steps.csv.
 
-Every network and rule is planned and trained for some steps in turns, so that
-other programs disturb both alike. What is measured is training itself, with
-its reading of data: seconds between two records, of as many steps as one
-refresh of the manifold lies in. The first steps, in which memory is taken and a
-mirror begins, are not counted.
+Every network and rule is planned and trained for some steps, one after the
+other. What is measured is training itself, with its reading of data: seconds
+between two records, of as many steps as one refresh of the manifold lies in.
+The first steps, in which memory is taken and a mirror begins, are not counted.
+
+Other programs make both longer, and not alike. A turn begins when nothing else
+runs, and is made again where others had more than a share of the processor
+meanwhile; the column `others` has it.
 
 Rerun: python3 scripts/plan_check.py --nmnc target/release/nmnc \
            --data FOLDER_OF_CIFAR10 --out steps.csv [--turns 3] [--only NAME]
@@ -13,8 +16,10 @@ import argparse
 import csv
 import json
 import os
+import resource
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 RULES = ["bp", "dfa", "vnc", "nmnc", "manifold-mirror"]
@@ -79,10 +84,35 @@ def events(command):
 def measured(nmnc, config, rule, window, folder):
     """Seconds of a step over the second window of a training."""
     rows = events([*nmnc, "train", config, "--set", f"credit.rule={rule}",
-                   "--out", str(folder / "run"), "--json"])
+                   "--out", tempfile.mkdtemp(dir=folder) + "/run", "--json"])
     seconds = {row["record"]["step"]: row["record"]["seconds"]
                for row in rows if row["event"] == "record"}
     return (seconds[2 * window] - seconds[window]) / window
+
+
+def busy():
+    """Seconds of processor that everyone has had, and that our children have."""
+    with open("/proc/stat") as stat:
+        fields = [int(field) for field in stat.readline().split()[1:]]
+    used = sum(fields) - fields[3] - fields[4]
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    mine = resource.getrusage(resource.RUSAGE_SELF)
+    return (used / os.sysconf("SC_CLK_TCK"),
+            own.ru_utime + own.ru_stime + mine.ru_utime + mine.ru_stime)
+
+
+def share_of_others(work):
+    """What `work` gives, and the share of the processors that others had."""
+    started, before = time.time(), busy()
+    found = work()
+    others = [after - earlier for after, earlier in zip(busy(), before)]
+    return found, (others[0] - others[1]) / (time.time() - started) / os.cpu_count()
+
+
+def wait_for_quiet(limit, patience):
+    end = time.time() + patience
+    while share_of_others(lambda: time.sleep(0.5))[1] > limit and time.time() < end:
+        time.sleep(1)
 
 
 def main():
@@ -93,12 +123,16 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", default="")
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--quiet", type=float, default=0.1,
+                        help="largest share of the processors that others may have")
+    parser.add_argument("--patience", type=float, default=60,
+                        help="seconds to wait for that, and tries to have it, by the dozen")
     arguments = parser.parse_args()
     nmnc = [arguments.nmnc, "--threads", arguments.threads]
     with open(arguments.out, "w", newline="") as out:
         table = csv.writer(out, lineterminator="\n")
         table.writerow(["network", "rule", "turn", "planned_ms", "measured_ms",
-                        "gflop", "load"])
+                        "gflop", "others"])
         for turn in range(arguments.turns):
             for name, template, network, rules, window in CASES:
                 if arguments.only not in name:
@@ -111,18 +145,26 @@ def main():
                     with tempfile.TemporaryDirectory() as folder:
                         config = Path(folder) / "config.toml"
                         config.write_text(text)
-                        plan = events([*nmnc, "plan", str(config), "--set",
-                                       f"credit.rule={rule}", "--json"])[0]
-                        took = measured(nmnc, str(config), rule, window, Path(folder))
+                        command = [*nmnc, "plan", str(config), "--set",
+                                   f"credit.rule={rule}", "--json"]
+
+                        def both():
+                            return (events(command)[0],
+                                    measured(nmnc, str(config), rule, window, Path(folder)))
+
+                        for _ in range(max(1, int(arguments.patience / 12))):
+                            wait_for_quiet(arguments.quiet, arguments.patience)
+                            (plan, took), others = share_of_others(both)
+                            if others < arguments.quiet:
+                                break
                     planned = plan["step"]["seconds"]
-                    load = os.getloadavg()[0]
                     table.writerow([name, rule, turn, f"{1e3 * planned:.3f}",
                                     f"{1e3 * took:.3f}",
-                                    f"{1e-9 * plan['step']['flops']:.4f}", f"{load:.1f}"])
+                                    f"{1e-9 * plan['step']['flops']:.4f}", f"{others:.3f}"])
                     out.flush()
                     print(f"{name:24} {rule:18} planned {1e3 * planned:8.1f} ms, "
                           f"measured {1e3 * took:8.1f} ms, {planned / took:.2f}, "
-                          f"load {load:.1f}", flush=True)
+                          f"others {others:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,21 @@ fn table(plan: &Plan, text: &mut String) {
     let columns: Vec<&Column> = COLUMNS.iter().filter(|column| column.1(plan)).collect();
     let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|column| column.0.to_owned()).collect()];
     lines.extend(plan.stages.iter().map(|stage| columns.iter().map(|column| column.2(stage)).collect()));
+    let whole = plan.step();
+    let sum = |column: &&Column| match column.0 {
+        "" => "all".into(),
+        "parameters" => plan.parameters.to_string(),
+        "step GFLOP" => digits(1e-9 * whole.flops),
+        "probes/step" => digits(plan.stages.iter().map(|stage| stage.probes).sum()),
+        _ => String::new(),
+    };
+    let mut last: Vec<String> = columns.iter().map(sum).collect();
+    let step = columns.iter().position(|column| column.0 == "step GFLOP").expect("every plan has steps");
+    last[step + 1] = digits(1e-6 * whole.bytes);
+    if timed(plan) {
+        last[step + 2] = milliseconds(whole);
+    }
+    lines.push(last);
     let width = |place: usize| lines.iter().map(|line| line[place].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     for line in &lines {
@@ -152,22 +167,22 @@ fn verdict(plan: &Plan) -> String {
         (
             of(plan.sum(|s| s.training)),
             "the forward pass, the gradients and the update",
-            "which every rule has; a smaller network or fewer epochs take less",
+            ", which every rule has; a smaller network or fewer epochs take less",
         ),
         (
             of(plan.sum(|s| s.signals)),
             "the error signals",
-            "which do not depend on the number of probes; direct feedback (dfa, vnc, nmnc) takes less than an error that is carried down",
+            ", whatever is perturbed; direct feedback (dfa, vnc, nmnc) takes less than an error that is carried down",
         ),
         (
             of(plan.sum(|s| s.probe.times(s.probes))),
             "perturbed passes",
-            "fewer of them: a longer credit.interval, fewer credit.probes, or several stages in one pass (credit.injection)",
+            "; fewer of them are had by a longer credit.interval, fewer credit.probes, or several stages in one pass (credit.injection)",
         ),
         (
             of(plan.sum(|s| s.refresh.times(s.refreshes))),
             "refreshes of the manifold",
-            "rarer ones (manifold.refresh), fewer manifold.samples, or method = \"incremental\" take less",
+            "; rarer ones (manifold.refresh), fewer manifold.samples, or method = \"incremental\" take less",
         ),
     ];
     let share = |part: f64| format!("{:.0} %", 100.0 * part / whole);
@@ -175,8 +190,8 @@ fn verdict(plan: &Plan) -> String {
     let stage = plan.stages.iter().max_by(|a, b| of(a.step()).total_cmp(&of(b.step())));
     let place = stage.filter(|_| plan.stages.len() > 1).map_or_else(String::new, |stage| {
         let name = stage.stage.map_or_else(|| "the output".to_owned(), |stage| format!("stage {stage}"));
-        format!(" {} of a step belong to {name}, the largest part of the network.", share(of(stage.step())))
+        format!(" Of the stages {name} takes the most, {}.", share(of(stage.step())))
     });
     let what = if plan.step().seconds.is_some() { "time" } else { "operations" };
-    format!("{} of the {what} of a step are for {}: {}.{place}", share(most.0), most.1, most.2)
+    format!("{} of the {what} of a step are for {}{}.{place}", share(most.0), most.1, most.2)
 }

@@ -27,7 +27,7 @@ fn a_plan_names_stages_totals_and_what_takes_the_most() {
     }
     let first: Vec<&str> = lines[4].split_whitespace().collect();
     assert_eq!(first[..5], ["stage", "1", "784", "4", "40"], "{shown}");
-    assert!(lines[7].starts_with("output"), "{shown}");
+    assert!(lines[7].starts_with("output") && lines[8].starts_with("all"), "{shown}");
     // Right ends of columns stand below each other.
     let ends = |line: &str, cell: &str| line.find(cell).map(|at| at + cell.len());
     assert_eq!(ends(lines[4], "784"), ends(lines[3], "units"), "{shown}");

@@ -57,17 +57,19 @@ impl<'a> Segments<'a> {
         for row in 0..self.rows {
             let (blocks, rest) = self.of(row).as_chunks::<LANES>();
             let (others, other_rest) = other.of(row).as_chunks::<LANES>();
+            // All of a block is converted before any of it is added: sums that are reached by their numbers would stay in memory.
             for (block, other) in blocks.iter().zip(others) {
-                for lane in 0..LANES {
-                    let value = f64::from(block[lane]);
-                    plain[lane] += value;
-                    mixed[lane] += value * (f64::from(other[lane]) - center);
-                }
+                let numbers: [f64; LANES] = std::array::from_fn(|lane| f64::from(block[lane]));
+                let away: [f64; LANES] = std::array::from_fn(|lane| f64::from(other[lane]) - center);
+                plain.iter_mut().zip(numbers).for_each(|(sum, value)| *sum += value);
+                let products = numbers.iter().zip(away);
+                mixed.iter_mut().zip(products).for_each(|(sum, (value, away))| *sum += value * away);
             }
-            for (lane, (value, other)) in rest.iter().zip(other_rest).enumerate() {
+            let sums = plain.iter_mut().zip(&mut mixed);
+            for ((plain, mixed), (value, other)) in sums.zip(rest.iter().zip(other_rest)) {
                 let value = f64::from(*value);
-                plain[lane] += value;
-                mixed[lane] += value * (f64::from(*other) - center);
+                *plain += value;
+                *mixed += value * (f64::from(*other) - center);
             }
         }
         [plain.iter().sum(), mixed.iter().sum()]

@@ -17,7 +17,7 @@ pub fn sections(network: &Network) -> Vec<usize> {
 /// An operation on a network, counted.
 pub fn layered_job(network: &Network, operation: Operation) -> Job {
     let block = |node: usize| network.nodes()[node].block();
-    let maps = |node: usize| block(node).maps().into_iter().map(|map| map.operation.flops()).sum::<f64>();
+    let maps = |node: usize| block(node).maps().into_iter().fold(0.0, |sum, map| sum + map.operation.flops());
     let parameters = |node: usize| {
         block(node).parameters().iter().map(|p| p.shape.iter().product::<usize>()).sum::<usize>()
     };
@@ -41,7 +41,7 @@ pub fn layered_job(network: &Network, operation: Operation) -> Job {
             let inputs = block(node).inputs();
             let reads = |source: Option<usize>| source.is_none_or(|source| source == input);
             let own = block(node).maps().into_iter().filter(|map| reads(map.source));
-            let flops = own.map(|map| map.operation.flops()).sum::<f64>();
+            let flops = own.fold(0.0, |sum, map| sum + map.operation.flops());
             (rows as f64 * flops, rows * (inputs[input] + units(node)) + parameters(node))
         }
         Operation::GatedProduct { node, rows, columns } => {
