@@ -288,7 +288,16 @@ impl Work {
 
     /// Multiplications and additions of a training step, in the long run.
     pub fn flops(&self) -> f64 {
-        let of = |jobs: &[Job]| jobs.iter().map(|job| job.times * job.flops).sum::<f64>();
+        self.sum(|job| job.flops)
+    }
+
+    /// Bytes that a training step reads and writes, in the long run.
+    pub fn bytes(&self) -> f64 {
+        self.sum(|job| job.bytes)
+    }
+
+    fn sum(&self, what: impl Fn(&Job) -> f64) -> f64 {
+        let of = |jobs: &[Job]| jobs.iter().fold(0.0, |sum, job| sum + job.times * what(job));
         of(&self.step) + self.probes * of(&self.probe) + self.refreshes * of(&self.refresh)
     }
 }

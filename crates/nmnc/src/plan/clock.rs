@@ -21,8 +21,8 @@ const ENOUGH: f64 = 0.1;
 /// Seconds below which an operation is asked for several times in a row, and how often at most.
 const BRIEF: f64 = 1e-3;
 const MOST_CALLS: f64 = 64.0;
-/// Numbers of each of three matrices that pass through caches between operations.
-const OTHERS: usize = 1 << 21;
+/// Numbers of each of three matrices that pass through caches between operations, at most: more than caches hold.
+const MOST_OTHERS: usize = 1 << 23;
 
 /// An operation that was timed.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,18 +55,22 @@ pub(super) struct Clock<'a> {
 }
 
 impl<'a> Clock<'a> {
-    pub fn layered(network: &'a Network, device: &'a Device, seed: Seed) -> Self {
-        Self::new(Subject::Layered(network), device, seed)
+    /// Of operations on `network` in a step that reads and writes so many bytes.
+    pub fn layered(network: &'a Network, device: &'a Device, seed: Seed, bytes: f64) -> Self {
+        Self::new(Subject::Layered(network), device, seed, bytes)
     }
 
-    pub fn over_time(network: &'a RecurrentNetwork, device: &'a Device, seed: Seed) -> Self {
-        Self::new(Subject::OverTime(network), device, seed)
+    /// As [`Clock::layered`].
+    pub fn over_time(network: &'a RecurrentNetwork, device: &'a Device, seed: Seed, bytes: f64) -> Self {
+        Self::new(Subject::OverTime(network), device, seed, bytes)
     }
 
-    fn new(subject: Subject<'a>, device: &'a Device, seed: Seed) -> Self {
+    fn new(subject: Subject<'a>, device: &'a Device, seed: Seed, bytes: f64) -> Self {
         let stream = seed.stream(Role::Analysis, 0, 0);
         let processor = nmnc_core::device::card(device).is_none();
-        let others = processor.then(|| [0.5, 1.5].map(|value| Tensor::full([1, OTHERS], value, device)));
+        // What an operation reads was written about a step ago: so much has passed through caches since.
+        let size = ((bytes / 12.0) as usize).clamp(1, MOST_OTHERS);
+        let others = processor.then(|| [0.5, 1.5].map(|value| Tensor::full([1, size], value, device)));
         Self { subject, device, stream, known: BTreeMap::new(), timed: Vec::new(), others }
     }
 

@@ -5,7 +5,7 @@ use super::{DataSize, Plan, amount, stages};
 use nmnc_core::device;
 use nmnc_core::error::Result;
 use nmnc_learn::net::Network;
-use nmnc_learn::work::{Operation, layered, layered_job};
+use nmnc_learn::work::{Operation, Work, layered, layered_job};
 use nmnc_train::{Config, EVALUATION_BATCH, Resolved};
 
 /// The plan of `config`.
@@ -27,14 +27,11 @@ pub(super) fn plan(config: &Resolved<Config>, size: Option<DataSize>, timed: boo
     let network = config.network.build(image, classes, config.seed, &device)?;
     let need = config.need(image, classes, size.examples, Some(&network))?;
     let batch = config.train.batch.min(train);
-    let mut clock = timed.then(|| Clock::layered(&network, &device, config.seed));
-    let stages = stages(
-        sections(&network),
-        layered(&network, batch, config.train.streamed),
-        config.credit.work(&network, [batch, 1])?,
-        config.train.optimizer.moments(),
-        &mut clock,
-    )?;
+    let training = layered(&network, batch, config.train.streamed);
+    let rule = config.credit.work(&network, [batch, 1])?;
+    let bytes = training.iter().chain(&rule).map(Work::bytes).sum();
+    let mut clock = timed.then(|| Clock::layered(&network, &device, config.seed, bytes));
+    let stages = stages(sections(&network), training, rule, config.train.optimizer.moments(), &mut clock)?;
     let rows = held_out.min(EVALUATION_BATCH);
     let nodes = 0..network.nodes().len();
     let all: Vec<_> = nodes.map(|node| layered_job(&network, Operation::Evaluate { node, rows })).collect();

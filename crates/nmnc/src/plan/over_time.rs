@@ -6,7 +6,7 @@ use nmnc_core::device;
 use nmnc_core::error::Result;
 use nmnc_data::tasks::{TrialSet, generate};
 use nmnc_learn::net::Weights;
-use nmnc_learn::work::{SequencePart, over_time, sequence_job};
+use nmnc_learn::work::{SequencePart, Work, over_time, sequence_job};
 use nmnc_train::{Resolved, SequenceConfig};
 
 /// Batches whose length is looked at.
@@ -28,16 +28,14 @@ pub(super) fn plan(config: &Resolved<SequenceConfig>, timed: bool) -> Result<Pla
         Ok(sum.div_ceil(batches as usize))
     };
     let length = steps(TrialSet::Training, LOOKED_AT, train.batch as u64)?;
-    let mut clock = timed.then(|| Clock::over_time(&network, &device, config.seed));
+    let training = vec![over_time(&network, [train.batch, length])];
+    let rule = config.credit.work(&network, [train.batch, length])?;
+    let bytes = training.iter().chain(&rule).map(Work::bytes).sum();
+    let mut clock = timed.then(|| Clock::over_time(&network, &device, config.seed, bytes));
     let trained: usize =
         Weights::parameters(&network).iter().map(|(_, p)| p.shape.iter().product::<usize>()).sum();
-    let stages = stages(
-        vec![[network.units(), trained]],
-        vec![over_time(&network, [train.batch, length])],
-        config.credit.work(&network, [train.batch, length])?,
-        train.optimizer.moments(),
-        &mut clock,
-    )?;
+    let stages =
+        stages(vec![[network.units(), trained]], training, rule, train.optimizer.moments(), &mut clock)?;
     let held_out = task.evaluation_size().map_or(train.evaluation, |most| most.min(train.evaluation));
     // What derivatives need is made as well, since it is what has been timed.
     let tested = sequence_job(&network, SequencePart::Forward, train.batch, length);
