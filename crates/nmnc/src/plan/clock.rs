@@ -23,6 +23,8 @@ const BRIEF: f64 = 1e-3;
 const MOST_CALLS: f64 = 64.0;
 /// Numbers of each of three matrices that pass through caches between operations, at most: more than caches hold.
 const MOST_OTHERS: usize = 1 << 23;
+/// The same where what is read has just been written: more than the caches of one core hold.
+const FEW_OTHERS: usize = 1 << 18;
 
 /// An operation that was timed.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,15 @@ pub struct Timed {
 enum Subject<'a> {
     Layered(&'a Network),
     OverTime(&'a RecurrentNetwork),
+}
+
+/// When what an operation reads was written.
+#[derive(Clone, Copy)]
+enum Since {
+    /// By the operation before.
+    AnOperation,
+    /// Elsewhere in the step.
+    AStep,
 }
 
 /// Times operations, each kind and size once.
@@ -150,8 +161,13 @@ impl<'a> Clock<'a> {
     }
 
     /// A quarter of some repetitions took less: other programs make some of them longer.
-    fn repeat<T>(&self, mut work: impl FnMut() -> Result<T>) -> Result<f64> {
-        let between = |calls: usize| if calls == 1 { self.forget() } else { Ok(()) };
+    fn repeat<T>(&self, work: impl FnMut() -> Result<T>) -> Result<f64> {
+        self.repeat_after(Since::AStep, work)
+    }
+
+    /// As [`Clock::repeat`], of work on what was written `since`.
+    fn repeat_after<T>(&self, since: Since, mut work: impl FnMut() -> Result<T>) -> Result<f64> {
+        let between = |calls: usize| if calls == 1 { self.forget(since) } else { Ok(()) };
         let mut timed = |calls: usize| -> Result<f64> {
             between(calls)?;
             let started = Instant::now();
@@ -180,9 +196,13 @@ impl<'a> Clock<'a> {
     }
 
     /// Has other numbers pass through a processor's caches, as the rest of a step does between two operations.
-    fn forget(&self) -> Result<()> {
+    fn forget(&self, since: Since) -> Result<()> {
         let Some(others) = &self.others else { return Ok(()) };
-        let [own, other] = others.each_ref().map(Tensor::clone);
+        let size = match since {
+            Since::AStep => others[0].dims()[1],
+            Since::AnOperation => others[0].dims()[1].min(FEW_OTHERS),
+        };
+        let [own, other] = others.each_ref().map(|all| all.clone().narrow(1, 0, size));
         drop(nmnc_kernels::perturb(&own, &other, 0.5));
         Ok(())
     }
@@ -255,9 +275,10 @@ impl<'a> Clock<'a> {
         let (output, trace) = block.forward(&inputs, mode);
         let (error, weights) = (self.normal(rows, output.dims()[1]), own_weights(block));
         drop(output);
+        let just = Since::AnOperation;
         let seconds = match *operation {
-            Operation::Evaluate { .. } => self.repeat(|| Ok(block.activity(&inputs)))?,
-            Operation::Replay { .. } => self.repeat(|| Ok(block.replay(&inputs, &trace)))?,
+            Operation::Evaluate { .. } => self.repeat_after(just, || Ok(block.activity(&inputs)))?,
+            Operation::Replay { .. } => self.repeat_after(just, || Ok(block.replay(&inputs, &trace)))?,
             Operation::ParameterGradient { .. } => {
                 self.repeat(|| Ok(block.parameter_vjp(&trace, error.clone())))?
             }
@@ -270,7 +291,7 @@ impl<'a> Clock<'a> {
                 let gated = block.gated().expect("rules in coordinates ask for blocks with a gate");
                 self.repeat(|| Ok(gated.gated_product(&trace, error.clone(), matrix.clone())))?
             }
-            _ => self.repeat(|| Ok(block.forward(&inputs, mode)))?,
+            _ => self.repeat_after(just, || Ok(block.forward(&inputs, mode)))?,
         };
         Ok(factor * seconds)
     }
