@@ -9,8 +9,8 @@ use crate::net::{Network, Reader};
 use crate::work::{Job, Operation, Work, errors_through, layered_job, refresh};
 
 /// Corrections by least squares, which depend on how much there is to correct: means over the first steps of a chain and of a residual
-/// network on CIFAR-10 at a learning rate of 0.05. A matrix that each example uses once is corrected by a probe once, and by the batch
-/// as often as may be; one that is shared among positions twice, and by the batch in a third of the steps, four times.
+/// network on CIFAR-10 at a learning rate of 0.05. A weight with more unknowns than a batch tells of is corrected by a probe once, and by
+/// every batch as often as may be; one that a batch determines twice, and by a batch in a third of the steps, four times.
 const BY_A_PROBE: [f64; 2] = [1.0, 2.0];
 const BY_A_BATCH: [f64; 2] = [ITERATIONS as f64, 4.0];
 const BATCHES: [f64; 2] = [1.0, 1.0 / 3.0];
@@ -74,13 +74,13 @@ impl Mirror {
                     }
                     _ => weights(config, network, &site, [rows, map.operation.inputs()], noise, corrections),
                 };
-            let shared = usize::from(map.operation.outputs() > map.parameter.value.dims()[0]);
+            let known = usize::from(useful <= rows);
             let own = &mut work[place];
-            own.probe.extend(probe((count as usize).min(useful), BY_A_PROBE[shared]));
+            own.probe.extend(probe((count as usize).min(useful), BY_A_PROBE[known]));
             if config.observe == Some(true) {
                 let rows = rows.min(useful);
-                let observed = weights(config, network, &site, [rows, 0], [None, None], BY_A_BATCH[shared]);
-                own.step.extend(observed.into_iter().map(|job| job.times(BATCHES[shared])));
+                let observed = weights(config, network, &site, [rows, 0], [None, None], BY_A_BATCH[known]);
+                own.step.extend(observed.into_iter().map(|job| job.times(BATCHES[known])));
             }
             own.probes = a_step;
             if config.initial > 0 {
