@@ -17,7 +17,7 @@ pub mod weights;
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use plan::Plan;
-pub use reproduce::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
+pub use reproduce::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
 
 /// Train networks by noise correlation and compare credit-assignment rules.

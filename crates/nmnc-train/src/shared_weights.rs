@@ -165,17 +165,29 @@ impl SharedWeights {
         except: &[String],
         device: &Device,
     ) -> Result<()> {
-        for ((name, shape), value) in names.iter().zip(values) {
+        let taken = |name: &str| {
             let excepted = except.iter().any(|prefix| is_under(name, prefix));
-            let Some(array) = self.arrays.get(name).filter(|_| !excepted) else { continue };
-            if array.shape != *shape {
-                let problem = format!("{name} has shape {:?}, the network needs {shape:?}", array.shape);
-                let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer);
-                return Err(Error::data(&self.origin, problem).mend(format!(
-                    "weights.except = [\"{layer}\"] leaves that layer at its initial weights"
-                )));
+            self.arrays.get(name).filter(|_| !excepted)
+        };
+        let other: Vec<&(String, Vec<usize>)> = names
+            .iter()
+            .filter(|(name, shape)| taken(name).is_some_and(|array| array.shape != *shape))
+            .collect();
+        if let Some((name, shape)) = other.first() {
+            let problem =
+                format!("{name} has shape {:?}, the network needs {shape:?}", self.arrays[name].shape);
+            let (layer, error) = (layer(name), Error::data(&self.origin, problem));
+            return Err(match other.iter().all(|(name, _)| is_under(name, layer)) {
+                true => error
+                    .mend(format!("weights.except = [\"{layer}\"] leaves that layer at its initial weights")),
+                false => error
+                    .mend(format!("so have {} more; is it of a network of another width?", other.len() - 1)),
+            });
+        }
+        for ((name, _), value) in names.iter().zip(values) {
+            if let Some(array) = taken(name) {
+                *value = array.matrix(value.dims(), device).cast(value.dtype());
             }
-            *value = array.matrix(value.dims(), device).cast(value.dtype());
         }
         Ok(())
     }
@@ -210,10 +222,14 @@ fn is_under(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// The layer that a parameter of this name belongs to.
+fn layer(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(layer, _)| layer)
+}
+
 /// The layers that parameters of these names belong to.
 fn layers(names: &[&str]) -> Vec<String> {
-    let mut layers: Vec<String> =
-        names.iter().filter_map(|name| Some(name.rsplit_once('.')?.0.to_owned())).collect();
+    let mut layers: Vec<String> = names.iter().map(|name| layer(name).to_owned()).collect();
     layers.dedup();
     layers
 }

@@ -52,6 +52,11 @@ fn what_does_not_fit_is_one_line_that_says_what_to_do() {
         "FILE: linear.weight has shape [5, 16], the network needs [7, 16]; weights.except = [\"linear\"] leaves that layer at its \
          initial weights"
     );
+    let text = "network = { preset = 'resnet20', scale = 0.5 }\ncredit = { rule = 'bp' }\nweights = { from = 'FROM' }";
+    let text = text.replace("FROM", &file.display().to_string());
+    let wide = Config::parse(&text, "test", &[]).unwrap().resolve().unwrap();
+    let wide = wide.initial_network(INPUT, 5, &Device::flex()).unwrap_err().to_string();
+    assert!(wide.ends_with("so have 57 more; is it of a network of another width?"), "{wide}");
     let excepted = start("except = ['linear']", &file, 7).unwrap();
     let config = NetworkConfig { preset: Some("resnet20".into()), scale: 0.25, ..NetworkConfig::default() };
     let random = config.build(INPUT, 7, Seed(0), &Device::flex()).unwrap();

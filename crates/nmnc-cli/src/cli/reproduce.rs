@@ -43,6 +43,18 @@ against those it was granted; passes that only find the manifold perturb nothing
 The folder gets report.html, cifar10.json, cifar10.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones go \
 on.";
 
+const IMAGENET_EXAMPLES: &str = "Examples:
+  nmnc reproduce imagenet --data path/to/imagenet --device cuda --rules bp,manifold-mirror --scales 1
+  nmnc reproduce imagenet --quick --data path/to/tiny-imagenet --set network.preset=alexnet
+
+ResNet-18 by the usual recipe, 90 epochs of pictures of 224 pixels, or with --quick a quarter of its width, five epochs of pictures of 64. \
+The data are a folder with `train` and `val`, each with a folder of pictures for every class. bp and dfa, which use no probes; vnc, nmnc and \
+manifold-mirror with equal probes; accuracy, cosines to backprop and the share of its signals on the manifold by stage; differences to bp and \
+vnc with intervals, over probes and over width. `nmnc plan` tells what a run will take.
+
+The folder gets report.html, imagenet.json, imagenet.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones \
+go on.";
+
 const BRAIN_EXAMPLES: &str = "Examples:
   nmnc reproduce brain --benchmark configs/primate92.toml --root path/to/primate92 --seeds 5
   nmnc reproduce brain --benchmark path/to/my-benchmark --quick
@@ -94,7 +106,10 @@ pub enum Reproduce {
     },
     /// How many probes does each rule need, and how does its accuracy grow with width? (--quick: within an hour)
     #[command(after_help = CIFAR10_EXAMPLES)]
-    Cifar10(Cifar10),
+    Cifar10(Efficiency),
+    /// The same for a deep network on pictures of many classes (--quick on 15,000 of 64 pixels: hours on a CPU)
+    #[command(after_help = IMAGENET_EXAMPLES)]
+    Imagenet(Efficiency),
     /// Do networks represent what they see as primates do? (20,000 images, 5 seeds: about twenty minutes)
     #[command(after_help = BRAIN_EXAMPLES)]
     Brain(ReproduceBrain),
@@ -177,31 +192,31 @@ pub struct ReproduceRnn {
     pub overrides: Overrides,
 }
 
-/// `nmnc reproduce cifar10`.
+/// `nmnc reproduce cifar10` and `nmnc reproduce imagenet`.
 #[derive(Debug, Args)]
-pub struct Cifar10 {
-    /// Data: a name or path
-    #[arg(long, value_name = "SOURCE", default_value = "cifar10")]
-    pub data: String,
+pub struct Efficiency {
+    /// Data: a name or path [default: cifar10 or imagenet]
+    #[arg(long, value_name = "SOURCE")]
+    pub data: Option<String>,
     /// Number of seeds of each condition
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one)]
     pub seeds: u64,
-    /// 10,000 images, small networks, five epochs in batches of 32, no variants of rules
+    /// Little work: small networks, five epochs, no variants of rules
     #[arg(long)]
     pub quick: bool,
-    /// Probes per training example, separated by commas
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = budget, default_value = "0.001,0.01,0.1,1,10")]
+    /// Probes per training example, separated by commas [default: 0.001,0.01,0.1,1,10, of imagenet 0.01,0.1,1]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = budget)]
     pub budgets: Vec<f64>,
-    /// Multiples of every width, separated by commas [default: 0.5,1,2,4, with --quick 0.5,1,2]
+    /// Multiples of every width, separated by commas [default: several, fewer with --quick]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = scale)]
     pub scales: Vec<f64>,
     /// Probes per training example at every width, or the nearest that a rule can have
     #[arg(long, value_name = "NUMBER", value_parser = budget, default_value = "0.1")]
     pub width_budget: f64,
-    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all]
+    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all, of imagenet five]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub rules: Vec<String>,
-    /// Folder for the runs and the results [default: runs/reproduce-cifar10]
+    /// Folder for the runs and the results [default: runs/reproduce-NAME]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to change in every run.

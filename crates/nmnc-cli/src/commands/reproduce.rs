@@ -6,13 +6,13 @@ use std::time::Instant;
 use nmnc::records::Summary;
 use nmnc::reproduce::{
     self, Alignment, Brain, Choices, Dimension, Experiment, Options, Recurrent, RecurrentChoices,
-    SampleEfficiency, Scaling, ScalingChoices, Watch,
+    SampleEfficiency, Scaling, ScalingChoices, Subject, Watch,
 };
 use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Cifar10, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
+use crate::cli::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
@@ -31,7 +31,12 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
         }
         Reproduce::Brain(given) => make(&brain(given)?, given.out.as_deref(), out),
         Reproduce::Rnn(given) => make(&recurrent(given)?, given.out.as_deref(), out),
-        Reproduce::Cifar10(given) => make(&sample_efficiency(given)?, given.out.as_deref(), out),
+        Reproduce::Cifar10(given) => {
+            make(&sample_efficiency(Subject::CIFAR10, given)?, given.out.as_deref(), out)
+        }
+        Reproduce::Imagenet(given) => {
+            make(&sample_efficiency(Subject::IMAGENET, given)?, given.out.as_deref(), out)
+        }
     }
 }
 
@@ -45,9 +50,9 @@ fn options(given: &ReproduceOptions) -> Options {
     }
 }
 
-fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
+fn sample_efficiency(subject: Subject, given: &Efficiency) -> Result<SampleEfficiency> {
     let options = Options {
-        data: Some(given.data.clone()),
+        data: Some(given.data.clone().unwrap_or_else(|| subject.name().to_owned())),
         seeds: given.seeds,
         quick: given.quick,
         examples: None,
@@ -59,7 +64,7 @@ fn sample_efficiency(given: &Cifar10) -> Result<SampleEfficiency> {
         width_budget: given.width_budget,
         rules: given.rules.clone(),
     };
-    SampleEfficiency::new(&options, &choices)
+    SampleEfficiency::new(subject, &options, &choices)
 }
 
 fn recurrent(given: &ReproduceRnn) -> Result<Recurrent> {

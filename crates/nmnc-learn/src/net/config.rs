@@ -221,6 +221,17 @@ impl NetworkConfig {
         Ok(resolved)
     }
 
+    /// Number of stages.
+    ///
+    /// # Errors
+    /// As [`NetworkConfig::resolve`].
+    pub fn stage_count(&self) -> Result<usize> {
+        match self.architecture() {
+            Some(architecture) => Ok(architecture.stages()),
+            None => Ok(self.resolve()?.stages.len()),
+        }
+    }
+
     /// The deep network that the preset names.
     pub fn architecture(&self) -> Option<&'static Architecture> {
         self.preset.as_deref().and_then(Architecture::find)

@@ -29,7 +29,7 @@ pub use dimension::{Dimension, DimensionRun, StageDimension};
 pub use findings::Outcome;
 pub use manifold_alignment::{Alignment, AlignmentRun};
 pub use rnn::{Recurrent, RecurrentChoices, RecurrentRun};
-pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency};
+pub use sample_efficiency::{Choices, EfficiencyRun, SampleEfficiency, Subject};
 pub use scaling::{Scaling, ScalingChoices, ScalingRun, StageScaling};
 pub use statistics::{Interval, exponent, interval, t95};
 pub use widths::SCALES;

@@ -5,6 +5,7 @@ mod conditions;
 mod figures;
 mod results;
 mod rows;
+mod subject;
 mod tables;
 mod verdict;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use self::budget::Training;
 use self::conditions::{Condition, conditions};
 use self::results::{Cell, Impossible, Results};
+pub use self::subject::Subject;
 use super::Experiment;
 use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
@@ -24,35 +26,29 @@ use nmnc_core::records::RunRecords;
 use nmnc_report::Measurements;
 use nmnc_train::{Config, PlannedRun};
 
-const BASE: &str = include_str!("base.toml");
-
 /// What a user may choose beside [`Options`].
 #[derive(Clone, Debug)]
 pub struct Choices {
-    /// Budgets, in probes per training example, at the width as it is.
+    /// Budgets, in probes per training example, at the width as it is; the experiment's own when empty.
     pub budgets: Vec<f64>,
     /// Multiples of every width at which accuracy is measured at one budget; the experiment's own when empty.
     pub scales: Vec<f64>,
     /// That budget, or the nearest to it that a rule can have.
     pub width_budget: f64,
-    /// Names of the conditions; all when empty.
+    /// Names of the conditions; the experiment's own when empty.
     pub rules: Vec<String>,
 }
 
 impl Default for Choices {
     fn default() -> Self {
-        Self {
-            budgets: vec![1e-3, 1e-2, 1e-1, 1.0, 10.0],
-            scales: Vec::new(),
-            width_budget: 0.1,
-            rules: Vec::new(),
-        }
+        Self { budgets: Vec::new(), scales: Vec::new(), width_budget: 0.1, rules: Vec::new() }
     }
 }
 
 /// The experiment.
 #[derive(Clone, Debug)]
 pub struct SampleEfficiency {
+    subject: Subject,
     conditions: Vec<Condition>,
     cells: Vec<Cell>,
     impossible: Vec<Impossible>,
@@ -73,6 +69,9 @@ pub struct EfficiencyRun {
     pub stage_units: Vec<usize>,
     /// Cosine of each stage's error signal and backprop's at the last step where it was measured; empty if it never was.
     pub cosines: Vec<f64>,
+    /// Share of each stage's exact signals that lies on the manifold of `metrics.dimension`, at that step.
+    #[serde(default)]
+    pub captured: Vec<f64>,
 }
 
 impl SampleEfficiency {
@@ -80,34 +79,22 @@ impl SampleEfficiency {
     ///
     /// # Errors
     /// Settings that no run can have; budgets or widths that are not positive; an unknown condition; nothing to run.
-    pub fn new(options: &Options, choices: &Choices) -> Result<Self> {
-        let (own, scales): (&[&str], &[f64]) = match options.size() {
-            Size::Quick => (
-                &[
-                    "data.train_limit=10000",
-                    "network.widths=[16, 32, 64]",
-                    "train.epochs=5",
-                    "train.batch=32",
-                ],
-                &[0.5, 1.0, 2.0],
-            ),
-            Size::Sample => (&["network.widths=[16, 32, 64]", "train.batch=16"], &[0.5, 1.0, 2.0]),
-            // All of CIFAR-10. Budgets need the number of steps before the data are read.
-            Size::Full => (&["data.train_limit=50000"], &[0.5, 1.0, 2.0, 4.0]),
-        };
-        let budgets = rising("budgets", &choices.budgets)?;
-        let scales = rising("scales", if choices.scales.is_empty() { scales } else { &choices.scales })?;
+    pub fn new(subject: Subject, options: &Options, choices: &Choices) -> Result<Self> {
+        let form = subject.form(options.size());
+        let budgets = rising("budgets", &subject.budgets(&choices.budgets))?;
+        let scales = rising("scales", if choices.scales.is_empty() { form.scales } else { &choices.scales })?;
         rising("width-budget", &[choices.width_budget])?;
-        let own: Vec<String> = own.iter().map(|change| (*change).to_owned()).collect();
-        let config = options.runs("base", BASE, &own)?.swap_remove(0).config;
+        let own: Vec<String> = form.changes.iter().map(|change| (*change).to_owned()).collect();
+        let config = options.runs("base", subject.base, &own)?.swap_remove(0).config;
         let examples = config.data.train_limit.map(|examples| examples as u64);
         let training = Training {
-            stages: config.network.stages.len(),
+            stages: config.network.stage_count()?,
             steps: examples.map(|n| n.div_ceil(config.train.batch as u64) * config.train.epochs),
             batch: config.train.batch as u64,
         };
         let mut experiment = Self {
-            conditions: conditions(&choices.rules, options.size() == Size::Quick)?,
+            subject,
+            conditions: conditions(&subject.rules(&choices.rules), options.size() == Size::Quick)?,
             cells: Vec::new(),
             impossible: Vec::new(),
             runs: Vec::new(),
@@ -156,18 +143,22 @@ impl SampleEfficiency {
             }
             return Ok(());
         }
+        let unit = self.subject.form(options.size()).unit;
+        let by_rule = self.subject.by_rule.iter().filter(|(name, _)| *name == rule.rule);
         let changes: Vec<String> = own
             .iter()
             .cloned()
             .chain(rule.changes())
+            .chain(by_rule.map(|(_, change)| (*change).to_owned()))
             .chain(spent.iter().cloned())
-            .chain([format!("network.scale={scale:?}")])
+            .chain([format!("network.scale={:?}", scale * unit)])
             .collect();
         let budget_name = budget.map_or_else(String::new, |budget| format!("-p{budget}"));
         let name = format!("{}{budget_name}-x{scale}", rule.name);
         let index = self.cells.len();
         self.cells.push(Cell { condition, budget, scale, spent });
-        self.runs.extend(options.runs(&name, BASE, &changes)?.into_iter().map(|run| (index, run)));
+        self.runs
+            .extend(options.runs(&name, self.subject.base, &changes)?.into_iter().map(|run| (index, run)));
         Ok(())
     }
 }
@@ -188,7 +179,7 @@ impl Experiment for SampleEfficiency {
     type Measured = EfficiencyRun;
 
     fn name(&self) -> &'static str {
-        "cifar10"
+        self.subject.name
     }
 
     fn runs(&self) -> Vec<&PlannedRun> {
@@ -212,6 +203,9 @@ impl Experiment for SampleEfficiency {
             seconds: summary.seconds,
             stage_units: summary.stage_units,
             cosines: last.map_or_else(Vec::new, |r| r.stages.iter().map(|s| s.cosine).collect()),
+            captured: last
+                .and_then(|r| r.stages.iter().map(|s| s.captured_energy).collect())
+                .unwrap_or_default(),
         })
     }
 
@@ -234,7 +228,7 @@ impl Experiment for SampleEfficiency {
         let units = as_it_is.map_or_else(Vec::new, |(_, run)| run.stage_units.clone());
         let runs = measured().map(|((cell, run), found)| (&self.cells[*cell], run.config.seed.0, found));
         let findings = Findings {
-            title: "Accuracy against probes and width",
+            title: self.subject.title,
             sentences: verdict::verdict(&results),
             setup: vec![
                 ("Data", format!("{}, {limit} training images", config.data.source)),
@@ -252,7 +246,8 @@ impl Experiment for SampleEfficiency {
                      passes of one example summed over stages, per training example seen; passes that only find the manifold perturb \
                      nothing and are not counted. Less BP, less VNC: differences of runs of the same seed, at the same width and \
                      budget, ± half the 95 % t interval over seeds. Cosine: error signals with backprop’s, at the last step, by \
-                     stage.",
+                     stage. On the manifold: share of backprop’s signals there that lies on the leading principal components of the \
+                     activity.",
                 ),
                 (
                     "Accuracy against width",
@@ -263,7 +258,7 @@ impl Experiment for SampleEfficiency {
             settings: Vec::new(),
             results: vec![("rows", json!(results.rows)), ("impossible", rows::impossible_json(&results))],
             csv: vec![
-                ("cifar10.csv", rows::cells(&results)),
+                (self.subject.csv, rows::cells(&results)),
                 ("runs.csv", rows::runs(&self.conditions, runs)),
             ],
         };
@@ -280,7 +275,7 @@ mod tests {
     fn planned(quick: bool) -> SampleEfficiency {
         let options =
             Options { data: Some("cifar10".to_owned()), seeds: 2, quick, examples: None, set: Vec::new() };
-        SampleEfficiency::new(&options, &Choices::default()).unwrap()
+        SampleEfficiency::new(Subject::CIFAR10, &options, &Choices::default()).unwrap()
     }
 
     #[test]
@@ -292,6 +287,24 @@ mod tests {
             assert!(condition.name.ends_with("node-perturbation"), "{} {}", condition.name, missing.budget);
             assert!(missing.budget < 3.0, "{}", missing.reason);
         }
+    }
+
+    #[test]
+    fn deep_networks_have_the_stages_that_budgets_are_shared_by() {
+        let options =
+            Options { data: Some("here".to_owned()), seeds: 1, quick: true, examples: None, set: Vec::new() };
+        let experiment = SampleEfficiency::new(Subject::IMAGENET, &options, &Choices::default()).unwrap();
+        let of = |name: &str| &experiment.runs.iter().find(|(_, run)| run.name == name).unwrap().1.config;
+        // A stem and eight blocks, each in a pass of its own: an update every 90 steps.
+        let nmnc = of("nmnc-p0.1-x1-seed0");
+        assert_eq!(nmnc.credit.settings["interval"].as_integer(), Some(90));
+        assert_eq!(nmnc.credit.settings["feedback"].as_str(), Some("coordinates"));
+        assert_eq!((nmnc.network.scale, of("vnc-p0.1-x2-seed0").network.scale), (0.25, 0.5));
+        let names: BTreeSet<&str> = experiment.conditions.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, BTreeSet::from(["bp", "dfa", "vnc", "nmnc", "manifold-mirror"]));
+        let options = Options { quick: false, ..options };
+        let full = SampleEfficiency::new(Subject::IMAGENET, &options, &Choices::default()).unwrap();
+        assert!(full.runs.iter().all(|(_, run)| run.config.train.epochs == 90));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) struct Row {
     pub less_vanilla: Option<Interval>,
     /// By stage, where it was measured.
     pub cosines: Vec<Interval>,
+    /// Likewise.
+    pub captured: Vec<Interval>,
     /// Seconds of training, mean over seeds.
     pub seconds: f64,
 }
@@ -79,6 +81,11 @@ fn cosine(stage: usize) -> String {
     format!("cosine, stage {}", stage + 1)
 }
 
+/// The name of the share of a stage's exact signals on the manifold.
+fn captured(stage: usize) -> String {
+    format!("captured energy, stage {}", stage + 1)
+}
+
 /// Adds what was measured of a run.
 pub(super) fn tabulate(
     conditions: &[Condition],
@@ -96,6 +103,9 @@ pub(super) fn tabulate(
     table.add(&place, seed, metrics);
     for (stage, value) in run.cosines.iter().enumerate() {
         table.add(&place, seed, [(cosine(stage).as_str(), Some(*value))]);
+    }
+    for (stage, value) in run.captured.iter().enumerate() {
+        table.add(&place, seed, [(captured(stage).as_str(), Some(*value))]);
     }
 }
 
@@ -135,7 +145,9 @@ impl<'a> Results<'a> {
         let accuracy = self.table.by_seed(&place, "accuracy").map(|(_, accuracy)| 100.0 * accuracy);
         let runs = self.table.by_seed(&place, "accuracy").count();
         // Stages that every run has.
-        let cosines = (0..).map_while(|stage| over_seeds(&cosine(stage)).filter(|found| found.n == runs));
+        let by_stage = |name: fn(usize) -> String| -> Vec<Interval> {
+            (0..).map_while(|stage| over_seeds(&name(stage)).filter(|found| found.n == runs)).collect()
+        };
         let seconds: f64 = self.table.by_seed(&place, "seconds").map(|(_, seconds)| seconds).sum();
         Some(Row {
             condition: condition.name.clone(),
@@ -147,7 +159,8 @@ impl<'a> Results<'a> {
             accuracy: interval(accuracy)?,
             less_backprop: less(twin(BACKPROP, None), false),
             less_vanilla: less(cell.budget.and_then(|b| twin(VANILLA, Some(b))), true),
-            cosines: cosines.collect(),
+            cosines: by_stage(cosine),
+            captured: by_stage(captured),
             seconds: seconds / runs as f64,
         })
     }
@@ -192,6 +205,7 @@ pub(super) mod tests {
             seconds: 1.0,
             stage_units: vec![4],
             cosines: Vec::new(),
+            captured: Vec::new(),
         };
         accuracies.iter().enumerate().map(|(seed, accuracy)| (seed as u64, run(accuracy))).collect()
     }

@@ -9,7 +9,7 @@ use super::conditions::Condition;
 use super::results::{Cell, Impossible, Results};
 use nmnc_report::{Number, csv};
 
-/// `cifar10.csv`: one line a rule, budget and width, and one for each budget that a rule cannot have.
+/// `cifar10.csv` or `imagenet.csv`: one line a rule, budget and width, and one for each budget that a rule cannot have.
 #[derive(Default, Serialize)]
 struct CellRow<'a> {
     condition: &'a str,
@@ -68,6 +68,11 @@ struct RunRow<'a> {
     accuracy: Number,
     seconds: Number,
     cosines: String,
+    captured: String,
+}
+
+fn spaced(values: &[f64]) -> String {
+    values.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// `runs` are their cells, seeds, and what was measured.
@@ -83,7 +88,8 @@ pub(super) fn runs<'a>(
         probes_per_example: run.probes_per_example.into(),
         accuracy: (100.0 * run.accuracy).into(),
         seconds: run.seconds.into(),
-        cosines: run.cosines.iter().map(f64::to_string).collect::<Vec<_>>().join(" "),
+        cosines: spaced(&run.cosines),
+        captured: spaced(&run.captured),
     }))
 }
 

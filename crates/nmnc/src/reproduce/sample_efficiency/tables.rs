@@ -1,5 +1,6 @@
 //! Tables of accuracy.
 
+use super::super::statistics::Interval;
 use super::results::{Results, Row};
 use nmnc_report::Table;
 use nmnc_report::text::{NONE, count_tick, fixed, significant, with_half, with_sem};
@@ -15,12 +16,16 @@ fn table<'r>(rows: impl IntoIterator<Item = &'r Row>) -> Table {
             ("Test accuracy (%)", &|row| with_sem(Some(row.accuracy), 1)),
             ("Less BP", &|row| with_half(row.less_backprop, 1)),
             ("Less VNC", &|row| with_half(row.less_vanilla, 1)),
-            ("Cosine to BP", &|row| {
-                let cosines: Vec<String> = row.cosines.iter().map(|c| fixed(c.mean, 2)).collect();
-                if cosines.is_empty() { NONE.to_owned() } else { cosines.join(" / ") }
-            }),
+            ("Cosine to BP", &|row| by_stage(&row.cosines)),
+            ("On the manifold", &|row| by_stage(&row.captured)),
         ],
     )
+}
+
+/// Means, stage after stage.
+fn by_stage(values: &[Interval]) -> String {
+    let means: Vec<String> = values.iter().map(|value| fixed(value.mean, 2)).collect();
+    if means.is_empty() { NONE.to_owned() } else { means.join(" / ") }
 }
 
 /// Every rule at every budget, those it cannot have among them.
