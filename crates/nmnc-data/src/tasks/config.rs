@@ -22,6 +22,7 @@ use nmnc_core::seed::Seed;
 /// `[task]`: the name of a task and the settings that differ from its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name")]
+#[expect(clippy::large_enum_variant, reason = "a run has one of them")]
 pub enum TaskConfig {
     /// Which of several noisy stimuli is stronger.
     #[serde(alias = "PerceptualDecisionMaking-v0")]

@@ -227,11 +227,11 @@ fn a_training_image_is_the_view_that_is_drawn_of_the_whole() {
         let view = augment.draw(&mut Seed(1).stream(Role::Augmentation, 0, epoch), [40, 53]);
         let mut image = resample(&picture([40, 53], 3), view.cut.unwrap(), [16; 2], Cut::whole([16; 2]));
         view.tints.iter().for_each(|tint| tint.apply(&mut image));
-        for at in 0..3 * 256 {
+        for (at, found) in found.into_iter().enumerate() {
             let (channel, row, column) = (at / 256, at / 16 % 16, at % 16);
             let column = if view.flip { 15 - column } else { column };
             let expected = f32::from(image.pixels[(row * 16 + column) * 3 + channel]) / 255.0;
-            assert!((found[at] - expected).abs() < 1e-6, "epoch {epoch}, {at}");
+            assert!((found - expected).abs() < 1e-6, "epoch {epoch}, {at}");
         }
     }
     // Without a seed, and on evaluation images with one, the middle of the scaled whole.

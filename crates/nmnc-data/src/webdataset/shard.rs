@@ -55,11 +55,10 @@ pub(super) fn read(path: &Path, spool: Option<&mut Spool>) -> Result<Samples> {
                     return Err(Error::data(at(), "a second image of the same example"));
                 }
             }
-            "cls" => {
-                if sample.class.replace(class_of(member, content, &at)?).is_some() {
-                    return Err(Error::data(at(), "a second class of the same example"));
-                }
+            "cls" if sample.class.is_some() => {
+                return Err(Error::data(at(), "a second class of the same example"));
             }
+            "cls" => sample.class = Some(class_of(member, content, &at)?),
             _ => {}
         }
         Ok(Walk::On)
