@@ -35,17 +35,12 @@ pub(super) struct Held {
     shape: [usize; 2],
     device: Device,
     dtype: DType,
-    weights: Weights,
-}
-
-#[derive(Clone, Debug)]
-enum Weights {
-    /// `[outputs, n]`.
-    Units(Tensor<2>),
-    /// `[outputs, d]` on a manifold; nothing before there is one.
-    Coordinates(Option<(Tensor<2>, Subspace)>),
-    /// While they are being changed, so that it can be done in place.
-    Away,
+    form: FeedbackForm,
+    /// `[outputs, n]`, or `[outputs, d]` in coordinates, which is nothing before there is a manifold. Away while it is changed, so that it
+    /// can be done in place.
+    weights: Option<Tensor<2>>,
+    /// What coordinates are of.
+    manifold: Option<Subspace>,
 }
 
 impl Held {
@@ -56,12 +51,10 @@ impl Held {
         options: impl Into<TensorCreationOptions>,
     ) -> Self {
         let like = Tensor::<2>::zeros([1, 1], options);
-        let held =
-            Self { shape, device: like.device(), dtype: like.dtype(), weights: Weights::Coordinates(None) };
-        match form {
-            FeedbackForm::Units => Self { weights: Weights::Units(held.zeros(shape)), ..held },
-            FeedbackForm::Coordinates => held,
-        }
+        let (device, dtype) = (like.device(), like.dtype());
+        let held = Self { shape, device, dtype, form, weights: None, manifold: None };
+        let weights = form.is_units().then(|| held.zeros(shape));
+        Self { weights, ..held }
     }
 
     /// `[outputs, n]`.
@@ -80,28 +73,27 @@ impl Held {
     /// B `[outputs, n]`.
     pub(super) fn embedded(&self) -> Tensor<2> {
         match &self.weights {
-            Weights::Units(weights) => weights.clone(),
-            Weights::Coordinates(Some((weights, manifold))) => manifold.embed(weights.clone()),
-            Weights::Coordinates(None) | Weights::Away => self.zeros(self.shape),
+            Some(weights) => embedded(weights.clone(), self.manifold.as_ref()),
+            None => self.zeros(self.shape),
         }
     }
 
     /// B in coordinates of `manifold`, `[outputs, m]`; where weights are kept in coordinates, of the manifold they are kept on.
     pub(super) fn coordinates(&self, manifold: Option<&Subspace>) -> Tensor<2> {
         match (&self.weights, manifold) {
-            (Weights::Units(weights), Some(manifold)) => manifold.coordinates(weights.clone()),
-            (Weights::Coordinates(Some((weights, _))), _) => weights.clone(),
-            (Weights::Coordinates(None), Some(manifold)) => self.zeros([self.shape[0], manifold.dimension()]),
-            _ => self.embedded(),
+            (Some(weights), Some(manifold)) if self.form.is_units() => manifold.coordinates(weights.clone()),
+            (Some(weights), _) => weights.clone(),
+            (None, manifold) => {
+                self.zeros([self.shape[0], manifold.map_or(self.shape[1], Subspace::dimension)])
+            }
         }
     }
 
     /// e B `[batch, n]`.
     pub(super) fn signal(&self, error: Tensor<2>) -> Tensor<2> {
         match &self.weights {
-            Weights::Units(weights) => matmul(error, weights.clone()),
-            Weights::Coordinates(Some((weights, manifold))) => manifold.embed(matmul(error, weights.clone())),
-            Weights::Coordinates(None) | Weights::Away => self.zeros([error.dims()[0], self.shape[1]]),
+            Some(weights) => embedded(matmul(error, weights.clone()), self.manifold.as_ref()),
+            None => self.zeros([error.dims()[0], self.shape[1]]),
         }
     }
 
@@ -115,45 +107,44 @@ impl Held {
         manifold: Option<&Subspace>,
         with: impl FnOnce(Tensor<2>, Tensor<2>) -> Tensor<2>,
     ) {
-        self.weights = match (std::mem::replace(&mut self.weights, Weights::Away), manifold) {
-            (Weights::Units(known), _) => Weights::Units(with(known, embedded(learned, manifold))),
-            (Weights::Coordinates(Some((known, own))), _) => {
-                Weights::Coordinates(Some((with(known, learned), own)))
-            }
-            (Weights::Coordinates(None), Some(manifold)) => {
-                let known = self.zeros(learned.dims());
-                Weights::Coordinates(Some((with(known, learned), manifold.clone())))
-            }
-            _ => panic!("feedback in coordinates needs noise on a manifold"),
-        };
+        if self.form.is_units() {
+            self.weights = self.weights.take().map(|known| with(known, embedded(learned, manifold)));
+            return;
+        }
+        let own = self.manifold.take().or_else(|| manifold.cloned());
+        self.manifold = Some(own.expect("feedback in coordinates needs noise on a manifold"));
+        let known = self.weights.take().unwrap_or_else(|| self.zeros(learned.dims()));
+        self.weights = Some(with(known, learned));
     }
 
     /// Turns coordinates to the new axes of the manifold; nothing is left where there is no manifold any longer.
     pub(super) fn carry_over(&mut self, refreshed: &Refreshed) {
-        if let Weights::Coordinates(known) = &mut self.weights {
-            *known = known.take().zip(refreshed.after.clone()).map(|((weights, old), new)| {
-                (matmul(weights, matmul(old.basis().clone().transpose(), new.basis().clone())), new)
-            });
+        if self.form.is_units() {
+            return;
+        }
+        let (known, old) = (self.weights.take(), self.manifold.take());
+        let turned = known.zip(old).zip(refreshed.after.as_ref());
+        if let Some(((weights, old), new)) = turned {
+            let turn = matmul(old.basis().clone().transpose(), new.basis().clone());
+            (self.weights, self.manifold) = (Some(matmul(weights, turn)), Some(new.clone()));
         }
     }
 
     pub(super) fn state(&self) -> State {
         let mut state = State::default();
-        if let Weights::Units(weights) | Weights::Coordinates(Some((weights, _))) = &self.weights {
-            state.tensors.insert(FEEDBACK.into(), weights.clone());
-        }
+        state.tensors.extend(self.weights.iter().map(|weights| (FEEDBACK.to_owned(), weights.clone())));
         state
     }
 
+    /// Takes back what [`Held::state`] gave, on `manifold` where noise lives on one.
     pub(super) fn restore(&mut self, state: &State, manifold: Option<&Subspace>) -> Result<()> {
-        self.weights = match (&self.weights, manifold) {
-            (Weights::Coordinates(_), Some(manifold)) if state.tensors.contains_key(FEEDBACK) => {
-                let weights = state.shaped(FEEDBACK, [self.shape[0], manifold.dimension()])?;
-                Weights::Coordinates(Some((weights, manifold.clone())))
-            }
-            (Weights::Coordinates(_), _) => Weights::Coordinates(None),
-            _ => Weights::Units(state.shaped(FEEDBACK, self.shape)?),
-        };
+        if self.form.is_units() {
+            self.weights = Some(state.shaped(FEEDBACK, self.shape)?);
+            return Ok(());
+        }
+        self.manifold = manifold.filter(|_| state.tensors.contains_key(FEEDBACK)).cloned();
+        let shape = self.manifold.as_ref().map(|manifold| [self.shape[0], manifold.dimension()]);
+        self.weights = shape.map(|shape| state.shaped(FEEDBACK, shape)).transpose()?;
         Ok(())
     }
 }
