@@ -67,9 +67,9 @@ alignment_interval = 0
 # Name, template, network, rules, and steps of the window.
 CASES = [
     ("chain 32-64-128", IMAGES, 'preset = "conv3"\nwidths = [32, 64, 128]', RULES, 20),
-    ("resnet20, quarter width", IMAGES, 'preset = "resnet20"\nscale = 0.25', RULES, 20),
-    ("resnet20, full width", IMAGES, 'preset = "resnet20"', RULES, 10),
-    ("vgg11, quarter width", IMAGES, 'preset = "vgg11"\nscale = 0.25', RULES, 10),
+    ("resnet20 at quarter width", IMAGES, 'preset = "resnet20"\nscale = 0.25', RULES, 20),
+    ("resnet20 at full width", IMAGES, 'preset = "resnet20"', RULES, 10),
+    ("vgg11 at quarter width", IMAGES, 'preset = "vgg11"\nscale = 0.25', RULES, 10),
     ("256 rate units", TRIALS, "", OVER_TIME, 20),
 ]
 
