@@ -229,7 +229,7 @@ fn in_configurations() {
         case(
             "train tiny.toml --set train.optimizer.momentum=0.9",
             3,
-            "tiny.toml: train.optimizer: unknown setting `momentum`; known: learning_rate, betas, epsilon, weight_decay",
+            "tiny.toml: train.optimizer: unknown setting `momentum`; known: learning_rate, betas, epsilon, weight_decay, decayed",
         ),
         case(
             "train tiny.toml --set data.train_limit=0",
@@ -271,7 +271,7 @@ fn in_configurations() {
         case(
             "compare tiny.toml --rules bp,",
             3,
-            "credit.rule: unknown rule ``; known: bp, fa, dfa, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
+            "credit.rule: unknown rule ``; known: bp, fa, dfa, usf, brsf, frsf, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
         ),
         case(
             "compare tiny.toml --rules bp,vnc --set credit.eta=0.5",

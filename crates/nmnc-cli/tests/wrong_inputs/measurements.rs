@@ -11,7 +11,7 @@ fn in_experiments() {
         case(
             "reproduce alignement",
             2,
-            "unrecognized subcommand 'alignement'; a similar subcommand exists: 'alignment'; see `nmnc reproduce --help`",
+            "unrecognized subcommand 'alignement'; some similar subcommands exist: 'imagenet', 'alignment'; see `nmnc reproduce --help`",
         ),
         case(
             "reproduce alignment --seeds 0",
