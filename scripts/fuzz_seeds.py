@@ -8,6 +8,7 @@ are read. What breaks something and is mended becomes a seed by hand: a file bes
 """
 import gzip
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -218,6 +219,23 @@ rdm = { file = "rdms.npz", array = "model" }
     keep("benchmark", "whole", files)
 
 
+def weights():
+    header = {"layer.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+              "layer.bias": {"dtype": "F16", "shape": [2], "data_offsets": [24, 28]},
+              "count": {"dtype": "I64", "shape": [], "data_offsets": [28, 36]}}
+    text = json.dumps(header).encode()
+    file = struct.pack("<Q", len(text)) + text + floats(*range(6)) + b"\0\x3c\0\xc0" + integers(7)
+    keep("weights", "safetensors", {"w.safetensors": file})
+    keep("weights", "refused-offsets", {"w.safetensors": file.replace(b"[0, 24]", b"[0, 99]")})
+    # What is called .npz is put together as an archive, so that damage gets past its checksums; files of PyTorch are known by content.
+    golden = zipfile.ZipFile(ROOT / "crates/nmnc-testing/golden/weights.pth")
+    names = [name for name in golden.namelist() if "/data" in name or name.endswith("byteorder")]
+    files = {f"w.npz/{name}": golden.read(name) for name in names}
+    keep("weights", "pytorch", files)
+    pickle = next(name for name in files if name.endswith("data.pkl"))
+    keep("weights", "refused-call", files | {pickle: b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R."})
+
+
 def bombs():
     """What claims to be large, deep or long."""
     keep("npy", "refused-dimensions", {"a.npy": npy("<f4", "(" + "1, " * 5000 + ")", floats(1))})
@@ -234,6 +252,6 @@ def bombs():
     keep("config", "refused-nested", {"config.toml": b"a = " + b"[" * 3000, "set": b"a" + b".a" * 3000 + b"=1\n"})
 
 
-for make in [configurations, arrays, pictures, old_formats, brains, bombs]:
+for make in [configurations, arrays, pictures, old_formats, brains, weights, bombs]:
     make()
 print(f"{len(list(SEEDS.rglob('*/*')))} seeds, {sum(p.stat().st_size for p in SEEDS.rglob('*/*')) // 1024} KiB")

@@ -4,6 +4,7 @@ mod data;
 mod measured;
 mod runs;
 mod settings;
+mod weights;
 
 use std::path::Path;
 
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     target("idx", "IDX files, plain or gzipped", data::images),
     target("cifar", "CIFAR's binary files, in a folder or an archive", data::images),
     target("pictures", "folders of PNG and JPEG", data::images),
+    target("weights", "weights in files of PyTorch and safetensors", weights::shared),
     target("trials", "trials of a task in a NumPy archive", data::trials),
     target("assembly", "netCDF and HDF5", measured::assembly),
     target("benchmark", "benchmarks of brains: description, table, arrays, pictures", measured::benchmark),

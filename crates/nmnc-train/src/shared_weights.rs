@@ -81,11 +81,11 @@ impl SharedWeights {
         if self.arrays.is_empty() {
             return Err(Error::data(&self.origin, "holds no weights"));
         }
-        for wrapper in WRAPPERS {
-            if self.arrays.keys().all(|name| name.starts_with(wrapper)) {
-                let bare = |(name, array): (String, Array)| (name[wrapper.len()..].to_owned(), array);
-                self.arrays = self.arrays.into_iter().map(bare).collect();
-            }
+        while let Some(wrapper) =
+            WRAPPERS.into_iter().find(|wrapper| self.arrays.keys().all(|name| name.starts_with(wrapper)))
+        {
+            let bare = |(name, array): (String, Array)| (name[wrapper.len()..].to_owned(), array);
+            self.arrays = self.arrays.into_iter().map(bare).collect();
         }
         Ok(self)
     }
