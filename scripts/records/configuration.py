@@ -1,8 +1,8 @@
 """The configurations of many runs in one file, from which each comes back byte for byte.
 
 `config.toml` of a recorded folder holds what all runs share as it stands in a run's own configuration, then for every
-condition the keys in which it differs, as `[conditions.NAME]`, and last the order of all keys (`[record]`), which
-nothing but the SHA-256 of a rebuilt file depends on. A run's configuration is the shared part, its condition's keys and
+condition the keys in which it differs, as `[conditions.NAME]`, and last the order of all keys (`[record]`; rules may
+have contrary ones), which nothing but the SHA-256 of a rebuilt file depends on. A run's configuration is the shared part, its condition's keys and
 its seed. Numbers are kept as they are written, never parsed.
 """
 import re
@@ -126,7 +126,15 @@ def combine(configs):
             raise ValueError(f"{name}: differs from other runs of {condition_of(name)} in more than the seed")
     first = next(iter(conditions.values()))
     shared = [path for path in first if all(path in c and same(c[path], first[path]) for c in conditions.values())]
-    order = merged_order([list(pairs) for pairs in found.values()])
+    agreeing, contrary = [], {}
+    for name, pairs in found.items():
+        try:
+            order = merged_order([*agreeing, list(pairs)])
+            agreeing.append(list(pairs))
+        except ValueError:
+            contrary[condition_of(name)] = list(pairs)
+    order += [path for own in contrary.values() for path in own if path not in order]
+    order = list(dict.fromkeys(order))
     differing = [path for path in order if path not in shared and path != "seed"]
     out = ["# What every run shares; what the conditions add stands under [conditions]. `python3 scripts/record.py --config FOLDER RUN`",
            "# prints the configuration of one run: the shared part, its condition's keys, and its seed.", ""]
@@ -138,6 +146,9 @@ def combine(configs):
         out.append("")
     out.append("# The order in which a run's own file names its keys, so that its SHA-256 comes out the same.")
     out += ["[record]", "order = [", *(f'    "{path}",' for path in order), "]", ""]
+    if contrary:
+        out += ["# Conditions that name them in an order of their own.", "[record.orders]"]
+        out += [f'"{name}" = {inline(own)}' for name, own in contrary.items()] + [""]
     return "\n".join(out), differing
 
 
@@ -156,11 +167,13 @@ class Combined:
 
     def __init__(self, combined):
         table = parse(combined)
-        self.order = table.pop("record")["order"]
+        record = table.pop("record")
+        self.order, self.orders = record["order"], record.get("orders", {})
         self.conditions = {name: dict(leaves(part)) for name, part in table.pop("conditions").items()}
         self.shared = dict(leaves(table))
 
     def rebuild(self, run, seed):
         """The configuration of a run as the run's own file had it."""
         pairs = self.shared | self.conditions[condition_of(run)] | {"seed": seed}
-        return text(nested((path, pairs[path]) for path in self.order if path in pairs))
+        order = self.orders.get(condition_of(run), self.order)
+        return text(nested((path, pairs[path]) for path in order if path in pairs))

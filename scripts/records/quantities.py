@@ -106,9 +106,9 @@ class Rows:
         ends = [records[-1][name] for records in self.curve(name).values()]
         return Values(map(float, ends), (row["seed"] for row in self._rows))
 
-    def stages(self, name):
-        """The last value of each of three stages, averaged over runs."""
-        return [mean(self.last(f"stage{k}.{name}")) for k in (1, 2, 3)]
+    def stages(self, name, count=3):
+        """The last value of each of the first stages, averaged over runs."""
+        return [mean(self.last(f"stage{k}.{name}")) for k in range(1, count + 1)]
 
 
 @functools.cache
