@@ -58,8 +58,8 @@ impl Comparison {
         let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();
         out.event("report", json!({ "path": naming::text(&path), "runs": runs }));
         out.line(format_args!(
-            "{} runs in {}; the report:",
-            self.runs.len(),
+            "{} in {}; the report:",
+            report::text::plural(self.runs.len(), "run"),
             duration(started.elapsed().as_secs_f64())
         ));
         out.result(naming::shown(&path));

@@ -4,10 +4,11 @@ mod common;
 
 use common::{Folder, TINY, metrics};
 
-/// Accuracy of the last evaluation of a run.
-fn accuracy(folder: &Folder, run: &str) -> f64 {
+/// Accuracy and loss of the last evaluation of a run.
+fn reached(folder: &Folder, run: &str) -> [f64; 2] {
     let rows = metrics(&folder.path(run));
-    rows.iter().rev().find_map(|row| row["test"]["accuracy"].as_f64()).expect("an evaluation")
+    let last = rows.iter().rev().find(|row| row["test"]["accuracy"].is_f64()).expect("an evaluation");
+    ["accuracy", "loss"].map(|key| last["test"][key].as_f64().expect("a number"))
 }
 
 #[test]
@@ -30,14 +31,17 @@ fn a_run_goes_on_from_the_weights_of_another() {
             assert!(told.success().stdout.starts_with("w.safetensors: "));
         }
     }
-    let reached = accuracy(&folder, "first");
+    let [accuracy, loss] = reached(&folder, "first");
+    // Weights of nothing would come to the logarithm of ten classes.
+    assert!((loss - 10_f64.ln()).abs() > 0.02, "{loss}");
     for (run, from) in [("of-torch", "out/w.pth"), ("of-file", "w.safetensors"), ("of-run", "first")] {
         let from = format!("weights.from={from}");
         let still =
             ["--set", "train.epochs=1", "--set", "train.optimizer.learning_rate=1e-12", "--set", &from];
         let arguments = [&["train", "tiny.toml", "--out", run][..], &still].concat();
         folder.run(&arguments).success();
-        assert_eq!(accuracy(&folder, run), reached, "{run}");
+        let [again, loss_again] = reached(&folder, run);
+        assert!(again == accuracy && (loss_again - loss).abs() < 1e-5, "{run}: {again} {loss_again}");
         // The network before training is where this one began.
         folder
             .run(&[

@@ -192,6 +192,7 @@ fn parameters_are_as_many_as_torchvisions_have() {
         let build = Architecture::find(name).unwrap();
         let network = build.build([3, side, side], outputs, 1.0, Seed(0), &Device::flex()).unwrap();
         assert_eq!(network.parameter_count(), count, "{name}");
+        assert_eq!(build.stages(), network.stages().len(), "{name}");
     }
 }
 

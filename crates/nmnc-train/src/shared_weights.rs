@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::WeightsConfig;
-use nmnc_core::error::{Error, Result, closest};
+use nmnc_core::error::{Error, ErrorKind, Result, closest};
 use nmnc_core::tensor_file::{self, Array};
 use nmnc_data::torch::{self, TorchTensor};
 use nmnc_learn::net::{Parameter, Weights, shared_name};
@@ -52,7 +52,12 @@ impl SharedWeights {
                 let array = |tensor: TorchTensor| Array::of_singles(tensor.shape, &tensor.values);
                 torch::read(path)?.into_iter().map(|(name, tensor)| (name, array(tensor))).collect()
             }
-            _ => tensor_file::read_singles(path)?,
+            _ => tensor_file::read_singles(path).map_err(|e| match e.kind() {
+                ErrorKind::Checkpoint => Error::data(path.display(), "is no whole file of weights")
+                    .mend("give one of safetensors, one of PyTorch 1.6 or later, or a run folder")
+                    .caused_by(e),
+                _ => e,
+            })?,
         };
         Self { arrays, origin: path.display().to_string() }.unwrapped()
     }

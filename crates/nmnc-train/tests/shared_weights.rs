@@ -86,7 +86,10 @@ fn what_does_not_fit_is_one_line_that_says_what_to_do() {
         "FILE: holds bn1.bais, which the network has not; use weights of this network, or name layers in weights.except"
     );
     std::fs::write(&changed, b"nothing").unwrap();
-    assert_eq!(refused("", &changed, 5), "FILE: is not a whole safetensors file");
+    assert_eq!(
+        refused("", &changed, 5),
+        "FILE: is no whole file of weights; give one of safetensors, one of PyTorch 1.6 or later, or a run folder"
+    );
     assert!(refused("", &folder.path().join("none.pth"), 5).starts_with("FILE: cannot read: "));
     assert!(refused("", folder.path(), 5).starts_with("FILE: holds no checkpoint; give a file of weights"));
     let text = "network = { preset = 'mlp' }\ncredit = { rule = 'bp' }\nweights = { except = ['a'] }";

@@ -112,7 +112,8 @@ fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Re
         json!({ "path": naming::text(&path), "verdict": found.verdict, "diverged": found.diverged }),
     );
     let runs = experiment.runs().len();
-    out.line(format_args!("\n{runs} runs in {}; the report:", duration(started.elapsed().as_secs_f64())));
+    let (made, time) = (nmnc::report::text::plural(runs, "run"), duration(started.elapsed().as_secs_f64()));
+    out.line(format_args!("\n{made} in {time}; the report:"));
     out.result(naming::shown(&path));
     if found.diverged.is_empty() {
         return Ok(());
