@@ -16,7 +16,18 @@ fn a_run_goes_on_from_the_weights_of_another() {
     let folder = Folder::new();
     folder.write("tiny.toml", TINY);
     folder
-        .run(&["train", "tiny.toml", "--out", "first", "--set", "credit.rule=bp", "--set", "train.epochs=6"])
+        .run(&[
+            "train",
+            "tiny.toml",
+            "--out",
+            "first",
+            "--set",
+            "credit.rule=bp",
+            "--set",
+            "train.epochs=6",
+            "--set",
+            "train.optimizer.learning_rate=0.02",
+        ])
         .success();
     let listed = folder.run(&["weights", "list", "first"]).success().stdout;
     assert!(listed.starts_with("readout.bias"), "{listed}");
