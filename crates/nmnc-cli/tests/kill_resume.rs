@@ -1,6 +1,8 @@
 //! Same seed, same bits: with any number of threads, and after being killed at any moment.
 
 mod common;
+#[path = "../../nmnc-train/tests/common/events.rs"]
+mod events;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +20,8 @@ fn config(optimizer: &str) -> String {
 }
 
 const ADAM: &str = "optimizer = { name = \"adam\", learning_rate = 1e-3 }";
+/// Also writes an event file of TensorBoard.
+const LOGGED: &str = "[logging]\ntensorboard = true\n";
 const MOMENTUM: &str = "optimizer = { name = \"sgd\", learning_rate = 0.05, momentum = 0.9 }";
 
 fn weights(run: &Path) -> Vec<u8> {
@@ -57,7 +61,7 @@ fn a_run_with_adam_survives_being_killed_at_ten_moments() {
 
 #[test]
 fn a_run_with_momentum_survives_being_killed_at_ten_moments() {
-    kill_and_resume(&config(MOMENTUM), 2);
+    kill_and_resume(&(config(MOMENTUM) + LOGGED), 2);
 }
 
 #[test]
@@ -106,6 +110,11 @@ fn kill_and_resume(config: &str, seed: u64) {
     }
     folder.run(&["train", "c.toml", "--out", "killed", "--resume", "--quiet"]).success();
     assert!(result(&run) == whole, "the resumed run differs");
+    if config.contains(LOGGED) {
+        let steps = |run: &Path| events::read(run).iter().map(|event| event.step).collect::<Vec<_>>();
+        let of_records: Vec<_> = whole.0.iter().map(|record| record["step"].as_u64().unwrap()).collect();
+        assert_eq!((steps(&run), steps(&folder.path("whole"))), (of_records.clone(), of_records));
+    }
     assert!(reached.len() >= 3, "the kills fell on too few places: {reached:?}");
     let left: Vec<_> =
         folder.tree().into_iter().filter(|p| p.to_string_lossy().contains(".partial-")).collect();

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Network,
     /// There is less memory than what is asked for needs.
     Memory,
+    /// Whoever watched a run had it stopped.
+    Stopped,
 }
 
 /// What went wrong, where, and how to mend it.

@@ -6,11 +6,15 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 mod check;
+mod columns;
 mod csv;
+mod events;
 mod run;
 
 pub use check::MOST_STAGES;
+pub use columns::{columns, values};
 pub use csv::{csv_header, csv_row};
+pub use events::Events;
 pub use run::RunRecords;
 
 /// Metrics of one stage at one training step, against the exact gradient of backprop (BP).

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::{self, Contents};
+use crate::config::LoggingConfig;
 use crate::identity::Identity;
 use crate::learner::Learner;
 use crate::ledger::Ledgered;
 use crate::observer::Observer;
 use crate::place::{Place, SAME};
 use crate::problem::Problem;
-use crate::run_folder::{Found, RunFolder, checkpoints, rows};
+use crate::run_folder::{Forms, Found, RunFolder, checkpoints, rows};
 use crate::tally::Tally;
 use crate::weights::{device_of, parameter_count};
 use nmnc_core::error::{Error, Result};
@@ -38,15 +39,16 @@ impl Home {
     pub fn open(
         place: Place,
         keep: Keep,
+        logging: &LoggingConfig,
         problem: &mut impl Problem,
         learner: &mut Learner,
         observer: &mut dyn Observer,
     ) -> Result<(Self, Tally)> {
         let Place { lock, identity, options } = place;
-        let stages = problem.stage_units().len();
+        let forms = Forms { stages: problem.stage_units().len(), tensorboard: logging.tensorboard };
         let found = RunFolder::look(lock.folder(), &identity);
         if !options.resume || matches!(found, Ok(Found::Nothing)) {
-            let folder = RunFolder::create(lock, &identity, stages)?;
+            let folder = RunFolder::create(lock, &identity, forms)?;
             return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
         }
         found.map_err(|e| e.or_mend(SAME))?;
@@ -55,7 +57,7 @@ impl Home {
         warnings.iter().for_each(|warning| observer.warning(warning));
         let Some(found) = found else {
             // Nothing to go on from: the run begins again, and writes its rows again.
-            let folder = RunFolder::reopen(lock, stages, Ledgered::default())?;
+            let folder = RunFolder::reopen(lock, forms, Ledgered::default())?;
             return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
         };
         if found.config != identity.to_toml() {
@@ -67,7 +69,7 @@ impl Home {
         found.restore_weights(problem.network_mut(), &device)?;
         let mut tally = restore(found.step, &found.state, problem, learner)
             .map_err(|e| e.within(found.path.display()))?;
-        let folder = RunFolder::reopen(lock, stages, rows)?;
+        let folder = RunFolder::reopen(lock, forms, rows)?;
         let home = Self { folder, identity, command: options.command, keep };
         match complaint {
             // From now on what is left is what the run has written.

@@ -29,6 +29,7 @@ pub mod checkpoint;
 mod compare;
 mod config;
 mod diverged;
+mod event_file;
 mod home;
 mod identity;
 mod images;
@@ -51,8 +52,8 @@ mod weights;
 pub use build::RunConfig;
 pub use compare::{PlannedRun, plan, share};
 pub use config::{
-    AnyConfig, CheckpointConfig, Config, MetricsConfig, Resolved, SequenceConfig, SequenceMetricsConfig,
-    SequenceTrainConfig, TrainConfig, WeightsConfig, set,
+    AnyConfig, CheckpointConfig, Config, LoggingConfig, MetricsConfig, Resolved, SequenceConfig,
+    SequenceMetricsConfig, SequenceTrainConfig, TrainConfig, WeightsConfig, set,
 };
 pub use identity::Identity;
 pub use images::{

@@ -34,6 +34,12 @@ pub trait Observer {
     /// A checkpoint was written.
     fn checkpoint(&mut self, _path: &Path) {}
 
+    /// Asked after every training step: whether to stop there. The run then keeps a checkpoint to go on from, and ends with
+    /// [`ErrorKind::Stopped`](nmnc_core::ErrorKind::Stopped).
+    fn stop(&mut self) -> bool {
+        false
+    }
+
     /// The run has ended.
     fn finished(&mut self, _summary: &Summary) {}
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::config::CheckpointConfig;
+use crate::config::{CheckpointConfig, LoggingConfig};
 use crate::home::{Home, Keep};
 use crate::identity::Identity;
 use crate::learner::Learner;
@@ -26,11 +26,19 @@ pub struct RunPlan {
     pub measure_interval: u64,
     /// What is kept on the way by a run in a folder.
     pub checkpoint: CheckpointConfig,
+    /// What a run in a folder writes for other tools.
+    pub logging: LoggingConfig,
 }
 
 impl Default for RunPlan {
     fn default() -> Self {
-        Self { epochs: 10, record_interval: 50, measure_interval: 0, checkpoint: CheckpointConfig::default() }
+        Self {
+            epochs: 10,
+            record_interval: 50,
+            measure_interval: 0,
+            checkpoint: CheckpointConfig::default(),
+            logging: LoggingConfig::default(),
+        }
     }
 }
 
@@ -99,7 +107,8 @@ impl<'a, P: Problem> Run<'a, P> {
     /// As [`Run::in_folder`].
     pub fn in_place(mut self, place: Place, observer: &mut dyn Observer) -> Result<Self> {
         let keep = Keep { latest: self.plan.checkpoint.keep, for_good: self.milestones.clone() };
-        let (home, tally) = Home::open(place, keep, self.problem, self.learner, observer)?;
+        let (home, tally) =
+            Home::open(place, keep, &self.plan.logging, self.problem, self.learner, observer)?;
         (self.home, self.tally) = (Some(home), tally);
         Ok(self)
     }
@@ -108,7 +117,7 @@ impl<'a, P: Problem> Run<'a, P> {
     ///
     /// # Errors
     /// Anything wrong with data, workers or folder; [`ErrorKind::Diverged`] when training leaves the finite numbers, after which the
-    /// folder holds a summary that says so.
+    /// folder holds a summary that says so; [`ErrorKind::Stopped`] if the observer has it stopped.
     pub fn train(mut self, observer: &mut dyn Observer) -> Result<RunOutcome> {
         observer.started(&self.describe(), self.progress(f64::NAN));
         for warning in self.problem.warnings() {
@@ -141,6 +150,12 @@ impl<'a, P: Problem> Run<'a, P> {
             Some(last) => error.mend(format!("the last good checkpoint is {}; {TRY}", last.display())),
             None => error.mend(format!("no checkpoint was kept yet; {TRY}")),
         }
+    }
+
+    fn stopped(&self) -> Error {
+        let problem = format!("stopped after step {} of {}", self.learner.step(), self.total_steps());
+        let error = Error::new(ErrorKind::Stopped, "training", problem);
+        if self.home.is_some() { error.mend("resume it to go on") } else { error }
     }
 
     fn total_steps(&self) -> u64 {
@@ -221,13 +236,14 @@ impl<'a, P: Problem> Run<'a, P> {
         }
         let interval = self.plan.checkpoint.interval;
         let regular = if interval == 0 { epoch_ends } else { step.is_multiple_of(interval) };
-        if (last || regular || self.milestones.contains(&step))
+        let stopped = !last && observer.stop();
+        if (last || regular || stopped || self.milestones.contains(&step))
             && let Some(home) = &self.home
         {
             let path = home.checkpoint(self.problem, self.learner, &self.tally)?;
             observer.checkpoint(&path);
         }
-        Ok(())
+        if stopped { Err(self.stopped()) } else { Ok(()) }
     }
 
     fn evaluate(&mut self) -> Result<Evaluation> {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint;
+use crate::event_file::EventFile;
 use crate::identity::Identity;
 use crate::ledger::{Ledger, Ledgered, Mark};
 use nmnc_core::error::{Error, Result};
@@ -32,12 +33,22 @@ pub enum Found {
     Ended(Box<Summary>),
 }
 
+/// What records are written as, beside JSON lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forms {
+    /// Stages of the network, which columns are named by.
+    pub stages: usize,
+    /// Whether there is an event file of TensorBoard.
+    pub tensorboard: bool,
+}
+
 /// An open run folder, which no other process writes.
 #[derive(Debug)]
 pub struct RunFolder {
     lock: FolderLock,
     jsonl: File,
     csv: File,
+    events: Option<EventFile>,
     stages: usize,
     ledger: Ledger,
 }
@@ -74,7 +85,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// If it already holds a run or a part of one, or cannot be written.
-    pub(crate) fn create(lock: FolderLock, identity: &Identity, stages: usize) -> Result<Self> {
+    pub(crate) fn create(lock: FolderLock, identity: &Identity, forms: Forms) -> Result<Self> {
         let path = lock.folder().to_owned();
         if is_there(&path.join(CONFIG))? {
             return Err(Error::checkpoint(path.display(), "already holds a run")
@@ -92,14 +103,14 @@ impl RunFolder {
         fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
         clean_own(&checkpoints)?;
         write_atomically(&path.join(CONFIG), identity.to_toml().as_bytes())?;
-        Self::open(lock, stages, Ledgered::default())
+        Self::open(lock, forms, Ledgered::default())
     }
 
     /// Reopens the locked folder of a run that is to go on after the given rows.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn reopen(lock: FolderLock, stages: usize, rows: Ledgered) -> Result<Self> {
+    pub(crate) fn reopen(lock: FolderLock, forms: Forms, rows: Ledgered) -> Result<Self> {
         let path = lock.folder().to_owned();
         let checkpoints = path.join(CHECKPOINTS);
         fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
@@ -114,25 +125,29 @@ impl RunFolder {
             }
             _ => {}
         }
-        Self::open(lock, stages, rows)
+        Self::open(lock, forms, rows)
     }
 
-    fn open(lock: FolderLock, stages: usize, rows: Ledgered) -> Result<Self> {
+    fn open(lock: FolderLock, forms: Forms, rows: Ledgered) -> Result<Self> {
+        let Forms { stages, tensorboard } = forms;
         let append = |name: &str, bytes: &[u8]| {
             let file = lock.folder().join(name);
             write_atomically(&file, bytes)?;
             OpenOptions::new().append(true).open(&file).map_err(|e| Error::io(&file, "append", e))
         };
-        let mut table = csv_header(stages);
+        let (mut table, mut records) = (csv_header(stages), Vec::new());
         for line in rows.bytes.split_inclusive(|byte| *byte == b'\n') {
-            let record = serde_json::from_slice(line).map_err(|e| {
+            let record: Record = serde_json::from_slice(line).map_err(|e| {
                 Error::checkpoint(lock.folder().join(ROWS).display(), "holds a row that is no record")
                     .caused_by(e)
             })?;
             table += &csv_row(&record, stages);
+            records.push(record);
         }
         let (jsonl, csv) = (append(ROWS, &rows.bytes)?, append(TABLE, table.as_bytes())?);
-        Ok(Self { jsonl, csv, stages, ledger: rows.ledger, lock })
+        let begin = || EventFile::begin(lock.folder(), &records, stages);
+        let events = tensorboard.then(begin).transpose()?;
+        Ok(Self { jsonl, csv, events, stages, ledger: rows.ledger, lock })
     }
 
     /// The folder.
@@ -140,7 +155,7 @@ impl RunFolder {
         self.lock.folder()
     }
 
-    /// Appends a record to both metric files.
+    /// Appends a record to the metric files.
     ///
     /// # Errors
     /// If they cannot be written, or the folder is not there or not this process's any more.
@@ -151,7 +166,7 @@ impl RunFolder {
         self.jsonl.write_all(row.as_bytes()).map_err(|e| failed(ROWS, e))?;
         self.csv.write_all(csv_row(record, self.stages).as_bytes()).map_err(|e| failed(TABLE, e))?;
         self.ledger.add(record.step, row.as_bytes());
-        Ok(())
+        self.events.as_mut().map_or(Ok(()), |events| events.append(record))
     }
 
     /// Flushes the metric files to disk, so that no checkpoint is newer than the records before it. Gives what they hold.

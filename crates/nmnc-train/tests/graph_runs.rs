@@ -66,6 +66,7 @@ fn run(folder: &Path, rule: &str, resume: bool, observer: &mut dyn Observer) -> 
         record_interval: 2,
         measure_interval: 5,
         checkpoint: CheckpointConfig { interval: 4, ..CheckpointConfig::default() },
+        ..RunPlan::default()
     };
     let identity = Identity::new("test", SEED, toml::Table::new()).unwrap();
     let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };

@@ -106,6 +106,7 @@ fn image_run(
         record_interval: 2,
         measure_interval: 5,
         checkpoint: CheckpointConfig { interval: 4, ..CheckpointConfig::default() },
+        ..RunPlan::default()
     };
     let identity = Identity::new("nmnc", seed, settings.parse().unwrap())?;
     let options = RunOptions { resume, command: "test".into(), ..RunOptions::default() };

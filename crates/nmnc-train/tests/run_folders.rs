@@ -13,8 +13,8 @@ use line::Line;
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::{ErrorKind, Result, Seed};
 use nmnc_train::{
-    CheckpointConfig, Decayed, Found, Identity, Learner, Optimizer, OptimizerConfig, Place, Run, RunFolder,
-    RunOptions, RunPlan, Schedule, Silent, checkpoint,
+    CheckpointConfig, Decayed, Found, Identity, Learner, Observer, Optimizer, OptimizerConfig, Place,
+    Progress, Run, RunFolder, RunOptions, RunPlan, Schedule, Silent, checkpoint,
 };
 
 fn identity() -> Identity {
@@ -27,6 +27,16 @@ fn options() -> RunOptions {
 
 /// Trains for `epochs` with a checkpoint at every step, of which the last is kept.
 fn train(folder: &Path, epochs: u64, learning_rate: f64) -> Result<()> {
+    watched(folder, epochs, learning_rate, 1, &mut Silent)
+}
+
+fn watched(
+    folder: &Path,
+    epochs: u64,
+    learning_rate: f64,
+    interval: u64,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     let optimizer = OptimizerConfig::Sgd {
         learning_rate,
         momentum: 0.0,
@@ -36,10 +46,10 @@ fn train(folder: &Path, epochs: u64, learning_rate: f64) -> Result<()> {
     };
     let (mut line, mut learner) =
         (Line::new(), Learner::new(Optimizer::new(optimizer), Schedule::constant(), None));
-    let checkpoint = CheckpointConfig { interval: 1, keep: 1, history: 0 };
+    let checkpoint = CheckpointConfig { interval, keep: 1, history: 0 };
     let plan = RunPlan { epochs, record_interval: 1, checkpoint, ..RunPlan::default() };
     let run = Run::new(&mut line, &mut learner, plan);
-    run.in_folder(folder, identity(), &options(), &mut Silent)?.train(&mut Silent).map(drop)
+    run.in_folder(folder, identity(), &options(), &mut Silent)?.train(observer).map(drop)
 }
 
 #[cfg(unix)]
@@ -96,6 +106,47 @@ fn a_run_that_diverged_has_ended_unless_it_is_to_be_tried_again() {
     assert_eq!(ended(false, true), None);
     let refused = RunFolder::find(folder.path(), &identity()).unwrap_err().to_string();
     assert!(refused.contains("metrics.jsonl: lacks "), "{refused}");
+}
+
+/// Has a run stopped after a step.
+struct Impatient {
+    until: u64,
+    step: u64,
+}
+
+impl Observer for Impatient {
+    fn progress(&mut self, progress: Progress) {
+        self.step = progress.step;
+    }
+
+    fn stop(&mut self) -> bool {
+        self.step >= self.until
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_goes_on_to_the_same_numbers() {
+    let root = tempfile::tempdir().unwrap();
+    let [whole, stopped] = ["whole", "stopped"].map(|name| root.path().join(name));
+    let last = |folder: &Path| {
+        let mut record = RunRecords::read(folder).unwrap().records.pop().unwrap();
+        (record.seconds, record.images_per_second, record.waiting) = (0.0, 0.0, 0.0);
+        let found = checkpoint::latest(&folder.join("checkpoints"), &Device::flex()).unwrap().0.unwrap();
+        let weights: Vec<_> =
+            found.weights.values().map(|array| (array.shape.clone(), array.singles())).collect();
+        (record, found.step, weights)
+    };
+    watched(&whole, 2, 0.1, 100, &mut Silent).unwrap();
+    for until in [3, 7] {
+        let error = watched(&stopped, 2, 0.1, 100, &mut Impatient { until, step: 0 }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+        let line = format!("training: stopped after step {until} of 10; resume it to go on");
+        assert_eq!(error.to_string(), line);
+        assert_eq!((last(&stopped).1, RunRecords::summary(&stopped).unwrap()), (until, None));
+    }
+    // Nothing is left to stop after the last step.
+    watched(&stopped, 2, 0.1, 100, &mut Impatient { until: 10, step: 0 }).unwrap();
+    assert!(last(&stopped) == last(&whole));
 }
 
 /// A run keeps one checkpoint, so that it removes the one that a reader has just found.

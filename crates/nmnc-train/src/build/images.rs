@@ -86,6 +86,7 @@ impl Resolved<Config> {
             record_interval: self.metrics.interval,
             measure_interval: self.metrics.alignment_interval,
             checkpoint: self.checkpoint.clone(),
+            logging: self.logging.clone(),
         }
     }
 }

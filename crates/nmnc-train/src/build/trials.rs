@@ -56,6 +56,7 @@ impl Resolved<SequenceConfig> {
             record_interval: self.metrics.interval,
             measure_interval: self.metrics.alignment_interval,
             checkpoint: self.checkpoint.clone(),
+            logging: self.logging.clone(),
         }
     }
 

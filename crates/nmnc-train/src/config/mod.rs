@@ -3,6 +3,7 @@
 mod any;
 mod checkpoint;
 mod images;
+mod logging;
 mod resolved;
 mod text;
 mod trials;
@@ -11,6 +12,7 @@ mod weights;
 pub use any::AnyConfig;
 pub use checkpoint::CheckpointConfig;
 pub use images::{Config, MetricsConfig, TrainConfig};
+pub use logging::LoggingConfig;
 pub use resolved::Resolved;
 pub use text::set;
 pub use trials::{SequenceConfig, SequenceMetricsConfig, SequenceTrainConfig};

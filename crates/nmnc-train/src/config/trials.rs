@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointConfig;
+use super::logging::LoggingConfig;
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
@@ -53,6 +54,9 @@ pub struct SequenceConfig {
     /// What is kept on the way.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    /// What is written for other tools.
+    #[serde(default, skip_serializing_if = "LoggingConfig::is_plain")]
+    pub logging: LoggingConfig,
 }
 
 /// `[train]` of a task.
