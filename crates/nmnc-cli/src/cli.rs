@@ -9,6 +9,7 @@ use crate::exit;
 
 mod analyze;
 mod brain;
+mod cite;
 mod plan;
 mod reproduce;
 mod similarity;
@@ -16,6 +17,7 @@ pub mod weights;
 
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
+pub use cite::Cite;
 pub use plan::Plan;
 pub use reproduce::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
@@ -120,6 +122,9 @@ pub enum Command {
         /// What to read of it, in JSON
         options: String,
     },
+    /// Print the references of the methods that runs used
+    #[command(after_help = cite::EXAMPLES)]
+    Cite(Cite),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

@@ -192,7 +192,7 @@ fn help_completions_and_data_print_what_they_should() {
     for part in ["Exit codes:", "  6  training diverged", "nmnc demo"] {
         assert!(help.contains(part), "{help}");
     }
-    for command in ["demo", "train", "compare", "report", "bench", "plan", "completions"] {
+    for command in ["demo", "train", "compare", "report", "bench", "plan", "cite", "completions"] {
         assert!(
             folder.run(&[command, "--help"]).success().stdout.contains("Examples:\n  nmnc "),
             "{command}"

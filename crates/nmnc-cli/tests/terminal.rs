@@ -186,6 +186,8 @@ fn what_standard_output_does_not_take_is_told() {
         "config check tiny.toml --resolved",
         "completions bash",
         "report run",
+        "cite run",
+        "cite run --bibtex",
         "analyze run --examples 40 --probes 0 --jacobians 4 --dimensions 2",
         "train tiny.toml --out other",
         "train tiny.toml --out third --quiet",

@@ -5,6 +5,7 @@
 //! Correlation", ICML 2026 (arXiv 2601.02636).
 
 pub mod bench;
+pub mod cite;
 pub mod plan;
 pub mod reproduce;
 

@@ -4,6 +4,7 @@ mod analyze;
 mod assembly;
 mod bench;
 mod brain;
+mod cite;
 mod compare;
 mod completions;
 mod config;
@@ -39,6 +40,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Data(command) => data::run(command, out),
         Command::Tasks(command) => tasks::run(command, out),
         Command::Weights(command) => weights::run(command, out),
+        Command::Cite(arguments) => cite::run(arguments, out),
         Command::ReadAssembly { path, options } => assembly::run(path, options),
         Command::Completions { shell } => completions::run(*shell, out),
     }

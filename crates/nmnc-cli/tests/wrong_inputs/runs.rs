@@ -104,6 +104,11 @@ fn in_run_folders_and_checkpoints() {
             "empty: holds no run (no config.toml in it or one level below); give the folder that `nmnc train` or `nmnc compare` wrote",
         ),
         case(
+            "cite nowhere",
+            5,
+            "nowhere: no such folder; give the folder that `nmnc train` or `nmnc compare` wrote",
+        ),
+        case(
             "report nowhere",
             5,
             "nowhere: no such folder; give the folder that `nmnc train` or `nmnc compare` wrote",
