@@ -5,3 +5,4 @@ pub mod brain;
 pub mod dimension;
 mod means;
 pub mod similarity;
+pub mod trials;

@@ -171,7 +171,19 @@ impl Array {
     /// # Errors
     /// If they are of another kind, or one is not finite.
     pub fn numbers(&self) -> Result<Vec<f64>> {
-        let values = match (self.header.kind, self.header.size) {
+        let values = self.values()?;
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
+            None => Ok(values),
+        }
+    }
+
+    /// The elements of an array of numbers, finite or not.
+    ///
+    /// # Errors
+    /// If they are of another kind.
+    pub fn values(&self) -> Result<Vec<f64>> {
+        Ok(match (self.header.kind, self.header.size) {
             ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
             ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
             ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
@@ -180,11 +192,7 @@ impl Array {
                 return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
                     .mend("use float32 or float64"));
             }
-        };
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
-            None => Ok(values),
-        }
+        })
     }
 
     /// [`Array::numbers`] in single precision.

@@ -9,7 +9,7 @@ pub mod cite;
 pub mod plan;
 pub mod reproduce;
 
-pub use nmnc_analysis::{analysis, brain, dimension, similarity};
+pub use nmnc_analysis::{analysis, brain, dimension, similarity, trials};
 pub use nmnc_core::{
     ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory,
     printable, process, records, seed, state, statistics, tensor_file,

@@ -63,6 +63,11 @@ impl MappedArray {
         &self.shape
     }
 
+    /// All numbers, row-major, finite or not.
+    pub fn values(&self) -> Vec<f64> {
+        self.elements(0..self.shape.iter().product()).collect()
+    }
+
     /// The array as activity `[samples, units]`.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use nmnc::manifold::Dimension;
 
 use super::{at_least_one, count, count_or_none, seed};
 
@@ -11,10 +12,14 @@ pub const EXAMPLES: &str = "Examples:
   nmnc analyze runs/demo/bp-seed0/checkpoints/step-0000000564 --stage 1,3 --examples 2000
   nmnc analyze runs/demo/nmnc-seed0 --over-training
   nmnc analyze --activity x.npy --jacobian j.npy
+  nmnc analyze --trials trials.npy --dim 10
 
 Of a run, the latest checkpoint is analyzed, against the same network before training as a control. Arrays are \
 NumPy files of 32- or 64-bit floats in C order: activity [samples, n], Jacobian [outputs, n] or [samples, outputs, n]. \
 They are read by blocks and may be larger than memory; principal axes take about 8 n (CURVE + 10) bytes.
+
+Trials [conditions, repeats, n] show whether variability over repeats lies on the manifold of the condition means, and \
+which credit such noise would assign. Trials of NaN are missing; four of each condition must be there.
 
 The folder gets analysis.json (everything), CSV tables, arrays.npz and report.html.";
 
@@ -22,7 +27,7 @@ The folder gets analysis.json (everything), CSV tables, arrays.npz and report.ht
 #[derive(Debug, Args)]
 pub struct Analyze {
     /// Run folder, or folder of a checkpoint in one
-    #[arg(value_name = "RUN", required_unless_present = "activity", conflicts_with = "activity")]
+    #[arg(value_name = "RUN", required_unless_present_any = ["activity", "trials"], conflicts_with_all = ["activity", "trials"])]
     pub run: Option<PathBuf>,
     /// Recorded activity (.npy), [samples, n]
     #[arg(long, value_name = "FILE")]
@@ -30,6 +35,17 @@ pub struct Analyze {
     /// Jacobian of outputs with respect to the recorded units (.npy), [outputs, n] or [samples, outputs, n]
     #[arg(long, value_name = "FILE", requires = "activity")]
     pub jacobian: Option<PathBuf>,
+    /// Recorded trials (.npy, or .npz with --array), [conditions, repeats, n]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "activity", "stage", "examples", "jacobians", "over_training", "data", "split", "dimensions", "points", "neighbors", "probes",
+    ])]
+    pub trials: Option<PathBuf>,
+    /// Name of the array in a .npz file of trials
+    #[arg(long, value_name = "NAME", requires = "trials", default_value = "data")]
+    pub array: String,
+    /// Signal components of trials that make the manifold: a number, or a fraction of the signal variance
+    #[arg(long, value_name = "D", requires = "trials", value_parser = dimension, default_value = "0.9")]
+    pub dim: Dimension,
     /// Stages to analyze, separated by commas [default: all]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = count, conflicts_with = "activity")]
     pub stage: Vec<usize>,
@@ -66,18 +82,28 @@ pub struct Analyze {
     /// Remove the mean over outputs from a recorded Jacobian (of a network, its loss decides)
     #[arg(long, requires = "jacobian")]
     pub center_outputs: bool,
-    /// Most memory for the shuffled control of recordings, in MiB
-    #[arg(long, value_name = "MIB", value_parser = at_least_one, default_value = "2048", requires = "activity")]
+    /// Most memory for trials, or for the shuffled control of activity, in MiB
+    #[arg(long, value_name = "MIB", value_parser = at_least_one, default_value = "2048", conflicts_with = "run")]
     pub max_memory: u64,
     /// Seed of everything the analysis draws
     #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
     pub seed: u64,
-    /// Folder to write [default: RUN/analysis/STEP or RUN/analysis/training, or the activity's name with -analysis]
+    /// Folder to write [default: RUN/analysis/STEP or RUN/analysis/training, or the recording's name with -analysis]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Files to write, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "json,csv,npz,html")]
     pub format: Vec<FormatName>,
+}
+
+fn dimension(text: &str) -> Result<Dimension, String> {
+    if let Ok(number) = count(text) {
+        return Ok(Dimension::Count(number));
+    }
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(Dimension::Variance(share)),
+        _ => Err("neither a whole number from 1 on nor a fraction between 0 and 1".to_owned()),
+    }
 }
 
 /// A split by name.

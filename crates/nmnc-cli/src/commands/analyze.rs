@@ -8,6 +8,7 @@ use nmnc::analysis::{
     StatesSettings, Subject, terminal_table,
 };
 use nmnc::train::{AnyConfig, RunConfig};
+use nmnc::trials::{Trials, TrialsSettings, noise_alignment, trials_table, write_trials};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -32,6 +33,9 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
         && let Some(run) = &arguments.run
     {
         return over_training(run, arguments, started, out);
+    }
+    if let Some(path) = &arguments.trials {
+        return of_trials(path, arguments, started, out);
     }
     let (analysis, default) = match (&arguments.run, &arguments.activity) {
         (Some(run), _) => network(run, arguments, out)?,
@@ -92,6 +96,32 @@ fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output)
     }
     out.line(analysis::over_training_table(&found));
     out.event("over_training", json!({ "path": naming::text(&folder), "found": found }));
+    out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
+    out.result(naming::shown(&folder));
+    Ok(())
+}
+
+/// Analyzes recorded trials.
+fn of_trials(path: &Path, arguments: &Analyze, started: Instant, out: Output) -> Result<()> {
+    let settings = TrialsSettings {
+        dimension: arguments.dim,
+        curve: arguments.curve,
+        seed: Seed(arguments.seed),
+        ..TrialsSettings::default()
+    };
+    settings.check()?;
+    let recorded = Trials::read(path, &arguments.array, arguments.max_memory << 20)?;
+    let mut found = noise_alignment(&recorded, &settings).map_err(|e| e.within(path.display()))?;
+    found.subject = naming::text(path);
+    let default = || path.with_file_name(format!("{}-analysis", stem(path)));
+    let folder = arguments.out.clone().unwrap_or_else(default);
+    let formats: Vec<Format> = arguments.format.iter().map(|format| of_name(*format)).collect();
+    write_trials(&folder, &found, &formats, &command_line())?;
+    for warning in &found.warnings {
+        out.warning(&found.subject, warning);
+    }
+    out.line(trials_table(&found));
+    out.event("trials", json!({ "path": naming::text(&folder), "found": found }));
     out.line(format_args!("analyzed in {}; the folder:", duration(started.elapsed().as_secs_f64())));
     out.result(naming::shown(&folder));
     Ok(())

@@ -88,6 +88,19 @@ fn in_analyses() {
             fs::write(folder.path(name), [&npy_header("<f8", shape)[..], &values].concat()).unwrap();
         }
     }
+    fn trials(folder: &Folder) {
+        let write = |name: &str, shape: &str, values: &[f64]| {
+            let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            fs::write(folder.path(name), [&npy_header("<f8", shape)[..], &values].concat()).unwrap();
+        };
+        let mut values: Vec<f64> =
+            (0..16).map(|i| f64::from(i % 5) + if i < 8 { 9.0 } else { 0.0 }).collect();
+        write("one.npy", "(4, 1, 2)", &values[..8]);
+        write("whole.npy", "(2, 4, 2)", &values);
+        values[9] = f64::NAN;
+        write("gap.npy", "(2, 4, 2)", &values);
+        write("same.npy", "(2, 4, 2)", &[0.1; 16]);
+    }
     fn empty_run(folder: &Folder) {
         folder.write("run/config.toml", TINY);
     }
@@ -144,6 +157,56 @@ fn in_analyses() {
             "analyze --activity x.npy --jacobian j.npy",
             4,
             "x.npy: jacobian: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+        ),
+        prepared(
+            arrays,
+            "analyze --trials x.npy",
+            4,
+            "x.npy: trials: of shape [5, 3] instead of [conditions, repeats, units]; reshape it to three dimensions",
+        ),
+        prepared(
+            trials,
+            "analyze --trials one.npy",
+            4,
+            "one.npy: trials: of shape [4, 1, 2]; give at least 2 conditions, 4 repeats and 1 unit",
+        ),
+        prepared(
+            trials,
+            "analyze --trials same.npy",
+            4,
+            "same.npy: trials: the trials of a condition do not differ; give single trials, not their means",
+        ),
+        prepared(
+            trials,
+            "analyze --trials gap.npy",
+            4,
+            "gap.npy: trials: condition 1, repeat 0, unit 1 is not finite; a missing trial is NaN in all its units; leave out units \
+             with gaps",
+        ),
+        prepared(
+            trials,
+            "analyze --trials whole.npy --dim 2",
+            3,
+            "whole.npy: dim: 2 of the 1 signal components that were found; give at most 1; more conditions, repeats or units show more",
+        ),
+        prepared(
+            trials,
+            "analyze --trials whole.npy --dim 1.5",
+            2,
+            "invalid value '1.5' for '--dim <D>': neither a whole number from 1 on nor a fraction between 0 and 1; see `nmnc analyze \
+             --help`",
+        ),
+        prepared(
+            trials,
+            "analyze --trials whole.npy --stage 1",
+            2,
+            "the argument '--trials <FILE>' cannot be used with '--stage <NUMBERS>'; see `nmnc analyze --help`",
+        ),
+        prepared(
+            trials,
+            "analyze --trials none.npz",
+            4,
+            "none.npz: no such file; give a .npy or .npz file, as numpy writes it",
         ),
         prepared(
             arrays,
