@@ -10,11 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch, by_autograd, chain, gradients, linear_chain  # noqa: E402
+
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 
 
 def hooks(model):
@@ -33,9 +34,9 @@ def test_a_step_leaves_what_a_forward_pass_leaves(method):
     ):
         torch.manual_seed(4)
         random.seed(4)
-        np.random.seed(4)
+        np.random.seed(4)  # noqa: NPY002
         act()
-        states.append((torch.get_rng_state(), random.getstate(), np.random.get_state()[1]))
+        states.append((torch.get_rng_state(), random.getstate(), np.random.get_state()[1]))  # noqa: NPY002
     assert torch.equal(states[0][0], states[1][0]) and states[0][1] == states[1][1]
     assert np.array_equal(states[0][2], states[1][2])
     assert int(model[1].num_batches_tracked) == 1

@@ -8,11 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 import numpy as np  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch, by_autograd, chain, distance, gradients, linear_chain  # noqa: E402
+
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 
 EXACT = {"estimator": "least-squares", "eta": 1.0}
 
@@ -224,7 +225,7 @@ def test_settings_without_meaning_are_refused_in_a_line(settings, line):
 
 def test_a_state_of_other_stages_is_refused():
     rule = nmnc.torch.NoiseCorrelation(linear_chain(), ["0", "1"])
-    with pytest.raises(nmnc.ConfigError, match=r"state: stages is \['0', '1'\], here \['1'\]; build"):
+    with pytest.raises(nmnc.CheckpointError, match=r"state: stages is \['0', '1'\], here \['1'\]; build"):
         nmnc.torch.NoiseCorrelation(linear_chain(), ["1"]).load_state_dict(rule.state_dict())
 
 

@@ -33,7 +33,7 @@ def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: own.grad.clone() for name, own in model.named_parameters() if own.grad is not None}
 
 
-def by_autograd(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss_fn) -> dict[str, torch.Tensor]:  # noqa: ANN001
+def by_autograd(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss_fn) -> dict[str, torch.Tensor]:
     """What autograd gives, at the random numbers of now; the model's gradients are then none."""
     model.zero_grad()
     loss_fn(model(x), y).backward()
@@ -43,6 +43,7 @@ def by_autograd(model: nn.Module, x: torch.Tensor, y: torch.Tensor, loss_fn) -> 
 
 
 def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
-    """The largest relative difference of any parameter's gradient."""
+    """The largest relative difference of any parameter's gradient, where gradients below a thousandth of all count as that."""
     assert a.keys() == b.keys()
-    return max(float((a[name] - b[name]).norm() / b[name].norm()) for name in b)
+    least = 1e-3 * float(torch.cat([own.reshape(-1) for own in b.values()]).norm())
+    return max(float((a[name] - b[name]).norm()) / max(float(b[name].norm()), least) for name in b)

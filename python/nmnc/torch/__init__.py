@@ -1,7 +1,7 @@
 """Noise correlation for networks written in PyTorch.
 
-`NoiseCorrelation` fills the gradients of a `torch.nn.Module` from local signals, `black_box` puts a function without derivatives into
-one. PyTorch is an optional dependency: `import nmnc` never needs it, this module does.
+`NoiseCorrelation` fills the gradients of a `torch.nn.Module` from local signals, `black_box` puts a function without derivatives
+into one. PyTorch is an optional dependency: `import nmnc` never needs it, this module does.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from ._passes import Cut, output_of
+from ._passes import READOUT, Cut, output_of
 from ._replay import Replay
 from ._sources import Memoryless
 from ._stages import at_outputs
@@ -16,7 +16,6 @@ from ._stages import at_outputs
 if TYPE_CHECKING:
     from .rule import Loss, NoiseCorrelation
 
-READOUT = "readout"
 Grads = list[Optional[Tensor]]
 
 
@@ -26,8 +25,8 @@ class Agreement(NamedTuple):
     Attributes
     ----------
     gradients
-        Of what a stage's signal gives its section's parameters with what the exact signal gives them; sections without parameters are
-        left out. `"readout"`: of what leads to the output without passing a stage.
+        Of what a stage's signal gives its section's parameters with what the exact signal gives them; sections without parameters
+        are left out. `"readout"`: of what leads to the output without passing a stage.
     signals
         Of the rule's signals with dLoss/dx_l, over the whole batch.
     """
@@ -59,10 +58,7 @@ def measure(rule: NoiseCorrelation, x: Any, y: Any, loss_fn: Loss) -> Agreement:
             if not reached:
                 return {}
             errors = torch.autograd.grad(loss, list(reached.values()), allow_unused=True)
-            return {
-                name: torch.zeros_like(end) if error is None else error
-                for (name, end), error in zip(reached.items(), errors)
-            }
+            return {name: torch.zeros_like(end) if error is None else error for (name, end), error in zip(reached.items(), errors)}
 
         exact = whole(mirrored=False)
         rewind()
@@ -81,8 +77,7 @@ def measure(rule: NoiseCorrelation, x: Any, y: Any, loss_fn: Loss) -> Agreement:
         ends = {**{name: (exact[name], signals[name]) for name in stages}, READOUT: (error, error)}
         gradients: dict[str, float] = {}
         for name, (wanted, given) in ends.items():
-            end = (lambda cut, name=name: cut.output if name == READOUT else cut.sections[name])
-            similar = _compared(_gradients(end(cut), parameters, wanted), _gradients(end(own), parameters, given))
+            similar = _compared(_gradients(cut.end(name), parameters, wanted), _gradients(own.end(name), parameters, given))
             if similar is not None:
                 gradients[name] = similar
     return Agreement(gradients, {name: _cosine([exact[name]], [signals[name]]) for name in stages})

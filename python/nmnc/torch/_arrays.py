@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 import torch
 from torch import Tensor
 
@@ -20,14 +21,18 @@ def like(array: np.ndarray, tensor: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(tensor).reshape(tensor.shape)
 
 
-def packed(state: bytes) -> Tensor:
-    """Bytes as a tensor, which `torch.save` keeps and `torch.load(weights_only=True)` gives back."""
-    return torch.frombuffer(bytearray(state), dtype=torch.uint8).clone()
+def as_tensors(state: Any) -> Any:
+    """An estimator's state with tensors for arrays, which `torch.save` keeps and `torch.load(weights_only=True)` gives back."""
+    if isinstance(state, dict):
+        return {name: as_tensors(part) for name, part in state.items()}
+    return torch.from_numpy(state.copy()) if isinstance(state, np.ndarray) else state
 
 
-def unpacked(state: Tensor) -> bytes:
-    """The bytes of a tensor that `packed` made."""
-    return state.cpu().numpy().tobytes()
+def as_arrays(state: Any) -> Any:
+    """What `as_tensors` was given."""
+    if isinstance(state, dict):
+        return {name: as_arrays(part) for name, part in state.items()}
+    return state.detach().cpu().numpy() if isinstance(state, Tensor) else state
 
 
 def call(model: torch.nn.Module, x: Any) -> Any:

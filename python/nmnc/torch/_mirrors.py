@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Optional, Union
 
 import numpy as np
+from nmnc import JacobianEstimator
+
 import torch
 from torch import Tensor, nn
 
-from nmnc import JacobianEstimator
-
-from ._arrays import packed, unpacked
+from ._arrays import as_arrays, as_tensors
 from ._maps import Map, map_of
 from ._replay import forward_replaced
 from ._sources import SILENT
@@ -38,7 +38,7 @@ class Mirrors:
 
     @contextmanager
     def installed(self, collecting: bool = False, step: int = 0) -> Iterator[None]:
-        """While it lasts, forward passes prepare errors to come down through the mirrors. If `collecting`, mirrors keep rows of input."""
+        """While it lasts, forward passes prepare errors to come down through mirrors; if `collecting`, these keep rows of input."""
         with ExitStack() as undo:
             for mirror in self._mirrors.values():
                 mirror.collecting = step if collecting else None
@@ -73,13 +73,11 @@ class Mirrors:
 class Mirror:
     """Feedback B of the shape of one map's weight W, learned from noise on rows of the map's own input and its own response to it.
 
-    B is the sum of what two estimators know: one whose noise goes anywhere, and one whose noise lies on the manifold of the input. Each is
-    told what the other leaves unexplained.
+    B is the sum of what two estimators know: one whose noise goes anywhere, and one whose noise lies on the manifold of the input.
+    Each is told what the other leaves unexplained.
     """
 
-    def __init__(
-        self, of: Map, index: int, dim: Union[int, float, None], seed: int, probes: int, initial: int
-    ) -> None:
+    def __init__(self, of: Map, index: int, dim: Union[int, float, None], seed: int, probes: int, initial: int) -> None:
         self.map = of
         self.probes = 0
         # The step whose random rows of input are kept; none where they are not.
@@ -125,7 +123,8 @@ class Mirror:
             self._perturb(self._anywhere, self._manifold, self._initial, activity)
         rows = len(activity)
         if self._manifold is not None and (refresh or not self._told):
-            self._manifold.partial_fit(activity)
+            # With each row its negative: weights move by sums of errors times inputs, which lie along the mean of inputs too.
+            self._manifold.partial_fit(np.concatenate([activity, -activity]))
         if self._manifold is None or self._manifold.components_ is None:
             self._perturb(self._anywhere, self._manifold, rows, activity)
         else:
@@ -155,14 +154,18 @@ class Mirror:
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on."""
-        manifold = None if self._manifold is None else packed(self._manifold.state())
-        return {"anywhere": packed(self._anywhere.state()), "manifold": manifold, "told": self._told, "probes": self.probes}
+        return {
+            "anywhere": as_tensors(self._anywhere.state()),
+            "manifold": None if self._manifold is None else as_tensors(self._manifold.state()),
+            "told": self._told,
+            "probes": self.probes,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave."""
-        self._anywhere = JacobianEstimator.from_state(unpacked(state["anywhere"]))
-        kept = state["manifold"]
-        self._manifold = None if kept is None else JacobianEstimator.from_state(unpacked(kept))
+        self._anywhere.restore(as_arrays(state["anywhere"]))
+        if self._manifold is not None:
+            self._manifold.restore(as_arrays(state["manifold"]))
         self._told, self.probes, self._feedback = bool(state["told"]), int(state["probes"]), None
 
 

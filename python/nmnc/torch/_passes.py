@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,8 @@ from ._arrays import call, like, rows
 from ._refusals import refuse
 from ._stages import at_outputs
 
+# What leads to the output without passing a stage.
+READOUT = "readout"
 # How much of the change that noise makes may show in examples without noise, as a ratio of norms.
 LEAK = 1e-3
 # How far a repeated pass may be from the pass, as a ratio of norms: statistics of a batch are rounded otherwise.
@@ -54,6 +57,10 @@ class Cut:
                 problem = f"its output is {list(activity.shape)} where that of the model is {list(self.output.shape)}"
                 raise refuse(f"stage `{name}`", problem, "both must be [batch, ...]")
 
+    def end(self, name: str) -> Tensor:
+        """The output of a stage, or of the model if `READOUT` is asked for."""
+        return self.output if name == READOUT else self.sections[name]
+
     def activity(self, name: str) -> np.ndarray:
         """The output of a stage as an array `[batch, n]` in single precision."""
         return rows(self.sections[name])
@@ -77,9 +84,7 @@ class Perturbed:
         What `Replay.repeating` gives.
     """
 
-    def __init__(
-        self, model: nn.Module, stages: dict[str, nn.Module], x: Any, output: Tensor, rewind: Callable[[], None]
-    ) -> None:
+    def __init__(self, model: nn.Module, stages: dict[str, nn.Module], x: Any, output: Tensor, rewind: Callable[[], None]) -> None:
         self._model, self._stages, self._x, self._rewind = model, stages, x, rewind
         self._output = rows(output)
         self._dtype = output.dtype

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +23,7 @@ class Randomness:
         self._torch = torch.get_rng_state()
         self._devices = {device: _generators(device).get_rng_state(device) for device in devices}
         self._python = random.getstate()
-        self._numpy = np.random.get_state()
+        self._numpy = np.random.get_state()  # noqa: NPY002 - what others drew from
 
     def restore(self) -> None:
         """Puts the generators back to where they were."""
@@ -30,10 +31,10 @@ class Randomness:
         for device, state in self._devices.items():
             _generators(device).set_rng_state(state, device)
         random.setstate(self._python)
-        np.random.set_state(self._numpy)
+        np.random.set_state(self._numpy)  # noqa: NPY002
 
 
-def _generators(device: torch.device):  # noqa: ANN202 - a module of PyTorch
+def _generators(device: torch.device):
     return getattr(torch, device.type)
 
 
@@ -67,9 +68,10 @@ def _own_buffers_kept(model: nn.Module) -> Iterator[None]:
 class Replay:
     """A forward pass that can be made again with noise in it.
 
-    Made before the pass, which runs within `recording()`. What the noise changes later is then caused by the noise alone: dropout draws
-    the same masks, and each batch normalisation in training mode normalises by the statistics that it had in the recorded pass, so that
-    an example's noise does not reach the others. Layer, group and instance normalisation look at one example and need nothing.
+    Made before the pass, which runs within `recording()`. What the noise changes later is then caused by the noise alone: dropout
+    draws the same masks, and each batch normalisation in training mode normalises by the statistics that it had in the recorded
+    pass, so that an example's noise does not reach the others. Layer, group and instance normalisation look at one example and need
+    nothing.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -99,8 +101,9 @@ class Replay:
 
     @contextmanager
     def repeating(self, frozen: bool = True) -> Iterator[Callable[[], None]]:
-        """While it lasts, passes repeat the recorded one, if what it gives is called before each. Afterwards, generators and buffers are
-        as they were before, whatever happened. Unless `frozen`, statistics are those of the pass itself and nothing need be recorded.
+        """While it lasts, passes repeat the recorded one, if what it gives is called before each. Afterwards, generators and
+        buffers are as they were before, whatever happened. Unless `frozen`, statistics are those of the pass itself and nothing
+        need be recorded.
         """
         after = Randomness(self._devices)
         positions = {module: 0 for module in self._statistics}
@@ -109,9 +112,9 @@ class Replay:
             mean, variance = self._statistics[module][positions[module]]
             positions[module] += 1
             weight, bias = (None if own is None else _precise(own) for own in (module.weight, module.bias))
-            return functional.batch_norm(
-                _precise(batch), mean, variance, weight, bias, training=False, eps=module.eps
-            ).to(batch.dtype)
+            return functional.batch_norm(_precise(batch), mean, variance, weight, bias, training=False, eps=module.eps).to(
+                batch.dtype
+            )
 
         def rewind() -> None:
             self._random.restore()

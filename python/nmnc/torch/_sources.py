@@ -7,12 +7,12 @@ import math
 from typing import Any, Optional, Protocol
 
 import numpy as np
+from nmnc import JacobianEstimator
+
 import torch
 from torch import Tensor
 
-from nmnc import JacobianEstimator
-
-from ._arrays import packed, unpacked
+from ._arrays import as_arrays, as_tensors
 
 # Activity below which numbers of single precision cannot hold the noise.
 SILENT = 1e-30
@@ -24,10 +24,10 @@ class Source(Protocol):
     def signal(self, error: Tensor) -> Tensor:
         """The signal `[batch, n]` of output errors `[batch, outputs]`, both in single precision."""
 
-    def state(self) -> Optional[Tensor]:
-        """What the next step depends on, as bytes in a tensor; nothing where it follows from the seed."""
+    def state(self) -> Optional[dict[str, Any]]:
+        """What the next step depends on; nothing where that follows from the seed."""
 
-    def restore(self, state: Optional[Tensor]) -> None:
+    def restore(self, state: Optional[dict[str, Any]]) -> None:
         """Takes back what `state` gave."""
 
 
@@ -48,12 +48,11 @@ class Probed:
         nowhere = self._on_manifold and self.estimator.components_ is None
         return None if nowhere or np.abs(activity).max() < SILENT else self.estimator.ask(count, activity)
 
-    def state(self) -> Optional[Tensor]:
-        return packed(self.estimator.state())
+    def state(self) -> Optional[dict[str, Any]]:
+        return as_tensors(self.estimator.state())
 
-    def restore(self, state: Optional[Tensor]) -> None:
-        assert state is not None
-        self.estimator = JacobianEstimator.from_state(unpacked(state))
+    def restore(self, state: Optional[dict[str, Any]]) -> None:
+        self.estimator.restore(as_arrays(state))
 
 
 class Correlated(Probed):
@@ -66,7 +65,7 @@ class Correlated(Probed):
         self.estimator.tell(probes, changes)
         self._feedback = None
 
-    def restore(self, state: Optional[Tensor]) -> None:
+    def restore(self, state: Optional[dict[str, Any]]) -> None:
         super().restore(state)
         self._feedback = None
 
@@ -91,7 +90,7 @@ class Memoryless(Probed):
     def copy(self) -> Memoryless:
         """One that asks the same next, of its own."""
         other = copy.copy(self)
-        other.restore(self.state())
+        other.estimator = copy.deepcopy(self.estimator)
         return other
 
     def tell(self, probes: Any, changes: np.ndarray, activity: np.ndarray) -> None:
@@ -125,9 +124,8 @@ class RandomFeedback:
     def signal(self, error: Tensor) -> Tensor:
         return error @ self.feedback(error.device)
 
-    def state(self) -> Optional[Tensor]:
+    def state(self) -> Optional[dict[str, Any]]:
         return None
 
-    def restore(self, state: Optional[Tensor]) -> None:
+    def restore(self, state: Optional[dict[str, Any]]) -> None:
         assert state is None
-

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from nmnc import JacobianEstimator
+
 import torch
 from torch import Tensor, nn
 
-from nmnc import JacobianEstimator
-
-from ._arrays import packed, rows, unpacked
+from ._arrays import as_arrays, as_tensors, rows
 from ._refusals import refuse
 
 
@@ -28,11 +28,11 @@ class BlackBox(nn.Module):
         Forward passes in training mode.
     """
 
-    def __init__(self, f: Callable[[np.ndarray], Any], est: JacobianEstimator, interval: int, antithetic: bool) -> None:
+    def __init__(self, f: Callable[[np.ndarray], Any], est: JacobianEstimator, interval: int) -> None:
         super().__init__()
         if interval < 1:
             raise refuse("interval", f"{interval} is too small", "give at least 1")
-        self._f, self._interval, self._antithetic = f, interval, antithetic
+        self._f, self._interval = f, interval
         self.estimator, self.calls = est, 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,17 +58,17 @@ class BlackBox(nn.Module):
         self.estimator.partial_fit(x)
         probes = self.estimator.ask(len(x), x)
         change = self._answer(x + probes.values) - y
-        if self._antithetic:
+        if self.estimator._arguments["antithetic"]:
             change = (change - (self._answer(x - probes.values) - y)) / 2
         self.estimator.tell(probes, change)
 
     def get_extra_state(self) -> dict[str, Any]:
         """The estimator and the number of calls."""
-        return {"estimator": packed(self.estimator.state()), "calls": self.calls}
+        return {"estimator": as_tensors(self.estimator.state()), "calls": self.calls}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes back what `get_extra_state` gave."""
-        self.estimator = JacobianEstimator.from_state(unpacked(state["estimator"]))
+        self.estimator.restore(as_arrays(state["estimator"]))
         self.calls = int(state["calls"])
 
 
@@ -86,26 +86,22 @@ class _Passed(torch.autograd.Function):
         return torch.from_numpy(np.ascontiguousarray(signal)).to(ctx.like), None, None
 
 
-def black_box(
-    f: Callable[[np.ndarray], Any], est: JacobianEstimator, *, interval: int = 1, antithetic: bool = False
-) -> BlackBox:
+def black_box(f: Callable[[np.ndarray], Any], est: JacobianEstimator, *, interval: int = 1) -> BlackBox:
     """A module that computes f and passes errors by what `est` has learned of f.
 
-    Forward calls f. Backward gives the error at x as `est.signal(e)`, whatever f is made of; nothing of f is differentiated. In training
-    mode every `interval` forward passes ask f once more for the batch with noise in it, each example its own probe, and tell the
-    estimator what changed; in evaluation mode f is called once and nothing is learned.
+    Forward calls f. Backward gives the error at x as `est.signal(e)`, whatever f is made of; nothing of f is differentiated. In
+    training mode every `interval` forward passes ask f once more for the batch with noise in it, each example its own probe, and
+    tell the estimator what changed; in evaluation mode f is called once and nothing is learned.
 
     Parameters
     ----------
     f
-        Takes an array `[batch, n]` in single precision and gives an array or tensor `[batch, outputs]`. It may be noisy, and may answer
-        NaN where it has no answer: that probe is dropped.
+        Takes an array `[batch, n]` in single precision and gives an array or tensor `[batch, outputs]`. It may be noisy, and may
+        answer NaN where it has no answer: that probe is dropped.
     est
-        `nmnc.JacobianEstimator(units=n, outputs=outputs, ...)`.
+        `nmnc.JacobianEstimator(units=n, outputs=outputs, ...)`; an antithetic one is asked at x + xi and at x - xi.
     interval
         Forward passes in training mode between updates.
-    antithetic
-        Ask at x + xi and x - xi, for an estimator made with `antithetic=True`.
 
     Returns
     -------
@@ -116,4 +112,4 @@ def black_box(
     >>> est = nmnc.JacobianEstimator(units=32, outputs=10, dim=8)       # doctest: +SKIP
     >>> model = nn.Sequential(nn.Linear(784, 32), black_box(chip, est))  # doctest: +SKIP
     """
-    return BlackBox(f, est, interval, antithetic)
+    return BlackBox(f, est, interval)

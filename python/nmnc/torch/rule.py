@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional, Union
 
 import numpy as np
+from nmnc.errors import CheckpointError
+
 import torch
 from torch import Tensor, nn
 
@@ -27,15 +29,15 @@ class NoiseCorrelation:
     """Fills the gradients of a model from error signals that are local to its stages.
 
     A *stage* is a submodule whose output x_l, flattened to `[batch, n_l]`, is perturbed and gets an error signal. What leads to x_l
-    without passing another stage is its *section*; what leads to the model's output y without passing a stage, such as a readout, has
-    the exact error e = dLoss/dy. Skips around stages, shared modules and branches are no exception: a parameter that leads to several
-    stages gets the sum. Noise is added to x_l, everything downstream is worked out anew, and the change of y teaches feedback B_l
-    `[outputs, n_l]`, an estimate of the mean Jacobian dy/dx_l; the signal of the stage is e B_l.
+    without passing another stage is its *section*; what leads to the model's output y without passing a stage, such as a readout,
+    has the exact error e = dLoss/dy. Skips around stages, shared modules and branches are no exception: a parameter that leads to
+    several stages gets the sum. Noise is added to x_l, everything downstream is worked out anew, and the change of y teaches
+    feedback B_l `[outputs, n_l]`, an estimate of the mean Jacobian dy/dx_l; the signal of the stage is e B_l.
 
-    *What autograd is used for.* For e, of the loss and the output alone. Within a section, to carry its stage's signal to the section's
-    own parameters. Nothing else: a forward pass hands a copy of each x_l on that is no part of any graph, so that no gradient passes a
-    stage. The methods "mirror" and "backprop" send an error from stage to stage and are the exceptions: "mirror" through learned feedback
-    in place of every `nn.Linear` and `nn.Conv2d` (see *Notes*), "backprop" by autograd alone.
+    *What autograd is used for.* For e, of the loss and the output alone. Within a section, to carry its stage's signal to the
+    section's own parameters. Nothing else: a forward pass hands a copy of each x_l on that is no part of any graph, so that no
+    gradient passes a stage. The methods "mirror" and "backprop" send an error from stage to stage and are the exceptions: "mirror"
+    through learned feedback in place of every `nn.Linear` and `nn.Conv2d` (see *Notes*), "backprop" by autograd alone.
 
     Parameters
     ----------
@@ -43,9 +45,9 @@ class NoiseCorrelation:
         The model. It is used as it is and not wrapped; hooks live within calls of `backward` and `agreement` only.
     stages
         Names (as in `model.named_modules()`) or modules. Each is called once in a forward pass. Of a module that gives a tuple, as
-        `nn.LSTM(batch_first=True)` does, the first item is the activity: for an LSTM all hidden states of the sequence,
-        `[batch, time * hidden]`, and autograd goes through time within that stage. "mirror" and "backprop" need no stages; they divide
-        the parameters for `agreement`.
+        `nn.LSTM(batch_first=True)` does, the first item is the activity: for an LSTM all hidden states of the sequence, `[batch,
+        time * hidden]`, and autograd goes through time within that stage. "mirror" and "backprop" need no stages; they divide the
+        parameters for `agreement`.
     method
         "nmnc": noise on the manifold of activity, its top `dim` principal components. "vnc": noise anywhere.
         "node-perturbation": noise anywhere, each example for itself, no feedback weights: delta = mean of (e . dy) xi / sigma^2.
@@ -53,17 +55,18 @@ class NoiseCorrelation:
     dim
         Components d, or a fraction of variance between 0 and 1 ("nmnc" and "mirror"; for "mirror" None is noise anywhere).
     interval
-        Steps (calls of `backward`) between updates of the feedback, the first in the first step. Node perturbation has probes in each.
+        Steps (calls of `backward`) between updates of the feedback, the first in the first step. Node perturbation has probes in
+        each.
     seed
         Of all noise. Stage l is estimator l of the seed.
     sigma
         Norm of the noise over that of the activity.
     probes
-        Perturbations of each example in an update, each in a forward pass of its own at each stage; for "mirror", rows of input of each
-        map for each example of the batch.
+        Perturbations of each example in an update, each in a forward pass of its own at each stage; for "mirror", rows of input of
+        each map for each example of the batch.
     refresh
-        Steps between updates of the manifold, from the activity of that step's batch, a multiple of `interval`, which it is when left
-        out.
+        Steps between updates of the manifold, from the activity of that step's batch, a multiple of `interval`, which it is when
+        left out.
     initial
         Perturbed rows of input of each map before the first step ("mirror"), as many as the map has inputs if that is less.
     **estimator
@@ -74,20 +77,22 @@ class NoiseCorrelation:
     -----
     Gradients are those of the loss as `loss_fn` gives it, added to `.grad` as `loss.backward()` does.
 
-    Perturbed passes repeat the clean one: dropout and whatever draws from the generators of torch, numpy and Python draws the same, and
-    batch normalisation in training mode uses the statistics of the clean pass. Afterwards parameters, buffers and generators are as one
-    forward pass leaves them, bit for bit. A module that cannot be held so is refused in the first step, which tries it. Within a section
-    the signal goes exactly through statistics of the batch.
+    Perturbed passes repeat the clean one: dropout and whatever draws from the generators of torch, numpy and Python draws the same,
+    and batch normalisation in training mode uses the statistics of the clean pass. Afterwards parameters, buffers and generators
+    are as one forward pass leaves them, bit for bit. A module that cannot be held so is refused in the first step, which tries it.
+    Within a section the signal goes exactly through statistics of the batch.
 
-    "mirror" learns B of the shape of each map's weight W from noise on the map's own input rows (tokens, or patches of a convolution at
-    random positions) and its own response W xi, by least squares, half of the rows on the manifold of that input and half anywhere. All
-    that is no map (nonlinearities, normalisation, pooling, attention's products) it carries by its own derivative. From the rule
-    of the Rust library it differs in this: a convolution's manifold is that of its patches, not that of the stage's whole activity; the
-    division of rows between manifold and elsewhere is fixed; differences within a batch are not taken for probes. Weights that a module
-    of the user's own multiplies by without `nn.Linear` or `nn.Conv2d` are carried by autograd.
+    "mirror" learns B of the shape of each map's weight W from noise on the map's own input rows (tokens, or patches of a
+    convolution at random positions) and its own response W xi, by least squares, half of the rows on the manifold of that input
+    (the principal components of its second moments, so that its mean is among them) and half anywhere. All that is no map
+    (nonlinearities, normalisation, pooling, attention's products) it carries by its own derivative. From the rule of the Rust
+    library it differs in this: a convolution's manifold is that of its patches, not that of the stage's whole activity; the
+    division of rows between manifold and elsewhere is fixed; differences within a batch are not taken for probes. Weights that a
+    module of the user's own multiplies by without `nn.Linear` or `nn.Conv2d` are carried by autograd.
 
-    A model in bfloat16 or on another device works: noise and signals go there and back, estimators stay on the CPU in single precision.
-    Give a model that `torch.compile` returned as the module that was compiled. Training over several processes is not covered.
+    A model in bfloat16 or on another device works: noise and signals go there and back, estimators stay on the CPU in single
+    precision. Give a model that `torch.compile` returned as the module that was compiled. Training over several processes is not
+    covered.
 
     Raises
     ------
@@ -123,7 +128,9 @@ class NoiseCorrelation:
             if value < least:
                 raise refuse(name, f"{value} is too small", f"give at least {least}")
         if refresh is not None and refresh % interval:
-            raise refuse("refresh", f"{refresh} is no multiple of the interval {interval}", "the manifold moves where noise is asked for")
+            raise refuse(
+                "refresh", f"{refresh} is no multiple of the interval {interval}", "the manifold moves where noise is asked for"
+            )
         if not 0 < sigma < float("inf"):
             raise refuse("sigma", f"{sigma} is no size of noise", "give a number above 0, such as 0.1")
         if method == "nmnc" and dim is None:
@@ -142,7 +149,7 @@ class NoiseCorrelation:
             if self._settings["estimator"] == "average":
                 self._settings.setdefault("eta", 0.2)
         self._sources: dict[str, Source] = {}
-        self._restored: dict[str, Optional[Tensor]] = {}
+        self._restored: dict[str, Any] = {}
         self._mirrors = Mirrors(model, self._dim, seed, probes, initial) if method == "mirror" else None
         self._checked = False
         self._step = self._probes = 0
@@ -310,16 +317,18 @@ class NoiseCorrelation:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what `state_dict` gave; training then goes on with the same bits. What estimators were made with comes from there.
+        """Takes back what `state_dict` gave; training then goes on with the same bits.
 
         Raises
         ------
-        nmnc.ConfigError
+        nmnc.CheckpointError
             A state of another method or of other stages.
         """
         for name, own in (("method", self._method), ("stages", list(self._stages))):
             if state.get(name) != own:
-                raise refuse("state", f"{name} is {state.get(name)!r}, here {own!r}", "build the rule as the one that was saved")
+                raise CheckpointError(
+                    f"state: {name} is {state.get(name)!r}, here {own!r}; build the rule as the one that was saved"
+                )
         self._step, self._probes = int(state["step"]), int(state["probes"])
         self._restored, self._sources = dict(state["sources"]), {}
         if self._mirrors:
@@ -329,7 +338,9 @@ class NoiseCorrelation:
 def scalar(loss: Tensor) -> Tensor:
     """The loss, which must be one number that depends on the output."""
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
-        raise refuse("loss_fn", "gives no scalar that depends on the output", "return a mean, as torch.nn.functional.cross_entropy does")
+        raise refuse(
+            "loss_fn", "gives no scalar that depends on the output", "return a mean, as torch.nn.functional.cross_entropy does"
+        )
     return loss
 
 
