@@ -21,13 +21,15 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from typing import Optional
 
 import numpy as np
 from common import Adam, cross_entropy, fashion
 
 import nmnc
 
-SIZES = (196, 256, 256, 10)
+SIZES = (196, 256, 256, 256, 256, 10)
+HIDDEN = len(SIZES) - 2
 BATCH = 32
 LEVELS = 31  # of a weight, over its range
 READ_NOISE = 0.03  # of a layer's answer, over its root mean square
@@ -57,14 +59,15 @@ class Chip:
         parts = zip(self.levels, self.rates, self.written)
         return [levels * np.exp(-rates * (self.observations - written)) for levels, rates, written in parts]
 
-    def read(self, x: np.ndarray, noise: dict[int, np.ndarray] = {}, offset: list = [0, 0, 0]) -> list[np.ndarray]:  # noqa: B006
-        """Activities of both hidden layers, and the output. `noise` is added to a hidden layer's, `offset` to the weights."""
+    def read(self, x: np.ndarray, noise: Optional[dict] = None, offset: Optional[list] = None) -> list[np.ndarray]:
+        """Activities of the hidden layers, and the output. `noise` is added to a hidden layer's, `offset` to the weights."""
         self.observations += len(x)
         activities = []
-        for layer, (w, moved) in enumerate(zip(self.now, offset)):
-            x = x @ (w + moved)
+        for layer, w in enumerate(self.now):
+            x = x @ (w if offset is None else w + offset[layer])
             x = x + READ_NOISE * np.sqrt(np.mean(x**2)) * self.rng.standard_normal(x.shape, np.float32)
-            x = (x if layer == 2 else np.maximum(x, 0)) + noise.get(layer, 0)
+            x = x if layer == len(self.now) - 1 else np.maximum(x, 0)
+            x = x + noise[layer] if noise and layer in noise else x
             activities.append(x)
         return activities
 
@@ -103,33 +106,36 @@ class Signals:
         self.rule, self.sigma, self.interval, self.step = rule, sigma, interval, 0
         dim = 32 if rule == "nmnc" else None
         settings = {"estimator": "average", "eta": 0.1, "sigma": sigma, "seed": seed}
-        self.estimators = [nmnc.JacobianEstimator(n, 10, dim, index=i, **settings) for i, n in enumerate(SIZES[1:3])]
-        self.columns = [np.zeros((10, n), np.float32) for n in SIZES[1:3]]
+        self.estimators = [nmnc.JacobianEstimator(n, 10, dim, index=i, **settings) for i, n in enumerate(SIZES[1:-1])]
+        self.columns = [np.zeros((10, n), np.float32) for n in SIZES[1:-1]]
 
     def __call__(self, chip: Chip, x: np.ndarray, activities: list[np.ndarray], e: np.ndarray) -> list[np.ndarray]:
-        """Signals `[batch, n]` of both hidden layers; asks the chip when it is time."""
+        """Signals `[batch, n]` of the hidden layers; asks the chip when it is time."""
+        due = self.step % self.interval == 0
         self.step += 1
-        if self.rule == "exact":
-            last = e @ chip.now[2].T
-            return [(last * (activities[1] > 0)) @ chip.now[1].T, last]
-        due = (self.step - 1) % self.interval == 0
-        return [self.layer(i, chip, x, activities, e, due) for i in range(2)]
+        if self.rule != "exact":
+            return [self.layer(i, chip, x, activities, e, due) for i in range(HIDDEN)]
+        signals = [e]
+        for i in reversed(range(HIDDEN)):
+            gated = signals[0] if i == HIDDEN - 1 else signals[0] * (activities[i + 1] > 0)
+            signals.insert(0, gated @ chip.now[i + 1].T)
+        return signals[:-1]
 
     def layer(self, i: int, chip: Chip, x: np.ndarray, activities: list[np.ndarray], e: np.ndarray, due: bool) -> np.ndarray:
-        own, y, est = activities[i], activities[2], self.estimators[i]
+        own, y, est = activities[i], activities[-1], self.estimators[i]
         size = self.sigma * np.linalg.norm(own, axis=1).mean()
         if self.rule == "finite differences":
             if due:
-                units = (self.step // self.interval * BATCH + np.arange(BATCH)) % own.shape[1]
+                units = ((self.step - 1) // self.interval * BATCH + np.arange(BATCH)) % own.shape[1]
                 noise = np.zeros_like(own)
                 noise[np.arange(BATCH), units] = size
                 # One answer a column, of one example: what was known counts as much as it does in the other rules.
-                change = (chip.read(x, {i: noise})[2] - y) / size
+                change = (chip.read(x, {i: noise})[-1] - y) / size
                 self.columns[i][:, units] += 0.5 * (change.T - self.columns[i][:, units])
             return e @ self.columns[i]
         if due:
             probes = est.partial_fit(own).ask(BATCH)
-            change = chip.read(x, {i: probes.values})[2] - y
+            change = chip.read(x, {i: probes.values})[-1] - y
             if self.rule == "node perturbation":
                 return (e * change).sum(1, keepdims=True) * probes.values * own.shape[1] / size**2
             est.tell(probes, change)
@@ -156,19 +162,17 @@ def train(rule: str, seed: int, budget: int, settings: tuple[float, float, int])
         if rule == "spsa":
             signs = [rng.choice(np.float32([-1, 1]), w.shape) for w in weights]
             ahead, back = ([side * sigma * s / np.sqrt(len(s)) for s in signs] for side in (1, -1))
-            change = cross_entropy(chip.read(x, offset=ahead)[2], y)[0] - cross_entropy(chip.read(x, offset=back)[2], y)[0]
+            change = cross_entropy(chip.read(x, offset=ahead)[-1], y)[0] - cross_entropy(chip.read(x, offset=back)[-1], y)[0]
             gradients = [change / (2 * sigma) * np.sqrt(len(s)) * s for s in signs]
         else:
             activities = chip.read(x)
-            _, e = cross_entropy(activities[2], y)
-            first, second = signals(chip, x, activities, e)
-            inputs = (x, activities[0], activities[1])
-            outputs = (first * (activities[0] > 0), second * (activities[1] > 0), e)
-            gradients = [a.T @ b for a, b in zip(inputs, outputs)]
+            _, e = cross_entropy(activities[-1], y)
+            gated = [s * (a > 0) for s, a in zip(signals(chip, x, activities, e), activities)]
+            gradients = [a.T @ b for a, b in zip((x, *activities), (*gated, e))]
         optimizer.step(gradients, 1 - 0.9 * chip.observations / budget)
         chip.write(weights)
     chip.settle()
-    return float(np.mean(chip.read(test)[2].argmax(1) == test_labels))
+    return float(np.mean(chip.read(test)[-1].argmax(1) == test_labels))
 
 
 # %%
