@@ -11,14 +11,10 @@ demo:
 test:
     cargo test --release --workspace
 
-# Formatting and lints.
+# Formatting and lints, with kernels for accelerators.
 check:
     cargo fmt --all --check
-    cargo clippy --release --workspace --all-targets -- -D warnings
-
-# Whether everything compiles with kernels for accelerators.
-check-devices:
-    cargo check --release --workspace --all-targets --features vulkan
+    cargo clippy --release --workspace --all-targets --features vulkan -- -D warnings
 
 # Every accelerator kernel, stream and rule on the devices of this machine; FEATURE is vulkan, wgpu or cuda.
 test-devices FEATURE="vulkan":
@@ -34,6 +30,10 @@ sanitize *ARGS:
 # Public documentation; a broken link is an error.
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+# The Python package in an environment of its own: lints, stubs beside the module, tests, examples, and an installation as a user makes it.
+python *ARGS:
+    python3 scripts/check_python.py {{ARGS}}
 
 # Builds and runs the library's examples. Built with the whole workspace, they share the tests' dependencies.
 examples:
@@ -79,7 +79,7 @@ soak SECONDS="3600" CSV="target/soak.csv":
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
 # What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test examples (kill-campaign "--points" "600") (fuzz "" "20") check-devices
+ci: check deny (notices "--check") docs results test examples python (kill-campaign "--points" "600") (fuzz "" "20")
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

@@ -295,3 +295,44 @@ fn a_jacobian_that_moves_shows_in_the_residuals() {
     let told = estimator.standard_error().unwrap();
     assert!((told.residual - 2.0).abs() < 1e-4, "{told:?}");
 }
+
+#[test]
+fn as_many_answers_as_are_foreseen_bring_the_error_down_to_the_target() {
+    let recursive = Learning::Recursive { forgetting: 1.0, ridge: 1.0 };
+    for (learning, noise, target) in [
+        (Learning::Average { eta: 1.0 }, 0.0, 0.4),
+        (Learning::LeastSquares { eta: 1.0 }, 0.0, 0.5),
+        (Learning::LeastSquares { eta: 1.0 }, 0.0, 1e-3),
+        (recursive, 1.0, 0.6),
+        (recursive, 1.0, 0.15),
+    ] {
+        let count = estimator(settings(learning, 0)).further_answers(target).unwrap();
+        let what = format!("{learning:?}: {count} answers for {target}");
+        let [error, expected, ..] = calibration(learning, count, 1, noise, 200);
+        assert!(error.sqrt() < target * 1.05 + 1e-9, "{what}: {}", error.sqrt());
+        // And not many more than it takes.
+        let [fewer, ..] = calibration(learning, (count * 4 / 5).max(1), 1, noise, 200);
+        assert!(fewer.sqrt() > target * 0.98, "{what}: {} from fewer", fewer.sqrt());
+        assert!(expected.sqrt() < target * 1.05 + 1e-9, "{what}: expected {}", expected.sqrt());
+    }
+    // One update of a leaky average cannot forget its start.
+    assert_eq!(estimator(settings(Learning::Average { eta: 0.3 }, 0)).further_answers(0.5), None);
+    assert_eq!(estimator(settings(Learning::Average { eta: 0.3 }, 0)).further_answers(1.0), Some(0));
+}
+
+#[test]
+fn answers_that_come_after_the_manifold_has_turned_are_told_in_its_new_coordinates() {
+    let learning = Learning::Recursive { forgetting: 1.0, ridge: 1e-9 };
+    let mut estimator = estimator(on_manifold(settings(learning, 1), 5));
+    // Five directions hold all activity, in whichever axes.
+    estimator.refresh(0, &activity(40, 3)).unwrap();
+    let (late, changes) = answers(&estimator, 0, 0..5, linear);
+    estimator.refresh(1, &(activity(40, 4) * 3.0)).unwrap();
+    let manifold = estimator.manifold().unwrap().clone();
+    let turned = late.on(&manifold);
+    assert_close(&turned.noise(), &late.noise(), 1e-9);
+    estimator.learn_from(&turned, changes.clone());
+    let jacobian = normal([OUTPUTS, UNITS], 2);
+    let seen = manifold.embed(manifold.coordinates(jacobian));
+    assert_close(&estimator.feedback(), &seen, 1e-5);
+}

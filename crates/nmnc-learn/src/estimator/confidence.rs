@@ -106,8 +106,13 @@ impl Confidence {
         };
     }
 
+    /// Expected squared error.
+    pub(super) fn expected(&self) -> f64 {
+        self.expected
+    }
+
     /// Variance of the responses' own errors over ||J||^2. Fewer responses than the m coordinates do not tell.
-    fn noise(&self, m: f64) -> f64 {
+    pub(super) fn noise(&self, m: f64) -> f64 {
         let [count, errors, all] = self.seen;
         if count < m || all <= 0.0 {
             return 0.0;

@@ -173,6 +173,12 @@ impl JacobianEstimator {
         self.learned.standard_error()
     }
 
+    /// Answers that are expected to bring the error down to `target`, as [`LearnedJacobian::further_answers`]; nothing before there is a
+    /// manifold.
+    pub fn further_answers(&self, target: f64) -> Option<usize> {
+        self.learned.further_answers(self.prober.dimension()?, target)
+    }
+
     /// What a checkpoint keeps.
     pub fn state(&self) -> State {
         let mut state = self.learned.state();

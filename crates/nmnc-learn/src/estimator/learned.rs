@@ -64,12 +64,12 @@ impl Learning {
 /// Feedback weights B `[outputs, n]` that estimate a Jacobian J = dy/dx from answers to perturbations, and what is known of their error.
 #[derive(Clone, Debug)]
 pub struct LearnedJacobian {
-    learning: Learning,
-    law: ErrorLaw,
+    pub(super) learning: Learning,
+    pub(super) law: ErrorLaw,
     feedback: Held,
     /// What is known along each coordinate (recursive least squares).
     uncertainty: Option<Uncertainty>,
-    confidence: Option<Confidence>,
+    pub(super) confidence: Option<Confidence>,
 }
 
 impl LearnedJacobian {

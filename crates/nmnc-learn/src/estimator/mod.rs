@@ -15,6 +15,7 @@
 //! activity are to be known, one prober serves several learned Jacobians.
 
 mod confidence;
+mod foresight;
 mod held;
 mod jacobian;
 mod law;

@@ -66,6 +66,11 @@ impl Noise {
         self.deviation
     }
 
+    /// Of the same deviation on another manifold.
+    pub fn on(&self, manifold: &Subspace) -> Self {
+        Self { manifold: Some(manifold.clone()), deviation: self.deviation }
+    }
+
     /// `activity` `[rows, n]` moved by `factor` deviations along `coordinates` `[rows, m]`.
     pub fn moved(&self, activity: &Tensor<2>, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
         let scale = factor * self.deviation;

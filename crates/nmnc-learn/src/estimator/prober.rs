@@ -214,6 +214,19 @@ impl Perturbations {
         Self { coordinates: selected(&self.coordinates, rows), ..self.clone() }
     }
 
+    /// The same perturbations in coordinates of `manifold`, which has become another since they were asked for: what their answers are to be
+    /// told in, where something is known by coordinate. What of them lies off the new manifold is lost, and what it did to the output
+    /// passes for an error of the answers.
+    #[must_use]
+    pub fn on(&self, manifold: &Subspace) -> Self {
+        let noise = self.noise.on(manifold);
+        Self {
+            coordinates: manifold.coordinates(self.embedded(self.coordinates.clone())),
+            noise,
+            ..self.clone()
+        }
+    }
+
     /// What they change in a function of the activity, `[K, outputs]`: f(x + xi) - f(x), or (f(x + xi) - f(x - xi)) / 2 in both
     /// directions. `activity` is `[K, n]`.
     pub fn answered(

@@ -67,7 +67,17 @@ impl Options {
 
 /// How runs were trained, in words.
 pub(super) fn training(config: &Config) -> String {
-    format!("{} epochs, batches of {}", config.train.epochs, config.train.batch)
+    let epochs = config.train.epochs;
+    format!("{epochs} epoch{}, batches of {}", if epochs == 1 { "" } else { "s" }, config.train.batch)
+}
+
+/// The network in words: its preset and what its widths are multiplied by.
+pub(super) fn network(config: &Config) -> String {
+    let name = config.network.preset.as_deref().unwrap_or("stages of its own");
+    match config.network.scale {
+        1.0 => name.to_owned(),
+        scale => format!("{name}, widths times {scale}"),
+    }
 }
 
 /// Number of different seeds.

@@ -226,12 +226,15 @@ impl Experiment for SampleEfficiency {
         let measured = || self.runs.iter().zip(measured).filter_map(|(run, m)| Some((run, m.as_ref()?)));
         let as_it_is = measured().find(|((cell, _), _)| self.cells[*cell].scale == 1.0);
         let units = as_it_is.map_or_else(Vec::new, |(_, run)| run.stage_units.clone());
+        let network = self.runs.iter().find(|(cell, _)| self.cells[*cell].scale == 1.0);
+        let network = base::network(network.map_or(config, |(_, run)| &run.config));
         let runs = measured().map(|((cell, run), found)| (&self.cells[*cell], run.config.seed.0, found));
         let findings = Findings {
             title: self.subject.title,
             sentences: verdict::verdict(&results),
             setup: vec![
                 ("Data", format!("{}, {limit} training images", config.data.source)),
+                ("Network", network),
                 ("Training", base::training(config)),
                 ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
                 ("Units", units.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),

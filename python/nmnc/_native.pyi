@@ -1,0 +1,85 @@
+"""Native parts of the package."""
+
+from typing import Any, Optional, Sequence, Union
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__version__: str
+
+class Probes:
+    """Perturbations of an activity, to be answered by what they change in the output.
+
+    Made by `JacobianEstimator.ask`. Parts are taken as of a list: ``probes[3]``, ``probes[2:5]``, ``probes[[4, 1]]``.
+    """
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The perturbations themselves, [count, units], to be added to the activity."""
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Their numbers, [count], counted over the life of the estimator."""
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Union[int, slice, Sequence[int]]) -> Probes: ...
+
+class JacobianEstimator:
+    def __new__(
+        cls,
+        units: int,
+        outputs: int,
+        dim: Optional[Union[int, float]] = None,
+        *,
+        seed: int = 0,
+        index: int = 0,
+        estimator: str = "recursive",
+        eta: Optional[float] = None,
+        forgetting: float = 1.0,
+        ridge: float = 1e-3,
+        noise: str = "gaussian",
+        sigma: float = 0.1,
+        antithetic: bool = False,
+        method: Optional[str] = None,
+        manifold_forgetting: Optional[float] = None,
+    ) -> JacobianEstimator: ...
+    def partial_fit(self, activity: ArrayLike) -> JacobianEstimator:
+        """Follows the components and the size of ``activity`` [samples, units]. Returns the estimator.
+
+        Raises `DivergedError` if it is not finite; warns if it does not vary.
+        """
+    def ask(self, count: int, activity: Optional[ArrayLike] = None) -> Probes:
+        """``count`` new perturbations, of a size that follows ``activity`` [any, units] or that of the last `partial_fit`.
+
+        A perturbation is a function of seed, index, number and components alone.
+        """
+    def tell(self, probes: Probes, changes: ArrayLike) -> int:
+        """Learns from ``changes`` [count, outputs], f(x + xi) - f(x) for each probe; the number of answers that were used.
+
+        Rows that are None or not finite are dropped, and counted in ``dropped_``.
+        """
+    def signal(self, e: ArrayLike) -> NDArray[np.float32]:
+        """Error signals e B [batch, units], the estimate of dLoss/dx, for errors e = dLoss/dy [batch, outputs]."""
+    def suggest_probes(self, target_error: float) -> int:
+        """Further probes, told at once, until ``error_`` is expected to be ``target_error`` or less.
+
+        Raises `ConfigError` if no number suffices (an average or a small ``eta`` does not get there in one update).
+        """
+    @property
+    def jacobian_(self) -> NDArray[np.float32]: ...
+    @property
+    def error_(self) -> Optional[float]: ...
+    @property
+    def residual_(self) -> Optional[float]: ...
+    @property
+    def components_(self) -> Optional[NDArray[np.float32]]: ...
+    @property
+    def dim_(self) -> Optional[int]: ...
+    @property
+    def probes_(self) -> int: ...
+    @property
+    def dropped_(self) -> int: ...
+    @property
+    def units(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+    def _state(self) -> dict[str, Any]: ...
+    def _restore(self, state: dict[str, Any]) -> None: ...
