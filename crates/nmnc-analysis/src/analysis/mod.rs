@@ -22,6 +22,7 @@ mod similarity;
 mod stage_alignment;
 mod states;
 mod tables;
+mod task;
 pub mod training;
 mod write;
 
@@ -46,6 +47,7 @@ pub use states::{
 };
 pub use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;
+pub use task::TaskLoaded;
 pub use training::{
     OverTraining, RunMoment, StageAgreement, StageMoment, TrainingRow, WeightMoment, WeightRow, decay_law,
     over_training, over_training_table, training_rows, weight_rows, write_over_training,

@@ -5,15 +5,15 @@ use std::path::Path;
 use burn::tensor::Tensor;
 
 use super::{ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings};
-use crate::analysis::load::{find, latest};
+use crate::analysis::task::TaskLoaded;
 use crate::dimension::{DimensionSettings, Matrix, measure};
-use nmnc_core::device::{self, values};
+use nmnc_core::device::values;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
 use nmnc_data::tasks::{TrialBatch, TrialSet, generate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::recurrent::{LaggedEnergies, RecurrentNetwork, lagged_energies, live_rows, selected};
-use nmnc_train::{RunConfig, SequenceConfig, checkpoint, is_centered};
+use nmnc_train::{RunConfig, SequenceConfig, is_centered};
 
 /// Most conditions drawn.
 const CURVES: usize = 8;
@@ -24,22 +24,8 @@ const CURVES: usize = 8;
 /// If it is no run on a task, is damaged or of another configuration, or if trials cannot be made.
 pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
     settings.check()?;
-    let (run, single) = find(path)?;
-    let config = SequenceConfig::read(&run.join("config.toml"), &[])?.resolve()?;
-    let device = device::open_with(&config.device, config.precision)?;
-    let (saved, mut warnings) = match single {
-        Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
-        None => latest(&run, &device)?,
-    };
-    if saved.config != config.to_toml() {
-        let problem = "belongs to another configuration than the run's config.toml";
-        return Err(Error::checkpoint(saved.path.display(), problem)
-            .mend("put back the config.toml that the run wrote"));
-    }
-    let task = config.task.open(config.seed)?;
-    let untrained = config.initial_network(task.as_ref(), &device)?;
-    let mut network = untrained.clone();
-    saved.restore_weights(&mut network, &device)?;
+    let TaskLoaded { config, run, step, task, network, untrained, mut warnings, .. } =
+        TaskLoaded::open(path)?;
     let most = task.evaluation_size().unwrap_or(usize::MAX);
     if most < settings.trials {
         warnings.push(format!("there are only {most} evaluation trials"));
@@ -66,12 +52,12 @@ pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
         subject: format!(
             "{} after {} steps ({}, seed {})",
             run.display(),
-            saved.step,
+            step,
             config.rule(),
             config.seed.0
         ),
         task: config.task.name().to_owned(),
-        step: saved.step,
+        step,
         units: network.units(),
         trials,
         dimension: own.subspace.dimension(),
