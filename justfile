@@ -112,3 +112,9 @@ same RUNS DEST:
 # Compares the numbers of README.md and results/*/README.md with the recorded CSVs; changed ones must be noticed.
 results:
     python3 scripts/check_results.py --self-test
+
+# The documentation site, in site/: PYTHON is one with mkdocs-material and mkdocstrings[python].
+site PYTHON="python3":
+    cargo build --release --workspace --bin nmnc
+    {{PYTHON}} scripts/site_pages.py
+    {{PYTHON}} -m mkdocs build --strict --quiet
