@@ -1,11 +1,13 @@
 # %% [markdown]
 # # A ResNet-18 in PyTorch without backprop
 #
-# A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. Three rules train
-# it, the loop is the usual one, and one line of it is different: `rule.backward(x, y, loss)` for `loss(model(x), y).backward()`.
+# A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. Three
+# rules train it, the loop is the usual one, and one line of it is different: `rule.backward(x, y, loss)` for `loss(model(x),
+# y).backward()`.
 #
 # - `backprop`: autograd
-# - `nmnc`: noise on the manifold of each layer's activity, a perturbed pass each ten steps, and direct feedback from the output's error
+# - `nmnc`: noise on the manifold of each layer's activity, a perturbed pass each ten steps, and direct feedback from the output's
+#   error
 # - `mirror`: feedback for every convolution, learned from noise on its own input
 # - `dfa`: fixed random feedback, for comparison
 
@@ -17,11 +19,11 @@ import csv
 import sys
 
 import torch
-from common import fashion
+from nmnc.torch import NoiseCorrelation
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from nmnc.torch import NoiseCorrelation
+from common import fashion
 
 STAGES = ["layer1", "layer2", "layer3", "layer4"]
 

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Learning through a spiking network
 #
-# 64 currents drive a recurrent network of 200 leaky integrate-and-fire neurons with fixed random weights for 30 time steps. What is seen of
-# it are spikes of ten groups of neurons, one for each class. Spikes have no derivative. A layer in front of it, 196 pixels -> 64 currents, is
-# to learn which currents make the right group spike most: `nmnc.JacobianEstimator` asks the network what small changes of the currents do.
+# 64 currents drive a recurrent network of 200 leaky integrate-and-fire neurons with fixed random weights for 30 time steps. What
+# is seen of it are spikes of ten groups of neurons, one for each class. Spikes have no derivative. A layer in front of it, 196
+# pixels -> 64 currents, is to learn which currents make the right group spike most: `nmnc.JacobianEstimator` asks the network
+# what small changes of the currents do.
 
 # %%
 from __future__ import annotations
@@ -12,10 +13,10 @@ import argparse
 import csv
 import sys
 
-import numpy as np
-from common import Adam, cross_entropy, fashion
-
 import nmnc
+import numpy as np
+
+from common import Adam, cross_entropy, fashion
 
 CURRENTS, NEURONS, STEPS, CLASSES = 64, 200, 30, 10
 
@@ -30,7 +31,7 @@ class Spiking:
         self.groups = np.repeat(np.eye(CLASSES, dtype=np.float32), NEURONS // CLASSES, axis=0)
 
     def __call__(self, currents: np.ndarray) -> np.ndarray:
-        """Spikes of each group `[batch, 10]` per neuron in answer to constant currents `[batch, 64]`."""
+        """Spikes of each group per neuron, `[batch, 10]`, in answer to constant currents `[batch, 64]`."""
         drive = 0.15 + 0.15 * currents @ self.inward
         voltage, spikes, count = (np.zeros((len(currents), NEURONS), np.float32) for _ in range(3))
         for _ in range(STEPS):
@@ -42,8 +43,9 @@ class Spiking:
 
 # %% [markdown]
 # ## Training
-# Every fourth step the examples of the batch are asked once more with noise in their currents. The mean of a noisy count changes smoothly with
-# the currents, though no single count does.
+# Every fourth step the examples of the batch are asked once more with noise in their currents. The mean of a noisy count changes
+# smoothly with the currents, though no single count does.
+
 
 # %%
 def train(rule: str, seed: int, steps: int) -> tuple[float, int]:
