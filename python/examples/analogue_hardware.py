@@ -26,10 +26,9 @@ from typing import Optional
 
 import nmnc
 import numpy as np
-
 from common import cross_entropy, fashion
 
-SETUPS = {"wide": (512, 0.2), "narrow": (128, 0.05)}  # hidden units, and noise of a layer's answer over its root mean square
+SETUPS = {"wide": (1024, 0.2), "narrow": (128, 0.05)}  # hidden units, and noise of a layer's answer over its root mean square
 BATCH = 32
 LEVELS = 127  # of a weight, over its range
 DRIFT = 2e-6  # median rate at which a weight decays, per observation since it was written
@@ -100,13 +99,14 @@ SETTINGS = {
         "exact": (1e-2, 0.0),
     },
 }
+COMMON = [(rate, sigma) for rate in (0.02, 0.05, 0.1) for sigma in (0.5, 1.5)]
 GRID = {
-    "nmnc": [(rate, sigma) for rate in (3e-3, 1e-2, 3e-2) for sigma in (0.3, 1.0)],
-    "vnc": [(rate, sigma) for rate in (3e-3, 1e-2, 3e-2) for sigma in (0.3, 1.0)],
-    "finite differences": [(rate, sigma) for rate in (3e-3, 1e-2, 3e-2) for sigma in (0.3, 1.0)],
-    "node perturbation": [(rate, sigma) for rate in (1e-3, 3e-3, 1e-2) for sigma in (0.3, 1.0)],
-    "spsa": [(rate, sigma) for rate in (1e-5, 1e-4, 1e-3) for sigma in (0.03, 0.3)],
-    "exact": [(rate, 0.0) for rate in (3e-3, 1e-2, 3e-2)],
+    "nmnc": COMMON,
+    "vnc": COMMON,
+    "finite differences": COMMON,
+    "node perturbation": [(rate, sigma) for rate in (0.005, 0.01, 0.02) for sigma in (0.5, 1.5)],
+    "spsa": [(rate, sigma) for rate in (3e-5, 1e-4, 1e-3) for sigma in (0.03, 0.3)],
+    "exact": [(rate, 0.0) for rate in (0.02, 0.05, 0.1)],
 }
 
 

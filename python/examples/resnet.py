@@ -1,15 +1,14 @@
 # %% [markdown]
 # # A ResNet-18 in PyTorch without backprop
 #
-# A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. Three
-# rules train it, the loop is the usual one, and one line of it is different: `rule.backward(x, y, loss)` for `loss(model(x),
-# y).backward()`.
+# A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. The
+# loop is the usual one, with `rule.backward(x, y, loss)` in place of `loss(model(x), y).backward()`.
 #
 # - `backprop`: autograd
-# - `nmnc`: noise on the manifold of each layer's activity, a perturbed pass each ten steps, and direct feedback from the output's
-#   error
-# - `mirror`: feedback for every convolution, learned from noise on its own input
-# - `dfa`: fixed random feedback, for comparison
+# - `mirror`: an error that comes down through feedback for every convolution, learned from noise on its own input
+# - `nmnc`: noise on the manifold of each layer's activity in every tenth step, and feedback from the output to each layer
+# - `vnc`: the same with noise anywhere
+# - `dfa`: fixed random feedback from the output to each layer
 
 # %%
 from __future__ import annotations
@@ -18,12 +17,17 @@ import argparse
 import csv
 import sys
 
-import torch
+from common import fashion
+
+try:
+    import torch
+except ImportError:
+    print("PyTorch is not installed: passed over")
+    raise SystemExit from None
+
 from nmnc.torch import NoiseCorrelation
 from torch import nn
 from torch.nn.functional import cross_entropy
-
-from common import fashion
 
 STAGES = ["layer1", "layer2", "layer3", "layer4"]
 
@@ -70,7 +74,8 @@ def train(method: str, seed: int, steps: int) -> dict[str, object]:
     images, labels, test, test_labels = (torch.from_numpy(part) for part in fashion())
     images, test = images[:, None], test[:, None]
     model = ResNet18()
-    rule = NoiseCorrelation(model, STAGES, method, dim=64, interval=10, seed=seed)
+    # A probe of a mirror is a patch of one map's input, not a forward pass.
+    rule = NoiseCorrelation(model, STAGES, method, dim=64, interval=10, seed=seed, probes=4 if method == "mirror" else 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for _ in range(steps):
@@ -93,7 +98,7 @@ def train(method: str, seed: int, steps: int) -> dict[str, object]:
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

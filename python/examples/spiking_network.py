@@ -15,7 +15,6 @@ import sys
 
 import nmnc
 import numpy as np
-
 from common import Adam, cross_entropy, fashion
 
 CURRENTS, NEURONS, STEPS, CLASSES = 64, 200, 30, 10

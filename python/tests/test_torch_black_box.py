@@ -9,12 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch  # noqa: E402
-
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 
 WEIGHT = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
 

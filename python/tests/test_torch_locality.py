@@ -6,10 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch_models import batch, gradients  # noqa: E402
-
 import nmnc.torch  # noqa: E402
 from nmnc.torch import _passes  # noqa: E402
+from torch_models import batch, gradients  # noqa: E402
 
 LOCAL = ("nmnc", "vnc", "dfa", "node-perturbation")
 

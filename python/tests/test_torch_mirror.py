@@ -7,12 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch, by_autograd, distance, gradients  # noqa: E402
-
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 
 CONVOLUTIONS = {
     "strided": {"kernel_size": 3, "stride": 2, "padding": 1},

@@ -10,12 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch, by_autograd, chain, gradients, linear_chain  # noqa: E402
-
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 
 
 def hooks(model):
@@ -205,7 +204,8 @@ def test_bfloat16(method):
     x = x.to(torch.bfloat16)
     loss = lambda output, y: cross_entropy(output.float(), y)  # noqa: E731
     settings = {"sigma": 0.5} if method in ("nmnc", "vnc", "node-perturbation") else {}
-    rule = nmnc.torch.NoiseCorrelation(model, ["3", "5"], method=method, dim=12, probes=2 if method == "mirror" else 20, interval=1, **settings)
+    settings["probes"] = 2 if method == "mirror" else 20
+    rule = nmnc.torch.NoiseCorrelation(model, ["3", "5"], method=method, dim=12, interval=1, **settings)
     for _ in range(5):
         model.zero_grad()
         rule.backward(x, y, loss)

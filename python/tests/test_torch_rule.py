@@ -8,12 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+import nmnc  # noqa: E402
+import nmnc.torch  # noqa: E402
 import numpy as np  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
 from torch_models import batch, by_autograd, chain, distance, gradients, linear_chain  # noqa: E402
-
-import nmnc  # noqa: E402
-import nmnc.torch  # noqa: E402
 
 EXACT = {"estimator": "least-squares", "eta": 1.0}
 

@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Optional, Union
 
 import numpy as np
-from nmnc import JacobianEstimator
-
 import torch
 from torch import Tensor, nn
+
+from nmnc import JacobianEstimator
 
 from ._arrays import as_arrays, as_tensors
 from ._maps import Map, map_of
@@ -90,6 +90,8 @@ class Mirror:
         shape = (of.units, of.outputs)
         if isinstance(dim, int):
             dim = min(dim, of.units)
+        # The manifold follows no more rows than it has use for, since these are decomposed.
+        self._followed = max(64, dim) if isinstance(dim, int) else None
         settings = {"seed": seed, "estimator": "least-squares", "noise": "hadamard"}
         self._anywhere = JacobianEstimator(*shape, None, index=2 * index, **settings)
         self._manifold = None if dim is None else JacobianEstimator(*shape, dim, index=2 * index + 1, **settings)
@@ -124,7 +126,8 @@ class Mirror:
         rows = len(activity)
         if self._manifold is not None and (refresh or not self._told):
             # With each row its negative: weights move by sums of errors times inputs, which lie along the mean of inputs too.
-            self._manifold.partial_fit(np.concatenate([activity, -activity]))
+            followed = activity[: self._followed]
+            self._manifold.partial_fit(np.concatenate([followed, -followed]))
         if self._manifold is None or self._manifold.components_ is None:
             self._perturb(self._anywhere, self._manifold, rows, activity)
         else:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional

@@ -7,10 +7,10 @@ import math
 from typing import Any, Optional, Protocol
 
 import numpy as np
-from nmnc import JacobianEstimator
-
 import torch
 from torch import Tensor
+
+from nmnc import JacobianEstimator
 
 from ._arrays import as_arrays, as_tensors
 

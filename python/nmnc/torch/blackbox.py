@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from nmnc import JacobianEstimator
-
 import torch
 from torch import Tensor, nn
+
+from nmnc import JacobianEstimator
 
 from ._arrays import as_arrays, as_tensors, rows
 from ._refusals import refuse

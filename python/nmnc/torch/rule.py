@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Optional, Union
 
 import numpy as np
-from nmnc.errors import CheckpointError
-
 import torch
 from torch import Tensor, nn
+
+from nmnc.errors import CheckpointError
 
 from . import _agreement
 from ._mirrors import Mirrors
