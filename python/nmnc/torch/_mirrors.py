@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from nmnc import JacobianEstimator
 from ._arrays import as_arrays, as_tensors
 from ._maps import Map, map_of
 from ._replay import forward_replaced
+from ._settings import Settings
 from ._sources import SILENT
 
 # Rows that are told at a time: least squares of whole blocks of orthogonal rows is exact in parts, and cheaper.
@@ -24,12 +25,12 @@ PART = 256
 class Mirrors:
     """The mirrors of all maps of a model, by the names of their modules."""
 
-    def __init__(self, model: nn.Module, dim: Union[int, float, None], seed: int, probes: int, initial: int) -> None:
+    def __init__(self, model: nn.Module, settings: Settings) -> None:
         self._mirrors: dict[str, Mirror] = {}
         for name, module in model.named_modules():
             found = map_of(name, module)
             if found is not None:
-                self._mirrors[name] = Mirror(found, len(self._mirrors), dim, seed, probes, initial)
+                self._mirrors[name] = Mirror(found, len(self._mirrors), settings)
 
     @property
     def probes(self) -> int:
@@ -77,24 +78,25 @@ class Mirror:
     Each is told what the other leaves unexplained.
     """
 
-    def __init__(self, of: Map, index: int, dim: Union[int, float, None], seed: int, probes: int, initial: int) -> None:
+    def __init__(self, of: Map, index: int, settings: Settings) -> None:
         self.map = of
         self.probes = 0
         # The step whose random rows of input are kept; none where they are not.
         self.collecting: Optional[int] = None
-        self._seed, self._index, self._count = seed, index, probes
-        self._initial = min(initial, of.units)
+        self._seed, self._index, self._count = settings.seed, index, settings.probes
+        self._initial = min(settings.initial, of.units)
         self._kept: list[np.ndarray] = []
         self._feedback: Optional[Tensor] = None
         self._told = False
         shape = (of.units, of.outputs)
+        dim = settings.dim
         if isinstance(dim, int):
             dim = min(dim, of.units)
         # The manifold follows no more rows than it has use for, since these are decomposed.
         self._followed = max(64, dim) if isinstance(dim, int) else None
-        settings = {"seed": seed, "estimator": "least-squares", "noise": "hadamard"}
-        self._anywhere = JacobianEstimator(*shape, None, index=2 * index, **settings)
-        self._manifold = None if dim is None else JacobianEstimator(*shape, dim, index=2 * index + 1, **settings)
+        arguments = {"seed": settings.seed, "sigma": settings.sigma, "estimator": "least-squares", "noise": "hadamard"}
+        self._anywhere = JacobianEstimator(*shape, None, index=2 * index, **arguments)
+        self._manifold = None if dim is None else JacobianEstimator(*shape, dim, index=2 * index + 1, **arguments)
 
     def forward(self, x: Tensor) -> Tensor:
         """The map; errors come down through B."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from nmnc import JacobianEstimator
 
 from ._arrays import as_arrays, as_tensors
+from ._settings import Settings
 
 # Activity below which numbers of single precision cannot hold the noise.
 SILENT = 1e-30
@@ -34,9 +35,9 @@ class Source(Protocol):
 class Probed:
     """What learns from perturbed passes: the asking is common to all."""
 
-    def __init__(self, units: int, outputs: int, dim: Any, settings: dict[str, Any]) -> None:
-        self.estimator = JacobianEstimator(units, outputs, dim, **settings)
-        self._on_manifold = dim is not None
+    def __init__(self, units: int, outputs: int, arguments: dict[str, Any]) -> None:
+        self.estimator = JacobianEstimator(units, outputs, **arguments)
+        self._on_manifold = arguments["dim"] is not None
 
     def follow(self, activity: np.ndarray) -> None:
         """Follows the manifold in the activity `[batch, n]`."""
@@ -82,9 +83,9 @@ class Correlated(Probed):
 class Memoryless(Probed):
     """The signal is the mean over an example's own probes of (e . dy) xi / sigma^2, sigma the deviation of one coordinate."""
 
-    def __init__(self, units: int, outputs: int, dim: Any, settings: dict[str, Any]) -> None:
-        super().__init__(units, outputs, dim, settings)
-        self._sigma = settings["sigma"]
+    def __init__(self, units: int, outputs: int, arguments: dict[str, Any]) -> None:
+        super().__init__(units, outputs, arguments)
+        self._sigma = arguments["sigma"]
         self._answers: Optional[tuple[np.ndarray, np.ndarray]] = None
 
     def copy(self) -> Memoryless:
@@ -129,3 +130,11 @@ class RandomFeedback:
 
     def restore(self, state: Optional[dict[str, Any]]) -> None:
         assert state is None
+
+
+def source_of(settings: Settings, index: int, units: int, outputs: int) -> Source:
+    """What makes the signals of stage `index`, of `units` units."""
+    if settings.method == "dfa":
+        return RandomFeedback(units, outputs, settings.seed, index)
+    kind = Memoryless if settings.method == "node-perturbation" else Correlated
+    return kind(units, outputs, settings.of_estimator(index, units))

@@ -17,11 +17,10 @@ from ._mirrors import Mirrors
 from ._passes import Cut, Perturbed, output_of
 from ._refusals import refuse
 from ._replay import Replay
-from ._sources import Correlated, Memoryless, Probed, RandomFeedback, Source
+from ._settings import METHODS, Settings
+from ._sources import Correlated, Probed, RandomFeedback, Source, source_of
 from ._stages import Stage, resolve
 
-METHODS = ("nmnc", "vnc", "mirror", "dfa", "node-perturbation", "backprop")
-ESTIMATOR = ("estimator", "eta", "forgetting", "ridge", "noise", "antithetic", "manifold_forgetting")
 Loss = Callable[[Tensor, Any], Tensor]
 
 
@@ -115,42 +114,14 @@ class NoiseCorrelation:
         initial: int = 4096,
         **estimator: Any,
     ) -> None:
-        if method not in METHODS:
-            raise refuse("method", f"unknown value `{method}`", f"known: {', '.join(METHODS)}")
-        unknown = next((name for name in estimator if name not in ESTIMATOR), None)
-        if unknown is not None:
-            raise refuse(unknown, "unknown setting", f"settings of the estimator are {', '.join(ESTIMATOR)}")
-        if estimator and method not in ("nmnc", "vnc"):
-            raise refuse(next(iter(estimator)), f'has no meaning with method = "{method}"', "remove it")
-        for name, value, least in (
-            ("interval", interval, 1), ("probes", probes, 1), ("initial", initial, 0), ("refresh", refresh or interval, 1),
-        ):  # fmt: skip
-            if value < least:
-                raise refuse(name, f"{value} is too small", f"give at least {least}")
-        if refresh is not None and refresh % interval:
-            raise refuse(
-                "refresh", f"{refresh} is no multiple of the interval {interval}", "the manifold moves where noise is asked for"
-            )
-        if not 0 < sigma < float("inf"):
-            raise refuse("sigma", f"{sigma} is no size of noise", "give a number above 0, such as 0.1")
-        if method == "nmnc" and dim is None:
-            raise refuse("dim", "the manifold has no dimension", 'give one, or set method = "vnc"')
+        self._settings = Settings(method, dim, interval, seed, sigma, probes, refresh, initial, estimator)
         self._model, self._method = model, method
         self._stages = resolve(model, stages)
         if not self._stages and method not in ("mirror", "backprop"):
             raise refuse("stages", "there are none", "name submodules; see model.named_modules()")
-        self._dim = dim if method in ("nmnc", "mirror") else None
-        self._interval = 1 if method == "node-perturbation" else interval
-        self._refresh = self._interval if refresh is None else refresh
-        self._count, self._seed = probes, seed
-        self._settings = {"seed": seed, "sigma": sigma}
-        if method in ("nmnc", "vnc"):
-            self._settings.update({"estimator": "average", **estimator})
-            if self._settings["estimator"] == "average":
-                self._settings.setdefault("eta", 0.2)
         self._sources: dict[str, Source] = {}
         self._restored: dict[str, Any] = {}
-        self._mirrors = Mirrors(model, self._dim, seed, probes, initial) if method == "mirror" else None
+        self._mirrors = Mirrors(model, self._settings) if method == "mirror" else None
         self._checked = False
         self._step = self._probes = 0
 
@@ -207,12 +178,11 @@ class NoiseCorrelation:
             loss = scalar(loss_fn(output_of(self._model, x), y))
             loss.backward()
         elif self._mirrors:
-            due = self._step % self._interval == 0
-            refresh = self._step % self._refresh == 0
+            due = self._settings.probing(self._step)
             with self._mirrors.installed(collecting=due, step=self._step):
                 loss = scalar(loss_fn(output_of(self._model, x), y))
             if due:
-                self._mirrors.learn(refresh)
+                self._mirrors.learn(self._settings.refreshing(self._step))
             loss.backward()
         else:
             loss = self._local(x, y, loss_fn)
@@ -220,7 +190,7 @@ class NoiseCorrelation:
         return loss.detach()
 
     def _local(self, x: Any, y: Any, loss_fn: Loss) -> Tensor:
-        probing = self._method != "dfa" and self._step % self._interval == 0
+        probing = self._method != "dfa" and self._settings.probing(self._step)
         replay = Replay(self._model) if probing else None
         if replay is None:
             cut = Cut(self._model, self._stages, x)
@@ -232,7 +202,7 @@ class NoiseCorrelation:
         (error,) = torch.autograd.grad(loss, output, retain_graph=True)
         self._build(cut)
         if replay is not None:
-            self._probes += self._probe(self._sources, cut, x, replay, self._step % self._refresh == 0)
+            self._probes += self._probe(self._sources, cut, x, replay, self._settings.refreshing(self._step))
         signals = self._signals(self._sources, cut, error)
         ends = [(loss, None), (cut.output, error), *((cut.sections[name], signals[name]) for name in self._stages)]
         ends = [(end, signal) for end, signal in ends if end.requires_grad]
@@ -244,22 +214,15 @@ class NoiseCorrelation:
         if self._sources:
             return
         outputs = cut.output[0].numel()
-        kinds = {"nmnc": Correlated, "vnc": Correlated, "node-perturbation": Memoryless}
         for index, name in enumerate(self._stages):
-            units = cut.sections[name][0].numel()
-            if self._method == "dfa":
-                source: Source = RandomFeedback(units, outputs, self._seed, index)
-            else:
-                settings = {**self._settings, "index": index}
-                dim = min(self._dim, units) if isinstance(self._dim, int) else self._dim
-                source = kinds[self._method](units, outputs, dim, settings)
+            source = source_of(self._settings, index, cut.sections[name][0].numel(), outputs)
             if name in self._restored:
                 source.restore(self._restored[name])
             self._sources[name] = source
 
     def _probe(self, sources: dict[str, Source], cut: Cut, x: Any, replay: Replay, refresh: bool) -> int:
         """Perturbs every stage in turn and tells its source; the number of perturbed examples."""
-        count, antithetic = 0, bool(self._settings.get("antithetic", False))
+        count, repetitions, antithetic = 0, self._settings.probes, self._settings.antithetic
         with replay.repeating() as rewind:
             perturbed = Perturbed(self._model, self._stages, x, cut.output, rewind)
             for name in self._stages:
@@ -268,7 +231,7 @@ class NoiseCorrelation:
                 if refresh:
                     source.follow(activity)
                 batch = len(activity)
-                probes = source.ask(self._count * batch, activity)
+                probes = source.ask(repetitions * batch, activity)
                 if probes is None:
                     warnings.warn(f"stage `{name}`: its activity is zero or does not vary, so it receives no probes", stacklevel=4)
                     continue
@@ -276,7 +239,7 @@ class NoiseCorrelation:
                 if not self._checked:
                     perturbed.check(name, noise[:batch])
                 changes = []
-                for part in np.split(noise, self._count):
+                for part in np.split(noise, repetitions):
                     change = perturbed.change(name, part)
                     changes.append((change - perturbed.change(name, -part)) / 2 if antithetic else change)
                 source.tell(probes, np.concatenate(changes), activity)
