@@ -64,7 +64,8 @@ def main() -> None:
     python = environment("python", TOOLS + SITE + (["torch", "torchvision"] if arguments.torch else []))
     if arguments.fetch:
         return
-    run("cargo", "build", "--release", "--workspace", "--lib")
+    # With examples, whose needs are those of tests: dependencies have the features that tests compiled them with.
+    run("cargo", "build", "--release", "--workspace", "--lib", "--examples")
     run(python, "scripts/python_module.py")
     run(python, "-m", "ruff", "check", "python", "scripts/check_python.py", "scripts/python_module.py")
     here = {"PYTHONPATH": str(ROOT / "python"), **ONE_THREAD}

@@ -31,7 +31,7 @@ def compiled():
     names = set()
     for target in tomllib.loads((ROOT / "deny.toml").read_text())["graph"]["targets"]:
         kinds = ["--edges", "normal,no-proc-macro", "--target", target, "--all-features"]
-        tree = cargo("tree", "--locked", "--package", "nmnc-cli", *kinds, "--prefix", "none", "--format", "{p}")
+        tree = cargo("tree", "--locked", "--package", "nmnc-cli", "--package", "nmnc-py", *kinds, "--prefix", "none", "--format", "{p}")
         names |= {tuple(line.split()[:2]) for line in tree.splitlines() if line}
     packages = json.loads(cargo("metadata", "--locked", "--format-version", "1", "--all-features"))["packages"]
     found = [p for p in packages if p["source"] and (p["name"], "v" + p["version"]) in names]

@@ -330,9 +330,9 @@ fn answers_that_come_after_the_manifold_has_turned_are_told_in_its_new_coordinat
     estimator.refresh(1, &(activity(40, 4) * 3.0)).unwrap();
     let manifold = estimator.manifold().unwrap().clone();
     let turned = late.on(&manifold);
-    assert_close(&turned.noise(), &late.noise(), 1e-9);
+    assert_close("noise", &values(&turned.noise()), &values(&late.noise()), 1e-9);
     estimator.learn_from(&turned, changes.clone());
     let jacobian = normal([OUTPUTS, UNITS], 2);
     let seen = manifold.embed(manifold.coordinates(jacobian));
-    assert_close(&estimator.feedback(), &seen, 1e-5);
+    assert_close("feedback", &values(&estimator.feedback()), &values(&seen), 1e-5);
 }
