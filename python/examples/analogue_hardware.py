@@ -1,20 +1,20 @@
-# %% [markdown]
-# # Training analogue hardware in the loop
-#
-# A simulated chip computes 196 -> n -> n -> 10 (ReLU) with crossbars of analogue weights: they have few levels, each read is
-# noisy, and each weight drifts at a rate of its own until it is written again. Its derivative is unknown. What it answers can be
-# observed, and each *observation*, one example through the chip, costs the same. Which rule makes most of a budget of
-# observations?
-#
-# All rules but SPSA know the error at the output and correct each layer by its own input and an error signal for its output; they
-# differ in how they find that signal for the hidden layers:
-#
-# - `nmnc`: noise on the manifold of hidden activity teaches feedback weights B, and the signal is e B
-# - `vnc`: the same with noise anywhere
-# - `finite differences`: the same, but each probe moves one hidden unit
-# - `node perturbation`: noise anywhere for each example, no memory
-# - `spsa`: all weights move at once, in both directions; the change of the loss is the signal
-# - `exact`: the derivative of the chip as it is at that moment, which no one outside of a simulation has
+"""Training analogue hardware in the loop.
+
+A simulated chip computes 196 -> n -> n -> 10 (ReLU) with crossbars of analogue weights: they have few levels, each read is
+noisy, and each weight drifts at a rate of its own until it is written again. Its derivative is unknown. What it answers can be
+observed, and each *observation*, one example through the chip, costs the same. Which rule makes most of a budget of
+observations?
+
+All rules but SPSA know the error at the output and correct each layer by its own input and an error signal for its output; they
+differ in how they find that signal for the hidden layers:
+
+- `nmnc`: noise on the manifold of hidden activity teaches feedback weights B, and the signal is e B
+- `vnc`: the same with noise anywhere
+- `finite differences`: the same, but each probe moves one hidden unit
+- `node perturbation`: noise anywhere for each example, no memory
+- `spsa`: all weights move at once, in both directions; the change of the loss is the signal
+- `exact`: the derivative of the chip as it is at that moment, which no one outside of a simulation has
+"""
 
 # %%
 from __future__ import annotations

@@ -1,14 +1,14 @@
-# %% [markdown]
-# # A ResNet-18 in PyTorch without backprop
-#
-# A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. The
-# loop is the usual one, with `rule.backward(x, y, loss)` in place of `loss(model(x), y).backward()`.
-#
-# - `backprop`: autograd
-# - `mirror`: an error that comes down through feedback for every convolution, learned from noise on its own input
-# - `nmnc`: noise on the manifold of each layer's activity in every tenth step, and feedback from the output to each layer
-# - `vnc`: the same with noise anywhere
-# - `dfa`: fixed random feedback from the output to each layer
+"""A ResNet-18 in PyTorch without backprop.
+
+A narrow ResNet-18 learns Fashion-MNIST, halved to 14 x 14 pixels. Its stages are its four layers of two residual blocks. The
+loop is the usual one, with `rule.backward(x, y, loss)` in place of `loss(model(x), y).backward()`.
+
+- `backprop`: autograd
+- `mirror`: an error that comes down through feedback for every convolution, learned from noise on its own input
+- `nmnc`: noise on the manifold of each layer's activity in every tenth step, and feedback from the output to each layer
+- `vnc`: the same with noise anywhere
+- `dfa`: fixed random feedback from the output to each layer
+"""
 
 # %%
 from __future__ import annotations

@@ -1,10 +1,10 @@
-# %% [markdown]
-# # Learning through a spiking network
-#
-# 64 currents drive a recurrent network of 200 leaky integrate-and-fire neurons with fixed random weights for 30 time steps. What
-# is seen of it are spikes of ten groups of neurons, one for each class. Spikes have no derivative. A layer in front of it, 196
-# pixels -> 64 currents, is to learn which currents make the right group spike most: `nmnc.JacobianEstimator` asks the network
-# what small changes of the currents do.
+"""Learning through a spiking network.
+
+64 currents drive a recurrent network of 200 leaky integrate-and-fire neurons with fixed random weights for 30 time steps. What
+is seen of it are spikes of ten groups of neurons, one for each class. Spikes have no derivative. A layer in front of it, 196
+pixels -> 64 currents, is to learn which currents make the right group spike most: `nmnc.JacobianEstimator` asks the network
+what small changes of the currents do.
+"""
 
 # %%
 from __future__ import annotations

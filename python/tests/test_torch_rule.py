@@ -236,6 +236,33 @@ def test_a_loss_that_is_no_number_is_refused_before_gradients():
     assert gradients(model) == {} and rule.step == 0
 
 
+def test_arguments_of_a_model_and_parameters_of_a_loss():
+    class Sum(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.map, self.readout = torch.nn.Linear(12, 10), torch.nn.Linear(10, 4)
+
+        def forward(self, a, b):
+            return self.readout(self.map(a + b))
+
+    model, (x, y) = Sum(), batch()
+    scale = torch.ones((), requires_grad=True)
+    rule = nmnc.torch.NoiseCorrelation(model, ["map"], dim=4)
+    for given in ((x, x), {"a": x, "b": x}):
+        scale.grad = None
+        loss = rule.backward(given, y, lambda output, y: cross_entropy(scale * output, y))
+        assert torch.equal(loss, cross_entropy(model(x, x), y)) and scale.grad.abs() > 0
+
+
+def test_inputs_of_another_size_are_refused():
+    model = torch.nn.Sequential(torch.nn.Conv1d(2, 3, 3), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(), torch.nn.Linear(3, 4))
+    rule = nmnc.torch.NoiseCorrelation(model, ["0"], method="vnc")
+    rule.backward(torch.randn(4, 2, 9), torch.arange(4), cross_entropy)
+    rule.backward(torch.randn(2, 2, 9), torch.arange(2), cross_entropy)
+    with pytest.raises(nmnc.ConfigError, match="stage `0`: has 15 units, 21 in the first step; give inputs of one size"):
+        rule.backward(torch.randn(4, 2, 7), torch.arange(4), cross_entropy)
+
+
 def test_a_silent_stage_gets_no_probes():
     model, (x, y) = linear_chain(), batch()
     torch.nn.init.zeros_(model[0].weight)

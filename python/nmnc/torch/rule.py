@@ -14,7 +14,7 @@ from nmnc.errors import CheckpointError
 
 from . import _agreement
 from ._mirrors import Mirrors
-from ._passes import Cut, Perturbed, output_of
+from ._passes import READOUT, Cut, Perturbed, output_of
 from ._refusals import refuse
 from ._replay import Replay
 from ._settings import METHODS, Settings
@@ -120,6 +120,7 @@ class NoiseCorrelation:
         if not self._stages and method not in ("mirror", "backprop"):
             raise refuse("stages", "there are none", "name submodules; see model.named_modules()")
         self._sources: dict[str, Source] = {}
+        self._sizes: dict[str, int] = {}
         self._restored: dict[str, Any] = {}
         self._mirrors = Mirrors(model, self._settings) if method == "mirror" else None
         self._checked = False
@@ -210,12 +211,23 @@ class NoiseCorrelation:
         return loss
 
     def _build(self, cut: Cut) -> None:
-        """The sources, whose sizes the first pass shows."""
+        """The sources, whose sizes the first pass shows.
+
+        Raises
+        ------
+        ConfigError
+            Sizes that are not those of the first pass.
+        """
+        sizes = {**{name: cut.sections[name][0].numel() for name in self._stages}, READOUT: cut.output[0].numel()}
         if self._sources:
+            for name, size in sizes.items():
+                if size != self._sizes[name]:
+                    problem = f"has {size} units, {self._sizes[name]} in the first step"
+                    raise refuse("output" if name == READOUT else f"stage `{name}`", problem, "give inputs of one size")
             return
-        outputs = cut.output[0].numel()
+        self._sizes = sizes
         for index, name in enumerate(self._stages):
-            source = source_of(self._settings, index, cut.sections[name][0].numel(), outputs)
+            source = source_of(self._settings, index, sizes[name], sizes[READOUT])
             if name in self._restored:
                 source.restore(self._restored[name])
             self._sources[name] = source
