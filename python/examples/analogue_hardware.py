@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, help="observations of a training; those of the setup when left out")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--tune", action="store_true", help="try the grid on seed 100")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)
     setup = arguments.setup
     budget = arguments.budget or SETUPS[setup][2]
     table = csv.writer(sys.stdout)

@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)
     torch.set_num_threads(1)
     table = None
     for method in ("backprop", "mirror", "nmnc", "vnc", "dfa"):

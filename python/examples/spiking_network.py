@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)
     table = csv.writer(sys.stdout)
     table.writerow(["rule", "seed", "steps", "probes", "test_accuracy"])
     for rule in ("untrained", "nmnc", "vnc"):

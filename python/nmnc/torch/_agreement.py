@@ -112,6 +112,6 @@ def _compared(exact: Grads, own: Grads) -> Optional[float]:
 
 def _cosine(a: list[Tensor], b: list[Tensor]) -> float:
     """The cosine of two lists of tensors as one vector each; 0 with a vector of zeros."""
-    flat = [torch.cat([part.detach().double().reshape(-1).cpu() for part in parts]) for parts in (a, b)]
+    flat = [torch.cat([part.detach().cpu().double().reshape(-1) for part in parts]) for parts in (a, b)]
     norms = flat[0].norm() * flat[1].norm()
     return float(flat[0] @ flat[1] / norms) if norms > 0 else 0.0

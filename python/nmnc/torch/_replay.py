@@ -20,7 +20,7 @@ class Randomness:
 
     def __init__(self, devices: set[torch.device]) -> None:
         self._torch = torch.get_rng_state()
-        self._devices = {device: _generators(device).get_rng_state(device) for device in devices}
+        self._devices = {device: _generator(device)[0]() for device in devices}
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - what others drew from
 
@@ -28,13 +28,17 @@ class Randomness:
         """Puts the generators back to where they were."""
         torch.set_rng_state(self._torch)
         for device, state in self._devices.items():
-            _generators(device).set_rng_state(state, device)
+            _generator(device)[1](state)
         random.setstate(self._python)
         np.random.set_state(self._numpy)  # noqa: NPY002
 
 
-def _generators(device: torch.device):
-    return getattr(torch, device.type)
+def _generator(device: torch.device) -> tuple[Callable[[], Tensor], Callable[[Tensor], None]]:
+    """What gets and sets the state of a device's generator."""
+    of = getattr(torch, device.type)
+    if device.type == "mps":
+        return of.get_rng_state, of.set_rng_state
+    return lambda: of.get_rng_state(device), lambda state: of.set_rng_state(state, device)
 
 
 class Buffers:
