@@ -79,7 +79,7 @@ soak SECONDS="3600" CSV="target/soak.csv":
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
 # What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test examples python (kill-campaign "--points" "600") (fuzz "" "20")
+ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "600") (fuzz "" "20")
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:
@@ -113,8 +113,8 @@ same RUNS DEST:
 results:
     python3 scripts/check_results.py --self-test
 
-# The documentation site, in site/: PYTHON is one with mkdocs-material and mkdocstrings[python].
+# The documentation site, in site/: PYTHON is one with mkdocs-material and mkdocstrings-python, such as that of `just python --fetch`.
 site PYTHON="python3":
-    cargo build --release --workspace --bin nmnc
+    test -x target/release/nmnc || cargo build --release --workspace --bin nmnc
     {{PYTHON}} scripts/site_pages.py
-    {{PYTHON}} -m mkdocs build --strict --quiet
+    NO_MKDOCS_2_WARNING=1 {{PYTHON}} -m mkdocs build --strict --quiet

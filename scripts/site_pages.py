@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Assembles the pages of the documentation site under target/site-pages, in the layout of the repository, so that links hold as they are.
+"""Assembles the pages of the documentation site under target/site-pages, in the layout of the repository, so that links hold.
 
     python3 scripts/site_pages.py [--program target/release/nmnc]
     mkdocs build --strict
 
-Beside the documents of the repository there are pages made here: every command with its options, from the program's own help; the Python API,
-from its docstrings; the examples, from their scripts. A line `<!-- figure: PAGE | TITLE -->` in a document becomes that figure of a page that
-the program has drawn.
+Beside the documents of the repository there are pages made here: every command with its options, from the program's own help; the
+Python API, from its docstrings; the examples, from their scripts. A line `<!-- figure: PAGE | TITLE -->` in a document becomes that
+figure of a page that the program has drawn.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
     for name in DOCUMENTS:
         for source in sorted((ROOT / name).rglob("*.md")) if (ROOT / name).is_dir() else [ROOT / name]:
             text = FIGURE.sub(lambda match: figure(match[1], match[2], styles), source.read_text("utf-8"))
-            put(source, text)
+            put(source, to_pages(source, text))
             linked(source, text)
     write("docs/commands.md", commands(program))
     write("docs/api.md", api())
@@ -74,6 +74,19 @@ def write(name: str, text: str) -> None:
 
 def put(source: Path, text: str) -> None:
     write(str(source.relative_to(ROOT)), text)
+
+
+def to_pages(source: Path, text: str) -> str:
+    """`text` with links to folders leading to the page about them."""
+
+    def page(link: re.Match) -> str:
+        folder = (source.parent / link[1]).resolve()
+        if not folder.is_dir():
+            return link[0]
+        about = ROOT / "docs" / "examples.md" if folder == ROOT / "python" / "examples" else folder / "README.md"
+        return f"]({os.path.relpath(about, source.parent)})"
+
+    return LINK.sub(page, text)
 
 
 def linked(source: Path, text: str) -> None:
@@ -108,7 +121,8 @@ def commands(program: Path) -> str:
         text = subprocess.run(
             [program, *names, "--help"], check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"}
         ).stdout
-        pages.append(f"{'#' * (len(names) + 1)} nmnc {' '.join(names)}\n\n```text\n{text.strip()}\n```\n".replace("nmnc \n", "nmnc\n"))
+        heading = " ".join(["#" * (len(names) + 1), "nmnc", *names])
+        pages.append(f"{heading}\n\n```text\n{text.strip()}\n```\n")
         listed = re.search(r"^Commands:\n((?: .*\n|\n)+?)(?=^\S|\Z)", text, re.MULTILINE)
         for name in re.findall(r"^  (\w[\w-]*) ", listed[1] if listed else "", re.MULTILINE):
             if name != "help":
