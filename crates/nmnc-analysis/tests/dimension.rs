@@ -1,6 +1,8 @@
 //! Dimension of known manifolds: against scikit-dimension, scikit-learn and closed forms.
 
-use nmnc_analysis::dimension::{DimensionSettings, Dimensions, Matrix, Rows, components, measure, shuffled};
+use nmnc_analysis::dimension::{
+    DimensionSettings, Dimensions, Matrix, Rows, components, measure, participation_ratio, shuffled, two_nn,
+};
 use nmnc_core::Seed;
 use nmnc_testing::{Golden, assert_close, golden_path};
 use serde_json::Value;
@@ -268,4 +270,21 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         })
     };
     assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn what_is_measured_alone_is_what_is_measured_with_the_rest() {
+    for units in [30, 300] {
+        let rows = Matrix::new(formulas::normal(9, 100 * units), units);
+        let (all, _) = measure(&rows, &DimensionSettings::default()).unwrap();
+        assert_eq!(two_nn(&rows, 10_000, Seed(0)).unwrap(), all.two_nn);
+        let (alone, expected) = (participation_ratio(&rows).unwrap().unwrap(), all.participation.unwrap());
+        assert!((alone.plain / expected.plain - 1.0).abs() < 1e-9);
+        assert!((alone.corrected.unwrap() / expected.corrected.unwrap() - 1.0).abs() < 1e-9);
+    }
+    let constant = Matrix::new(vec![0.1; 40], 4);
+    assert_eq!(
+        (participation_ratio(&constant).unwrap(), two_nn(&constant, 10, Seed(0)).unwrap()),
+        (None, None)
+    );
 }

@@ -33,6 +33,7 @@ pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
 pub use network::{Subject, activity, network};
 pub use page::page;
 pub use probes_needed::{CosinePoint, NeededSettings, Needing, ProbesNeeded, probes_needed};
+pub use random::random_control;
 pub use result::{
     Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
     StageAnalysis, Target,

@@ -9,8 +9,8 @@ use nmnc_core::seed::{Role, Seed};
 /// Captured energy of random subspaces of 1, 2, ... `most` of n = `units` dimensions, for a Jacobian with the given singular values.
 ///
 /// A random subspace against fixed rows is fixed axes against randomly turned rows: each draw is an orthonormal frame of as many
-/// rows as the Jacobian's rank, of which the first d coordinates are taken.
-pub(super) fn random_control(
+/// rows as the Jacobian's rank, of which the first d coordinates are taken. `stage` and `seed` name the draws.
+pub fn random_control(
     singular: &[f64],
     units: usize,
     most: usize,

@@ -70,6 +70,9 @@ pub struct Dimensions {
 /// The fractions of variance of [`Dimensions::components`].
 pub const FRACTIONS: [f64; 3] = [0.9, 0.95, 0.99];
 
+/// Neighbors of each point that TwoNN chooses its two from in every half of the points.
+const NEAREST: usize = 100;
+
 /// Principal components of `rows`: the leading `count` axes, and the whole spectrum where samples or units are at most 2048.
 ///
 /// Otherwise the axes come from a randomized range finder, which holds two f32 matrices `[units, count + 10]` and passes over the
@@ -124,6 +127,27 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
         coincident: neighbors.coincident(),
     };
     Ok((dimensions, found))
+}
+
+/// The participation ratio of `rows` alone; none without variance.
+///
+/// Memory: a matrix of the smaller of samples and units squared.
+///
+/// # Errors
+/// As [`components`].
+pub fn participation_ratio(rows: &dyn Rows) -> Result<Option<Participation>> {
+    check(rows)?;
+    Ok(participation::participation(Sums::of(&Centered::new(rows)?)))
+}
+
+/// TwoNN of `rows` alone, as in [`measure`], among at most `points` samples drawn by `seed`; none with fewer than 20 distinct points.
+///
+/// # Errors
+/// As [`components`].
+pub fn two_nn(rows: &dyn Rows, points: usize, seed: Seed) -> Result<Option<Estimate>> {
+    check(rows)?;
+    let chosen = Chosen::draw(rows, points.min(rows.samples()), seed);
+    Ok(intrinsic::two_nn(&neighbors::neighbors(&Centered::new(&chosen)?, NEAREST).0, seed))
 }
 
 fn check(rows: &dyn Rows) -> Result<()> {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::product::{add_gram, view};
+use super::rows::Centered;
+
 /// Sums over m samples that both ratios are made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sums {
@@ -13,6 +16,38 @@ pub(super) struct Sums {
     pub square: f64,
     /// Sum of the squares of its diagonal.
     pub diagonal: f64,
+}
+
+impl Sums {
+    /// Those of all samples, by the smaller of Gram and scatter matrix.
+    pub fn of(x: &Centered) -> Self {
+        let (samples, units) = (x.samples(), x.units());
+        let lengths = x.squares();
+        let size = samples.min(units);
+        let mut lower = vec![0.0; size * size];
+        if units <= samples {
+            for block in x.row_blocks() {
+                let values = x.read(block.clone(), 0..units);
+                add_gram(&mut lower, view(&values, block.len(), units).transpose());
+            }
+        } else {
+            for block in x.column_blocks() {
+                let values = x.read(0..samples, block.clone());
+                add_gram(&mut lower, view(&values, samples, block.len()));
+            }
+        }
+        // Both matrices have the same sum of squares.
+        let row = |i: usize| {
+            let below = lower[i * size..i * size + i].iter().map(|v| v * v).sum::<f64>();
+            2.0 * below + lower[i * size + i].powi(2)
+        };
+        Self {
+            samples,
+            trace: lengths.iter().sum(),
+            square: (0..size).map(row).sum(),
+            diagonal: lengths.iter().map(|l| l * l).sum(),
+        }
+    }
 }
 
 /// Participation ratio tr(C)^2 / tr(C^2) of the covariance C.
