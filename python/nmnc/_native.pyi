@@ -83,3 +83,51 @@ class JacobianEstimator:
     def outputs(self) -> int: ...
     def _state(self) -> dict[str, Any]: ...
     def _restore(self, state: dict[str, Any]) -> None: ...
+
+def principal_components(
+    x: ArrayLike, count: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """At most ``count`` components [components, units] of ``x`` [samples, units], all known variances, their total."""
+
+def follow(
+    known: Optional[dict[str, Any]], x: ArrayLike, count: int, forgetting: float
+) -> tuple[dict[str, Any], NDArray[np.float32], list[float], float]:
+    """What is known after a batch: the state, components [components, units], their variances, the total variance."""
+
+def participation_ratio(x: ArrayLike) -> Optional[tuple[float, Optional[float]]]:
+    """The participation ratio, plain and corrected."""
+
+def two_nn(x: ArrayLike, points: int, seed: int) -> Optional[tuple[float, float, float, float]]:
+    """TwoNN: value, standard error, ends of the 95 % interval."""
+
+def captured_energy(
+    jacobian: ArrayLike, components: ArrayLike, center_outputs: bool, draws: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Columns of `nmnc.CapturedEnergy`."""
+
+def noise_alignment(
+    x: ArrayLike,
+    count: Optional[int],
+    fraction: float,
+    curve: int,
+    probes: Sequence[int],
+    divisions: int,
+    groups: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Fields of `nmnc.NoiseAlignment`."""
+
+def predicted_cosine(covariance: ArrayLike, row: ArrayLike, probes: Sequence[int]) -> tuple[list[float], float]:
+    """Cosines by number of trials, and their limit."""
+
+def rdm(patterns: ArrayLike, method: str) -> NDArray[np.float64]:
+    """Upper triangle of the dissimilarities of patterns [conditions, units]."""
+
+def crossnobis(presentations: ArrayLike, stimulus_of: Sequence[int], stimuli: int) -> NDArray[np.float64]:
+    """Upper triangle of the cross-validated dissimilarities of presentations [presentations, units]."""
+
+def compare(first: ArrayLike, second: ArrayLike, method: str) -> NDArray[np.float64]:
+    """Similarities [first, second] of upper triangles [matrices, pairs]."""
+
+def ceiling(rdms: ArrayLike, method: str) -> tuple[float, float]:
+    """Lower and upper bound."""

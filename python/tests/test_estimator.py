@@ -96,7 +96,7 @@ def test_any_type_and_order_of_memory_is_the_same(world):
         est = nmnc.JacobianEstimator(UNITS, OUTPUTS, dim=DIM)
         given = np.round(activity * 64) / 64
         if form == "fortran":
-            given = np.asfortranarray(given)
+            given = np.asfortranarray(given.astype(np.float32))
         elif form == "list":
             given = given.tolist()
         elif form == "strided":

@@ -50,7 +50,7 @@ pub fn rows(given: &Bound<'_, PyAny>, place: &str, columns: usize) -> PyResult<R
 fn single<'py>(given: &Bound<'py, PyAny>, place: &str) -> PyResult<PyReadonlyArrayDyn<'py, f32>> {
     let py = given.py();
     if let Ok(array) = given.extract::<PyReadonlyArrayDyn<'py, f32>>()
-        && array.as_slice().is_ok()
+        && array.is_c_contiguous()
     {
         return Ok(array);
     }
@@ -72,7 +72,7 @@ fn single<'py>(given: &Bound<'py, PyAny>, place: &str) -> PyResult<PyReadonlyArr
     }
     let options = [("dtype", "float32")].into_py_dict(py)?;
     let array = numpy.call_method("ascontiguousarray", (array,), Some(&options)).map_err(failed)?;
-    Ok(array.extract()?)
+    array.extract()
 }
 
 /// A list with a row of not-a-numbers in place of each `None`; nothing where there is none to replace.

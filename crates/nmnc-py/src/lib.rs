@@ -3,8 +3,12 @@
 mod arrays;
 mod errors;
 mod estimator;
+mod held;
+mod manifold;
 mod perturbed;
+mod rsa;
 mod state;
+mod trials;
 
 use pyo3::prelude::*;
 
@@ -13,5 +17,21 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<estimator::Estimator>()?;
-    module.add_class::<perturbed::Probes>()
+    module.add_class::<perturbed::Probes>()?;
+    recordings(module)
+}
+
+/// What is measured of recordings.
+fn recordings(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(manifold::principal_components, module)?)?;
+    module.add_function(wrap_pyfunction!(manifold::follow, module)?)?;
+    module.add_function(wrap_pyfunction!(manifold::participation_ratio, module)?)?;
+    module.add_function(wrap_pyfunction!(manifold::two_nn, module)?)?;
+    module.add_function(wrap_pyfunction!(manifold::captured_energy, module)?)?;
+    module.add_function(wrap_pyfunction!(trials::noise_alignment, module)?)?;
+    module.add_function(wrap_pyfunction!(trials::predicted_cosine, module)?)?;
+    module.add_function(wrap_pyfunction!(rsa::rdm, module)?)?;
+    module.add_function(wrap_pyfunction!(rsa::crossnobis, module)?)?;
+    module.add_function(wrap_pyfunction!(rsa::compare, module)?)?;
+    module.add_function(wrap_pyfunction!(rsa::ceiling, module)?)
 }
