@@ -1,14 +1,15 @@
-# %% [markdown]
-# # Does variability lie where the signal lies?
-#
-# If a brain found its credit by correlating its own variability with what comes of it, that variability should lie on the manifold
-# of its activity: noise elsewhere costs trials and teaches nothing. `nmnc.noise_alignment` measures this of repeated trials. Here
-# the truth is known: spike counts of 120 neurons with five kinds of variability, of which the measurement is told nothing.
-#
-# A recording of one's own is an array `[conditions, repeats, neurons]` of counts or rates in one window of time,
-# `np.load("counts.npy")` in place of `record(...)`. Trials that are missing are rows of NaN, four of each condition must be there,
-# and they should not drift together over the session. Counts of very active neurons dominate variances: take roots
-# (`np.sqrt(counts)`) where that is not meant.
+"""Does variability lie where the signal lies?
+
+If a brain found its credit by correlating its own variability with what comes of it, that variability should lie on the
+manifold of its activity: noise elsewhere costs trials and teaches nothing. `nmnc.noise_alignment` measures this of repeated
+trials. Here the truth is known: spike counts of 120 neurons with five kinds of variability, of which the measurement is told
+nothing.
+
+A recording of one's own is an array `[conditions, repeats, neurons]` of counts or rates in one window of time,
+`np.load("counts.npy")` in place of `record(...)`. Trials that are missing are rows of NaN, four of each condition must be there,
+and they should not drift together over the session. Counts of very active neurons dominate variances: take roots
+(`np.sqrt(counts)`) where that is not meant.
+"""
 
 # %%
 from __future__ import annotations
@@ -17,13 +18,12 @@ import argparse
 import csv
 import sys
 
-import numpy as np
-
 import nmnc
+import numpy as np
 
 NEURONS, DIM, CONDITIONS = 120, 4, 60
 COSINES = ["true_cosine", "cosine", "cosine_se", "isotropic", "limit"]
-KINDS = ("on the manifold", "off the manifold", "shared gain", "independent", "independent, few repeats")
+KINDS = ("on the manifold", "off the manifold", "shared gain", "independent", "few repeats")
 
 
 def world(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ def measure(kind: str, seed: int) -> list[object]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)
     table = csv.writer(sys.stdout)
     table.writerow("noise seed true_alpha alpha alpha_se chance shuffled plain signal".split() + COSINES)
     for kind in KINDS:

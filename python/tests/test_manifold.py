@@ -2,10 +2,9 @@
 
 import pickle
 
+import nmnc
 import numpy as np
 import pytest
-
-import nmnc
 
 SAMPLES, UNITS = 120, 30
 

@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
+import nmnc
 import numpy as np
 import pytest
-
-import nmnc
 from nmnc import rsa
 
 GOLDEN = Path(__file__).resolve().parents[2] / "crates/nmnc-testing/golden/rsa.json"

@@ -2,10 +2,9 @@
 
 import warnings
 
+import nmnc
 import numpy as np
 import pytest
-
-import nmnc
 
 CONDITIONS, REPEATS, UNITS, DIM = 40, 10, 30, 3
 
