@@ -130,6 +130,6 @@ def _root(noise: ArrayLike, units: int) -> NDArray[np.float64]:
     if precision.shape != (units, units) or not np.allclose(precision, precision.T):
         raise DataError(f"noise: has shape {list(precision.shape)} or is not symmetric; {mend}")
     try:
-        return np.linalg.cholesky(precision)
+        return np.asarray(np.linalg.cholesky(precision), dtype=np.float64)
     except np.linalg.LinAlgError:
         raise DataError(f"noise: is not positive definite; {mend}") from None

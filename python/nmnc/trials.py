@@ -16,6 +16,7 @@ from nmnc.manifold import _count
 __all__ = ["NoiseAlignment", "noise_alignment", "predicted_cosine"]
 
 Table = dict[str, NDArray[np.float64]]
+_PROBES = tuple(1 << power for power in range(13))
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def noise_alignment(
     X: ArrayLike,
     dim: Union[int, float] = 0.9,
     *,
-    probes: Sequence[int] = tuple(2**k for k in range(13)),
+    probes: Sequence[int] = _PROBES,
     curve: int = 64,
     divisions: int = 10,
     groups: int = 20,
