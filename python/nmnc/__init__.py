@@ -31,12 +31,15 @@ from nmnc.errors import (
 )
 from nmnc.estimator import JacobianEstimator
 from nmnc.manifold import CapturedEnergy, Estimate, Manifold, captured_energy, participation_ratio, two_nn
+from nmnc.network import Network
+from nmnc.runs import Citation, Run, compare, load_run, train
 from nmnc.trials import NoiseAlignment, noise_alignment, predicted_cosine
 
 __all__ = [
     "BusyError",
     "CapturedEnergy",
     "CheckpointError",
+    "Citation",
     "ConfigError",
     "DataError",
     "DeviceError",
@@ -45,17 +48,22 @@ __all__ = [
     "FileError",
     "JacobianEstimator",
     "Manifold",
+    "Network",
     "NetworkError",
     "NmncError",
     "NoiseAlignment",
     "OutOfMemoryError",
     "Probes",
+    "Run",
     "__version__",
     "captured_energy",
+    "compare",
     "errors",
+    "load_run",
     "noise_alignment",
     "participation_ratio",
     "predicted_cosine",
     "rsa",
+    "train",
     "two_nn",
 ]

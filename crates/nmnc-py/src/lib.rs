@@ -7,6 +7,7 @@ mod held;
 mod manifold;
 mod perturbed;
 mod rsa;
+mod runs;
 mod state;
 mod trials;
 
@@ -18,7 +19,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<estimator::Estimator>()?;
     module.add_class::<perturbed::Probes>()?;
-    recordings(module)
+    recordings(module)?;
+    runs::add(module)
 }
 
 /// What is measured of recordings.
