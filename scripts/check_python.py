@@ -69,7 +69,7 @@ def main() -> None:
     run(python, "scripts/python_module.py")
     run(python, "-m", "ruff", "check", "python", "scripts/check_python.py", "scripts/python_module.py")
     here = {"PYTHONPATH": str(ROOT / "python"), **ONE_THREAD}
-    run(python, "-m", "mypy.stubtest", "nmnc._native", "--mypy-config-file", "pyproject.toml", **here)
+    run(python, "-m", "mypy.stubtest", "nmnc._native", "--ignore-disjoint-bases", **here)
     run(python, "-m", "pytest", "-rs", **here)
     for example in sorted((ROOT / "python" / "examples").glob("*.py")):
         run(python, example.relative_to(ROOT), **here, MPLBACKEND="Agg")

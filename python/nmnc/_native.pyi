@@ -2,15 +2,40 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional, Union, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "JacobianEstimator",
+    "Network",
+    "Probes",
+    "__version__",
+    "captured_energy",
+    "ceiling",
+    "citations",
+    "compare",
+    "crossnobis",
+    "examples",
+    "follow",
+    "noise_alignment",
+    "participation_ratio",
+    "planned",
+    "predicted_cosine",
+    "principal_components",
+    "rdm",
+    "read_run",
+    "rule_and_seed",
+    "train",
+    "two_nn",
+]
 
 _Path = Union[str, os.PathLike[str]]
 
 __version__: str
 
+@final
 class Probes:
     """Perturbations of an activity, to be answered by what they change in the output.
 
@@ -24,7 +49,7 @@ class Probes:
     def numbers(self) -> NDArray[np.int64]:
         """Their numbers, [count], counted over the life of the estimator."""
     def __len__(self) -> int: ...
-    def __getitem__(self, key: Union[int, slice, Sequence[int]]) -> Probes: ...
+    def __getitem__(self, key: Union[int, slice, Sequence[int]], /) -> Probes: ...
 
 class JacobianEstimator:
     def __new__(
@@ -86,7 +111,7 @@ class JacobianEstimator:
     @property
     def outputs(self) -> int: ...
     def _state(self) -> dict[str, Any]: ...
-    def _restore(self, state: dict[str, Any]) -> None: ...
+    def _restore(self, given: dict[str, Any]) -> None: ...
 
 def principal_components(
     x: ArrayLike, count: int, seed: int

@@ -33,8 +33,8 @@ class JacobianEstimator(_native.JacobianEstimator):
     eta : float, optional
         Learning rate of ``"least-squares"`` (1 when left out) and ``"average"`` (0.1), in (0, 1].
     forgetting : float
-        Weight that earlier answers keep at each `tell`, in (0, 1] (``"recursive"``). Below 1 where the black box drifts: the memory is
-        1 / (1 - forgetting) calls of `tell`.
+        Weight that earlier answers keep at each `tell`, in (0, 1] (``"recursive"``). Below 1 where the black box drifts: the memory
+        is 1 / (1 - forgetting) calls of `tell`.
     ridge : float
         Variance of an answer that no Jacobian explains, of a perturbation of unit variance along each coordinate, over the variance
         of one entry of the Jacobian along a coordinate (``"recursive"``): larger where observations are noisy.
@@ -57,8 +57,8 @@ class JacobianEstimator(_native.JacobianEstimator):
     error_ : float or None
         Expected error ``||B - J|| / ||J||`` in the span of the perturbations, by the law of the estimator; None before an answer.
     residual_ : float or None
-        What the last answers showed of B as it was before them: the root of the share of their squares that B did not explain. Where
-        the black box drifts this is what grows.
+        What the last answers showed of B as it was before them: the root of the share of their squares that B did not explain.
+        Where the black box drifts this is what grows.
     components_ : ndarray, shape (dim_, units), or None
         Principal components, the largest first.
     dim_ : int or None

@@ -2,10 +2,9 @@
 
 import pickle
 
+import nmnc
 import numpy as np
 import pytest
-
-import nmnc
 
 UNITS, OUTPUTS, DIM = 40, 3, 6
 
@@ -90,7 +89,7 @@ def test_missing_answers_are_dropped_and_counted(world):
 
 
 def test_any_type_and_order_of_memory_is_the_same(world):
-    _, activity, jacobian = world
+    _, activity, _ = world
     kept = None
     for form in (np.float32, np.float64, np.float16, "fortran", "list", "strided"):
         est = nmnc.JacobianEstimator(UNITS, OUTPUTS, dim=DIM)
@@ -157,7 +156,7 @@ def test_error_is_calibrated_and_probes_are_suggested_by_it(world):
 
 
 def test_forgetting_follows_a_drift_that_memory_does_not(world):
-    rng, activity, jacobian = world
+    _, activity, jacobian = world
     ends = {}
     for forgetting in (1.0, 0.7):
         est = nmnc.JacobianEstimator(UNITS, OUTPUTS, dim=DIM, forgetting=forgetting).partial_fit(activity)
