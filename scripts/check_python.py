@@ -23,6 +23,8 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 TOOLS = ["numpy", "pytest", "ruff", "mypy", "maturin>=1.9,<2", "scikit-learn", "pandas"]
 SITE = ["mkdocs-material", "mkdocstrings-python"]
+# Those of the package; others of the project follow no line length.
+SCRIPTS = ["check_python", "python_module", "site_pages", "yardstick_python"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -43,7 +45,7 @@ def environment(name: str, packages: list) -> Path:
     if not python.exists():
         venv.create(folder, with_pip=True)
     if packages:
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
+        run(python, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--disable-pip-version-check", *packages)
     return python
 
 
@@ -67,7 +69,7 @@ def main() -> None:
     # With examples, whose needs are those of tests: dependencies have the features that tests compiled them with.
     run("cargo", "build", "--release", "--workspace", "--lib", "--examples")
     run(python, "scripts/python_module.py")
-    run(python, "-m", "ruff", "check", "python", "scripts/check_python.py", "scripts/python_module.py")
+    run(python, "-m", "ruff", "check", "python", *(f"scripts/{name}.py" for name in SCRIPTS))
     here = {"PYTHONPATH": str(ROOT / "python"), **ONE_THREAD}
     run(python, "-m", "mypy.stubtest", "nmnc._native", "--ignore-disjoint-bases", **here)
     run(python, "-m", "pytest", "-rs", **here)

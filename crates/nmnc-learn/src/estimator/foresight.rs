@@ -12,7 +12,7 @@ impl LearnedJacobian {
     ///
     /// Averages and least squares by their [declared laws](super::ErrorLaw), with the answers' own errors as they have been seen so far.
     /// Recursive least squares by the fixed point v = 1 / (1 / p + K / (r + m v)) of the variance v that K answers leave of p along each of
-    /// many coordinates m, of answers with an error of variance r (Tse and Hanly 1999, eq. 6, for Gaussian probes).
+    /// many coordinates m, of answers with an error of variance r (Tse and Hanly 1999, for Gaussian probes).
     pub fn further_answers(&self, dimension: usize, target: f64) -> Option<usize> {
         let known = self.confidence.as_ref()?.expected();
         let enough = |count: usize| self.foreseen(dimension, count) <= target * target;
