@@ -28,7 +28,7 @@ fn main() -> nmnc::Result<()> {
     let mut estimator = JacobianEstimator::new(settings, &device)?;
     let activity = Seed(1).stream(Role::Analysis, 0, 0).normals([256, UNITS], &device);
     estimator.refresh(0, &activity)?;
-    let row: Tensor<2> = activity.slice([0..1]);
+    let row: Tensor<2> = activity.narrow(0, 0, 1);
     let changes = vec![0.1; PROBES * OUTPUTS];
     let mut times = Vec::with_capacity(ROUNDS);
     for round in 0..ROUNDS {
