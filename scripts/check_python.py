@@ -21,8 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BIN = "Scripts" if sys.platform == "win32" else "bin"
-TOOLS = ["numpy", "pytest", "ruff", "mypy", "maturin>=1.9,<2", "scikit-learn", "pandas"]
-SITE = ["mkdocs-material", "mkdocstrings-python"]
+# What judges is pinned: a newer one has opinions of its own.
+TOOLS = ["numpy", "pytest", "ruff==0.17.*", "mypy==2.4.*", "maturin>=1.9,<2", "scikit-learn", "pandas"]
+SITE = ["mkdocs==1.6.*", "mkdocs-material==9.*", "mkdocstrings-python==2.*"]
 # Those of the package; others of the project follow no line length.
 SCRIPTS = ["check_python", "python_module", "site_pages", "yardstick_python"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
