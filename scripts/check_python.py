@@ -29,11 +29,11 @@ SCRIPTS = ["check_python", "python_module", "site_pages", "yardstick_python"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def run(*command: object, **environment: str) -> None:
+def run(*command: object, folder: Path = ROOT, **environment: str) -> None:
     words = [str(word) for word in command]
     print("$", " ".join(words), flush=True)
     start = time.monotonic()
-    done = subprocess.run(words, cwd=ROOT, env={**os.environ, **environment}, check=False)
+    done = subprocess.run(words, cwd=folder, env={**os.environ, **environment}, check=False)
     if done.returncode:
         sys.exit(f"{words[0]} ended with code {done.returncode}")
     print(f"  {time.monotonic() - start:.0f} s", flush=True)
@@ -81,7 +81,8 @@ def main() -> None:
     run(user, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ".")
     lines = TARGET / "readme.py"
     lines.write_text(readme_lines(), encoding="utf-8")
-    run(user, "-I", lines, MPLBACKEND="Agg")
+    # It draws a picture where it stands.
+    run(user, "-I", lines, folder=TARGET, MPLBACKEND="Agg")
 
 
 if __name__ == "__main__":

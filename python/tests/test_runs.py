@@ -254,7 +254,7 @@ def test_wrong_arguments_of_runs_and_networks(run):
         run.network(3)
     with pytest.raises(nmnc.ConfigError, match="split"):
         run.examples(3, "validation")
-    with pytest.raises(nmnc.CheckpointError, match="already holds a run"):
+    with pytest.raises(nmnc.CheckpointError, match="continue it with resume=True, or name another folder as `out`"):
         nmnc.train(IMAGES, run.path)
     net = run.network()
     for x in (np.zeros((2, 27, 28)), np.zeros((0, 784)), np.zeros(784), np.zeros((2, 1, 28, 28), complex), ["a"], None):

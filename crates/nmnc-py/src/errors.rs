@@ -21,9 +21,19 @@ fn class(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// Options of the command `nmnc` in advice of the library, and what they are in Python. Without an argument of their own they stay those of
+/// the command.
+const OPTIONS: [(&str, &str); 4] = [
+    ("by --resume --accept-records", "by `nmnc train --resume --accept-records`"),
+    (" (--wait does)", ""),
+    ("with --resume", "with resume=True"),
+    ("with --out", "as `out`"),
+];
+
 /// The exception that says what `error` says.
 pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
-    let line = error.to_string();
+    let line =
+        OPTIONS.iter().fold(error.to_string(), |line, (option, argument)| line.replace(option, argument));
     let found = py.import("nmnc.errors").and_then(|module| module.getattr(class(error.kind())));
     match found.and_then(|class| Ok(class.cast_into::<PyType>()?)) {
         Ok(class) => PyErr::from_type(class, line),
