@@ -67,6 +67,11 @@ fn layered() -> Vec<(String, Vec<String>)> {
         "nmnc",
         &["credit.nmnc.estimator='recursive-least-squares'", "credit.nmnc.probe='hadamard'"],
     );
+    variant(
+        "mean-jacobian-manifold",
+        "mean-jacobian",
+        &[&format!("credit.mean-jacobian={{interval=4,examples=20,{manifold}}}")],
+    );
     variant("nmnc-coordinates", "nmnc", &["credit.nmnc.feedback='coordinates'"]);
     variant("nmnc-joint", "nmnc", &["credit.nmnc.injection='joint'", "credit.nmnc.normalize='signal'"]);
     variant(

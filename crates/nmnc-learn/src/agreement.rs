@@ -5,10 +5,10 @@
 
 use burn::tensor::Tensor;
 
-use crate::credit::backpropagate;
+use crate::credit::jacobian_rows;
 use crate::manifold::Subspace;
 use crate::net::{ForwardPass, Gradients, Network};
-use nmnc_core::device::{energy, matrix, values};
+use nmnc_core::device::{energy, values};
 use nmnc_core::scale;
 
 /// Agreement of an estimate with its reference.
@@ -133,13 +133,12 @@ pub fn captured_energy(
     subspaces: &[Option<&Subspace>],
     centered: bool,
 ) -> Vec<Option<f64>> {
-    let [batch, outputs] = pass.output.dims();
+    let outputs = pass.output.dims()[1];
     let mut sums = vec![(0.0, 0.0); subspaces.len()];
     let shift = if centered { 1.0 / outputs as f32 } else { 0.0 };
     for output in 0..outputs {
-        let row = (0..outputs).map(|j| if j == output { 1.0 - shift } else { -shift });
-        let error = matrix(row.collect(), [1, outputs], &pass.output.device()).cast(pass.output.dtype());
-        let rows = backpropagate(network, pass, &error.repeat_dim(0, batch));
+        let weights = (0..outputs).map(|j| if j == output { 1.0 - shift } else { -shift });
+        let rows = jacobian_rows(network, pass, weights.collect());
         for ((jacobian_row, subspace), (inside, total)) in rows.into_iter().zip(subspaces).zip(&mut sums) {
             if let Some(subspace) = subspace {
                 *inside += energy(&subspace.coordinates(jacobian_row.clone()));
@@ -155,6 +154,7 @@ pub fn captured_energy(
 mod tests {
     use super::*;
     use burn::tensor::Device;
+    use nmnc_core::device::matrix;
 
     #[test]
     fn zero_vectors_give_finite_numbers() {

@@ -261,6 +261,13 @@ fn every_rule_does_what_it_states() {
         if has("injection") && has("interval") {
             all.push(format!("interval = 4\nestimator = 'least-squares'\n{manifold}"));
         }
+        if has("examples") {
+            // More examples than pass at a time, of which the last are fewer.
+            all = vec!["interval = 4\nexamples = 10".to_owned(), "interval = 6\nexamples = 192".to_owned()];
+            all.push(
+                "interval = 3\nexamples = 5\nmanifold = { dimension = 3, samples = 10, refresh = 4 }".into(),
+            );
+        }
         if has("initial") {
             all = all.into_iter().map(|settings| format!("initial = 0\n{settings}")).collect();
         }

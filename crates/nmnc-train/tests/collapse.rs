@@ -85,6 +85,8 @@ fn check(what: &str, run: impl Fn(&Path, bool) -> nmnc_core::Result<nmnc_core::r
 fn every_layered_rule_trains_a_network_that_collapses() {
     let mut cases: Vec<(&str, Vec<&str>)> = rule_names().map(|rule| (rule, vec![])).collect();
     cases.push(("nmnc", vec!["credit.manifold={ method = 'incremental', refresh = 3, dimension = 4 }"]));
+    cases
+        .push(("mean-jacobian", vec!["credit.interval=3", "credit.manifold={ dimension = 4, refresh = 3 }"]));
     cases.push(("nmnc", vec!["credit.manifold={ method = 'exact', refresh = 3, dimension = 0.8 }"]));
     cases.push(("nmnc", vec!["credit.estimator=recursive-least-squares", "credit.manifold.refresh=3"]));
     cases.push(("nmnc", vec!["credit.injection=joint", "credit.normalize=signal", "credit.probe=hadamard"]));

@@ -226,6 +226,7 @@ fn layered_configurations_stand_the_ends_of_their_numbers() {
         add(sweep(root, &format!("credit = {{ rule = '{rule}' }}\n{LAYERED}"), "credit"));
     }
     let more = [
+        "rule = 'mean-jacobian', manifold = { dimension = 4 }",
         "rule = 'nmnc', estimator = 'recursive-least-squares'",
         "rule = 'nmnc', manifold = { method = 'incremental' }",
         "rule = 'manifold-mirror', budget = 'auto'",

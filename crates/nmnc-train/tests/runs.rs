@@ -68,6 +68,10 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         "nmnc, incremental",
         with("nmnc", &["credit.manifold={ method = 'incremental', refresh = 3 }"]),
     ));
+    cases.push((
+        "mean-jacobian, on a manifold",
+        with("mean-jacobian", &["credit.interval=5", "credit.manifold={ dimension = 8, refresh = 7 }"]),
+    ));
     cases.push(("nmnc, cold starts", with("nmnc", &["credit.manifold={ warm_start = false, refresh = 5 }"])));
     for (rule, config) in cases {
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -94,11 +98,18 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
 #[test]
 fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads() {
     let local: Vec<_> = rule_names().filter(|rule| config(rule).credit.is_local().unwrap()).collect();
-    assert_eq!(local, ["dfa", "vnc", "nmnc", "node-perturbation", "manifold-node-perturbation"]);
+    assert_eq!(
+        local,
+        ["mean-jacobian", "dfa", "vnc", "nmnc", "node-perturbation", "manifold-node-perturbation"]
+    );
     let mut cases: Vec<_> = local.into_iter().map(|rule| (rule, vec![])).collect();
     cases.push((
         "nmnc",
         vec!["credit.manifold={ method = 'incremental', refresh = 3 }", "credit.normalize=signal"],
+    ));
+    cases.push((
+        "mean-jacobian",
+        vec!["credit.interval=4", "credit.manifold={ method = 'incremental', refresh = 3 }"],
     ));
     cases.push((
         "nmnc",

@@ -161,12 +161,14 @@ fn every_rule_learns_from_a_shared_batch_what_it_would_from_the_whole() {
             "nmnc" | "manifold-node-perturbation" => {
                 "manifold = { dimension = 4, samples = 30, refresh = 2 }"
             }
+            "mean-jacobian" => "interval = 2\nexamples = 30",
             // Few probes, so that there is something left to be seen in the batch.
             "manifold-mirror" => "initial = 2\nmanifold = { dimension = 4, samples = 30, refresh = 2 }",
             _ => "",
         };
-        // The probes of a mirror are noise alone, the same for all.
-        let by_rows = !["bp", "fa", "dfa", "usf", "brsf", "frsf", "weight-mirror"].contains(&name);
+        // The probes of a mirror are noise alone, the same for all, and so are the examples of a mean Jacobian.
+        let by_rows =
+            !["bp", "mean-jacobian", "fa", "dfa", "usf", "brsf", "frsf", "weight-mirror"].contains(&name);
         compare_images(&format!("rule = '{name}'\n{more}"), plain, false, by_rows);
     }
 }
@@ -188,6 +190,14 @@ fn so_do_rules_with_other_settings() {
         ),
         (
             "rule = 'nmnc'\ninjection = 'joint'\nmanifold = { dimension = 3, method = 'incremental', refresh = 2 }",
+            true,
+        ),
+        (
+            "rule = 'mean-jacobian'\ninterval = 2\nexamples = 30\nmanifold = { dimension = 4, samples = 30, refresh = 3 }",
+            false,
+        ),
+        (
+            "rule = 'mean-jacobian'\nexamples = 30\nmanifold = { dimension = 3, method = 'incremental', refresh = 2 }",
             true,
         ),
         (

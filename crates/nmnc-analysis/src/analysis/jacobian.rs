@@ -1,9 +1,9 @@
 //! Exact Jacobians of a network.
 
-use burn::tensor::{Element, Tensor};
+use burn::tensor::Element;
 
 use nmnc_core::device::values;
-use nmnc_learn::credit::backpropagate;
+use nmnc_learn::credit::{jacobian_rows, one_output};
 use nmnc_learn::net::{ForwardPass, Network};
 
 /// The Jacobian dy/dx_l of every example of `pass` for each stage l, row-major `[batch, outputs, n_l]`: one backward pass an output.
@@ -12,10 +12,7 @@ pub fn jacobians<E: Element>(network: &Network, pass: &ForwardPass) -> Vec<Vec<E
     let units = network.stage_units();
     let mut out: Vec<Vec<E>> = units.iter().map(|n| vec![E::from_elem(0.0); batch * outputs * n]).collect();
     for output in 0..outputs {
-        let one_hot: Vec<f32> =
-            (0..batch * outputs).map(|i| if i % outputs == output { 1.0 } else { 0.0 }).collect();
-        let error = nmnc_core::device::matrix(one_hot, [batch, outputs], &pass.output.device());
-        let rows: Vec<Tensor<2>> = backpropagate(network, pass, &error.cast(pass.output.dtype()));
+        let rows = jacobian_rows(network, pass, one_output(output, outputs));
         for ((rows, out), &n) in rows.iter().zip(&mut out).zip(&units) {
             for (example, row) in values::<E>(rows).chunks_exact(n).enumerate() {
                 let start = (example * outputs + output) * n;

@@ -271,7 +271,7 @@ fn in_configurations() {
         case(
             "compare tiny.toml --rules bp,",
             3,
-            "credit.rule: unknown rule ``; known: bp, fa, dfa, usf, brsf, frsf, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
+            "credit.rule: unknown rule ``; known: bp, mean-jacobian, fa, dfa, usf, brsf, frsf, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
         ),
         case(
             "compare tiny.toml --rules bp,vnc --set credit.eta=0.5",

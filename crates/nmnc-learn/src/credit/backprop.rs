@@ -58,7 +58,7 @@ impl CreditRule for Backprop {
 
 /// J_l^T e for every stage l: the error `[batch, outputs]` carried back through the network's own weights.
 ///
-/// With `error` a one-hot row this is a row of the Jacobian.
+/// With `error` a one-hot row this is a row of the Jacobian ([`jacobian_rows`](super::jacobian_rows)).
 pub fn backpropagate(network: &Network, pass: &ForwardPass, error: &Tensor<2>) -> Vec<Tensor<2>> {
     let own = |reader: &Reader| network.map(*reader).parameter.value.clone();
     let weights: Vec<Tensor<2>> = network.readers().iter().map(own).collect();

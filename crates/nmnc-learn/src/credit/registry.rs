@@ -2,7 +2,9 @@
 
 use super::kind::Layered;
 use super::rule::CreditRule;
-use super::{backprop, direct_feedback, feedback_alignment, mirror, noise_correlation, sign_concordant};
+use super::{
+    backprop, direct_feedback, feedback_alignment, mean_jacobian, mirror, noise_correlation, sign_concordant,
+};
 use crate::net::Network;
 use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
@@ -23,6 +25,7 @@ pub type CreditConfig = RuleChoice<Layered>;
 /// Every rule. To add one: write its file and add its line.
 pub const REGISTRY: &[&dyn RuleEntry<Layered>] = &[
     &backprop::BP,
+    &mean_jacobian::MEAN_JACOBIAN,
     &feedback_alignment::FA,
     &direct_feedback::DFA,
     &sign_concordant::USF,

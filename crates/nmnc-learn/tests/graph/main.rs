@@ -1,6 +1,7 @@
 //! A graph of blocks, some of them written outside the library: derivatives, replays, rules.
 
 mod derivatives;
+mod mean_jacobian;
 mod refusals;
 mod replays;
 mod rules;

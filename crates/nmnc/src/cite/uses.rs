@@ -21,6 +21,7 @@ use When::{Given, Is, Positive};
 #[rustfmt::skip]
 pub(super) const USES: &[Use] = &[
     ("credit.rule", Is(&["bp"]), &["rumelhart1986learning"]),
+    ("credit.rule", Is(&["mean-jacobian"]), &["kang2026credit", "nokland2016direct"]),
     ("credit.rule", Is(&["fa"]), &["lillicrap2016random"]),
     ("credit.rule", Is(&["dfa"]), &["nokland2016direct"]),
     ("credit.rule", Is(&["usf", "brsf", "frsf"]), &["liao2016how"]),
