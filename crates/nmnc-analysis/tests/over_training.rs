@@ -206,6 +206,7 @@ fn agreement_is_what_training_recorded_at_the_next_step() {
                 "{}",
                 moment.step
             );
+            assert!(a.mean_cosine.is_some() && a.mean_cosine == recorded.mean_cosine, "{}", moment.step);
             compared += 1;
         }
     }

@@ -17,7 +17,7 @@ pub use csv::{csv_header, csv_row};
 pub use events::Events;
 pub use run::RunRecords;
 
-/// Metrics of one stage at one training step, against the exact gradient of backprop (BP).
+/// Metrics of one stage at one training step, against the exact gradient of backprop (BP) and against what the exact mean Jacobian gives.
 ///
 /// A cosine with a zero vector is defined as 0 and a ratio to a zero norm as 0, so no field is ever NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub struct StageRecord {
     /// Norm of the weight gradient over BP's.
     #[serde(deserialize_with = "nan_if_null")]
     pub weight_norm_ratio: f64,
+    /// Cosine between the error signal and that of the exact mean Jacobian over the batch's own examples, per example, averaged over
+    /// the batch; of layered networks with at most 64 outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_cosine: Option<f64>,
     /// Dimension of the rule's own manifold, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_dimension: Option<usize>,

@@ -1,13 +1,14 @@
-//! How close a rule's signals come to backprop's, and how much of the Jacobian the manifold captures.
+//! How close a rule's signals come to backprop's and to those of the mean Jacobian, and how much of the Jacobian the manifold captures.
 //!
 //! Conventions that keep every number finite: a cosine with a zero vector is 0 (an angle of 90 degrees), and a ratio to a zero norm
 //! is 0.
 
 use burn::tensor::Tensor;
+use nmnc_kernels::matmul;
 
-use crate::credit::jacobian_rows;
+use crate::credit::{jacobian_rows, mean_jacobian};
 use crate::manifold::Subspace;
-use crate::net::{ForwardPass, Gradients, Network};
+use crate::net::{ForwardPass, Gradients, Inputs, Network};
 use nmnc_core::device::{energy, values};
 use nmnc_core::scale;
 
@@ -121,6 +122,26 @@ pub fn agreement_of_weights(
     let names = network.section_weights(stage);
     let pairs = names.iter().flat_map(|name| row_products(&of(estimate, name), &of(reference, name)));
     whole(pairs.sum())
+}
+
+/// Outputs up to which signals are compared with those of the mean Jacobian, which takes a way down through the network for each.
+pub const MOST_OUTPUTS: usize = 64;
+
+/// Agreement of the signals `[batch, n_l]` of every stage l with e Jbar_l, where Jbar_l is the exact mean of dy/dx_l over the examples
+/// `inputs` of the batch and e `[batch, outputs]` their error: as [`agreement_of_rows`]. Nothing with more than [`MOST_OUTPUTS`]
+/// outputs.
+pub fn agreement_with_mean(
+    network: &Network,
+    inputs: impl Into<Inputs>,
+    error: &Tensor<2>,
+    signals: &[Tensor<2>],
+) -> Option<Vec<Agreement>> {
+    if error.dims()[1] > MOST_OUTPUTS {
+        return None;
+    }
+    let jacobians = mean_jacobian(network, inputs);
+    let of = |(signal, jacobian)| agreement_of_rows(signal, &matmul(error.clone(), jacobian));
+    Some(signals.iter().zip(jacobians).map(of).collect())
 }
 
 /// Captured energy alpha_l = sum ||J_l U_l||^2 / sum ||J_l||^2 over the examples of `pass`, for each stage that has a subspace.

@@ -66,6 +66,14 @@ pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
             &|s| Some(s.cosine),
         ),
         context.stages(
+            "Cosine to the mean Jacobian’s error signal",
+            "Cosine",
+            Kind::MeanCosine,
+            "Cosine between each stage’s error signal and e J̄, the output’s errors through the exact mean Jacobian J̄ over the batch, per \
+             example, averaged over the batch. What correlates with the output tends to J̄: 1 is all that it can learn.",
+            &|s| s.mean_cosine,
+        ),
+        context.stages(
             "Norm of the error signal relative to backprop’s",
             "Norm ratio",
             Kind::Ratio,
@@ -99,6 +107,7 @@ enum Kind {
     Percent,
     Loss,
     Cosine,
+    MeanCosine,
     Ratio,
     Energy,
 }
@@ -202,7 +211,8 @@ impl Context<'_> {
         metric: &dyn Fn(&StageRecord) -> Option<f64>,
     ) -> Option<Drawn> {
         // Backprop against itself is 1 by definition, and would only press the others together.
-        let shown = |g: &Group<'_>| kind == Kind::Energy || !g.is_backprop();
+        let against_backprop = !matches!(kind, Kind::Energy | Kind::MeanCosine);
+        let shown = |g: &Group<'_>| !(against_backprop && g.is_backprop());
         let runs = self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete));
         let mut units: BTreeMap<usize, usize> = BTreeMap::new();
         for stage in runs.flat_map(|r| &r.records).flat_map(|r| &r.stages) {
@@ -244,8 +254,11 @@ impl Context<'_> {
             panel
         });
         let panels: Vec<Panel> = panels.collect();
-        let backprop = self.groups.iter().any(|g| g.is_backprop()) && kind != Kind::Energy;
-        let own = if backprop { " Backprop itself is 1 by definition and not drawn." } else { "" };
+        let own = if against_backprop && self.groups.iter().any(|g| g.is_backprop()) {
+            " Backprop itself is 1 by definition and not drawn."
+        } else {
+            ""
+        };
         let caption = format!("{note}{own}{some}");
         Some(Drawn { title, caption, panels })
     }

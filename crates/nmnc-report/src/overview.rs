@@ -31,7 +31,7 @@ pub struct Row {
 type Column = (&'static str, fn(&[&RunRecords]) -> String);
 
 /// The columns after the rule.
-pub const COLUMNS: [Column; 10] = [
+pub const COLUMNS: [Column; 11] = [
     ("Seeds", seeds),
     ("Test accuracy (%)", |runs| over(runs, |r| final_accuracy(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
     ("Top-5 accuracy (%)", |runs| over(runs, |r| final_top5(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
@@ -50,6 +50,7 @@ pub const COLUMNS: [Column; 10] = [
         over(runs, |r| r.summary.as_ref().map(|s| s.probes_per_example), |v| count(v.mean))
     }),
     ("Cosine to BP by stage", |runs| by_stage(runs, |s| Some(s.cosine))),
+    ("Cosine to mean J by stage", |runs| by_stage(runs, |s| s.mean_cosine)),
     ("Captured energy by stage", |runs| by_stage(runs, |s| s.captured_energy)),
     ("Examples/s", |runs| over(runs, images_per_second, |v| count(v.mean.round()))),
     ("Time", |runs| over(runs, seconds, |v| duration(v.mean))),

@@ -251,6 +251,7 @@ fn disturb(runs: &mut [RunRecords], numbers: &[f64], stages: &[usize], integers:
                 stage.dimension = Some(integers[3] as usize);
                 (stage.cosine, stage.norm_ratio, stage.captured_energy) =
                     (number(), number(), Some(number()));
+                stage.mean_cosine = Some(number());
             }
         }
         if let Some(summary) = &mut run.summary {

@@ -169,6 +169,22 @@ fn backprop_agrees_with_itself_and_the_manifold_needs_fewer_probes() {
             (stage.captured_energy.unwrap(), stage.dimension.unwrap() as f64 / stage.units as f64);
         assert!(alpha > 0.0 && alpha < 1.0 && stage.margin == Some(alpha - chance), "{stage:?}");
     }
+    // The mean of other examples than those of the batch, some steps old. Behind the last stage all is linear: one Jacobian for all examples.
+    let (mean, probes) = last("mean-jacobian");
+    assert_eq!(probes, 0);
+    for (stage, exact) in mean.stages.iter().zip(&exact.stages) {
+        let [own, backprop] = [stage, exact].map(|stage| stage.mean_cosine.unwrap());
+        match stage.stage {
+            3 => assert!(
+                own > 0.999 && stage.cosine > 0.999 && (backprop - 1.0).abs() < 1e-6,
+                "{stage:?} {exact:?}"
+            ),
+            _ => {
+                assert!(own > 0.7 && own > stage.cosine + 0.05, "{stage:?}");
+                assert!(backprop > 0.1 && backprop < 0.98, "{exact:?}");
+            }
+        }
+    }
     let ((manifold, manifold_probes), (vanilla, vanilla_probes)) = (last("nmnc"), last("vnc"));
     assert_eq!(manifold_probes, vanilla_probes);
     // In the first stage 600 probes are few against 1176 units and many against 64 dimensions.

@@ -23,13 +23,14 @@ const COLUMNS: [Column; 15] = [
     ("unbroken_accuracy", |r| Some(r.trials?.unbroken_accuracy)),
 ];
 
-const STAGE_COLUMNS: [StageColumn; 13] = [
+const STAGE_COLUMNS: [StageColumn; 14] = [
     ("cosine", |s| Some(s.cosine)),
     ("angle_degrees", |s| Some(s.angle_degrees)),
     ("norm_ratio", |s| Some(s.norm_ratio)),
     ("weight_cosine", |s| Some(s.weight_cosine)),
     ("weight_angle_degrees", |s| Some(s.weight_angle_degrees)),
     ("weight_norm_ratio", |s| Some(s.weight_norm_ratio)),
+    ("mean_cosine", |s| s.mean_cosine),
     ("rule_dimension", |s| Some(s.rule_dimension? as f64)),
     ("feedback_error", |s| s.feedback_error),
     ("probe_rate", |s| s.probe_rate),

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use nmnc_kernels::column_sums;
 
 use super::backprop::backpropagate;
+use crate::needs::{Sizes, StageSizes, product};
 use crate::net::{ForwardPass, Inputs, Network};
 use nmnc_core::device::matrix;
 
@@ -41,6 +42,22 @@ pub fn mean_jacobian(network: &Network, inputs: impl Into<Inputs>) -> Vec<Tensor
     let sums = (0..examples).step_by(AT_A_TIME).map(part).reduce(add);
     let sums = sums.expect("there is at least one example");
     sums.into_iter().map(|sum| sum / examples as f64).collect()
+}
+
+/// Numbers in single precision that [`mean_jacobian`] of so many examples takes while it is worked out: the pass of those that pass at a
+/// time, which is kept as in training, with an error on its way through it, and their Jacobian row by row and together.
+pub fn mean_jacobian_needs(examples: u128, sizes: &Sizes) -> u128 {
+    let sum = |of: fn(&StageSizes) -> u128| {
+        sizes.stages.iter().map(of).fold(0, |sum: u128, own| sum.saturating_add(own))
+    };
+    let units = sum(|stage| stage.units);
+    let kept = sum(|stage| stage.units.saturating_add(stage.unpooled)).saturating_add(units);
+    let rows = examples.min(AT_A_TIME as u128);
+    product([rows, kept.saturating_add(2 * sizes.widest())]).saturating_add(product([
+        3,
+        sizes.outputs,
+        units,
+    ]))
 }
 
 /// The sum over these examples.

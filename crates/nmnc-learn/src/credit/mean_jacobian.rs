@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backprop::carried;
 use super::context::{LocalContext, StepContext};
-use super::jacobian::{AT_A_TIME, mean_jacobian};
+use super::jacobian::{AT_A_TIME, mean_jacobian, mean_jacobian_needs};
 use super::kind::{Layered, RuleSetup};
 use super::local::{LocalRule, local_signals};
 use super::rule::CreditRule;
@@ -63,17 +63,8 @@ impl RuleConfig<Layered> for MeanJacobianConfig {
     }
 
     fn needs(&self, sizes: &Sizes) -> Vec<Values> {
-        let sum = |of: fn(&needs::StageSizes) -> u128| {
-            sizes.stages.iter().map(of).fold(0, |sum: u128, own| sum.saturating_add(own))
-        };
-        let units = sum(|stage| stage.units);
-        // The pass of some examples, which is kept as in training, with an error on its way through it; and their Jacobian, row by row
-        // and then together.
-        let kept = sum(|stage| stage.units.saturating_add(stage.unpooled)).saturating_add(units);
-        let pass = product([self.examples.min(AT_A_TIME) as u128, kept.saturating_add(2 * sizes.widest())]);
-        let taken = pass
-            .saturating_add(product([self.examples as u128, sizes.inputs]))
-            .saturating_add(product([3, sizes.outputs, units]));
+        let examples = self.examples as u128;
+        let taken = mean_jacobian_needs(examples, sizes).saturating_add(product([examples, sizes.inputs]));
         let of = |stage: usize| {
             let matrices = if self.manifold.is_some() { 2 } else { 1 };
             let held = product([matrices, sizes.outputs, sizes.stages[stage].units]);

@@ -18,7 +18,7 @@ pub use backprop::{Backprop, backpropagate};
 pub use context::{InputSampler, LocalContext, StepContext};
 pub use direct_feedback::{DirectFeedback, DirectFeedbackConfig};
 pub use feedback_alignment::{FeedbackAlignment, FeedbackAlignmentConfig};
-pub use jacobian::{jacobian_rows, mean_jacobian, one_output};
+pub use jacobian::{jacobian_rows, mean_jacobian, mean_jacobian_needs, one_output};
 pub use kind::{Layered, RuleSetup};
 pub use local::{LocalRule, local_signals};
 pub use mean_jacobian::{MeanJacobian, MeanJacobianConfig};

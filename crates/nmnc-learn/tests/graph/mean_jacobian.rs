@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Device, Tensor};
 use nmnc_core::device::matrix;
 use nmnc_core::{Result, Seed};
+use nmnc_learn::agreement::{MOST_OUTPUTS, agreement_with_mean};
 use nmnc_learn::credit::{
     CreditConfig, CreditRule, MeanJacobian, MeanJacobianConfig, RuleSetup, StepContext, backpropagate,
     mean_jacobian,
@@ -40,6 +41,45 @@ fn the_mean_jacobian_is_what_a_common_shift_of_activity_does_to_the_mean_output(
                 });
             }
         }
+    }
+}
+
+#[test]
+fn signals_are_compared_with_those_of_the_mean_over_their_own_batch() {
+    let net = network(DType::F64, true);
+    let batch = inputs(BATCH, 60, DType::F64);
+    let error = normal([BATCH, OUTPUTS], 33, DType::F64);
+    let signals: Vec<Tensor<2>> = (70..)
+        .zip(net.stage_units())
+        .map(|(index, units)| normal([BATCH, units], index, DType::F64))
+        .collect();
+    let found = agreement_with_mean(&net, batch.clone(), &error, &signals).unwrap();
+    let jacobians = mean_jacobian(&net, batch);
+    assert_eq!(found.len(), jacobians.len());
+    for ((found, signal), jacobian) in found.iter().zip(&signals).zip(&jacobians) {
+        let units = jacobian.dims()[1];
+        let (own, mean) = (values(signal), product(&error, jacobian));
+        let cosine = |row: usize| {
+            let rows = [&own, &mean].map(|all| &all[row * units..(row + 1) * units]);
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            dot(rows[0], rows[1]) / (dot(rows[0], rows[0]) * dot(rows[1], rows[1])).sqrt()
+        };
+        let expected = (0..BATCH).map(cosine).sum::<f64>() / BATCH as f64;
+        assert!((found.cosine - expected).abs() < 1e-12, "{found:?} {expected}");
+    }
+}
+
+#[test]
+fn many_outputs_are_not_compared() {
+    for (outputs, compared) in [(MOST_OUTPUTS, true), (MOST_OUTPUTS + 1, false)] {
+        let stage = Dense::new(normal([4, 3], 1, F32), normal([1, 4], 2, F32), Activation::Tanh);
+        let readout =
+            Dense::new(normal([outputs, 4], 3, F32), normal([1, outputs], 4, F32), Activation::Identity);
+        let net = Network::chain(vec![Box::new(stage)], readout).unwrap();
+        let error = normal([2, outputs], 5, F32);
+        let signals = [normal([2, 4], 6, F32)];
+        let found = agreement_with_mean(&net, normal([2, 3], 7, F32), &error, &signals);
+        assert_eq!(found.is_some(), compared);
     }
 }
 

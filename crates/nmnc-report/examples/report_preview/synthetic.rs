@@ -67,6 +67,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
                 weight_cosine: weight,
                 weight_angle_degrees: weight.acos().to_degrees(),
                 weight_norm_ratio: if exact { 1.0 } else { 0.8 },
+                mean_cosine: Some((cosine * 1.3).min(if exact { 0.7 } else { 0.97 })),
                 rule_dimension: dimension,
                 feedback_error: None,
                 probe_rate: None,

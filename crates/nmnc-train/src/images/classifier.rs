@@ -47,6 +47,8 @@ impl ImageBatch {
 
 /// What a measured step keeps: the whole forward pass, and what the rule made of it.
 pub struct MeasuredImages {
+    /// The images of the batch, `[batch, inputs]`.
+    pub images: Tensor<2>,
     /// The forward pass.
     pub pass: ForwardPass,
     /// dLoss/dy `[batch, outputs]`.
@@ -211,14 +213,15 @@ impl Classifier {
         let share = &Share::of(self.workers.as_ref(), batch.labels.len())?;
         let pass = network.training_forward(batch.images.clone(), seed, step, share.rows().start);
         let judging = self.objective.ask(&pass.output, &batch.labels);
-        let score = self.finite(judging.wait(), step, batch.images)?;
+        let score = self.finite(judging.wait(), step, batch.images.clone())?;
         let error = &judging.error;
         let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
         let gradients = network.gradients(&pass, &signals, error);
         let buffers = network.updated_buffers(&pass);
         let assessed = assessed(score, batch.labels.len(), gradients.clone(), buffers);
-        Ok((assessed, MeasuredImages { pass, error: judging.error, signals, gradients }))
+        let ImageBatch { images, .. } = batch;
+        Ok((assessed, MeasuredImages { images, pass, error: judging.error, signals, gradients }))
     }
 
     /// Loss and hits, or where the first number that is not finite came from.

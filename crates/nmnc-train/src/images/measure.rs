@@ -1,4 +1,4 @@
-//! Measurements during training: the evaluation split, and alignment with backprop.
+//! Measurements during training: the evaluation split, and alignment with backprop and with the mean Jacobian.
 
 use super::classifier::{Classifier, MeasuredImages};
 use crate::loss::{Loss, Objective};
@@ -8,7 +8,7 @@ use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::Dataset;
-use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights, captured_energy};
+use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights, agreement_with_mean, captured_energy};
 use nmnc_learn::credit::{InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{Inputs, Network};
@@ -40,7 +40,8 @@ pub fn evaluate(network: &Network, data: &Dataset, objective: impl Into<Objectiv
     Ok(Score { loss: sum / count, accuracy: correct as f64 / count, top5 })
 }
 
-/// Alignment of every stage with backprop at training step `step`, before its update.
+/// Alignment of every stage with backprop and, up to [`MOST_OUTPUTS`](nmnc_learn::agreement::MOST_OUTPUTS) outputs, with the exact mean
+/// Jacobian over the batch, at training step `step`, before its update.
 ///
 /// Captured energy is that of a manifold fitted here, with `dimension` components and from `samples` training examples, so that
 /// rules with and without a manifold of their own are compared alike.
@@ -54,8 +55,9 @@ pub fn align(
     inputs: &dyn InputSampler,
     [dimension, samples]: [usize; 2],
 ) -> Result<Vec<StageRecord>> {
-    let MeasuredImages { pass, error, signals, gradients } = measured;
+    let MeasuredImages { images, pass, error, signals, gradients } = measured;
     let (network, rule) = (classifier.network(), classifier.rule());
+    let mean = agreement_with_mean(network, images.clone(), error, signals);
     let exact_signals = backpropagate(network, pass, error);
     let exact_gradients = network.gradients(pass, &exact_signals, error);
     let sample = inputs.sample(samples, step)?;
@@ -79,6 +81,7 @@ pub fn align(
                 weight_cosine: weight.cosine,
                 weight_angle_degrees: weight.angle_degrees,
                 weight_norm_ratio: weight.norm_ratio,
+                mean_cosine: mean.as_ref().map(|mean| mean[index].cosine),
                 rule_dimension: choices.dimension.or(rule.manifold(index).map(Subspace::dimension)),
                 feedback_error: choices.feedback_error,
                 probe_rate: choices.probe_rate,

@@ -5,6 +5,8 @@ use crate::config::{Config, Resolved};
 use crate::images::EVALUATION_BATCH;
 use nmnc_core::error::Result;
 use nmnc_kernels::Pool;
+use nmnc_learn::agreement::MOST_OUTPUTS;
+use nmnc_learn::credit::mean_jacobian_needs;
 use nmnc_learn::needs::{Sizes, StageSizes, Values, product};
 use nmnc_learn::net::{Geometry, Network, Node, Parameter};
 
@@ -143,6 +145,8 @@ impl Resolved<Config> {
                 .saturating_add(product([2, batch, all_units]));
             let parameters = sizes.stages.iter().fold(0, |sum: u128, s| sum.saturating_add(2 * s.parameters));
             let passing = activity.saturating_add(bases).saturating_add(parameters);
+            let mean = if outs <= MOST_OUTPUTS as u128 { mean_jacobian_needs(batch, &sizes) } else { 0 };
+            let passing = passing.max(mean);
             need.add(None, "measurements against backprop", Values { held: 0, passing });
         }
         Ok(need)

@@ -54,6 +54,8 @@ pub(super) fn align(
         weight_cosine: weight.cosine,
         weight_angle_degrees: weight.angle_degrees,
         weight_norm_ratio: weight.norm_ratio,
+        // A lag has a Jacobian of its own.
+        mean_cosine: None,
         rule_dimension: rule.manifold().map(Subspace::dimension),
         dimension: measured,
         captured_energy: energy,

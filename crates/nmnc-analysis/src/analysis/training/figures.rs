@@ -35,13 +35,15 @@ pub(super) fn figures(found: &OverTraining) -> Vec<Figure> {
     );
     let agreement = figure(
         "Agreement with backprop over training",
-        "Cosine of the rule’s error signal and backprop’s, per example, and of the weight gradients they give. Backprop itself has 1."
+        "Cosine of the rule’s error signal and backprop’s, per example, and of the weight gradients they give. Backprop itself has 1. Beside \
+         it the cosine of the signal and that of the batch’s exact mean Jacobian, the most that feedback from the output can be."
             .to_owned(),
         (STEP, "Cosine", Scale::UnitLog),
         stages(found, &|found, stage| {
             vec![
                 Curve::new(STYLES[0], "Signals", over(found, stage, &|s| Some(s.agreement.cosine))),
                 Curve::new(STYLES[1], "Weight gradients", over(found, stage, &|s| Some(s.agreement.weight_cosine))),
+                Curve::new(STYLES[2], "Signals, mean Jacobian", over(found, stage, &|s| s.agreement.mean_cosine)),
             ]
         }),
     );

@@ -1,4 +1,4 @@
-//! Agreement of the rule's error signals with backprop's at a checkpoint.
+//! Agreement of the rule's error signals with backprop's, and with those of the mean Jacobian, at a checkpoint.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,12 +6,12 @@ use super::super::load::Loaded;
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
 use nmnc_data::order;
-use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights};
+use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights, agreement_with_mean};
 use nmnc_learn::credit::backpropagate;
 use nmnc_train::checkpoint::Checkpoint;
 use nmnc_train::{ImageBatch, MeasuredImages, TrainingInputs};
 
-/// One stage's agreement with backprop, as training measures it.
+/// One stage's agreement with backprop and with the mean Jacobian, as training measures it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageAgreement {
     /// Mean over examples of the cosine of the signal and dLoss/dx.
@@ -20,6 +20,9 @@ pub struct StageAgreement {
     pub norm_ratio: f64,
     /// Cosine of the gradients of the stage's weight.
     pub weight_cosine: f64,
+    /// Mean over examples of the cosine of the signal and that of the batch's exact mean Jacobian; none with more than 64 outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_cosine: Option<f64>,
 }
 
 /// All stages' agreement at the batch that the step after `checkpoint` (none: the first step) was or would be made with: the
@@ -44,8 +47,10 @@ pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Res
     let images = matrix(batch.images, [batch.labels.len(), shape.len()], device);
     let inputs = TrainingInputs { data, seed: config.seed, device: device.clone() };
     let (_, kept) = classifier.assess(ImageBatch { images, labels: batch.labels }, step, &inputs, true)?;
-    let MeasuredImages { pass, error, signals, gradients } = kept.expect("the step was to be measured");
+    let MeasuredImages { images, pass, error, signals, gradients } =
+        kept.expect("the step was to be measured");
     let network = classifier.network();
+    let mean = agreement_with_mean(network, images, &error, &signals);
     let exact = backpropagate(network, &pass, &error);
     let exact_gradients = network.gradients(&pass, &exact, &error);
     let stage = |(index, exact)| {
@@ -55,6 +60,7 @@ pub(super) fn agreement(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Res
             cosine: activity.cosine,
             norm_ratio: activity.norm_ratio,
             weight_cosine: weight.cosine,
+            mean_cosine: mean.as_ref().map(|mean| mean[index].cosine),
         }
     };
     Ok(exact.iter().enumerate().map(stage).collect())

@@ -28,6 +28,7 @@ pub struct TrainingRow {
     cosine: Number,
     norm_ratio: Number,
     weight_cosine: Number,
+    mean_cosine: Number,
 }
 
 /// `weights.csv`: one row a step and weight.
@@ -64,6 +65,7 @@ pub fn training_rows(found: &OverTraining) -> Vec<TrainingRow> {
                 cosine: a.cosine.into(),
                 norm_ratio: a.norm_ratio.into(),
                 weight_cosine: a.weight_cosine.into(),
+                mean_cosine: a.mean_cosine.into(),
             }
         })
     });
@@ -104,6 +106,7 @@ pub(super) fn table(found: &OverTraining) -> Table {
             ("PR corrected", &|(_, s)| short(s.dimensions.participation.and_then(|p| p.corrected))),
             ("TwoNN", &|(_, s)| short(s.dimensions.two_nn.map(|e| e.value))),
             ("Cosine to BP", &|(_, s)| number(Some(s.agreement.cosine))),
+            ("Cosine to mean J", &|(_, s)| number(s.agreement.mean_cosine)),
             ("Initial weight left", &|row| number(next(row).map(|w| w.initial))),
             ("By decay alone", &|row| number(next(row).and_then(|w| w.law))),
         ],
