@@ -85,6 +85,14 @@ class JacobianEstimator:
 
         Rows that are None or not finite are dropped, and counted in ``dropped_``.
         """
+    def observe(self, activity: ArrayLike, outputs: ArrayLike, ridge: float = 1.0) -> None:
+        """Learns from how ``activity`` [count, units] and its ``outputs`` [count, outputs] differ by themselves, perturbing nothing.
+
+        A step of ridge regression of outputs on activity, from what is known: ``ridge`` is added to the Gram matrix over its mean
+        diagonal, and the larger it is, the more calls the estimate is learned from. Right where the output depends on the activity
+        alone; what else moves both passes for an effect of the activity, which perturbations do not suffer from. ``error_`` counts
+        answers to perturbations alone.
+        """
     def signal(self, e: ArrayLike) -> NDArray[np.float32]:
         """Error signals e B [batch, units], the estimate of dLoss/dx, for errors e = dLoss/dy [batch, outputs]."""
     def suggest_probes(self, target_error: float) -> int:

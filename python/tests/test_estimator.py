@@ -235,3 +235,46 @@ def test_one_seed_fixes_everything(world):
     assert np.array_equal(draw(seed=4), draw(seed=4))
     assert not np.allclose(draw(seed=4), draw(seed=5))
     assert not np.allclose(draw(seed=4), draw(seed=4, index=1))
+
+
+def test_variation_that_nobody_made_teaches_what_it_varies_along(world):
+    rng, activity, jacobian = world
+    other = rng.normal(size=(OUTPUTS, UNITS))
+    est = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="least-squares").partial_fit(activity)
+    for _ in range(30):
+        est.observe(activity, activity @ other.T, ridge=1e-4)
+    basis = np.linalg.svd(activity - activity.mean(0))[2][:DIM]
+    assert np.allclose(est.jacobian_ @ basis.T, other @ basis.T, atol=1e-2)
+    assert np.allclose(est.jacobian_ - est.jacobian_ @ basis.T @ basis, 0, atol=1e-3)
+    # Probes add what lies off the directions of the activity.
+    probes = est.ask(UNITS)
+    est.tell(probes, probes.values @ other.T)
+    assert error(est, other) < 0.02
+
+
+def test_a_cause_that_moves_both_is_taken_for_an_effect_unless_one_perturbs(world):
+    rng, _, _ = world
+    common = rng.normal(size=(500, 1))
+    x = common @ np.ones((1, UNITS)) + rng.normal(size=(500, UNITS))
+    y = np.repeat(common, OUTPUTS, axis=1)
+    est = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="least-squares").partial_fit(x)
+    est.observe(x, y, ridge=0.01)
+    assert est.jacobian_.sum(axis=1) == pytest.approx(np.ones(OUTPUTS), rel=0.1)
+    probes = est.ask(UNITS)
+    est.tell(probes, np.zeros((UNITS, OUTPUTS)))
+    assert np.abs(est.jacobian_).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("outputs", "ridge", "message"),
+    [
+        (np.zeros((3, OUTPUTS)), 1.0, "outputs: has 3 rows for 4 of activity"),
+        (np.zeros((4, OUTPUTS)), 0.0, "ridge: 0 is not a positive number"),
+        (np.full((4, OUTPUTS), np.inf), 1.0, "not finite"),
+    ],
+)
+def test_observations_that_cannot_be_are_refused(outputs, ridge, message):
+    est = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="least-squares")
+    with pytest.raises(nmnc.NmncError, match=message):
+        est.observe(np.random.default_rng(0).normal(size=(4, UNITS)), outputs, ridge=ridge)
+    assert not est.jacobian_.any()

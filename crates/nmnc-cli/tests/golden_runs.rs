@@ -92,6 +92,11 @@ fn layered() -> Vec<(String, Vec<String>)> {
     variant("nmnc-groups", "nmnc", &["credit.nmnc.injection=[[1,3]]", "credit.nmnc.probe='rademacher'"]);
     variant("np-antithetic", "node-perturbation", &["credit.node-perturbation={antithetic=true,probes=2}"]);
     variant(
+        "direct-mirror-probed",
+        "direct-mirror",
+        &["credit.direct-mirror={probes=1,interval=2,observe={ridge=3}}"],
+    );
+    variant(
         "mirror-auto",
         "manifold-mirror",
         &[&format!("credit.manifold-mirror={{budget='auto',initial=64,cap=0.3,{manifold}}}")],

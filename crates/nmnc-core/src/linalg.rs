@@ -5,6 +5,7 @@
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt;
 use faer::linalg::{evd, svd};
 use faer::{Mat, Par};
 
@@ -108,6 +109,35 @@ pub fn pseudo_inverse(values: &[f64], size: usize, rounding: f64) -> Result<Vec<
     }
 }
 
+/// X `[size, columns]` of A X = B for a symmetric positive definite A `[size, size]` and B `[size, columns]`, all row-major (Cholesky).
+///
+/// # Errors
+/// [`ErrorKind::Diverged`] for numbers that are not finite, and where A is not positive definite to working precision.
+pub fn solve_definite(a: &[f64], size: usize, b: &[f64]) -> Result<Vec<f64>> {
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    let columns = b.len() / size;
+    let (unit_a, unit_b) = (unit(a)?, unit(b)?);
+    let mut factor = Mat::from_fn(size, size, |i, j| a[i * size + j] / unit_a);
+    let mut solution = Mat::from_fn(size, columns, |i, j| b[i * columns + j] / unit_b);
+    let par = Par::Seq;
+    let scratch = llt::factor::cholesky_in_place_scratch::<f64>(size, par, Default::default());
+    let scratch = scratch.or(llt::solve::solve_in_place_scratch::<f64>(size, columns, par));
+    let mut memory = MemBuffer::new(scratch);
+    let (none, settings) = (Default::default(), Default::default());
+    llt::factor::cholesky_in_place(factor.as_mut(), none, par, MemStack::new(&mut memory), settings)
+        .map_err(|_| diverged("it is not positive definite"))?;
+    llt::solve::solve_in_place(factor.as_ref(), solution.as_mut(), par, MemStack::new(&mut memory));
+    let back = unit_b / unit_a;
+    let solution: Vec<f64> =
+        (0..size * columns).map(|ij| solution[(ij / columns, ij % columns)] * back).collect();
+    match solution.iter().all(|value| value.is_finite()) {
+        true => Ok(solution),
+        false => Err(diverged("its solution is beyond the range of numbers")),
+    }
+}
+
 /// What is left of a row that depends on those before it, over its length: rounding error.
 const DEPENDENT: f32 = 1e-7;
 
@@ -184,6 +214,27 @@ mod tests {
             assert!((found - expected).abs() < 1e-12);
         }
         assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).unwrap().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn a_definite_system_is_solved_in_any_unit_and_no_other_is() {
+        // A = L L^T, and B = A X for a known X.
+        let lower = [2.0, 0.0, 0.0, -1.0, 1.5, 0.0, 0.5, 0.25, 3.0];
+        let a: Vec<f64> =
+            (0..9).map(|ij| (0..3).map(|k| lower[ij / 3 * 3 + k] * lower[ij % 3 * 3 + k]).sum()).collect();
+        let expected = [1.0, -2.0, 0.5, 4.0, -3.0, 0.25];
+        let b: Vec<f64> =
+            (0..6).map(|ij| (0..3).map(|k| a[ij / 2 * 3 + k] * expected[k * 2 + ij % 2]).sum()).collect();
+        for (of_a, of_b) in [(1.0, 1.0), (1e-200, 1e-120), (1e150, 1e250)] {
+            let scaled = |of: f64, values: &[f64]| values.iter().map(|v| v * of).collect::<Vec<f64>>();
+            let found = solve_definite(&scaled(of_a, &a), 3, &scaled(of_b, &b)).unwrap();
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found / (of_b / of_a) - expected).abs() < 1e-12, "{of_a} {found} {expected}");
+            }
+        }
+        let refused = |a: &[f64]| solve_definite(a, 2, &[1.0, 1.0]).unwrap_err().to_string();
+        assert!(refused(&[1.0, 2.0, 2.0, 1.0]).contains("not positive definite"));
+        assert!(refused(&[1.0, f64::NAN, f64::NAN, 1.0]).contains("not finite"));
     }
 
     #[test]

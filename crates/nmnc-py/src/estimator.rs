@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 use nmnc::Seed;
 use nmnc::device::energy;
 use nmnc::estimator::{
-    FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Perturbations, Probing, StandardError,
+    FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Observing, Perturbations, Probing,
+    StandardError,
 };
 use nmnc::manifold::{Degeneracy, Dimension, Dimensions, ManifoldConfig, PcaMethod, Subspace};
 use nmnc::noise::Probe;
@@ -260,6 +261,25 @@ impl Estimator {
         self.used += used as u64;
         self.dropped += (count - used) as u64;
         Ok(used)
+    }
+
+    /// Learns from how activity `[count, units]` and outputs `[count, outputs]` differ by themselves.
+    #[pyo3(signature = (activity, outputs, ridge=1.0))]
+    fn observe(
+        &mut self,
+        py: Python<'_>,
+        activity: &Bound<'_, PyAny>,
+        outputs: &Bound<'_, PyAny>,
+        ridge: f64,
+    ) -> PyResult<()> {
+        let (x, y) =
+            (rows(activity, "activity", self.shape[1])?, rows(outputs, "outputs", self.shape[0])?);
+        if x.shape[0] != y.shape[0] {
+            let problem = format!("has {} rows for {} of activity", y.shape[0], x.shape[0]);
+            return Err(refuse(py, "outputs", problem, "give the output of each activity"));
+        }
+        let inner = &mut self.inner;
+        py.detach(|| inner.observe(&x.tensor(), &y.tensor(), Observing { ridge })).raise(py)
     }
 
     /// Error signals `[batch, units]` of errors `[batch, outputs]`.

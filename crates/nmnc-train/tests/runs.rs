@@ -100,7 +100,15 @@ fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads()
     let local: Vec<_> = rule_names().filter(|rule| config(rule).credit.is_local().unwrap()).collect();
     assert_eq!(
         local,
-        ["mean-jacobian", "dfa", "vnc", "nmnc", "node-perturbation", "manifold-node-perturbation"]
+        [
+            "mean-jacobian",
+            "dfa",
+            "vnc",
+            "nmnc",
+            "node-perturbation",
+            "manifold-node-perturbation",
+            "direct-mirror",
+        ]
     );
     let mut cases: Vec<_> = local.into_iter().map(|rule| (rule, vec![])).collect();
     cases.push((

@@ -120,6 +120,16 @@ fn in_configurations() {
             "tiny.toml: credit.node-perturbation.estimator: has no meaning without memory = \"feedback\"; remove it, or set memory = \"feedback\"",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.observe.ridge=1",
+            3,
+            "tiny.toml: credit.nmnc.observe: an average of perturbations would forget what is observed; set estimator = \"least-squares\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.probes=0",
+            3,
+            "tiny.toml: credit.nmnc.probes: 0 leaves nothing to learn from; set it to 1 or more, or set observe.ridge",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.injection=together",
             3,
             "tiny.toml: credit.nmnc.injection: expected \"separate\", \"joint\", or a list of lists of stages such as [[1, 2], [3]]",
@@ -271,7 +281,7 @@ fn in_configurations() {
         case(
             "compare tiny.toml --rules bp,",
             3,
-            "credit.rule: unknown rule ``; known: bp, mean-jacobian, fa, dfa, usf, brsf, frsf, vnc, nmnc, node-perturbation, manifold-node-perturbation, weight-mirror, manifold-mirror",
+            "credit.rule: unknown rule ``; known: bp, mean-jacobian, fa, dfa, usf, brsf, frsf, vnc, nmnc, node-perturbation, manifold-node-perturbation, direct-mirror, weight-mirror, manifold-mirror",
         ),
         case(
             "compare tiny.toml --rules bp,vnc --set credit.eta=0.5",

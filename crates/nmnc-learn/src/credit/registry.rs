@@ -35,6 +35,7 @@ pub const REGISTRY: &[&dyn RuleEntry<Layered>] = &[
     &noise_correlation::NMNC,
     &noise_correlation::NODE_PERTURBATION,
     &noise_correlation::MANIFOLD_NODE_PERTURBATION,
+    &noise_correlation::DIRECT_MIRROR,
     &mirror::WEIGHT_MIRROR,
     &mirror::MANIFOLD_MIRROR,
 ];

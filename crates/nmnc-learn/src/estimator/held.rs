@@ -66,6 +66,11 @@ impl Held {
         &self.device
     }
 
+    /// Whether weights are kept for every unit.
+    pub(super) fn is_for_units(&self) -> bool {
+        self.form.is_units()
+    }
+
     fn zeros(&self, shape: [usize; 2]) -> Tensor<2> {
         Tensor::zeros(shape, (&self.device, self.dtype))
     }

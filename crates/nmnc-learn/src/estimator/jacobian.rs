@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, TensorCreationOptions};
 use super::confidence::StandardError;
 use super::held::FeedbackForm;
 use super::learned::{LearnedJacobian, Learning};
+use super::observed::Observing;
 use super::prober::{Perturbations, Prober, Probing};
 use super::sums::Sums;
 use crate::manifold::{Degeneracy, RefreshFrom, Subspace};
@@ -156,6 +157,15 @@ impl JacobianEstimator {
     /// As [`JacobianEstimator::tell`].
     pub fn learn_from(&mut self, perturbations: &Perturbations, changes: Tensor<2>) {
         self.learned.learn_from(perturbations, changes);
+    }
+
+    /// Learns from how activity `[K, n]` and output `[K, outputs]` differ among K examples, without any perturbation, as
+    /// [`LearnedJacobian::observe`].
+    ///
+    /// # Errors
+    /// A ridge that is not positive; activity or output that is not finite.
+    pub fn observe(&mut self, activity: &Tensor<2>, output: &Tensor<2>, observing: Observing) -> Result<()> {
+        self.learned.observe(activity, output, self.prober.manifold(), observing)
     }
 
     /// Feedback weights B `[outputs, n]`, the estimate of J; made for the occasion where they are kept in coordinates.

@@ -66,7 +66,7 @@ impl Learning {
 pub struct LearnedJacobian {
     pub(super) learning: Learning,
     pub(super) law: ErrorLaw,
-    feedback: Held,
+    pub(super) feedback: Held,
     /// What is known along each coordinate (recursive least squares).
     uncertainty: Option<Uncertainty>,
     pub(super) confidence: Option<Confidence>,

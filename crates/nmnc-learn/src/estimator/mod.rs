@@ -8,6 +8,7 @@
 //! ask(step, rows, x) -> xi perturbations, a pure function of seed, step and row
 //! tell(xi, changes) -> S   what the answers amount to; sums of several workers add
 //! learn(S)                 feedback weights B, an estimate of J = dy/dx
+//! observe(x, y)            learns from how activity and output differ by themselves
 //! error_signal(e) = e B    what of an error e = dLoss/dy belongs to x
 //! ```
 //!
@@ -21,6 +22,7 @@ mod jacobian;
 mod law;
 mod learned;
 mod noise;
+mod observed;
 mod prober;
 mod solve;
 mod sums;
@@ -32,6 +34,7 @@ pub use jacobian::{JacobianEstimator, JacobianSettings};
 pub use law::{ErrorLaw, Estimator, leaky_average_law};
 pub use learned::{LearnedJacobian, Learning};
 pub use noise::Noise;
+pub use observed::Observing;
 pub use prober::{Perturbations, Prober, Probing};
 pub use solve::Responses;
 pub(crate) use solve::{recursive_step, solve};

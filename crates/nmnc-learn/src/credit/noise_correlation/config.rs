@@ -7,7 +7,7 @@ use super::injection::Injection;
 use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
-use crate::estimator::{Estimator, FeedbackForm, Learning, Probing};
+use crate::estimator::{Estimator, FeedbackForm, Learning, Observing, Probing};
 use crate::manifold::ManifoldConfig;
 use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
@@ -40,6 +40,12 @@ pub(in crate::credit) const MANIFOLD_NODE_PERTURBATION: Preset<NoiseCorrelationC
     name: "manifold-node-perturbation",
     summary: "node perturbation with noise on the activity manifold, no memory",
     settings: || NoiseCorrelationConfig::new(Noise::Manifold, Memory::None),
+};
+
+pub(in crate::credit) const DIRECT_MIRROR: Preset<NoiseCorrelationConfig> = Preset {
+    name: "direct-mirror",
+    summary: "feedback from the output as the batch itself shows it, nothing perturbed unless probes are set",
+    settings: NoiseCorrelationConfig::observing,
 };
 
 /// Where the noise lives.
@@ -91,8 +97,8 @@ pub struct NoiseCorrelationConfig {
     pub estimator: Estimator,
     /// Which stages share a perturbed pass.
     pub injection: Injection,
-    /// Perturbations K of each example.
-    #[schemars(transform = ranges::COUNT.stated())]
+    /// Perturbations K of each example; 0 to learn from observation alone (observe).
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub probes: usize,
     /// Noise norm over activity norm: each coordinate has the deviation sigma * mean ||x_l|| / sqrt(m), so that isotropic
     /// (m = n) and manifold noise (m = d) carry the same energy.
@@ -118,6 +124,10 @@ pub struct NoiseCorrelationConfig {
     pub interval: Option<u64>,
     /// Scaling of the signals.
     pub normalize: Normalize,
+    /// Learn in every step also from how activity and output differ among the examples of the batch, which perturbs nothing
+    /// (memory = "feedback", estimator = "least-squares" or "recursive-least-squares").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<Observing>,
     /// The manifold (noise = "manifold").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold: Option<ManifoldConfig>,
@@ -141,7 +151,18 @@ impl NoiseCorrelationConfig {
             ridge: None,
             interval: None,
             normalize: Normalize::None,
+            observe: None,
             manifold: None,
+        }
+    }
+
+    /// Observation alone.
+    fn observing() -> Self {
+        Self {
+            estimator: Estimator::LeastSquares,
+            probes: 0,
+            observe: Some(Observing::default()),
+            ..Self::new(Noise::Isotropic, Memory::Feedback)
         }
     }
 }
@@ -176,10 +197,17 @@ impl NoiseCorrelationConfig {
             Estimator::LeastSquares => product([4, probes.min(directions), probes.min(directions)]),
             Estimator::RecursiveLeastSquares => product([4, directions, directions]),
         };
+        let observed = if self.observe.is_some() {
+            let compared = rows.min(kept);
+            product([2, rows, units.saturating_add(sizes.outputs)]).saturating_add(product([6, compared, compared]))
+        } else {
+            0
+        };
         let passing = product([probes, directions.saturating_add(2 * sizes.outputs)])
             .saturating_add(product([rows, 2, units.saturating_add(sizes.widest())]))
             .saturating_add(product([2, feedback]))
-            .saturating_add(solved);
+            .saturating_add(solved)
+            .saturating_add(observed);
         let recursive = if self.estimator == Estimator::RecursiveLeastSquares { directions } else { 0 };
         let own = Values { held: feedback.saturating_add(product([recursive, recursive])), passing };
         own.with(needs::followed(manifold, stage, sizes))
@@ -252,6 +280,15 @@ impl NoiseCorrelationConfig {
         only("eta", self.eta.is_some(), feedback, "memory = \"feedback\"")?;
         only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
+        only("observe", self.observe.is_some(), feedback, "memory = \"feedback\"")?;
+        if self.observe.is_some() && self.estimator == Estimator::Average {
+            return Err(Error::config("observe", "an average of perturbations would forget what is observed")
+                .mend("set estimator = \"least-squares\""));
+        }
+        if self.probes == 0 && self.observe.is_none() {
+            return Err(Error::config("probes", "0 leaves nothing to learn from")
+                .mend("set it to 1 or more, or set observe.ridge"));
+        }
         if recursive && self.eta.is_some() {
             return Err(Error::config("eta", "recursive least squares has no learning rate")
                 .mend("remove it, and set forgetting instead"));
@@ -274,6 +311,17 @@ impl NoiseCorrelationConfig {
         }
         Ok(())
     }
+}
+
+/// What learning from the differences of `rows` examples takes, where feedback is kept for all units or in `kept` coordinates.
+fn observation([rows, units, outputs]: [usize; 3], kept: Option<usize>) -> Vec<Job> {
+    let coordinates = kept.unwrap_or(units);
+    let differences = Job::pass(5 * rows * units);
+    let turned = kept.map(|directions| Job::product(rows, units, directions));
+    let predicted = Job::product(rows, coordinates, outputs);
+    let learned = Job::estimate(Estimator::LeastSquares, rows, coordinates, outputs);
+    let changed = Job::pass(3 * outputs * coordinates);
+    [differences, predicted, learned, changed].into_iter().chain(turned).collect()
 }
 
 impl RuleConfig<Layered> for NoiseCorrelationConfig {
@@ -319,6 +367,12 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
                 let kept = self.directions(stage, units).filter(|_| !self.feedback.is_units());
                 work[stage].step.push(Job::product(rows, outputs, kept.unwrap_or(units)));
                 work[stage].step.extend(kept.map(|directions| Job::product(rows, directions, units)));
+                if self.observe.is_some() {
+                    work[stage].step.extend(observation([rows, units, outputs], kept));
+                }
+            }
+            if self.probes == 0 {
+                continue;
             }
             // A pass counts where it begins.
             let group = self.injection.pass_from(stage, stages.len());

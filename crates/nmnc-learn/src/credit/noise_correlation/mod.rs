@@ -8,15 +8,18 @@
 //! | `nmnc` | on the manifold | learned feedback |
 //! | `node-perturbation` | isotropic | none |
 //! | `manifold-node-perturbation` | on the manifold | none |
+//! | `direct-mirror` | that of the activity itself | learned feedback |
 //!
-//! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]).
+//! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]). It
+//! may be learned also, or only, from how activity and output differ among the examples of a batch
+//! ([`Observing`](crate::estimator::Observing)).
 
 mod config;
 mod injection;
 mod perturb;
 mod rule;
 
-pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
+pub(super) use config::{DIRECT_MIRROR, MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
 pub use config::{Memory, Noise, NoiseCorrelationConfig, Normalize};
 pub use injection::Injection;
 pub use rule::NoiseCorrelation;

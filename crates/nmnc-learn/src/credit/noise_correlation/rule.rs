@@ -108,6 +108,15 @@ impl NoiseCorrelation {
         Ok(())
     }
 
+    /// Learns from the batch as it is.
+    fn observe(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
+        let Known::Feedback(estimator) = &mut self.stages[index].known else { return Ok(()) };
+        let Some(observing) = self.config.observe else { return Ok(()) };
+        let (activity, output) = (context.share.all(activity)?, context.share.all(context.output)?);
+        let observed = estimator.observe(&activity, &output, observing);
+        observed.map_err(|e| e.within(format!("stage {}", index + 1)))
+    }
+
     /// The answers of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without a
     /// manifold, or without activity.
     fn perturb(&mut self, index: usize, context: &LocalContext) -> Result<Option<Answered>> {
@@ -202,7 +211,9 @@ impl LocalRule for NoiseCorrelation {
     }
 
     fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
-        let due = self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
+        self.observe(index, activity, context)?;
+        let due = self.config.probes > 0
+            && self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
         let refreshed = self.refresh(context.step) == Some(RefreshFrom::Batch);
         // Perturbations of a pass already made belong to the manifold as it was.
         let pending = self.stages[index].pending.is_some();

@@ -87,6 +87,10 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("estimator", "every lag would need a covariance of its own")
                 .mend("set estimator = \"average\" or \"least-squares\""));
         }
+        if noise.observe.is_some() {
+            return Err(Error::config("observe", "over time the inputs of later steps move the output too")
+                .mend("remove it"));
+        }
         if noise.injection != Injection::default() {
             return Err(Error::config("injection", "has no meaning over time, where there is one state")
                 .mend("remove it"));
