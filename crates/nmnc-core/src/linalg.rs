@@ -7,7 +7,7 @@ use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::{evd, svd};
-use faer::{Mat, Par};
+use faer::{Mat, MatMut, MatRef, Par};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::scale;
@@ -138,6 +138,17 @@ pub fn solve_definite(a: &[f64], size: usize, b: &[f64]) -> Result<Vec<f64>> {
     }
 }
 
+/// A^T B `[a's columns, b's columns]` of A and B with `rows` rows each, all row-major.
+pub fn transposed_product(a: &[f64], b: &[f64], rows: usize) -> Vec<f64> {
+    let [m, n] = [a, b].map(|matrix| matrix.len() / rows.max(1));
+    let a = MatRef::from_row_major_slice(a, rows, m);
+    let b = MatRef::from_row_major_slice(b, rows, n);
+    let mut product = vec![0.0; m * n];
+    let out = MatMut::from_row_major_slice_mut(&mut product, m, n);
+    faer::linalg::matmul::matmul(out, faer::Accum::Replace, a.transpose(), b, 1.0, Par::Seq);
+    product
+}
+
 /// What is left of a row that depends on those before it, over its length: rounding error.
 const DEPENDENT: f32 = 1e-7;
 
@@ -214,6 +225,15 @@ mod tests {
             assert!((found - expected).abs() < 1e-12);
         }
         assert!(pseudo_inverse(&[0.0; 4], 2, 1e-12).unwrap().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn a_transposed_product_is_its_sums() {
+        let a: Vec<f64> = (0..6).map(f64::from).collect();
+        let b: Vec<f64> = (0..9).map(|i| f64::from(i * i) - 3.0).collect();
+        let entry = |i: usize, j: usize| (0..3).map(|k| a[k * 2 + i] * b[k * 3 + j]).sum::<f64>();
+        let expected: Vec<f64> = (0..6).map(|ij| entry(ij / 3, ij % 3)).collect();
+        assert_eq!(transposed_product(&a, &b, 3), expected);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_core::linalg::solve_definite;
 use nmnc_core::seed::Role;
-use nmnc_learn::estimator::{FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Observing, Probing};
+use nmnc_learn::estimator::{
+    FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Observing, Probing,
+};
 use nmnc_learn::manifold::{Dimension, Dimensions, ManifoldConfig};
 use nmnc_testing::{assert_close, values};
 
@@ -19,7 +21,10 @@ fn normal(shape: [usize; 2], index: usize) -> Tensor<2> {
 }
 
 fn settings(units: usize) -> JacobianSettings {
-    JacobianSettings { learning: Learning::LeastSquares { eta: 0.2 }, ..JacobianSettings::new(units, OUTPUTS) }
+    JacobianSettings {
+        learning: Learning::LeastSquares { eta: 0.2 },
+        ..JacobianSettings::new(units, OUTPUTS)
+    }
 }
 
 fn estimator(settings: JacobianSettings) -> JacobianEstimator {
@@ -92,8 +97,11 @@ fn probes_and_observations_teach_one_feedback() {
     let linear = |x: Tensor<2>| x.matmul(jacobian.clone().transpose());
     let activity = normal([64, 5], 4).matmul(normal([5, UNITS], 1));
     let probing = Probing { sigma: 0.01, seed: Seed(5), ..Probing::new(UNITS) };
-    let mut estimator =
-        estimator(JacobianSettings { probing, learning: Learning::LeastSquares { eta: 1.0 }, ..settings(UNITS) });
+    let mut estimator = estimator(JacobianSettings {
+        probing,
+        learning: Learning::LeastSquares { eta: 1.0 },
+        ..settings(UNITS)
+    });
     for _ in 0..50 {
         estimator.observe(&activity, &linear(activity.clone()), Observing { ridge: 1e-3 }).unwrap();
     }

@@ -272,8 +272,7 @@ impl Estimator {
         outputs: &Bound<'_, PyAny>,
         ridge: f64,
     ) -> PyResult<()> {
-        let (x, y) =
-            (rows(activity, "activity", self.shape[1])?, rows(outputs, "outputs", self.shape[0])?);
+        let (x, y) = (rows(activity, "activity", self.shape[1])?, rows(outputs, "outputs", self.shape[0])?);
         if x.shape[0] != y.shape[0] {
             let problem = format!("has {} rows for {} of activity", y.shape[0], x.shape[0]);
             return Err(refuse(py, "outputs", problem, "give the output of each activity"));

@@ -14,7 +14,7 @@ use crate::manifold::Subspace;
 use nmnc_core::config_text::positive;
 use nmnc_core::device::values;
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_core::linalg::solve_definite;
+use nmnc_core::linalg::{solve_definite, transposed_product};
 use nmnc_core::{ranges, scale};
 
 /// How feedback follows what is observed.
@@ -80,24 +80,27 @@ impl LearnedJacobian {
 }
 
 /// R^T (X X^T + ridge)^-1 X `[outputs, n]` of X `[K, n]` and R `[K, outputs]`, by the smaller of the two Gram matrices of X.
+///
+/// That of the rows of X keeps the result within their span. That of its columns leaves what rounding adds off the span divided by the
+/// ridge alone, so that it is summed in double precision.
 fn regression(x: &Tensor<2>, innovations: &Tensor<2>, ridge: f64) -> Result<Tensor<2>> {
     let [count, units] = x.dims();
-    let (rows, columns) = (x.clone(), x.clone().transpose());
-    let solved = |gram: Tensor<2>, right: Tensor<2>| -> Result<Tensor<2>> {
-        let [size, width] = right.dims();
-        let mut gram = values::<f64>(&gram);
+    let outputs = innovations.dims()[1];
+    let matrix =
+        |numbers, shape| Tensor::from_data(TensorData::new(numbers, shape), (&x.device(), x.dtype()));
+    let ridged = |mut gram: Vec<f64>, size: usize| {
         (0..size).for_each(|i| gram[i * size + i] += ridge);
-        let solution = solve_definite(&gram, size, &values::<f64>(&right))?;
-        let options = (&right.device(), right.dtype());
-        Ok(Tensor::from_data(TensorData::new(solution, [size, width]), options))
+        gram
     };
     if count <= units {
-        let weights = solved(matmul(rows.clone(), columns), innovations.clone())?;
-        Ok(matmul(weights.transpose(), rows))
-    } else {
-        let cross = matmul(columns.clone(), innovations.clone());
-        Ok(solved(matmul(columns, rows), cross)?.transpose())
+        let gram = values::<f64>(&matmul(x.clone(), x.clone().transpose()));
+        let weights = solve_definite(&ridged(gram, count), count, &values::<f64>(innovations))?;
+        return Ok(matmul(matrix(weights, [count, outputs]).transpose(), x.clone()));
     }
+    let rows = values::<f64>(x);
+    let gram = ridged(transposed_product(&rows, &rows, count), units);
+    let cross = transposed_product(&rows, &values::<f64>(innovations), count);
+    Ok(matrix(solve_definite(&gram, units, &cross)?, [units, outputs]).transpose())
 }
 
 fn not_finite(what: &str) -> Error {

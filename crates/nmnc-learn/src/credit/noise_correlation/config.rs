@@ -199,7 +199,8 @@ impl NoiseCorrelationConfig {
         };
         let observed = if self.observe.is_some() {
             let compared = rows.min(kept);
-            product([2, rows, units.saturating_add(sizes.outputs)]).saturating_add(product([6, compared, compared]))
+            product([2, rows, units.saturating_add(sizes.outputs)])
+                .saturating_add(product([6, compared, compared]))
         } else {
             0
         };
@@ -282,8 +283,11 @@ impl NoiseCorrelationConfig {
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
         only("observe", self.observe.is_some(), feedback, "memory = \"feedback\"")?;
         if self.observe.is_some() && self.estimator == Estimator::Average {
-            return Err(Error::config("observe", "an average of perturbations would forget what is observed")
-                .mend("set estimator = \"least-squares\""));
+            return Err(Error::config(
+                "observe",
+                "an average of perturbations would forget what is observed",
+            )
+            .mend("set estimator = \"least-squares\""));
         }
         if self.probes == 0 && self.observe.is_none() {
             return Err(Error::config("probes", "0 leaves nothing to learn from")
