@@ -34,7 +34,7 @@ const CIFAR10_EXAMPLES: &str = "Examples:
   nmnc reproduce cifar10 --data path/to/images --seeds 5
   nmnc reproduce cifar10 --rules bp,vnc,nmnc --budgets 0.01,0.1,1 --set train.epochs=20
 
-Backprop (bp), fa and dfa, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
+Backprop (bp), the exact mean Jacobian (mean-jacobian), fa and dfa, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
 often as the budget allows; and node-perturbation and manifold-node-perturbation, which perturb every example and so cannot have \
 less than one probe a stage. \
 Each at every budget, and at one budget in networks of every width. Accuracy is drawn against the probes that a rule spent, not \

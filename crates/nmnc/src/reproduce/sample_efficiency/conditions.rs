@@ -86,7 +86,8 @@ mod tests {
         assert_eq!(names.len(), all.len());
         let looks: std::collections::BTreeSet<usize> = all.iter().map(|c| c.look).collect();
         assert_eq!(looks.len(), all.len());
-        assert_eq!(all[4].changes()[1], "credit.manifold={ dimension = 64, refresh = 100 }");
+        let nmnc = all.iter().find(|c| c.name == "nmnc").unwrap();
+        assert_eq!(nmnc.changes()[1], "credit.manifold={ dimension = 64, refresh = 100 }");
     }
 
     #[test]
