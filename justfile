@@ -41,6 +41,7 @@ examples:
     target/release/examples/train
     target/release/examples/custom_rule
     target/release/examples/custom_block
+    target/release/examples/black_box --quick
     target/release/examples/report_preview target/report_preview.html full
 
 # Time of a manifold refresh by method and number of units.
