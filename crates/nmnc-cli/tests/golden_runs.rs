@@ -72,6 +72,12 @@ fn layered() -> Vec<(String, Vec<String>)> {
         "mean-jacobian",
         &[&format!("credit.mean-jacobian={{interval=4,examples=20,{manifold}}}")],
     );
+    variant("nmnc-covariance", "nmnc", &["credit.nmnc.noise='covariance'"]);
+    variant(
+        "nmnc-covariance-posterior",
+        "nmnc",
+        &["credit.nmnc={noise='covariance',exponent=1.0,rest=0.0,estimator='least-squares',ridge=3.0}"],
+    );
     variant("nmnc-coordinates", "nmnc", &["credit.nmnc.feedback='coordinates'"]);
     variant("nmnc-joint", "nmnc", &["credit.nmnc.injection='joint'", "credit.nmnc.normalize='signal'"]);
     variant(

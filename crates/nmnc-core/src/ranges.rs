@@ -63,6 +63,10 @@ pub const STRENGTH: Range = Range::closed(0.0, 1e6);
 pub const WEIGHT: Range = Range::above_zero(1.0);
 /// Fractions that leave something on both sides.
 pub const FRACTION: Range = Range { least: 0.0, most: 1.0, closed: [false, false] };
+/// Shares that leave something to others.
+pub const SHARE: Range = Range { least: 0.0, most: 1.0, closed: [true, false] };
+/// Exponents of variances.
+pub const EXPONENT: Range = Range::closed(0.0, 4.0);
 /// Rates of decay, of which 1 would never decay.
 pub const DECAY: Range = Range { least: 0.0, most: 1.0, closed: [true, false] };
 

@@ -158,6 +158,38 @@ fn memoryless_signals_are_unbiased_with_the_declared_variance() {
 }
 
 #[test]
+fn memoryless_signals_from_noise_of_a_covariance_are_whitened() {
+    let world = World::new();
+    let exact = world.error.clone().matmul(world.jacobian.clone());
+    for (rest, dimension) in [(0.0, 4), (0.3, UNITS)] {
+        let text = format!(
+            "rule = 'manifold-node-perturbation'\nnoise = 'covariance'\nexponent = 1.0\nrest = {rest:?}\nprobes = 50\n\
+             manifold = {{ dimension = 4 }}"
+        );
+        let mut rule = seeded(&text, &world, 1);
+        let (mut error, mut scale) = (0.0, 0.0);
+        for step in 0..20 {
+            let signal = rule.signals(&world.context(1, step)).unwrap().remove(0);
+            let manifold = rule.manifold(0).unwrap();
+            let sum: f64 = manifold.variances().iter().sum();
+            let along: Vec<f32> =
+                manifold.variances().iter().map(|v| ((1.0 - rest) * v / sum).sqrt() as f32).collect();
+            let off = (rest / (UNITS - 4) as f64).sqrt();
+            // In the metric of the noise, which is zero where there is none, the law is that of all coordinates alike.
+            let weighed = |rows: Tensor<2>| {
+                let on = manifold.coordinates(rows.clone());
+                let beside = rows - manifold.embed(on.clone());
+                energy(&(on * matrix(along.clone(), [1, 4], &Device::flex()))) + energy(&(beside * off))
+            };
+            error += weighed(signal - exact.clone());
+            scale += weighed(exact.clone());
+        }
+        let declared = (Estimator::Average.law(Probe::Gaussian).variance)(dimension, 50);
+        assert!((error / scale / declared - 1.0).abs() < 0.15, "{rest}: {} {declared}", error / scale);
+    }
+}
+
+#[test]
 fn orthogonal_probes_on_the_manifold_give_the_projected_jacobian_at_once() {
     let world = World::new();
     // 40 examples in blocks of 5 dimensions: whole blocks, so a single update with eta 1 is exact.
@@ -188,6 +220,7 @@ fn a_restored_rule_goes_on_as_the_first_would_have() {
     for text in [
         "rule = 'vnc'\ninterval = 2",
         "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 4 }",
+        "rule = 'nmnc'\nnoise = 'covariance'\nestimator = 'least-squares'\nmanifold = { dimension = 3, refresh = 4 }",
         "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 2, method = 'incremental' }",
     ] {
         let mut first = rule(text, &world);

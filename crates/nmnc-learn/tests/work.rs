@@ -257,6 +257,9 @@ fn every_rule_does_what_it_states() {
         if has("injection") {
             all.push(format!("probes = 3\nantithetic = true\n{manifold}"));
             all.push(format!("injection = 'joint'\n{manifold}"));
+            if !manifold.is_empty() {
+                all.push(format!("probes = 2\nnoise = 'covariance'\n{manifold}"));
+            }
         }
         if has("injection") && has("interval") {
             all.push(format!("interval = 4\nestimator = 'least-squares'\n{manifold}"));

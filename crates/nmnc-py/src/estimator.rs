@@ -131,7 +131,8 @@ impl Estimator {
         if manifold.is_none() && (method.is_some() || manifold_forgetting.is_some()) {
             return Err(refuse(py, "method", "there is no manifold to follow", "give dim"));
         }
-        let probing = Probing { units, manifold, probe, sigma, antithetic, seed: Seed(seed), index };
+        let probing =
+            Probing { manifold, probe, sigma, antithetic, seed: Seed(seed), index, ..Probing::new(units) };
         let settings =
             JacobianSettings { probing, outputs, learning, form: FeedbackForm::Units, watched: true };
         let inner = JacobianEstimator::new(settings, &Device::flex()).raise(py)?;

@@ -116,6 +116,15 @@ fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads()
         vec!["credit.manifold={ method = 'incremental', refresh = 3 }", "credit.normalize=signal"],
     ));
     cases.push((
+        "nmnc",
+        vec![
+            "credit.noise=covariance",
+            "credit.estimator=least-squares",
+            "credit.ridge=3.0",
+            "credit.manifold={ dimension = 6, refresh = 3 }",
+        ],
+    ));
+    cases.push((
         "mean-jacobian",
         vec!["credit.interval=4", "credit.manifold={ method = 'incremental', refresh = 3 }"],
     ));

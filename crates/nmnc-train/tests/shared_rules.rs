@@ -190,6 +190,15 @@ fn so_do_rules_with_other_settings() {
             true,
         ),
         (
+            "rule = 'nmnc'\nnoise = 'covariance'\nmanifold = { dimension = 6, samples = 30, refresh = 2 }",
+            true,
+        ),
+        (
+            "rule = 'nmnc'\nnoise = 'covariance'\nrest = 0.0\nestimator = 'least-squares'\nridge = 0.5\n\
+             manifold = { dimension = 6, method = 'incremental', refresh = 2 }",
+            true,
+        ),
+        (
             "rule = 'nmnc'\ninjection = 'joint'\nmanifold = { dimension = 3, method = 'incremental', refresh = 2 }",
             true,
         ),

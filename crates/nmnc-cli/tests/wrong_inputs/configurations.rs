@@ -112,7 +112,7 @@ fn in_configurations() {
         case(
             "train tiny.toml --set credit.nmnc.ridge=10",
             3,
-            "tiny.toml: credit.nmnc.ridge: has no meaning without estimator = \"recursive-least-squares\"; remove it, or set estimator = \"recursive-least-squares\"",
+            "tiny.toml: credit.nmnc.ridge: has no meaning without estimator = \"least-squares\" or \"recursive-least-squares\"; remove it, or set estimator = \"least-squares\" or \"recursive-least-squares\"",
         ),
         case(
             "train tiny.toml --set credit.node-perturbation.estimator=least-squares",
@@ -163,6 +163,26 @@ fn in_configurations() {
             "train tiny.toml --set credit.nmnc.manifold.dimension=0.9",
             3,
             "tiny.toml: credit.nmnc.manifold.dimension: a fraction of variance needs the whole spectrum; use method = \"exact\" or a whole number",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.rest=0.1",
+            3,
+            "tiny.toml: credit.nmnc.rest: has no meaning without noise = \"covariance\"; remove it, or set noise = \"covariance\"",
+        ),
+        case(
+            "train tiny.toml --set credit.vnc.exponent=1",
+            3,
+            "tiny.toml: credit.vnc.exponent: has no meaning without noise = \"covariance\"; remove it, or set noise = \"covariance\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.noise=covariance --set credit.nmnc.rest=1",
+            3,
+            "tiny.toml: credit.nmnc.rest: 1 is not in [0, 1)",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.noise=covariance --set credit.nmnc.feedback=coordinates",
+            3,
+            "tiny.toml: credit.nmnc.feedback: has no meaning without noise = \"manifold\"; remove it, or set noise = \"manifold\"",
         ),
         case(
             "train tiny.toml --set credit.vnc.manifold.dimension=4",

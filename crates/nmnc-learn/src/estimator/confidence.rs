@@ -5,7 +5,9 @@ use super::sums::Energies;
 use nmnc_core::error::Result;
 use nmnc_core::state::State;
 
-/// Error of feedback weights B as an estimate of the Jacobian J, on the span of the noise: ||B - J|| / ||J|| in Frobenius norms.
+/// Error of feedback weights B as an estimate of the Jacobian J, on the span of the noise: ||B - J|| / ||J|| in Frobenius norms. Noise that
+/// has a covariance weighs errors by it, ||(B - J) S|| / ||J S|| for its root S: the average obeys the same law, and what least squares
+/// knows of it is told by `residual` alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StandardError {
     /// What the declared law expects after all updates so far, as the root of an expected square, for a Jacobian that stays put and an

@@ -47,7 +47,7 @@ impl LearnedJacobian {
         let unseen = (self.law.variance)(dimension, count);
         match self.learning {
             Learning::Average { eta } => (1.0 - eta).powi(2) * known + eta * eta * (unseen + errors()),
-            Learning::LeastSquares { eta } => {
+            Learning::LeastSquares { eta } | Learning::Posterior { eta, .. } => {
                 let kept = unseen + (1.0 - unseen) * (1.0 - eta).powi(2);
                 kept * known + if count < dimension { 0.0 } else { eta * eta * errors() }
             }

@@ -5,7 +5,7 @@ use nmnc_kernels::matmul;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::prober::embedded;
+use super::noise::embedded;
 use crate::manifold::{Refreshed, Subspace};
 use nmnc_core::error::Result;
 use nmnc_core::state::State;

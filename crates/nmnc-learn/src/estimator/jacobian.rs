@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorCreationOptions};
 
 use super::confidence::StandardError;
+use super::covariance::Covariance;
 use super::held::FeedbackForm;
 use super::learned::{LearnedJacobian, Learning};
 use super::observed::Observing;
@@ -82,6 +83,9 @@ impl JacobianEstimator {
         }
         if probing.manifold.is_none() && !form.is_units() {
             return Err(Error::config("form", "there are no coordinates without a manifold"));
+        }
+        if probing.covariance.is_some_and(Covariance::is_everywhere) && !form.is_units() {
+            return Err(Error::config("form", "noise off the manifold has no coordinates on it"));
         }
         let learned =
             LearnedJacobian::kept(form, learning, probing.probe, [outputs, probing.units], options)?;
@@ -165,7 +169,7 @@ impl JacobianEstimator {
     /// # Errors
     /// A ridge that is not positive; activity or output that is not finite.
     pub fn observe(&mut self, activity: &Tensor<2>, output: &Tensor<2>, observing: Observing) -> Result<()> {
-        self.learned.observe(activity, output, self.prober.manifold(), observing)
+        self.learned.observe(activity, output, self.prober.span(), observing)
     }
 
     /// Feedback weights B `[outputs, n]`, the estimate of J; made for the occasion where they are kept in coordinates.
@@ -202,6 +206,6 @@ impl JacobianEstimator {
     /// If something is missing or has the wrong shape.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.prober.restore(state)?;
-        self.learned.restore(state, self.prober.manifold())
+        self.learned.restore(state, self.prober.span())
     }
 }

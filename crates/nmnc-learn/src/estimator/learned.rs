@@ -6,8 +6,9 @@ use nmnc_kernels::{blend, matmul, row_energies};
 use super::confidence::{Change, Confidence, StandardError, Update};
 use super::held::{FeedbackForm, Held};
 use super::law::{ErrorLaw, Estimator};
+use super::noise::times;
 use super::prober::Perturbations;
-use super::solve::{Responses, Solution, recursive_step};
+use super::solve::{Responses, Ridge, Solution, recursive_step};
 use super::sums::{Energies, Evidence, Sums};
 use super::uncertainty::Uncertainty;
 use crate::manifold::{Refreshed, Subspace};
@@ -21,15 +22,25 @@ use nmnc_core::state::State;
 /// How answers change what is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Learning {
-    /// B <- (1 - eta) B + eta Jhat, the leaky average of sample means of response times probe.
+    /// B <- (1 - eta) B + eta Jhat, the leaky average of sample means of response times probe, divided by the noise's covariance.
     Average {
         /// Learning rate, in (0, 1].
         eta: f64,
     },
-    /// B moves by eta times the smallest change that explains the answers best.
+    /// B moves by eta times the smallest change that explains the answers best. How large a change is, is told by the covariance P of the
+    /// noise: rows j are expected as j ~ N(0, P), and the size is j P^-1 j^T.
     LeastSquares {
         /// Learning rate, in (0, 1].
         eta: f64,
+    },
+    /// As least squares, where answers are expected to have errors of their own: B moves by eta times the posterior mean
+    /// R^T (Xi P Xi^T + ridge t)^-1 Xi P of what is left R of the answers to noise Xi, t the mean diagonal of Xi P Xi^T. The declared laws
+    /// know nothing of the ridge: of a [`LearnedJacobian::standard_error`], `residual` shows what it does and `expected` does not.
+    Posterior {
+        /// Learning rate, in (0, 1].
+        eta: f64,
+        /// Variance of an answer's own error over that which is expected of the answer.
+        ridge: f64,
     },
     /// Least squares over all answers so far, by a covariance of m coordinates.
     Recursive {
@@ -45,14 +56,26 @@ impl Learning {
     pub fn estimator(self) -> Estimator {
         match self {
             Self::Average { .. } => Estimator::Average,
-            Self::LeastSquares { .. } => Estimator::LeastSquares,
+            Self::LeastSquares { .. } | Self::Posterior { .. } => Estimator::LeastSquares,
             Self::Recursive { .. } => Estimator::RecursiveLeastSquares,
+        }
+    }
+
+    /// What is added to the Gram matrix of the probes.
+    fn ridge(self) -> Option<f64> {
+        match self {
+            Self::Posterior { ridge, .. } => Some(ridge),
+            _ => None,
         }
     }
 
     fn check(self) -> Result<()> {
         match self {
             Self::Average { eta } | Self::LeastSquares { eta } => weight("eta", eta),
+            Self::Posterior { eta, ridge } => {
+                weight("eta", eta)?;
+                positive("ridge", ridge)
+            }
             Self::Recursive { forgetting, ridge } => {
                 weight("forgetting", forgetting)?;
                 positive("ridge", ridge)
@@ -135,21 +158,26 @@ impl LearnedJacobian {
             "one answer a perturbation"
         );
         let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
-        let probes = perturbations.coordinates().clone();
+        let (coordinates, root) = (perturbations.coordinates(), perturbations.root());
         let changes = perturbations.per_unit(changes);
         let average = estimator == Estimator::Average;
+        let probes = || times(root, coordinates.clone(), 1);
         let innovations = (!average || self.confidence.is_some()).then(|| {
-            changes.clone() - matmul(probes.clone(), self.feedback.coordinates(manifold.as_ref()).transpose())
+            changes.clone() - matmul(probes(), self.feedback.coordinates(manifold.as_ref()).transpose())
         });
         let energy = |rows: &Tensor<2>| row_energies(rows).iter().sum::<f64>();
         let energies = innovations.as_ref().filter(|_| self.confidence.is_some());
         let energies = energies.map(|own| Energies { changes: energy(&changes), innovations: energy(own) });
         let count = perturbations.count();
         let evidence = match innovations.filter(|_| !average) {
-            Some(innovations) => Evidence::of(estimator, probes, innovations),
-            None => Evidence::Correlation(matmul(changes.transpose(), probes)),
+            // Least squares looks for h in j = h S, whose size is that of j in the metric of the noise.
+            Some(innovations) if estimator == Estimator::LeastSquares => {
+                Evidence::of(estimator, times(root, probes(), 1), innovations)
+            }
+            Some(innovations) => Evidence::of(estimator, probes(), innovations),
+            None => Evidence::Correlation(times(root, matmul(changes.transpose(), coordinates.clone()), -1)),
         };
-        Sums { estimator, count, manifold, evidence: Some(evidence), energies }
+        Sums { estimator, count, manifold, root: root.cloned(), evidence: Some(evidence), energies }
     }
 
     /// As [`LearnedJacobian::tell`], where only the perturbations with the numbers `answered` (from 0) were answered, if any. The other
@@ -159,7 +187,8 @@ impl LearnedJacobian {
             0 => {
                 let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
                 let energies = self.confidence.map(|_| Energies { changes: 0.0, innovations: 0.0 });
-                Sums { estimator, count: 0, manifold, evidence: None, energies }
+                let root = perturbations.root().cloned();
+                Sums { estimator, count: 0, manifold, root, evidence: None, energies }
             }
             all if all == perturbations.count() => self.tell(perturbations, changes),
             _ => self.tell(&perturbations.only(answered), selected(&changes, answered)),
@@ -178,7 +207,7 @@ impl LearnedJacobian {
 
     /// Learns from what all workers together were told since the last update; nothing from no answers.
     pub fn learn(&mut self, sums: Sums) {
-        let Sums { count, manifold, evidence, energies, .. } = sums;
+        let Sums { count, manifold, root, evidence, energies, .. } = sums;
         let Some(evidence) = evidence else { return };
         let manifold = manifold.as_ref();
         let dimension = manifold.map_or(self.feedback.shape()[1], Subspace::dimension);
@@ -187,12 +216,14 @@ impl LearnedJacobian {
                 self.feedback.change(sum / count as f64, manifold, |known, mean| blend(known, mean, eta));
                 Change::Average { eta }
             }
-            (Learning::LeastSquares { eta }, evidence) => {
-                let Solution { jacobian, response_noise, cross } = evidence.solve();
+            (Learning::LeastSquares { eta } | Learning::Posterior { eta, .. }, evidence) => {
+                let ridge = self.learning.ridge().map(|ridge| Ridge { ridge, count });
+                let Solution { jacobian, response_noise, cross } = evidence.solve(ridge);
                 let explained = cross
                     .filter(|_| self.confidence.is_some())
                     .map_or(0.0, |cross| dot(&values(&cross), &values(&jacobian)));
-                self.feedback.change(jacobian, manifold, |known, step| known + step * eta);
+                let step = times(root.as_ref(), jacobian, 1);
+                self.feedback.change(step, manifold, |known, step| known + step * eta);
                 Change::LeastSquares { eta, response_noise, explained }
             }
             (Learning::Recursive { forgetting, ridge }, Evidence::Rows { probes, innovations }) => {

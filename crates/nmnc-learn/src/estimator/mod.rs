@@ -16,6 +16,7 @@
 //! activity are to be known, one prober serves several learned Jacobians.
 
 mod confidence;
+mod covariance;
 mod foresight;
 mod held;
 mod jacobian;
@@ -29,6 +30,7 @@ mod sums;
 mod uncertainty;
 
 pub use confidence::StandardError;
+pub use covariance::Covariance;
 pub use held::FeedbackForm;
 pub use jacobian::{JacobianEstimator, JacobianSettings};
 pub use law::{ErrorLaw, Estimator, leaky_average_law};

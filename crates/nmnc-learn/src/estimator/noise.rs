@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use nmnc_kernels::{embed_add, perturb, row_energies};
 
+use super::covariance::Root;
 use crate::manifold::Subspace;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::scale;
@@ -24,11 +25,12 @@ pub(super) fn norms(activity: &Tensor<2>) -> Vec<f64> {
         .collect()
 }
 
-/// Noise of an activity: its span and its deviation along each coordinate.
+/// Noise of an activity: its span, its deviation along each coordinate, and its covariance where coordinates are not alike.
 #[derive(Clone, Debug)]
 pub struct Noise {
     manifold: Option<Subspace>,
     deviation: f64,
+    root: Option<Root>,
 }
 
 impl Noise {
@@ -53,7 +55,7 @@ impl Noise {
             return Err(Error::new(ErrorKind::Diverged, "", "activity is not finite"));
         }
         let least = FINE * if dtype == DType::F64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
-        Ok((deviation > least).then(|| Self { manifold: manifold.cloned(), deviation }))
+        Ok((deviation > least).then(|| Self { manifold: manifold.cloned(), deviation, root: None }))
     }
 
     /// Where it lives; anywhere if nowhere else.
@@ -61,22 +63,54 @@ impl Noise {
         self.manifold.as_ref()
     }
 
-    /// Standard deviation along each coordinate.
+    /// Of the covariance with the given root in the same coordinates, and the same energy.
+    pub(super) fn shaped(self, root: Root) -> Self {
+        Self { root: Some(root), ..self }
+    }
+
+    /// The root of its covariance, where coordinates are not alike.
+    pub(super) fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
+    }
+
+    /// Standard deviation along each coordinate, the root of the mean square where they are not alike.
     pub fn deviation(&self) -> f64 {
         self.deviation
     }
 
-    /// Of the same deviation on another manifold.
+    /// Of the same deviation on another manifold, along all its axes alike.
     pub fn on(&self, manifold: &Subspace) -> Self {
-        Self { manifold: Some(manifold.clone()), deviation: self.deviation }
+        Self { manifold: Some(manifold.clone()), deviation: self.deviation, root: None }
     }
 
-    /// `activity` `[rows, n]` moved by `factor` deviations along `coordinates` `[rows, m]`.
+    /// The noise `[rows, n]` with the given white `coordinates` `[rows, m]`, over the deviation.
+    pub(super) fn vectors(&self, coordinates: Tensor<2>) -> Tensor<2> {
+        embedded(times(self.root(), coordinates, 1), self.manifold())
+    }
+
+    /// `activity` `[rows, n]` moved by `factor` times the noise with the given white `coordinates` `[rows, m]`.
     pub fn moved(&self, activity: &Tensor<2>, coordinates: &Tensor<2>, factor: f64) -> Tensor<2> {
         let scale = factor * self.deviation;
+        let directions = times(self.root(), coordinates.clone(), 1);
         match &self.manifold {
-            Some(manifold) => embed_add(activity, coordinates, manifold.basis(), scale),
-            None => perturb(activity, coordinates, scale),
+            Some(manifold) => embed_add(activity, &directions, manifold.basis(), scale),
+            None => perturb(activity, &directions, scale),
         }
+    }
+}
+
+/// `rows` times S^`power` for the root S of a covariance; `rows` themselves where it is that of all coordinates alike.
+pub(super) fn times(root: Option<&Root>, rows: Tensor<2>, power: i32) -> Tensor<2> {
+    match root {
+        Some(root) => root.times(rows, power),
+        None => rows,
+    }
+}
+
+/// The vectors z U^T `[rows, n]`; z itself without a manifold.
+pub(super) fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
+    match manifold {
+        Some(manifold) => manifold.embed(coordinates),
+        None => coordinates,
     }
 }

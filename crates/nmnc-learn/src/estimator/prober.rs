@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::noise::{Noise, norms};
+use super::covariance::{Covariance, Root};
+use super::noise::{Noise, embedded, norms, times};
 use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Subspace};
 use crate::noise::Probe;
 use crate::workers::Share;
@@ -21,6 +22,8 @@ pub struct Probing {
     pub units: usize,
     /// The manifold that noise lives on; anywhere where there is none.
     pub manifold: Option<ManifoldConfig>,
+    /// The noise's covariance, in the components of the manifold and off them; alike along all coordinates where there is none.
+    pub covariance: Option<Covariance>,
     /// Distribution of the noise.
     pub probe: Probe,
     /// Norm of the noise over that of the activity.
@@ -36,8 +39,16 @@ pub struct Probing {
 impl Probing {
     /// Gaussian noise anywhere in `units` dimensions, of a tenth of the activity's norm.
     pub fn new(units: usize) -> Self {
-        let (manifold, probe) = (None, Probe::Gaussian);
-        Self { units, manifold, probe, sigma: 0.1, antithetic: false, seed: Seed(0), index: 0 }
+        Self {
+            units,
+            manifold: None,
+            covariance: None,
+            probe: Probe::Gaussian,
+            sigma: 0.1,
+            antithetic: false,
+            seed: Seed(0),
+            index: 0,
+        }
     }
 }
 
@@ -52,7 +63,7 @@ impl Prober {
     /// A prober that has seen no activity.
     ///
     /// # Errors
-    /// No units, a sigma that is not positive, an impossible manifold.
+    /// No units, a sigma that is not positive, an impossible manifold or covariance.
     pub fn new(mut settings: Probing) -> Result<Self> {
         if settings.units == 0 {
             return Err(Error::config("units", "must be at least 1"));
@@ -60,6 +71,12 @@ impl Prober {
         positive("sigma", settings.sigma)?;
         if let Some(manifold) = &mut settings.manifold {
             manifold.resolve().map_err(|e| e.under("manifold"))?;
+        }
+        if let Some(covariance) = settings.covariance {
+            covariance.check()?;
+            if settings.manifold.is_none() {
+                return Err(Error::config("covariance", "is known by the components of a manifold"));
+            }
         }
         let manifold = settings.manifold.as_ref().map(|own| FollowedManifold::new(own, settings.index));
         Ok(Self { settings, manifold })
@@ -70,12 +87,21 @@ impl Prober {
         self.manifold.as_ref().and_then(FollowedManifold::subspace)
     }
 
+    /// The manifold that coordinates are of; nothing where they are the units, since noise goes anywhere.
+    pub fn span(&self) -> Option<&Subspace> {
+        self.manifold().filter(|_| !self.is_everywhere())
+    }
+
+    fn is_everywhere(&self) -> bool {
+        self.manifold.is_none() || self.settings.covariance.is_some_and(Covariance::is_everywhere)
+    }
+
     /// Number m of coordinates of a perturbation; nothing where there is no manifold yet, or none to be found.
     pub fn dimension(&self) -> Option<usize> {
-        match &self.manifold {
-            None => Some(self.settings.units),
-            Some(followed) => followed.subspace().map(Subspace::dimension),
+        if self.manifold.is_some() && self.manifold().is_none() {
+            return None;
         }
+        Some(self.span().map_or(self.settings.units, Subspace::dimension))
     }
 
     /// Passes that a perturbation takes: two where it is made in both directions.
@@ -88,14 +114,19 @@ impl Prober {
         self.settings.manifold.as_ref().and_then(|manifold| manifold.due(step))
     }
 
-    /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where noise goes anywhere.
+    /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where there is none. Where noise goes off the manifold,
+    /// nothing is known in its coordinates, and nothing is to be carried over.
     ///
     /// # Errors
     /// Activity that is not finite.
     pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Refreshed> {
         let Some(manifold) = &mut self.manifold else { return Ok(Refreshed::default()) };
         let mut stream = self.settings.seed.stream(Role::RangeFinder, self.settings.index, step);
-        manifold.refresh(activity.clone(), &mut stream)
+        let refreshed = manifold.refresh(activity.clone(), &mut stream)?;
+        Ok(match self.is_everywhere() {
+            true => Refreshed { degeneracy: refreshed.degeneracy, ..Refreshed::default() },
+            false => refreshed,
+        })
     }
 
     /// The perturbations `rows` of step `step`, of a size that follows `activity` `[any rows, n]`. Nothing where there is nothing to
@@ -132,10 +163,14 @@ impl Prober {
         activity: &Tensor<2>,
         norms: Vec<f64>,
     ) -> Result<Option<Perturbations>> {
-        let Probing { units, probe, sigma, antithetic, seed, index, .. } = self.settings;
+        let Probing { units, covariance, probe, sigma, antithetic, seed, index, .. } = self.settings;
         let Some(dimension) = self.dimension() else { return Ok(None) };
-        let noise = Noise::scaled(sigma, self.manifold(), units, &norms, activity.dtype())?;
+        let noise = Noise::scaled(sigma, self.span(), units, &norms, activity.dtype())?;
         let Some(noise) = noise else { return Ok(None) };
+        let noise = match covariance.zip(self.manifold()) {
+            Some((covariance, components)) => noise.shaped(Root::new(covariance, components)),
+            None => noise,
+        };
         let stream = seed.stream(Role::Probe, index, step);
         let draw = |rows| probe.draw_rows(rows, dimension, stream.clone(), &activity.device());
         let mut drawn: Vec<Tensor<2>> = rows.into_iter().map(draw).collect();
@@ -178,19 +213,23 @@ impl Perturbations {
         &self.coordinates
     }
 
+    pub(super) fn root(&self) -> Option<&Root> {
+        self.noise.root()
+    }
+
     /// The manifold they are coordinates on; anywhere if there is none.
     pub fn manifold(&self) -> Option<&Subspace> {
         self.noise.manifold()
     }
 
-    /// Standard deviation of the noise along each coordinate.
+    /// Standard deviation of the noise along each coordinate, the root of the mean square where they are not alike.
     pub fn deviation(&self) -> f64 {
         self.noise.deviation()
     }
 
     /// The perturbations xi `[K, n]` themselves, to be added to the activity.
     pub fn noise(&self) -> Tensor<2> {
-        self.embedded(self.coordinates.clone()) * self.deviation()
+        self.noise.vectors(self.coordinates.clone()) * self.deviation()
     }
 
     /// x + xi `[K, n]` for `activity` `[K, n]`.
@@ -221,7 +260,7 @@ impl Perturbations {
     pub fn on(&self, manifold: &Subspace) -> Self {
         let noise = self.noise.on(manifold);
         Self {
-            coordinates: manifold.coordinates(self.embedded(self.coordinates.clone())),
+            coordinates: manifold.coordinates(self.noise.vectors(self.coordinates.clone())),
             noise,
             ..self.clone()
         }
@@ -246,16 +285,9 @@ impl Perturbations {
         changes / self.deviation()
     }
 
-    /// The vectors z U^T `[rows, n]` with the given coordinates `[rows, m]`; those themselves where noise goes anywhere.
-    pub fn embedded(&self, coordinates: Tensor<2>) -> Tensor<2> {
-        embedded(coordinates, self.manifold())
-    }
-}
-
-/// The vectors z U^T `[rows, n]`; z itself without a manifold.
-pub(super) fn embedded(coordinates: Tensor<2>, manifold: Option<&Subspace>) -> Tensor<2> {
-    match manifold {
-        Some(manifold) => manifold.embed(coordinates),
-        None => coordinates,
+    /// What sums `[rows, m]` of coordinates weighted by answers say of a Jacobian, `[rows, n]`: embedded, and divided by the root of the
+    /// noise's covariance where coordinates are not alike, since answers per unit of the deviation have it as a factor.
+    pub fn whitened(&self, sums: Tensor<2>) -> Tensor<2> {
+        embedded(times(self.root(), sums, -1), self.manifold())
     }
 }

@@ -37,6 +37,15 @@ impl Estimator {
     }
 }
 
+/// What is added to the diagonal of a Gram matrix.
+#[derive(Clone, Copy)]
+pub(super) struct Ridge {
+    /// Over the mean square of a probe.
+    pub ridge: f64,
+    /// Probes.
+    pub count: usize,
+}
+
 /// A least-squares solution.
 pub(super) struct Solution {
     /// J `[outputs, m]`, of the smallest norm where there are several.
@@ -51,19 +60,24 @@ pub(super) struct Solution {
 /// are not finite.
 pub(crate) fn solve(responses: &Responses) -> Tensor<2> {
     let Responses { probes, changes } = responses.clone();
-    Evidence::of(Estimator::LeastSquares, probes, changes).solve().jacobian
+    Evidence::of(Estimator::LeastSquares, probes, changes).solve(None).jacobian
 }
 
 impl Evidence {
-    /// The least-squares solution of innovations = probes J^T.
-    pub(super) fn solve(self) -> Solution {
+    /// The least-squares solution of innovations = probes J^T, where `ridge` times the mean square of a probe is added to the Gram matrix.
+    pub(super) fn solve(self, ridge: Option<Ridge>) -> Solution {
         let inverse = |gram: Tensor<2>| {
             let size = gram.dims()[0];
+            let mut entries = values::<f64>(&gram);
+            if let Some(Ridge { ridge, count }) = ridge {
+                let trace = (0..size).map(|i| entries[i * size + i]).sum::<f64>();
+                (0..size).for_each(|i| entries[i * size + i] += ridge * trace / count as f64);
+            }
             // What rounding leaves of a zero eigenvalue in the precision of the responses.
             let rounding = if gram.dtype() == DType::F64 { 1e-13 } else { 1e-6 };
             // What is not finite teaches nothing that is.
-            let inverse = pseudo_inverse(&values::<f64>(&gram), size, rounding)
-                .unwrap_or_else(|_| vec![f64::NAN; size * size]);
+            let inverse =
+                pseudo_inverse(&entries, size, rounding).unwrap_or_else(|_| vec![f64::NAN; size * size]);
             let trace = (0..size).map(|i| inverse[i * size + i]).sum::<f64>();
             let options = (&gram.device(), gram.dtype());
             (Tensor::<2>::from_data(TensorData::new(inverse, [size, size]), options), trace)

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use nmnc_kernels::matmul;
 
+use super::covariance::Root;
 use super::law::Estimator;
 use crate::manifold::Subspace;
 use crate::workers::{Contribution, Share};
@@ -11,7 +12,7 @@ use nmnc_core::error::Result;
 /// What answers say, in a form that adds: the sums of two workers together say what their answers together would.
 ///
 /// What is summed depends on the estimator:
-/// - average: changes^T z `[outputs, m]`;
+/// - average: changes^T z `[outputs, m]`, whitened where noise has a covariance;
 /// - least squares: z^T z `[m, m]` and innovations^T z `[outputs, m]`, where an innovation is a change less what the feedback predicts
 ///   of it. Fewer than m answers are kept as rows, which is less to keep and to solve; they become sums when enough have come together;
 /// - recursive least squares: the answers themselves, gathered in order, since each moves the covariance.
@@ -25,6 +26,8 @@ pub struct Sums {
     pub(super) count: usize,
     /// The manifold of the probes.
     pub(super) manifold: Option<Subspace>,
+    /// The root of the covariance of the noise, where coordinates are not alike.
+    pub(super) root: Option<Root>,
     /// None of no answers.
     pub(super) evidence: Option<Evidence>,
     pub(super) energies: Option<Energies>,
@@ -135,7 +138,8 @@ impl Sums {
                 false => Evidence::Rows { probes: first, innovations: second },
             }),
         };
-        Self { estimator: self.estimator, count, manifold: self.manifold.clone(), evidence, energies }
+        let (manifold, root) = (self.manifold.clone(), self.root.clone());
+        Self { estimator: self.estimator, count, manifold, root, evidence, energies }
     }
 }
 
@@ -150,6 +154,7 @@ impl std::ops::Add for Sums {
             estimator: self.estimator,
             count: self.count + other.count,
             manifold: self.manifold,
+            root: self.root,
             evidence: match (self.evidence, other.evidence) {
                 (Some(own), Some(other)) => Some(own.plus(other, self.estimator)),
                 (own, other) => own.or(other),

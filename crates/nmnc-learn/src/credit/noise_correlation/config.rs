@@ -7,7 +7,7 @@ use super::injection::Injection;
 use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
-use crate::estimator::{Estimator, FeedbackForm, Learning, Observing, Probing};
+use crate::estimator::{Covariance, Estimator, FeedbackForm, Learning, Observing, Probing};
 use crate::manifold::ManifoldConfig;
 use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
@@ -56,6 +56,8 @@ pub enum Noise {
     Isotropic,
     /// The top d principal components of activity.
     Manifold,
+    /// Along these components by a power of the variance of the activity, and with a share of its energy off them.
+    Covariance,
 }
 
 /// What becomes of an estimate.
@@ -84,6 +86,16 @@ pub enum Normalize {
 pub struct NoiseCorrelationConfig {
     /// Where the noise lives.
     pub noise: Noise,
+    /// Power of the activity's variance along a component that the noise's goes by: 0 for all alike, 1 for the covariance of the activity
+    /// itself (noise = "covariance"; 0.5 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::EXPONENT.stated())]
+    pub exponent: Option<f64>,
+    /// Share of the noise's energy off the components, alike in all directions, in [0, 1): 0 sees nothing there
+    /// (noise = "covariance"; 0.1 when left out).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::SHARE.stated())]
+    pub rest: Option<f64>,
     /// Distribution of the noise.
     pub probe: Probe,
     /// Perturb by +xi and -xi and halve the difference: removes even orders, costs two passes.
@@ -113,8 +125,9 @@ pub struct NoiseCorrelationConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::WEIGHT.stated())]
     pub forgetting: Option<f64>,
-    /// Variance of a response that no single Jacobian explains, over that of one coordinate of the Jacobian: how many probes a
-    /// direction needs before it is believed (estimator = "recursive-least-squares"; 100 when left out).
+    /// Variance of a response that no single Jacobian explains. With estimator = "recursive-least-squares" over that of one coordinate of
+    /// the Jacobian: how many probes a direction needs before it is believed (100 when left out). With "least-squares" over all that is
+    /// expected of a response: how many responses it takes to be believed (0 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::POSITIVE.stated())]
     pub ridge: Option<f64>,
@@ -128,7 +141,7 @@ pub struct NoiseCorrelationConfig {
     /// (memory = "feedback", estimator = "least-squares" or "recursive-least-squares").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observing>,
-    /// The manifold (noise = "manifold").
+    /// The manifold, and so the components (noise = "manifold" or "covariance").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold: Option<ManifoldConfig>,
 }
@@ -138,6 +151,8 @@ impl NoiseCorrelationConfig {
     pub fn new(noise: Noise, memory: Memory) -> Self {
         Self {
             noise,
+            exponent: None,
+            rest: None,
             probe: Probe::Gaussian,
             antithetic: false,
             memory,
@@ -171,16 +186,25 @@ impl NoiseCorrelationConfig {
     /// How `units` units are perturbed, the estimator `index` of the seed. Settings must be resolved.
     pub(crate) fn probing(&self, units: usize, seed: Seed, index: usize) -> Probing {
         let Self { probe, antithetic, sigma, .. } = *self;
-        Probing { units, manifold: self.manifold.clone(), probe, sigma, antithetic, seed, index }
+        let (manifold, covariance) = (self.manifold.clone(), self.covariance());
+        Probing { units, manifold, covariance, probe, sigma, antithetic, seed, index }
+    }
+
+    /// The noise's covariance, where its coordinates are not alike.
+    fn covariance(&self) -> Option<Covariance> {
+        self.exponent.zip(self.rest).map(|(exponent, rest)| Covariance { exponent, rest })
     }
 
     /// How feedback is learned, if there is any. Settings must be resolved.
     pub(crate) fn learning(&self) -> Option<Learning> {
-        Some(match (self.estimator, self.eta, self.forgetting.zip(self.ridge)) {
-            (_, _, Some((forgetting, ridge))) => Learning::Recursive { forgetting, ridge },
+        Some(match (self.estimator, self.eta, self.ridge) {
+            (Estimator::RecursiveLeastSquares, _, ridge) => {
+                Learning::Recursive { forgetting: self.forgetting?, ridge: ridge? }
+            }
+            (_, None, _) => return None,
             (Estimator::Average, Some(eta), _) => Learning::Average { eta },
-            (_, Some(eta), _) => Learning::LeastSquares { eta },
-            (_, None, None) => return None,
+            (Estimator::LeastSquares, Some(eta), Some(ridge)) => Learning::Posterior { eta, ridge },
+            (Estimator::LeastSquares, Some(eta), None) => Learning::LeastSquares { eta },
         })
     }
 
@@ -188,8 +212,11 @@ impl NoiseCorrelationConfig {
     pub(crate) fn needs_of(&self, stage: usize, sizes: &Sizes, rows: u128) -> Values {
         let units = sizes.stages[stage].units;
         let manifold = self.manifold.as_ref();
-        let directions = needs::directions(manifold, stage, units);
+        // Noise off the components is drawn by units, and shaped in another matrix.
+        let everywhere = self.is_everywhere();
+        let directions = if everywhere { units } else { needs::directions(manifold, stage, units) };
         let probes = product([self.probes as u128, rows]);
+        let shaped = if everywhere { product([2, probes, units]) } else { 0 };
         let kept = if self.feedback.is_units() { units } else { directions };
         let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
         let solved = match self.estimator {
@@ -208,6 +235,7 @@ impl NoiseCorrelationConfig {
             .saturating_add(product([rows, 2, units.saturating_add(sizes.widest())]))
             .saturating_add(product([2, feedback]))
             .saturating_add(solved)
+            .saturating_add(shaped)
             .saturating_add(observed);
         let recursive = if self.estimator == Estimator::RecursiveLeastSquares { directions } else { 0 };
         let own = Values { held: feedback.saturating_add(product([recursive, recursive])), passing };
@@ -238,11 +266,21 @@ impl NoiseCorrelationConfig {
         jobs
     }
 
-    /// Perturbations of all repetitions of `rows` examples at a stage of `units` units: what is drawn, once an update.
-    pub(crate) fn drawn(&self, [rows, units]: [usize; 2], directions: Option<usize>) -> Vec<Job> {
-        let draw = Job::draw(self.probe, self.probes * rows, directions.unwrap_or(units));
+    /// Perturbations of all repetitions of `rows` examples at `stage` of `units` units: what is drawn and shaped, once an update.
+    pub(crate) fn drawn(&self, stage: usize, [rows, units]: [usize; 2]) -> Vec<Job> {
+        let probes = self.probes * rows;
+        let draw = Job::draw(self.probe, probes, self.directions(stage, units).unwrap_or(units));
         // The noise's size follows the norm of the activity.
-        vec![draw, Job::pass(rows * units)]
+        let mut jobs = vec![draw, Job::pass(rows * units)];
+        if let Some(components) = self.components(stage, units).filter(|_| self.is_everywhere()) {
+            // Each way it is moved, and to be learned from by least squares as what it was and as it is weighed.
+            let times = self.passes()[0] / self.probes as f64;
+            let times = times + if self.estimator == Estimator::LeastSquares { 3.0 } else { 0.0 };
+            let turned = Job::product(probes, units, components);
+            let shaped = [turned, Job::embed(probes, components, units), Job::pass(3 * probes * units)];
+            jobs.extend(shaped.map(|job| job.times(times)));
+        }
+        jobs
     }
 
     /// A perturbation of `rows` examples, in one pass.
@@ -253,8 +291,18 @@ impl NoiseCorrelationConfig {
         }
     }
 
+    /// Whether noise goes off the components that it is shaped by.
+    fn is_everywhere(&self) -> bool {
+        self.rest.is_some_and(|rest| rest > 0.0)
+    }
+
     /// Directions that noise has, where it lives on a manifold: as many as there may be where the activity decides.
     pub(crate) fn directions(&self, stage: usize, units: usize) -> Option<usize> {
+        self.components(stage, units).filter(|_| !self.is_everywhere())
+    }
+
+    /// Components of the manifold, if there is one: as many as there may be where the activity decides.
+    pub(crate) fn components(&self, stage: usize, units: usize) -> Option<usize> {
         let manifold = self.manifold.as_ref()?;
         let most = units.min(manifold.samples.unwrap_or(usize::MAX));
         Some(manifold.directions(stage, units).unwrap_or(most))
@@ -266,15 +314,32 @@ impl NoiseCorrelationConfig {
         [update, update / self.interval.unwrap_or(1) as f64]
     }
 
+    /// Settings of the noise: errors where they have no meaning, defaults where they were left out.
+    fn resolve_noise(&mut self) -> Result<()> {
+        let shaped = self.noise == Noise::Covariance;
+        only("exponent", self.exponent.is_some(), shaped, "noise = \"covariance\"")?;
+        only("rest", self.rest.is_some(), shaped, "noise = \"covariance\"")?;
+        if shaped {
+            self.exponent.get_or_insert(0.5);
+            self.rest.get_or_insert(0.1);
+        }
+        match self.noise {
+            Noise::Manifold | Noise::Covariance => {
+                let manifold = self.manifold.get_or_insert_default();
+                manifold.resolve().map_err(|e| e.under("manifold"))
+            }
+            Noise::Isotropic if self.manifold.is_some() => {
+                Err(Error::config("manifold", "has no meaning with isotropic noise")
+                    .mend("remove it, or set noise = \"manifold\""))
+            }
+            Noise::Isotropic => Ok(()),
+        }
+    }
+
     /// Settings of the memory: errors where they have no meaning, defaults where they were left out.
     fn resolve_memory(&mut self) -> Result<()> {
         let recursive = self.estimator == Estimator::RecursiveLeastSquares;
         let feedback = self.memory == Memory::Feedback;
-        let only = |key: &str, given: bool, wanted: bool, setting: &str| match given && !wanted {
-            true => Err(Error::config(key, format!("has no meaning without {setting}"))
-                .mend(format!("remove it, or set {setting}"))),
-            false => Ok(()),
-        };
         only("feedback", !self.feedback.is_units(), feedback, "memory = \"feedback\"")?;
         let on_manifold = self.noise == Noise::Manifold;
         only("feedback", !self.feedback.is_units(), on_manifold, "noise = \"manifold\"")?;
@@ -299,9 +364,15 @@ impl NoiseCorrelationConfig {
         }
         let needed = "estimator = \"recursive-least-squares\"";
         only("forgetting", self.forgetting.is_some(), recursive, needed)?;
-        only("ridge", self.ridge.is_some(), recursive, needed)?;
+        let solves = self.estimator != Estimator::Average;
+        only(
+            "ridge",
+            self.ridge.is_some(),
+            solves,
+            "estimator = \"least-squares\" or \"recursive-least-squares\"",
+        )?;
         if recursive {
-            if self.noise == Noise::Isotropic {
+            if self.noise != Noise::Manifold {
                 return Err(Error::config("estimator", "a covariance of all units would be n by n")
                     .mend("set noise = \"manifold\", or estimator = \"least-squares\""));
             }
@@ -314,6 +385,15 @@ impl NoiseCorrelationConfig {
             self.interval.get_or_insert(1);
         }
         Ok(())
+    }
+}
+
+/// An error where a setting is given that has no meaning.
+fn only(key: &str, given: bool, wanted: bool, setting: &str) -> Result<()> {
+    match given && !wanted {
+        true => Err(Error::config(key, format!("has no meaning without {setting}"))
+            .mend(format!("remove it, or set {setting}"))),
+        false => Ok(()),
     }
 }
 
@@ -335,17 +415,7 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
         ranges::check(&self)?;
         self.resolve_memory()?;
         self.injection.check().map_err(|e| e.under("injection"))?;
-        match self.noise {
-            Noise::Manifold => {
-                let manifold = self.manifold.get_or_insert_default();
-                manifold.resolve().map_err(|e| e.under("manifold"))?;
-            }
-            Noise::Isotropic if self.manifold.is_some() => {
-                return Err(Error::config("manifold", "has no meaning with isotropic noise")
-                    .mend("remove it, or set noise = \"manifold\""));
-            }
-            Noise::Isotropic => {}
-        }
+        self.resolve_noise()?;
         Ok(self)
     }
 
@@ -386,7 +456,7 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
             for &own in &group {
                 let directions = self.directions(own, stages[own]);
                 probe.push(Self::moved([rows, stages[own]], directions));
-                let once = self.drawn([rows, stages[own]], directions).into_iter();
+                let once = self.drawn(own, [rows, stages[own]]).into_iter();
                 let once = once.chain(self.answered([rows, stages[own], outputs], directions));
                 probe.extend(once.map(|job| job.times(1.0 / update)));
             }

@@ -10,6 +10,8 @@
 //! | `manifold-node-perturbation` | on the manifold | none |
 //! | `direct-mirror` | that of the activity itself | learned feedback |
 //!
+//! Between the first two lies noise of a power of the activity's covariance ([`Noise::Covariance`]).
+//!
 //! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]). It
 //! may be learned also, or only, from how activity and output differ among the examples of a batch
 //! ([`Observing`](crate::estimator::Observing)).

@@ -199,7 +199,7 @@ fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
         .reduce(|sum, next| sum + next)
         .expect("there is at least one probe")
         / count as f64;
-    perturbations.embedded(signal)
+    perturbations.whitened(signal)
 }
 
 impl LocalRule for NoiseCorrelation {

@@ -125,7 +125,7 @@ impl RuleConfig<OverTime> for TemporalConfig {
         let (units, outputs, noise) = (network.units(), network.outputs(), &self.noise);
         let directions = noise.directions(0, units);
         let sequence = |part, rows, steps| sequence_job(network, part, rows, steps);
-        let mut work = Work { dimension: directions, ..Work::default() };
+        let mut work = Work { dimension: noise.components(0, units), ..Work::default() };
         let [update, a_step] = noise.passes();
         work.probes = a_step;
         if self.trace != EligibilityTrace::None {
@@ -145,14 +145,14 @@ impl RuleConfig<OverTime> for TemporalConfig {
             work.probe.push(sequence(SequencePart::Readout, probed, lags + 1).times(single));
             let learned = noise.answered([rows, units, outputs], directions).into_iter();
             let learned = learned.map(|job| job.times((lags + 1) as f64));
-            noise.drawn([rows, units], directions).into_iter().chain(learned).collect()
+            noise.drawn(0, [rows, units]).into_iter().chain(learned).collect()
         } else {
             work.probe.push(NoiseCorrelationConfig::moved([rows * steps, units], directions));
             work.probe.push(sequence(SequencePart::Kicked, rows, steps));
             work.probe.push(sequence(SequencePart::Readout, rows, steps));
             let all = [rows * steps, units];
             let answered = noise.answered([rows * steps, units, outputs], directions);
-            noise.drawn(all, directions).into_iter().chain(answered).collect()
+            noise.drawn(0, all).into_iter().chain(answered).collect()
         };
         work.probe.extend(once.into_iter().map(|job| job.times(1.0 / update)));
         if let Some(manifold) = &noise.manifold {

@@ -180,7 +180,7 @@ impl TemporalNoiseCorrelation {
                 None => own,
             });
         }
-        let signal = all.embedded(sum.expect("there is at least one probe") / repeats as f64);
+        let signal = all.whitened(sum.expect("there is at least one probe") / repeats as f64);
         self.probes += (whole.iter().sum::<usize>() * repeats * self.prober.passes()) as u64;
         Ok(signal)
     }
