@@ -279,6 +279,7 @@ fn every_rule_over_time_learns_from_shared_trials_what_it_would_from_all() {
         "rule = 'vnc'\nestimator = 'least-squares'\nlags = 3\nprobes = 2\nantithetic = true",
         "rule = 'vnc'\nlags = 60\nprobe = 'hadamard'\nnormalize = 'signal'",
         "rule = 'nmnc'\nmanifold = { dimension = 3, method = 'incremental', refresh = 2 }",
+        "rule = 'nmnc'\nnoise = 'covariance'\nmanifold = { dimension = 3, method = 'incremental', refresh = 2 }",
         "rule = 'node-perturbation'\nprobes = 2\nprobe = 'orthogonal'\nnormalize = 'signal'",
     ] {
         compare_trials(rule, rate, true);
