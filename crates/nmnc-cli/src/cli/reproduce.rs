@@ -34,7 +34,7 @@ const CIFAR10_EXAMPLES: &str = "Examples:
   nmnc reproduce cifar10 --data path/to/images --seeds 5
   nmnc reproduce cifar10 --rules bp,vnc,nmnc --budgets 0.01,0.1,1 --set train.epochs=20
 
-Backprop (bp), the exact mean Jacobian (mean-jacobian), fa and dfa, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
+Backprop (bp), the exact mean Jacobian (mean-jacobian), fa, dfa and direct-mirror, which use no probes; vnc, nmnc, weight-mirror and manifold-mirror, whose feedback is updated as \
 often as the budget allows; and node-perturbation and manifold-node-perturbation, which perturb every example and so cannot have \
 less than one probe a stage. \
 Each at every budget, and at one budget in networks of every width. Accuracy is drawn against the probes that a rule spent, not \
@@ -213,7 +213,7 @@ pub struct Efficiency {
     /// Probes per training example at every width, or the nearest that a rule can have
     #[arg(long, value_name = "NUMBER", value_parser = budget, default_value = "0.1")]
     pub width_budget: f64,
-    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all, of imagenet five]
+    /// Conditions, separated by commas, or variants such as manifold-mirror-perturbed [default: all, of imagenet six]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub rules: Vec<String>,
     /// Folder for the runs and the results [default: runs/reproduce-NAME]

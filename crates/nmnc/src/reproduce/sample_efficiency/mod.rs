@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(nmnc.credit.settings["feedback"].as_str(), Some("coordinates"));
         assert_eq!((nmnc.network.scale, of("vnc-p0.1-x2-seed0").network.scale), (0.25, 0.5));
         let names: BTreeSet<&str> = experiment.conditions.iter().map(|c| c.name.as_str()).collect();
-        assert_eq!(names, BTreeSet::from(["bp", "dfa", "vnc", "nmnc", "manifold-mirror"]));
+        assert_eq!(names, BTreeSet::from(["bp", "dfa", "direct-mirror", "vnc", "nmnc", "manifold-mirror"]));
         let options = Options { quick: false, ..options };
         let full = SampleEfficiency::new(Subject::IMAGENET, &options, &Choices::default()).unwrap();
         assert!(full.runs.iter().all(|(_, run)| run.config.train.epochs == 90));

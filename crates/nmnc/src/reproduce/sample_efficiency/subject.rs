@@ -68,7 +68,7 @@ impl Subject {
         csv: "imagenet.csv",
         title: "A deep network on pictures of many classes: accuracy against probes and width",
         base: include_str!("imagenet.toml"),
-        rules: &["bp", "dfa", "vnc", "nmnc", "manifold-mirror"],
+        rules: &["bp", "dfa", "direct-mirror", "vnc", "nmnc", "manifold-mirror"],
         budgets: &[1e-2, 1e-1, 1.0],
         // Outputs times units would be gigabytes.
         by_rule: &[("nmnc", "credit.feedback='coordinates'")],
