@@ -69,7 +69,7 @@ package:
 fuzz TARGET="" SECONDS="60" *ARGS="":
     python3 scripts/fuzz.py {{TARGET}} --seconds {{SECONDS}} {{ARGS}}
 
-# Kills and failures at every system call that concerns files; `--points 600` draws so many of them.
+# Kills and failures at every system call that concerns files; `--points 400` draws so many of them.
 kill-campaign *ARGS:
     cargo build --release --workspace --bin nmnc
     python3 scripts/fault_campaign.py {{ARGS}}
