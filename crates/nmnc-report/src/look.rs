@@ -59,30 +59,41 @@ impl Style {
     }
 }
 
-/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one.
-const AT_HOME: [&str; HOMES] = [
-    "bp",
-    "dfa",
-    "vnc",
-    "nmnc",
-    "fa",
-    "node-perturbation",
-    "manifold-node-perturbation",
-    "weight-mirror",
-    "manifold-mirror",
+/// Rules with a look of their own, so that a color means the same in every report. Backprop has the neutral one. The last two share the colors
+/// of node perturbation, which they seldom stand beside, with other dashes and markers.
+const AT_HOME: [(&str, usize); 11] = [
+    ("bp", 0),
+    ("dfa", 1),
+    ("vnc", 2),
+    ("nmnc", 3),
+    ("fa", 4),
+    ("node-perturbation", 5),
+    ("manifold-node-perturbation", 6),
+    ("weight-mirror", 7),
+    ("manifold-mirror", 8),
+    ("mean-jacobian", 13),
+    ("direct-mirror", 14),
 ];
 
-/// How many looks belong to a rule.
-pub const HOMES: usize = 9;
+/// The first look that belongs to no rule, as those after it do.
+pub const HOMES: usize = 15;
 
 /// The number of a rule's own look.
 pub fn home(rule: &str) -> Option<usize> {
-    AT_HOME.iter().position(|name| *name == rule)
+    AT_HOME.iter().find(|(name, _)| *name == rule).map(|(_, look)| *look)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_rules_look_the_same() {
+        let looks: std::collections::BTreeSet<_> =
+            AT_HOME.iter().map(|(_, look)| Style(*look).parts()).collect();
+        assert_eq!(looks.len(), AT_HOME.len());
+        assert!(AT_HOME.iter().all(|(_, look)| *look < HOMES));
+    }
 
     #[test]
     fn report_styles_repeat_late() {
