@@ -92,7 +92,7 @@ def configurations():
     for path in sorted((ROOT / "configs").glob("*.toml")):
         if "task" in (text := path.read_text()) or "[network]" in text:
             keep("config", path.stem, {"config.toml": text.encode(), "set": b"train.epochs=2\nseed=3\n"})
-    rules = ["bp", "fa", "dfa", "vnc", "nmnc", "node-perturbation", "direct-mirror", "weight-mirror", "manifold-mirror"]
+    rules = ["bp", "mean-jacobian", "fa", "dfa", "vnc", "nmnc", "node-perturbation", "direct-mirror", "weight-mirror", "manifold-mirror"]
     for rule in rules:
         text = f'[network]\npreset = "conv3"\nwidths = [4, 4, 4]\n\n[credit]\nrule = "{rule}"\n\n[train]\nepochs = 2\nbatch = 64\n'
         keep("config", f"rule-{rule}", {"config.toml": text.encode(), "set": b"data.train_limit=256\ncheckpoint.interval=4\n"})

@@ -107,6 +107,9 @@ pub fn explain(message: &str, place: &str) -> Error {
         (", expected usize", ", expected a whole number of at least 0"),
         (", expected f64", ", expected a number"),
     ];
+    if let Some((message, _)) = message.split_once(", expected struct ") {
+        return Error::config(place, format!("{message}, expected a table of settings"));
+    }
     match plain.iter().find_map(|(end, words)| Some(format!("{}{words}", message.strip_suffix(end)?))) {
         Some(message) => Error::config(place, message),
         None => Error::config(place, message),
@@ -117,6 +120,18 @@ pub fn explain(message: &str, place: &str) -> Error {
 fn expected_names(message: &str, start: &str) -> Option<(String, Vec<String>)> {
     let mut names = message.strip_prefix(start)?.split('`').skip(1).step_by(2).map(str::to_owned);
     Some((names.next()?, names.collect()))
+}
+
+/// An error where the setting `key` is given that has no meaning, as it is not `wanted` without `setting`.
+///
+/// # Errors
+/// That one.
+pub fn only_with(key: &str, given: bool, wanted: bool, setting: &str) -> Result<()> {
+    match given && !wanted {
+        true => Err(Error::config(key, format!("has no meaning without {setting}"))
+            .mend(format!("remove it, or set {setting}"))),
+        false => Ok(()),
+    }
 }
 
 /// A setting that must be a positive finite number.
@@ -189,6 +204,10 @@ mod tests {
         assert_eq!(
             line("invalid type: string, expected u64\nin `x`"),
             "train: invalid type: string, expected a whole number of at least 0"
+        );
+        assert_eq!(
+            line("invalid type: boolean `true`, expected struct Observing\nin `x`"),
+            "train: invalid type: boolean `true`, expected a table of settings"
         );
     }
 }

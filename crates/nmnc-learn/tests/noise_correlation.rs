@@ -1,7 +1,8 @@
 //! The rule as a whole against closed forms, on a network whose Jacobian is known: a linear stage and a linear readout.
 
 use burn::tensor::{Device, Tensor};
-use nmnc_core::device::matrix;
+use nmnc_core::device::{self, matrix};
+use nmnc_core::linalg::orthonormalize_rows;
 use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
 use nmnc_learn::credit::{
@@ -155,6 +156,23 @@ fn memoryless_signals_are_unbiased_with_the_declared_variance() {
         let passes = if text.contains("antithetic") { 2 } else { 1 };
         assert_eq!(rule.probes(), 20 * 50 * BATCH as u64 * passes);
     }
+}
+
+#[test]
+fn a_direct_mirror_learns_all_that_activity_varies_along_and_perturbs_nothing() {
+    let world = World::new();
+    let mut rule = rule("rule = 'direct-mirror'\nobserve = { ridge = 0.01 }", &world);
+    let signal = (0..40).map(|step| rule.signals(&world.context(0, step)).unwrap().remove(0)).last().unwrap();
+    // Activity is u W^T: it varies along the columns of W and nowhere else.
+    let mut axes: Vec<f32> = device::values(&normal([UNITS, 6], 1).transpose());
+    assert_eq!(orthonormalize_rows(&mut axes, UNITS), 6);
+    let axes = matrix(axes, [6, UNITS], &Device::flex());
+    let exact = world.error.clone().matmul(world.jacobian.clone());
+    let seen = exact.clone().matmul(axes.clone().transpose()).matmul(axes);
+    let error = energy(&(signal - seen.clone())) / energy(&seen);
+    assert!(error < 1e-6, "{error}");
+    assert!(energy(&seen) < 0.6 * energy(&exact), "most of the Jacobian lies off the activity");
+    assert_eq!(rule.probes(), 0);
 }
 
 #[test]

@@ -125,6 +125,16 @@ fn in_configurations() {
             "tiny.toml: credit.nmnc.observe: an average of perturbations would forget what is observed; set estimator = \"least-squares\"",
         ),
         case(
+            "train tiny.toml --set credit.rule=direct-mirror --set credit.direct-mirror.observe=true",
+            3,
+            "tiny.toml: credit.direct-mirror.observe: invalid type: boolean `true`, expected a table of settings",
+        ),
+        case(
+            "train tiny.toml --set credit.rule=direct-mirror --set credit.direct-mirror.ridge=1",
+            3,
+            "tiny.toml: credit.direct-mirror.ridge: has no meaning without probes; remove it, or set probes",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.probes=0",
             3,
             "tiny.toml: credit.nmnc.probes: 0 leaves nothing to learn from; set it to 1 or more, or set observe.ridge",

@@ -36,7 +36,7 @@ pub(super) fn figures(found: &OverTraining) -> Vec<Figure> {
     let agreement = figure(
         "Agreement with backprop over training",
         "Cosine of the rule’s error signal and backprop’s, per example, and of the weight gradients they give. Backprop itself has 1. Beside \
-         it the cosine of the signal and that of the batch’s exact mean Jacobian, the most that feedback from the output can be."
+         it the cosine of the signal and that of the batch’s exact mean Jacobian, which noise correlation with the output tends to."
             .to_owned(),
         (STEP, "Cosine", Scale::UnitLog),
         stages(found, &|found, stage| {

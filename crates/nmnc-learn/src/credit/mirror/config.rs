@@ -13,6 +13,7 @@ use crate::net::{Network, Reader};
 use crate::noise::Probe;
 use crate::registry::{Preset, RuleConfig};
 use crate::work::Work;
+use nmnc_core::config_text::only_with as only;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 
@@ -142,11 +143,6 @@ impl MirrorConfig {
 
     /// Settings that belong to some values of others only: an error where they are given elsewhere, a default where left out.
     fn resolve_dependent(&mut self) -> Result<()> {
-        let only = |key: &str, given: bool, wanted: bool, setting: &str| match given && !wanted {
-            true => Err(Error::config(key, format!("has no meaning without {setting}"))
-                .mend(format!("remove it, or set {setting}"))),
-            false => Ok(()),
-        };
         let (average, recursive) =
             (self.estimator == Estimator::Average, self.estimator == Estimator::RecursiveLeastSquares);
         let auto = self.budget == Budget::Auto;
