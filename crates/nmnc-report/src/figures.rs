@@ -70,7 +70,7 @@ pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
             "Cosine",
             Kind::MeanCosine,
             "Cosine between each stage’s error signal and e J̄, the output’s errors through the exact mean Jacobian J̄ over the batch, per \
-             example, averaged over the batch. What correlates with the output tends to J̄: 1 is all that it can learn.",
+             example, averaged over the batch. Noise correlation with the output tends to J̄ as probes get many.",
             &|s| s.mean_cosine,
         ),
         context.stages(

@@ -2,7 +2,7 @@
 //!
 //! delta_l = Jbar_l^T e, where Jbar_l is the mean of dy/dx_l over training examples, differentiated and not estimated, every few steps. Like
 //! backprop it is a reference and no model of anything: neither a brain nor a black box can be differentiated, and it perturbs nothing. On a
-//! manifold it is Jbar_l U U^T, the limit of noise there. The distance to backprop is the price of seeing the output alone, that to
+//! manifold it is Jbar_l U U^T, the limit of noise there. The distance to backprop is the price of one Jacobian for all examples, that to
 //! noise correlation the price of its probes.
 
 use burn::tensor::Tensor;
