@@ -250,6 +250,7 @@ def bombs():
     huge = "[network]\nwidths = [9223372036854775807]\npreset = \"mlp\"\n[credit]\nrule = \"nmnc\"\n"
     keep("config", "refused-widths", {"config.toml": huge.encode(), "set": b"train.epochs=4611686018427387904\n"})
     keep("config", "refused-nested", {"config.toml": b"a = " + b"[" * 3000, "set": b"a" + b".a" * 3000 + b"=1\n"})
+    keep("config", "refused-levels", {"config.toml": b"", "set": b"a" + b".a" * 5_000 + b"=1\n"})
 
 
 for make in [configurations, arrays, pictures, old_formats, brains, weights, bombs]:

@@ -33,6 +33,9 @@ pub(super) fn parse_table(text: &str, origin: &str, overrides: &[String]) -> Res
     Ok(table)
 }
 
+/// Tables within tables that a setting may stand in; more than any does, and few enough for whoever goes down them call by call.
+const LEVELS: usize = 32;
+
 /// Applies one override `a.b.c=value`; the value is TOML, and a bare word is a string.
 ///
 /// # Errors
@@ -56,6 +59,11 @@ pub fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     };
     let mut parts: Vec<&str> = key.trim().split('.').collect();
     let last = parts.pop().filter(|last| !last.is_empty()).ok_or_else(malformed)?;
+    if parts.len() > LEVELS {
+        let place = format!("--set {}..", parts[..3].join("."));
+        return Err(Error::config(place, format!("goes down {} levels, more than any setting", parts.len()))
+            .mend("see `nmnc config schema`"));
+    }
     let mut inner = table;
     for part in parts {
         let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
@@ -70,4 +78,25 @@ pub fn set(table: &mut toml::Table, setting: &str) -> Result<()> {
     }
     inner.insert(last.to_owned(), value);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_no_deeper_than_tables_are_gone_down() {
+        let set = |levels: usize| {
+            let mut table = toml::Table::new();
+            set(&mut table, &format!("a{}=1", ".b".repeat(levels))).map(|()| table)
+        };
+        assert_eq!(set(2).unwrap()["a"]["b"]["b"].as_integer(), Some(1));
+        assert!(set(LEVELS).is_ok());
+        for levels in [LEVELS + 1, 100_000] {
+            let expected = format!(
+                "--set a.b.b..: goes down {levels} levels, more than any setting; see `nmnc config schema`"
+            );
+            assert_eq!(set(levels).unwrap_err().to_string(), expected);
+        }
+    }
 }
