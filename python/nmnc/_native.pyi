@@ -86,7 +86,7 @@ class JacobianEstimator:
         Rows that are None or not finite are dropped, and counted in ``dropped_``.
         """
     def observe(self, activity: ArrayLike, outputs: ArrayLike, ridge: float = 1.0) -> None:
-        """Learns from how ``activity`` [count, units] and its ``outputs`` [count, outputs] differ by themselves, perturbing nothing.
+        """Learns from how ``activity`` [count, units] and ``outputs`` [count, outputs] differ by themselves, perturbing nothing.
 
         A step of ridge regression of outputs on activity, from what is known: ``ridge`` is added to the Gram matrix over its mean
         diagonal, and the larger it is, the more calls the estimate is learned from. Right where the output depends on the activity

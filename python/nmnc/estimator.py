@@ -72,8 +72,8 @@ class JacobianEstimator(_native.JacobianEstimator):
     activity. Saturation: a smaller `sigma`, `antithetic`; answers at a rail are best told as NaN. Delays: answers may come in any
     order, in parts and late, also after the components have moved.
 
-    Where activity varies by itself and its outputs are seen, `observe` learns from that without perturbing anything. What varies on its
-    own tells nothing of directions that the activity does not take, and takes for an effect of x what moves y together with x.
+    Where activity varies by itself and its outputs are seen, `observe` learns from that without perturbing anything. It learns
+    nothing of directions that the activity does not take, and takes for an effect of x what moves y together with x.
 
     The same seed and calls give the same bits on any number of threads. Estimators pickle.
 

@@ -238,7 +238,7 @@ def test_one_seed_fixes_everything(world):
 
 
 def test_variation_that_nobody_made_teaches_what_it_varies_along(world):
-    rng, activity, jacobian = world
+    rng, activity, _ = world
     other = rng.normal(size=(OUTPUTS, UNITS))
     est = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="least-squares").partial_fit(activity)
     for _ in range(30):
