@@ -67,6 +67,16 @@ impl Root {
         }
     }
 
+    /// Eigenvalues along the components.
+    pub(super) fn along(&self) -> &[f64] {
+        &self.along
+    }
+
+    /// The components and the eigenvalue off them, where coordinates are units.
+    pub(super) fn off(&self) -> Option<(&Subspace, f64)> {
+        self.off.as_ref().map(|(components, off)| (components, *off))
+    }
+
     /// `rows` `[rows, m]` times S^`power`.
     pub(super) fn times(&self, rows: Tensor<2>, power: i32) -> Tensor<2> {
         let off = self.off.as_ref().map_or(0.0, |(_, off)| off.powi(power));

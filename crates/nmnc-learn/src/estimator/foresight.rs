@@ -1,5 +1,6 @@
 //! How many answers an error takes: the declared laws, asked before the answers are there.
 
+use super::kalman::Kalman;
 use super::learned::{LearnedJacobian, Learning};
 
 /// Answers beyond which none are counted.
@@ -12,7 +13,8 @@ impl LearnedJacobian {
     ///
     /// Averages and least squares by their [declared laws](super::ErrorLaw), with the answers' own errors as they have been seen so far.
     /// Recursive least squares by the fixed point v = 1 / (1 / p + K / (r + m v)) of the variance v that K answers leave of p along each of
-    /// many coordinates m, of answers with an error of variance r (Tse and Hanly 1999, for Gaussian probes).
+    /// many coordinates m, of answers with an error of variance r (Tse and Hanly 1999, for Gaussian probes). `Kalman` by the same, with the
+    /// variance of each direction and of the noise along it.
     pub fn further_answers(&self, dimension: usize, target: f64) -> Option<usize> {
         let known = self.confidence.as_ref()?.expected();
         let enough = |count: usize| self.foreseen(dimension, count) <= target * target;
@@ -50,6 +52,10 @@ impl LearnedJacobian {
             Learning::LeastSquares { eta } | Learning::Posterior { eta, .. } => {
                 let kept = unseen + (1.0 - unseen) * (1.0 - eta).powi(2);
                 kept * known + if count < dimension { 0.0 } else { eta * eta * errors() }
+            }
+            Learning::Kalman => {
+                let total = |kalman: &Kalman| kalman.foreseen(count) / kalman.weighted_total();
+                self.kalman.as_ref().map_or(f64::INFINITY, |kalman| known * total(kalman))
             }
             Learning::Recursive { forgetting, ridge } => {
                 let prior = (known / forgetting).min(known.max(1.0));

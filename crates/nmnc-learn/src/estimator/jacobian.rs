@@ -115,7 +115,10 @@ impl JacobianEstimator {
     /// Activity that is not finite.
     pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Option<Degeneracy>> {
         let refreshed = self.prober.refresh(step, activity)?;
-        self.learned.carry_over(&refreshed);
+        match self.prober.is_everywhere() {
+            true => self.learned.turn(&refreshed),
+            false => self.learned.carry_over(&refreshed),
+        }
         Ok(refreshed.degeneracy)
     }
 

@@ -31,13 +31,16 @@ pub enum Estimator {
     LeastSquares,
     /// Least squares over all responses so far, earlier ones counting less.
     RecursiveLeastSquares,
+    /// The posterior mean of a Jacobian that moves: how much, and how large errors responses have, is found by maximum likelihood.
+    Kalman,
 }
 
 impl Estimator {
-    /// Every estimator: the shared test fits the declared law of each.
+    /// Every estimator whose error follows a law of the numbers of coordinates and responses alone: the shared test fits the declared law
+    /// of each. That of `Kalman` depends on what it finds.
     pub const ALL: [Self; 3] = [Self::Average, Self::LeastSquares, Self::RecursiveLeastSquares];
 
-    /// The law this estimator declares for a distribution of probes.
+    /// The law this estimator declares for a distribution of probes; of `Kalman`, the law of exact responses that leave no doubt of it.
     pub fn law(self, probe: Probe) -> ErrorLaw {
         let blocks = matches!(probe, Probe::Orthogonal | Probe::Hadamard);
         let none = |_, _| 0.0;
@@ -58,7 +61,7 @@ impl Estimator {
                 bias_order: 2,
                 slack: none,
             },
-            Self::LeastSquares | Self::RecursiveLeastSquares => ErrorLaw {
+            Self::LeastSquares | Self::RecursiveLeastSquares | Self::Kalman => ErrorLaw {
                 // What K < m independent directions leave unseen of a row, on average over orientations.
                 variance: |m, k| m.saturating_sub(k) as f64 / m as f64,
                 response_noise: match (blocks, probe) {

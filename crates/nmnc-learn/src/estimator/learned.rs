@@ -5,6 +5,7 @@ use nmnc_kernels::{blend, matmul, row_energies};
 
 use super::confidence::{Change, Confidence, StandardError, Update};
 use super::held::{FeedbackForm, Held};
+use super::kalman::{Axes, Kalman};
 use super::law::{ErrorLaw, Estimator};
 use super::noise::times;
 use super::prober::Perturbations;
@@ -49,6 +50,10 @@ pub enum Learning {
         /// Variance of an answer that no single Jacobian explains, over that of one coordinate of the Jacobian.
         ridge: f64,
     },
+    /// The posterior mean, where rows j move between updates by steps of covariance q P, P the covariance of the noise, and answers have
+    /// errors of variance r (Kalman 1960); q and r are found by maximum likelihood. What is not known is kept whole along components and
+    /// as one variance off them.
+    Kalman,
 }
 
 impl Learning {
@@ -58,6 +63,7 @@ impl Learning {
             Self::Average { .. } => Estimator::Average,
             Self::LeastSquares { .. } | Self::Posterior { .. } => Estimator::LeastSquares,
             Self::Recursive { .. } => Estimator::RecursiveLeastSquares,
+            Self::Kalman => Estimator::Kalman,
         }
     }
 
@@ -80,6 +86,7 @@ impl Learning {
                 weight("forgetting", forgetting)?;
                 positive("ridge", ridge)
             }
+            Self::Kalman => Ok(()),
         }
     }
 }
@@ -92,6 +99,8 @@ pub struct LearnedJacobian {
     pub(super) feedback: Held,
     /// What is known along each coordinate (recursive least squares).
     uncertainty: Option<Uncertainty>,
+    /// What is known along components and off them (Kalman).
+    pub(super) kalman: Option<Kalman>,
     pub(super) confidence: Option<Confidence>,
 }
 
@@ -128,6 +137,7 @@ impl LearnedJacobian {
             law: learning.estimator().law(probe),
             feedback: Held::new(form, [outputs, units], options),
             uncertainty: None,
+            kalman: None,
             confidence: None,
         })
     }
@@ -235,6 +245,19 @@ impl LearnedJacobian {
                 self.feedback.change(step, manifold, |known, step| known + step);
                 Change::Recursive { left }
             }
+            (Learning::Kalman, Evidence::Rows { probes, innovations }) => {
+                let axes = Axes::new(root.as_ref(), manifold, self.feedback.shape()[1]);
+                let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&axes));
+                let step = kalman.learn(&Responses { probes, changes: innovations }, &axes);
+                let unknown = kalman.weighted_total() * self.feedback.shape()[0] as f64;
+                self.feedback.change(step, manifold, |known, step| known + step);
+                let known = || {
+                    let rows = times(root.as_ref(), self.feedback.coordinates(manifold), 1);
+                    row_energies(&rows).iter().sum::<f64>()
+                };
+                let left = if energies.is_some() { unknown / (unknown + known()) } else { 1.0 };
+                Change::Recursive { left }
+            }
             (learning, _) => unreachable!("sums of another estimator than {learning:?}"),
         };
         if let Some((confidence, energies)) = self.confidence.as_mut().zip(energies) {
@@ -248,6 +271,14 @@ impl LearnedJacobian {
         self.learn(sums);
     }
 
+    /// As [`LearnedJacobian::carry_over`], where noise goes off the manifold too and coordinates are those of units.
+    pub(super) fn turn(&mut self, refreshed: &Refreshed) {
+        let Some(known) = self.kalman.take() else { return };
+        let (Some(before), Some(after)) = (&refreshed.before, &refreshed.after) else { return };
+        let overlap = values::<f64>(&matmul(before.basis().clone().transpose(), after.basis().clone()));
+        self.kalman = Some(known.carried(&overlap, after.units() - after.dimension()));
+    }
+
     /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself stays where it is kept for all
     /// units.
     pub fn carry_over(&mut self, refreshed: &Refreshed) {
@@ -256,11 +287,12 @@ impl LearnedJacobian {
             // Nothing is known in coordinates of a manifold that there is no longer.
             if refreshed.before.is_some() {
                 self.uncertainty = None;
+                self.kalman = None;
             }
             return;
         };
-        let recursive = matches!(self.learning, Learning::Recursive { .. });
-        if !recursive && self.confidence.is_none() {
+        let followed = matches!(self.learning, Learning::Recursive { .. } | Learning::Kalman);
+        if !followed && self.confidence.is_none() {
             return;
         }
         let overlap = refreshed
@@ -273,6 +305,8 @@ impl LearnedJacobian {
             let known = known.map(|(known, overlap)| known.carried(overlap, prior));
             self.uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
         }
+        let known = self.kalman.take().zip(overlap.as_ref());
+        self.kalman = known.map(|(known, overlap)| known.carried(overlap, new.units() - new.dimension()));
         if let Some((confidence, overlap)) = self.confidence.as_mut().zip(overlap) {
             let shared = overlap.iter().map(|o| o * o).sum::<f64>() / new.dimension() as f64;
             confidence.turn(shared.min(1.0));
@@ -289,6 +323,9 @@ impl LearnedJacobian {
         let mut state = self.feedback.state();
         if let Some(uncertainty) = &self.uncertainty {
             state.nest("uncertainty", uncertainty.state());
+        }
+        if let Some(kalman) = &self.kalman {
+            state.nest("kalman", kalman.state());
         }
         if let Some(confidence) = &self.confidence {
             state.nest("confidence", confidence.state());
@@ -308,6 +345,9 @@ impl LearnedJacobian {
             let dimension = manifold.map_or(self.feedback.shape()[1], Subspace::dimension);
             self.uncertainty = Some(Uncertainty::restore(&kept, dimension)?);
         }
+        let kept = state.nested("kalman");
+        let known = self.learning == Learning::Kalman && !kept.numbers.is_empty();
+        self.kalman = known.then(|| Kalman::restore(&kept)).transpose()?;
         match &mut self.confidence {
             Some(confidence) => confidence.restore(&state.nested("confidence")),
             None => Ok(()),

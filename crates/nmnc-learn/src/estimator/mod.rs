@@ -20,6 +20,7 @@ mod covariance;
 mod foresight;
 mod held;
 mod jacobian;
+mod kalman;
 mod law;
 mod learned;
 mod noise;

@@ -92,7 +92,8 @@ impl Prober {
         self.manifold().filter(|_| !self.is_everywhere())
     }
 
-    fn is_everywhere(&self) -> bool {
+    /// Whether coordinates are the units, since noise goes anywhere.
+    pub(super) fn is_everywhere(&self) -> bool {
         self.manifold.is_none() || self.settings.covariance.is_some_and(Covariance::is_everywhere)
     }
 
@@ -114,19 +115,14 @@ impl Prober {
         self.settings.manifold.as_ref().and_then(|manifold| manifold.due(step))
     }
 
-    /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where there is none. Where noise goes off the manifold,
-    /// nothing is known in its coordinates, and nothing is to be carried over.
+    /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where there is none.
     ///
     /// # Errors
     /// Activity that is not finite.
     pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Refreshed> {
         let Some(manifold) = &mut self.manifold else { return Ok(Refreshed::default()) };
         let mut stream = self.settings.seed.stream(Role::RangeFinder, self.settings.index, step);
-        let refreshed = manifold.refresh(activity.clone(), &mut stream)?;
-        Ok(match self.is_everywhere() {
-            true => Refreshed { degeneracy: refreshed.degeneracy, ..Refreshed::default() },
-            false => refreshed,
-        })
+        manifold.refresh(activity.clone(), &mut stream)
     }
 
     /// The perturbations `rows` of step `step`, of a size that follows `activity` `[any rows, n]`. Nothing where there is nothing to

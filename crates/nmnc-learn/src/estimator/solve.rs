@@ -3,6 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use nmnc_kernels::matmul;
 
+use super::kalman::{Axes, Kalman};
 use super::law::Estimator;
 use super::sums::Evidence;
 use super::uncertainty::Uncertainty;
@@ -32,6 +33,10 @@ impl Estimator {
                 let m = responses.probes.dims()[1];
                 // Responses are all but exact compared with what is expected of the Jacobian.
                 recursive_step(&mut Uncertainty::new(m, 1.0), responses, 1e-9)
+            }
+            Self::Kalman => {
+                let axes = Axes::new(None, None, responses.probes.dims()[1]);
+                Kalman::new(&axes).learn(responses, &axes)
             }
         }
     }

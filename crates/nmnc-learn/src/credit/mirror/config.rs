@@ -143,6 +143,10 @@ impl MirrorConfig {
 
     /// Settings that belong to some values of others only: an error where they are given elsewhere, a default where left out.
     fn resolve_dependent(&mut self) -> Result<()> {
+        if self.estimator == Estimator::Kalman {
+            return Err(Error::config("estimator", "a mirror's rows have no one covariance of noise")
+                .mend("set \"least-squares\", \"average\", or with feedback = \"coordinates\" \"recursive-least-squares\""));
+        }
         let (average, recursive) =
             (self.estimator == Estimator::Average, self.estimator == Estimator::RecursiveLeastSquares);
         let auto = self.budget == Budget::Auto;

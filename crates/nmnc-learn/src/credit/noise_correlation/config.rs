@@ -198,14 +198,14 @@ impl NoiseCorrelationConfig {
 
     /// How feedback is learned, if there is any. Settings must be resolved.
     pub(crate) fn learning(&self) -> Option<Learning> {
-        Some(match (self.estimator, self.eta, self.ridge) {
-            (Estimator::RecursiveLeastSquares, _, ridge) => {
+        Some(match (self.estimator, self.ridge) {
+            (Estimator::Average, _) => Learning::Average { eta: self.eta? },
+            (Estimator::LeastSquares, Some(ridge)) => Learning::Posterior { eta: self.eta?, ridge },
+            (Estimator::LeastSquares, None) => Learning::LeastSquares { eta: self.eta? },
+            (Estimator::RecursiveLeastSquares, ridge) => {
                 Learning::Recursive { forgetting: self.forgetting?, ridge: ridge? }
             }
-            (_, None, _) => return None,
-            (Estimator::Average, Some(eta), _) => Learning::Average { eta },
-            (Estimator::LeastSquares, Some(eta), Some(ridge)) => Learning::Posterior { eta, ridge },
-            (Estimator::LeastSquares, Some(eta), None) => Learning::LeastSquares { eta },
+            (Estimator::Kalman, _) => Learning::Kalman,
         })
     }
 
@@ -257,9 +257,13 @@ impl NoiseCorrelationConfig {
             return Err(Error::config("eta", "recursive least squares has no learning rate")
                 .mend("remove it, and set forgetting instead"));
         }
+        let kalman = self.estimator == Estimator::Kalman;
+        if kalman && self.eta.is_some() {
+            return Err(Error::config("eta", "a Kalman filter finds its gain by itself").mend("remove it"));
+        }
         let needed = "estimator = \"recursive-least-squares\"";
         only("forgetting", self.forgetting.is_some(), recursive, needed)?;
-        let solves = self.estimator != Estimator::Average;
+        let solves = recursive || self.estimator == Estimator::LeastSquares;
         only(
             "ridge",
             self.ridge.is_some(),
@@ -268,7 +272,7 @@ impl NoiseCorrelationConfig {
         )?;
         // What observation is regularized by is another ridge.
         only("ridge", self.ridge.is_some(), self.probes > 0, "probes")?;
-        only("estimator", recursive, self.probes > 0, "probes")?;
+        only("estimator", recursive || kalman, self.probes > 0, "probes")?;
         if recursive {
             if self.noise != Noise::Manifold {
                 return Err(Error::config("estimator", "a covariance of all units would be n by n")
@@ -276,7 +280,7 @@ impl NoiseCorrelationConfig {
             }
             self.forgetting.get_or_insert(0.95);
             self.ridge.get_or_insert(100.0);
-        } else if feedback {
+        } else if feedback && !kalman {
             self.eta.get_or_insert(0.2);
         }
         if feedback {

@@ -18,10 +18,16 @@ impl NoiseCorrelationConfig {
         let shaped = if everywhere { product([2, probes, units]) } else { 0 };
         let kept = if self.feedback.is_units() { units } else { directions };
         let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
+        let components = manifold.map_or(0, |_| needs::directions(manifold, stage, units));
+        let covariance = product([components, components]);
         let solved = match self.estimator {
             Estimator::Average => 0,
             Estimator::LeastSquares => product([4, probes.min(directions), probes.min(directions)]),
             Estimator::RecursiveLeastSquares => product([4, directions, directions]),
+            // Blocks of answers, their eigenvectors, and the covariance of what is known.
+            Estimator::Kalman => {
+                product([8, probes.min(256), probes.min(256)]).saturating_add(product([4, covariance]))
+            }
         };
         let observed = if self.observe.is_some() {
             let compared = rows.min(kept);
@@ -36,8 +42,12 @@ impl NoiseCorrelationConfig {
             .saturating_add(solved)
             .saturating_add(shaped)
             .saturating_add(observed);
-        let recursive = if self.estimator == Estimator::RecursiveLeastSquares { directions } else { 0 };
-        let own = Values { held: feedback.saturating_add(product([recursive, recursive])), passing };
+        let uncertainty = match self.estimator {
+            Estimator::RecursiveLeastSquares => product([directions, directions]),
+            Estimator::Kalman => covariance,
+            Estimator::Average | Estimator::LeastSquares => 0,
+        };
+        let own = Values { held: feedback.saturating_add(uncertainty), passing };
         own.with(needs::followed(manifold, stage, sizes))
     }
 

@@ -83,7 +83,7 @@ impl RuleConfig<OverTime> for TemporalConfig {
                 .mend("set lags = 0, or trace = \"none\""));
         }
         let noise = RuleConfig::<Layered>::resolve(self.noise)?;
-        if noise.estimator == Estimator::RecursiveLeastSquares {
+        if matches!(noise.estimator, Estimator::RecursiveLeastSquares | Estimator::Kalman) {
             return Err(Error::config("estimator", "every lag would need a covariance of its own")
                 .mend("set estimator = \"average\" or \"least-squares\""));
         }
