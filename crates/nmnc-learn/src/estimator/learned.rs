@@ -5,7 +5,7 @@ use nmnc_kernels::{blend, matmul, row_energies};
 
 use super::confidence::{Change, Confidence, StandardError, Update};
 use super::held::{FeedbackForm, Held};
-use super::kalman::{Axes, Kalman};
+use super::kalman::{Kalman, Shape};
 use super::law::{ErrorLaw, Estimator};
 use super::noise::times;
 use super::prober::Perturbations;
@@ -50,9 +50,9 @@ pub enum Learning {
         /// Variance of an answer that no single Jacobian explains, over that of one coordinate of the Jacobian.
         ridge: f64,
     },
-    /// The posterior mean, where rows j move between updates by steps of covariance q P, P the covariance of the noise, and answers have
-    /// errors of variance r (Kalman 1960); q and r are found by maximum likelihood. What is not known is kept whole along components and
-    /// as one variance off them.
+    /// The posterior mean, where rows move by a random walk and answers have errors of their own (Kalman 1960), whose variances are found by
+    /// maximum likelihood: one for each band of components, one off them, one of the answers. What is not known is kept whole along
+    /// components and as one variance off them.
     Kalman,
 }
 
@@ -246,10 +246,13 @@ impl LearnedJacobian {
                 Change::Recursive { left }
             }
             (Learning::Kalman, Evidence::Rows { probes, innovations }) => {
-                let axes = Axes::new(root.as_ref(), manifold, self.feedback.shape()[1]);
-                let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&axes));
-                let step = kalman.learn(&Responses { probes, changes: innovations }, &axes);
-                let unknown = kalman.weighted_total() * self.feedback.shape()[0] as f64;
+                let units = self.feedback.shape()[1];
+                let noise = Shape::new(root.as_ref(), manifold, units);
+                let components = root.as_ref().and_then(|root| root.off()).map(|(components, _)| components);
+                let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units));
+                let innovations = Responses { probes, changes: innovations };
+                let step = kalman.learn(&innovations, noise, components, 1.0);
+                let unknown = kalman.known().weighted * self.feedback.shape()[0] as f64;
                 self.feedback.change(step, manifold, |known, step| known + step);
                 let known = || {
                     let rows = times(root.as_ref(), self.feedback.coordinates(manifold), 1);
@@ -276,7 +279,7 @@ impl LearnedJacobian {
         let Some(known) = self.kalman.take() else { return };
         let (Some(before), Some(after)) = (&refreshed.before, &refreshed.after) else { return };
         let overlap = values::<f64>(&matmul(before.basis().clone().transpose(), after.basis().clone()));
-        self.kalman = Some(known.carried(&overlap, after.units() - after.dimension()));
+        self.kalman = Some(known.carried(&overlap, after.dimension()));
     }
 
     /// Carries what is known in coordinates of the old axes of the manifold over to the new. B itself stays where it is kept for all
@@ -306,7 +309,7 @@ impl LearnedJacobian {
             self.uncertainty = Some(known.unwrap_or_else(|| Uncertainty::new(new.dimension(), prior)));
         }
         let known = self.kalman.take().zip(overlap.as_ref());
-        self.kalman = known.map(|(known, overlap)| known.carried(overlap, new.units() - new.dimension()));
+        self.kalman = known.map(|(known, overlap)| known.carried(overlap, new.dimension()));
         if let Some((confidence, overlap)) = self.confidence.as_mut().zip(overlap) {
             let shared = overlap.iter().map(|o| o * o).sum::<f64>() / new.dimension() as f64;
             confidence.turn(shared.min(1.0));
@@ -347,7 +350,7 @@ impl LearnedJacobian {
         }
         let kept = state.nested("kalman");
         let known = self.learning == Learning::Kalman && !kept.numbers.is_empty();
-        self.kalman = known.then(|| Kalman::restore(&kept)).transpose()?;
+        self.kalman = known.then(|| Kalman::restore(&kept, self.feedback.shape()[1])).transpose()?;
         match &mut self.confidence {
             Some(confidence) => confidence.restore(&state.nested("confidence")),
             None => Ok(()),

@@ -17,6 +17,7 @@
 
 mod confidence;
 mod covariance;
+mod dense;
 mod foresight;
 mod held;
 mod jacobian;
@@ -29,6 +30,7 @@ mod prober;
 mod solve;
 mod sums;
 mod uncertainty;
+mod variances;
 
 pub use confidence::StandardError;
 pub use covariance::Covariance;

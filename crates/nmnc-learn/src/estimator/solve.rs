@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData};
 use nmnc_kernels::matmul;
 
-use super::kalman::{Axes, Kalman};
+use super::kalman::{Kalman, Shape};
 use super::law::Estimator;
 use super::sums::Evidence;
 use super::uncertainty::Uncertainty;
@@ -35,8 +35,9 @@ impl Estimator {
                 recursive_step(&mut Uncertainty::new(m, 1.0), responses, 1e-9)
             }
             Self::Kalman => {
-                let axes = Axes::new(None, None, responses.probes.dims()[1]);
-                Kalman::new(&axes).learn(responses, &axes)
+                let m = responses.probes.dims()[1];
+                let noise = Shape::new(None, None, m);
+                Kalman::new(&noise, m).learn(responses, noise, None, 1.0)
             }
         }
     }

@@ -4,8 +4,9 @@
 //! `[m, m]`, the recursion of least squares (Plackett 1950; with forgetting, Ljung 1999, section 11.2; the Kalman filter of a
 //! random walk where P grows by what the truth may have moved).
 
-use faer::{Mat, Par, linalg::matmul::matmul as product};
+use faer::Mat;
 
+use super::dense::times;
 use nmnc_core::error::Result;
 use nmnc_core::linalg::{pseudo_inverse, symmetric_eigen};
 use nmnc_core::state::State;
@@ -113,12 +114,6 @@ impl Uncertainty {
         let covariance = Mat::from_fn(dimension, dimension, |i, j| entries[i * dimension + j]);
         Ok(Self { covariance })
     }
-}
-
-fn times(a: &Mat<f64>, b: &Mat<f64>) -> Mat<f64> {
-    let mut out = Mat::zeros(a.nrows(), b.ncols());
-    product(out.as_mut(), faer::Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq);
-    out
 }
 
 #[cfg(test)]
