@@ -46,6 +46,7 @@ fn at_once(estimator: Estimator) -> Learning {
         Estimator::LeastSquares => Learning::LeastSquares { eta: 1.0 },
         // Answers are all but exact compared with what is expected of the Jacobian.
         Estimator::RecursiveLeastSquares => Learning::Recursive { forgetting: 1.0, ridge: 1e-9 },
+        Estimator::Kalman => Learning::Kalman,
     }
 }
 

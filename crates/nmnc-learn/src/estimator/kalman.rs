@@ -95,6 +95,8 @@ pub(super) struct Kalman {
     moves: Variances,
     /// That of the noise of the last answers.
     noise: Shape,
+    /// The step that these were asked for in; nothing before the first.
+    last: Option<u64>,
 }
 
 impl Kalman {
@@ -102,7 +104,7 @@ impl Kalman {
     pub(super) fn new(noise: &Shape, units: usize) -> Self {
         let d = noise.along.len();
         let moves = Variances::new(bands(d).len() + usize::from(noise.beyond > 0));
-        Self { units, along: Mat::zeros(d, d), off: 0.0, moves, noise: noise.clone() }
+        Self { units, along: Mat::zeros(d, d), off: 0.0, moves, noise: noise.clone(), last: None }
     }
 
     /// Directions off the components.
@@ -158,7 +160,7 @@ impl Kalman {
         self.left(&self.noise, answers, 1.0)
     }
 
-    /// Takes in answers, `elapsed` steps after the last: `innovations` are `probes` `[K, m]`, noise of the given shape in coordinates of
+    /// Takes in answers to what was asked for in step `step`: `innovations` are `probes` `[K, m]`, noise of the given shape in coordinates of
     /// units where `components` are given, and what their answers hold beyond their prediction `[K, outputs]`. Gives the change of the
     /// estimate `[outputs, m]`, which is NaN where answers are not finite.
     pub(super) fn learn(
@@ -166,8 +168,11 @@ impl Kalman {
         innovations: &Responses,
         noise: Shape,
         components: Option<&Subspace>,
-        elapsed: f64,
+        step: u64,
     ) -> Tensor<2> {
+        // What the Jacobian was at first is a step of its own, of which the size of later ones does not follow.
+        let elapsed = self.last.map_or(1, |last| step.saturating_sub(last)) as f64;
+        let first = self.last.replace(step).is_none();
         let [count, m] = innovations.probes.dims();
         let outputs = innovations.changes.dims()[1];
         self.noise = noise;
@@ -186,6 +191,9 @@ impl Kalman {
                     Tensor::full([outputs, m], f64::NAN, like)
                 });
             change = Some(change.map_or(step.clone(), |known| known + step));
+        }
+        if first {
+            self.moves = self.moves.begun_anew();
         }
         change.expect("there are answers")
     }
@@ -280,7 +288,7 @@ impl Kalman {
         let parts = bands(dimension).len() + usize::from(noise.beyond > 0);
         let same = parts == self.moves.parts().len();
         let moves = if same { self.moves.clone() } else { self.moves.resized(parts) };
-        Self { units: self.units, along, off, moves, noise }
+        Self { units: self.units, along, off, moves, noise, last: self.last }
     }
 
     pub(super) fn state(&self) -> State {
@@ -299,6 +307,7 @@ impl Kalman {
             .into(),
             ..State::default()
         };
+        state.counters.extend(self.last.map(|last| ("last".to_owned(), last)));
         state.nest("moves", self.moves.state());
         state
     }
@@ -312,6 +321,13 @@ impl Kalman {
             Shape { along: noise[..d].to_vec(), off: noise[d], beyond: state.counter("beyond")? as usize };
         let parts = bands(d).len() + usize::from(noise.beyond > 0);
         let moves = Variances::restore(&state.nested("moves"), parts)?;
-        Ok(Self { units, along, off: state.numbers("off", 1)?[0], moves, noise })
+        Ok(Self {
+            units,
+            along,
+            off: state.numbers("off", 1)?[0],
+            moves,
+            noise,
+            last: state.counter("last").ok(),
+        })
     }
 }

@@ -187,7 +187,8 @@ impl LearnedJacobian {
             Some(innovations) => Evidence::of(estimator, probes(), innovations),
             None => Evidence::Correlation(times(root, matmul(changes.transpose(), coordinates.clone()), -1)),
         };
-        Sums { estimator, count, manifold, root: root.cloned(), evidence: Some(evidence), energies }
+        let step = perturbations.step();
+        Sums { estimator, count, step, manifold, root: root.cloned(), evidence: Some(evidence), energies }
     }
 
     /// As [`LearnedJacobian::tell`], where only the perturbations with the numbers `answered` (from 0) were answered, if any. The other
@@ -198,7 +199,15 @@ impl LearnedJacobian {
                 let (estimator, manifold) = (self.learning.estimator(), perturbations.manifold().cloned());
                 let energies = self.confidence.map(|_| Energies { changes: 0.0, innovations: 0.0 });
                 let root = perturbations.root().cloned();
-                Sums { estimator, count: 0, manifold, root, evidence: None, energies }
+                Sums {
+                    estimator,
+                    count: 0,
+                    step: perturbations.step(),
+                    manifold,
+                    root,
+                    evidence: None,
+                    energies,
+                }
             }
             all if all == perturbations.count() => self.tell(perturbations, changes),
             _ => self.tell(&perturbations.only(answered), selected(&changes, answered)),
@@ -217,7 +226,7 @@ impl LearnedJacobian {
 
     /// Learns from what all workers together were told since the last update; nothing from no answers.
     pub fn learn(&mut self, sums: Sums) {
-        let Sums { count, manifold, root, evidence, energies, .. } = sums;
+        let Sums { count, step: asked_in, manifold, root, evidence, energies, .. } = sums;
         let Some(evidence) = evidence else { return };
         let manifold = manifold.as_ref();
         let dimension = manifold.map_or(self.feedback.shape()[1], Subspace::dimension);
@@ -251,7 +260,7 @@ impl LearnedJacobian {
                 let components = root.as_ref().and_then(|root| root.off()).map(|(components, _)| components);
                 let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units));
                 let innovations = Responses { probes, changes: innovations };
-                let step = kalman.learn(&innovations, noise, components, 1.0);
+                let step = kalman.learn(&innovations, noise, components, asked_in);
                 let unknown = kalman.known().weighted * self.feedback.shape()[0] as f64;
                 self.feedback.change(step, manifold, |known, step| known + step);
                 let known = || {

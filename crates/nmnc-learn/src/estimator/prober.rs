@@ -172,7 +172,7 @@ impl Prober {
         let mut drawn: Vec<Tensor<2>> = rows.into_iter().map(draw).collect();
         let coordinates = if drawn.len() == 1 { drawn.remove(0) } else { Tensor::cat(drawn, 0) };
         let coordinates = coordinates.cast(activity.dtype());
-        Ok(Some(Perturbations { coordinates, noise, antithetic }))
+        Ok(Some(Perturbations { coordinates, noise, antithetic, step }))
     }
 
     /// What a checkpoint keeps: the manifold and its tracker.
@@ -196,6 +196,8 @@ pub struct Perturbations {
     coordinates: Tensor<2>,
     noise: Noise,
     antithetic: bool,
+    /// The step they were asked for in.
+    step: u64,
 }
 
 impl Perturbations {
@@ -207,6 +209,10 @@ impl Perturbations {
     /// Coordinates z of identity covariance, `[K, m]`.
     pub fn coordinates(&self) -> &Tensor<2> {
         &self.coordinates
+    }
+
+    pub(super) fn step(&self) -> u64 {
+        self.step
     }
 
     pub(super) fn root(&self) -> Option<&Root> {

@@ -24,6 +24,8 @@ pub struct Sums {
     pub(super) estimator: Estimator,
     /// Answers.
     pub(super) count: usize,
+    /// The step their perturbations were asked for in.
+    pub(super) step: u64,
     /// The manifold of the probes.
     pub(super) manifold: Option<Subspace>,
     /// The root of the covariance of the noise, where coordinates are not alike.
@@ -139,7 +141,7 @@ impl Sums {
             }),
         };
         let (manifold, root) = (self.manifold.clone(), self.root.clone());
-        Self { estimator: self.estimator, count, manifold, root, evidence, energies }
+        Self { estimator: self.estimator, count, step: self.step, manifold, root, evidence, energies }
     }
 }
 
@@ -153,6 +155,7 @@ impl std::ops::Add for Sums {
         Self {
             estimator: self.estimator,
             count: self.count + other.count,
+            step: self.step.max(other.step),
             manifold: self.manifold,
             root: self.root,
             evidence: match (self.evidence, other.evidence) {

@@ -93,6 +93,11 @@ impl Variances {
         self.values[self.values.len() - 1]
     }
 
+    /// The same as a first guess, to be found anew from what comes.
+    pub(super) fn begun_anew(&self) -> Self {
+        Self { values: self.values.clone(), ..Self::new(self.values.len() - 1) }
+    }
+
     /// The same with another number of parts: new ones as the last, and all to be found anew from what comes.
     pub(super) fn resized(&self, parts: usize) -> Self {
         let mut own = Self::new(parts);

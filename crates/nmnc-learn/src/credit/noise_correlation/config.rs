@@ -8,7 +8,7 @@ use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
 use crate::estimator::{Covariance, Estimator, FeedbackForm, Learning, Observing, Probing};
-use crate::manifold::ManifoldConfig;
+use crate::manifold::{Dimension, Dimensions, ManifoldConfig};
 use crate::needs::{Sizes, Values};
 use crate::net::Network;
 use crate::noise::Probe;
@@ -60,6 +60,9 @@ pub enum Noise {
     /// Along these components by a power of the variance of the activity, and with a share of its energy off them.
     Covariance,
 }
+
+/// Components that noise is shaped by where a budget is all that is set.
+const COMPONENTS: usize = 256;
 
 /// What becomes of an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -142,6 +145,12 @@ pub struct NoiseCorrelationConfig {
     /// (memory = "feedback", estimator = "least-squares" or "recursive-least-squares").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observing>,
+    /// Perturbed examples for each example of training, and nothing else: passes go to the stages in turn, and a Kalman filter finds in the
+    /// answers what it believes them by (memory = "feedback"; estimator = "kalman" and, for noise on the manifold, noise = "covariance"
+    /// are implied).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = ranges::FACTOR.stated())]
+    pub budget: Option<f64>,
     /// The manifold, and so the components (noise = "manifold" or "covariance").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold: Option<ManifoldConfig>,
@@ -168,6 +177,7 @@ impl NoiseCorrelationConfig {
             interval: None,
             normalize: Normalize::None,
             observe: None,
+            budget: None,
             manifold: None,
         }
     }
@@ -184,6 +194,11 @@ impl NoiseCorrelationConfig {
 }
 
 impl NoiseCorrelationConfig {
+    /// Times that a pass perturbs each example.
+    pub(crate) fn cost(&self) -> usize {
+        if self.antithetic { 2 } else { 1 }
+    }
+
     /// How `units` units are perturbed, the estimator `index` of the seed. Settings must be resolved.
     pub(crate) fn probing(&self, units: usize, seed: Seed, index: usize) -> Probing {
         let Self { probe, antithetic, sigma, .. } = *self;
@@ -207,6 +222,39 @@ impl NoiseCorrelationConfig {
             }
             (Estimator::Kalman, _) => Learning::Kalman,
         })
+    }
+
+    /// What a budget implies, and errors where something is set that it chooses.
+    fn resolve_budget(&mut self) -> Result<()> {
+        if self.budget.is_none() {
+            return Ok(());
+        }
+        let chosen = [
+            ("probes", self.probes > 1),
+            ("eta", self.eta.is_some()),
+            ("forgetting", self.forgetting.is_some()),
+            ("ridge", self.ridge.is_some()),
+            ("interval", self.interval.is_some()),
+            ("injection", self.injection != Injection::default()),
+            ("feedback", !self.feedback.is_units()),
+            ("estimator", self.estimator == Estimator::RecursiveLeastSquares),
+        ];
+        if let Some((key, _)) = chosen.iter().find(|(_, set)| *set) {
+            return Err(
+                Error::config(*key, "has no meaning with a budget").mend("remove it, or remove budget")
+            );
+        }
+        only("budget", true, self.memory == Memory::Feedback, "memory = \"feedback\"")?;
+        (self.probes, self.estimator) = (1, Estimator::Kalman);
+        if self.noise == Noise::Manifold {
+            self.noise = Noise::Covariance;
+        }
+        if self.noise == Noise::Covariance {
+            // Components cost little where a prior follows their spectrum.
+            let dimension = Dimensions::Same(Dimension::Count(COMPONENTS));
+            self.manifold.get_or_insert_with(|| ManifoldConfig { dimension, ..ManifoldConfig::default() });
+        }
+        Ok(())
     }
 
     /// Settings of the noise: errors where they have no meaning, defaults where they were left out.
@@ -283,7 +331,7 @@ impl NoiseCorrelationConfig {
         } else if feedback && !kalman {
             self.eta.get_or_insert(0.2);
         }
-        if feedback {
+        if feedback && self.budget.is_none() {
             self.interval.get_or_insert(1);
         }
         Ok(())
@@ -295,6 +343,7 @@ impl RuleConfig<Layered> for NoiseCorrelationConfig {
 
     fn resolve(mut self) -> Result<Self> {
         ranges::check(&self)?;
+        self.resolve_budget()?;
         self.resolve_memory()?;
         self.injection.check().map_err(|e| e.under("injection"))?;
         self.resolve_noise()?;

@@ -20,6 +20,7 @@ mod config;
 mod injection;
 mod perturb;
 mod rule;
+mod spending;
 mod work;
 
 pub(super) use config::{DIRECT_MIRROR, MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};

@@ -4,11 +4,12 @@ use burn::tensor::Tensor;
 
 use super::config::{NoiseCorrelationConfig, Normalize};
 use super::perturb::{Answered, Injected, PerturbedPass};
+use super::spending::Spending;
 use crate::credit::context::LocalContext;
 use crate::credit::context::StepContext;
 use crate::credit::kind::RuleSetup;
 use crate::credit::local::{LocalRule, local_signals};
-use crate::credit::rule::CreditRule;
+use crate::credit::rule::{Choices, CreditRule};
 use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::workers::Share;
@@ -21,6 +22,7 @@ use nmnc_core::state::State;
 pub struct NoiseCorrelation {
     config: NoiseCorrelationConfig,
     stages: Vec<StageState>,
+    spending: Option<Spending>,
     probes: u64,
     warnings: Vec<String>,
 }
@@ -62,7 +64,7 @@ impl NoiseCorrelation {
                         outputs,
                         learning,
                         form: config.feedback,
-                        watched: false,
+                        watched: config.budget.is_some(),
                     };
                     Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?))
                 }
@@ -72,7 +74,8 @@ impl NoiseCorrelation {
         let stages = setup.network.stage_units().into_iter().enumerate().map(known);
         let stages = stages.map(|known| known.map(|known| StageState { known, pending: None }));
         let stages = stages.collect::<Result<_>>().expect("the settings have been resolved");
-        Self { config, stages, probes: 0, warnings: Vec::new() }
+        let spending = config.budget.map(|budget| Spending::new(budget, setup.network.stages().len()));
+        Self { config, stages, spending, probes: 0, warnings: Vec::new() }
     }
 
     /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
@@ -117,6 +120,11 @@ impl NoiseCorrelation {
         observed.map_err(|e| e.within(format!("stage {}", index + 1)))
     }
 
+    /// Perturbations of each example that a pass from `stage` (from 0) on makes.
+    fn repetitions(&self, stage: usize) -> usize {
+        self.spending.as_ref().map_or(self.config.probes, |spending| spending.planned(stage))
+    }
+
     /// The answers of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without a
     /// manifold, or without activity.
     fn perturb(&mut self, index: usize, context: &LocalContext) -> Result<Option<Answered>> {
@@ -136,7 +144,8 @@ impl NoiseCorrelation {
         if injected.is_empty() {
             return Ok(());
         }
-        let NoiseCorrelationConfig { antithetic, probes, .. } = self.config;
+        let antithetic = self.config.antithetic;
+        let probes = self.repetitions(group[0]);
         let pass = PerturbedPass { context, first: group[0], antithetic, probes };
         let passed = pass.run(&injected)?;
         for stage in passed.silent {
@@ -146,8 +155,7 @@ impl NoiseCorrelation {
             ));
         }
         if !passed.answered.is_empty() {
-            let passes = if antithetic { 2 } else { 1 };
-            self.probes += (context.share.whole() * probes * passes) as u64;
+            self.probes += (context.share.whole() * probes * self.config.cost()) as u64;
         }
         for (stage, answered) in passed.answered {
             self.stages[stage].pending = Some(answered);
@@ -204,15 +212,19 @@ fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
 
 impl LocalRule for NoiseCorrelation {
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
-        match self.refresh(context.step) {
-            Some(RefreshFrom::Samples(samples)) => self.refresh_manifolds(samples, context),
-            Some(RefreshFrom::Batch) | None => Ok(()),
+        if let Some(RefreshFrom::Samples(samples)) = self.refresh(context.step) {
+            self.refresh_manifolds(samples, context)?;
         }
+        if let Some(spending) = &mut self.spending {
+            let ready = self.stages.iter().map(|stage| stage.known.prober().dimension().is_some());
+            spending.plan(self.config.cost(), context.share.whole(), &ready.collect::<Vec<_>>());
+        }
+        Ok(())
     }
 
     fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
         self.observe(index, activity, context)?;
-        let due = self.config.probes > 0
+        let due = self.repetitions(index) > 0
             && self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
         let refreshed = self.refresh(context.step) == Some(RefreshFrom::Batch);
         // Perturbations of a pass already made belong to the manifold as it was.
@@ -250,6 +262,19 @@ impl CreditRule for NoiseCorrelation {
         self.stages[stage].known.prober().manifold()
     }
 
+    fn choices(&self, stage: usize) -> Choices {
+        let Some(spending) = &self.spending else { return Choices::default() };
+        let error = match &self.stages[stage].known {
+            Known::Feedback(estimator) => estimator.standard_error(),
+            Known::Nothing(_) => None,
+        };
+        Choices {
+            feedback_error: error.map(|error| error.residual.powi(2)),
+            probe_rate: Some(spending.rate(stage, self.config.cost())),
+            ..Choices::default()
+        }
+    }
+
     fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -257,6 +282,9 @@ impl CreditRule for NoiseCorrelation {
     fn state(&self) -> State {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
+        if let Some(spending) = &self.spending {
+            state.nest("spending", spending.state());
+        }
         for (index, stage) in self.stages.iter().enumerate() {
             let own = match &stage.known {
                 Known::Feedback(estimator) => estimator.state(),
@@ -269,6 +297,9 @@ impl CreditRule for NoiseCorrelation {
 
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
+        if let Some(spending) = &mut self.spending {
+            spending.restore(&state.nested("spending"))?;
+        }
         for (index, stage) in self.stages.iter_mut().enumerate() {
             let own = state.nested(&format!("stage{}", index + 1));
             match &mut stage.known {

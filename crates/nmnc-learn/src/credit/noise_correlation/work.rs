@@ -119,7 +119,7 @@ impl NoiseCorrelationConfig {
 
     /// Perturbed passes of an update, and passes a step in the long run.
     pub(crate) fn passes(&self) -> [f64; 2] {
-        let update = (self.probes * if self.antithetic { 2 } else { 1 }) as f64;
+        let update = (self.probes * self.cost()) as f64;
         [update, update / self.interval.unwrap_or(1) as f64]
     }
 
@@ -131,6 +131,8 @@ impl NoiseCorrelationConfig {
             None => vec![Work::default(); stages.len() + 1],
         };
         let [update, a_step] = self.passes();
+        // A budget goes to any of the stages: alike, as far as one can tell.
+        let a_step = self.budget.map_or(a_step, |budget| budget / stages.len() as f64);
         for (stage, &units) in stages.iter().enumerate() {
             if self.memory == Memory::Feedback {
                 let kept = self.directions(stage, units).filter(|_| !self.feedback.is_units());

@@ -87,6 +87,9 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("estimator", "every lag would need a covariance of its own")
                 .mend("set estimator = \"average\" or \"least-squares\""));
         }
+        if noise.budget.is_some() {
+            return Err(Error::config("budget", "is not known of networks over time").mend("remove it"));
+        }
         if noise.observe.is_some() {
             return Err(Error::config("observe", "over time the inputs of later steps move the output too")
                 .mend("remove it"));
