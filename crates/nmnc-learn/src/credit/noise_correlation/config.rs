@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::injection::Injection;
+use super::regions::Regions;
 use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
@@ -142,6 +143,10 @@ pub struct NoiseCorrelationConfig {
     /// (memory = "feedback", estimator = "least-squares" or "recursive-least-squares").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observing>,
+    /// Feedback of its own for each region of examples, since the Jacobian of one is not that of another
+    /// (memory = "feedback", estimator = "average" or "least-squares").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Regions>,
     /// The manifold, and so the components (noise = "manifold" or "covariance").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold: Option<ManifoldConfig>,
@@ -168,6 +173,7 @@ impl NoiseCorrelationConfig {
             interval: None,
             normalize: Normalize::None,
             observe: None,
+            regions: None,
             manifold: None,
         }
     }
@@ -242,6 +248,12 @@ impl NoiseCorrelationConfig {
         only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
         only("observe", self.observe.is_some(), feedback, "memory = \"feedback\"")?;
+        only("regions", self.regions.is_some(), feedback, "memory = \"feedback\"")?;
+        self.regions.as_mut().map_or(Ok(()), Regions::resolve).map_err(|e| e.under("regions"))?;
+        if recursive && self.regions.is_some() {
+            return Err(Error::config("regions", "every region would need a covariance of its own")
+                .mend("set estimator = \"average\" or \"least-squares\""));
+        }
         if self.observe.is_some() && self.estimator == Estimator::Average {
             return Err(Error::config(
                 "observe",

@@ -4,12 +4,13 @@ use burn::tensor::Tensor;
 
 use super::config::{NoiseCorrelationConfig, Normalize};
 use super::perturb::{Answered, Injected, PerturbedPass};
+use super::regions::Finder;
 use crate::credit::context::LocalContext;
 use crate::credit::context::StepContext;
 use crate::credit::kind::RuleSetup;
 use crate::credit::local::{LocalRule, local_signals};
 use crate::credit::rule::CreditRule;
-use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
+use crate::estimator::{JacobianEstimator, JacobianSettings, Prober, RegionalEstimator};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::workers::Share;
 use nmnc_core::device::energy;
@@ -21,6 +22,8 @@ use nmnc_core::state::State;
 pub struct NoiseCorrelation {
     config: NoiseCorrelationConfig,
     stages: Vec<StageState>,
+    /// Finds the region of each example, where feedback differs by region.
+    regions: Option<Finder>,
     probes: u64,
     warnings: Vec<String>,
 }
@@ -36,6 +39,8 @@ struct StageState {
 enum Known {
     /// They teach feedback weights B_l `[outputs, n_l]`.
     Feedback(Box<JacobianEstimator>),
+    /// They teach feedback weights of each region.
+    Regional(Box<RegionalEstimator>),
     /// Nothing beyond their own step.
     Nothing(Box<Prober>),
 }
@@ -44,6 +49,7 @@ impl Known {
     fn prober(&self) -> &Prober {
         match self {
             Self::Feedback(estimator) => estimator.prober(),
+            Self::Regional(estimator) => estimator.prober(),
             Self::Nothing(prober) => prober,
         }
     }
@@ -64,7 +70,15 @@ impl NoiseCorrelation {
                         form: config.feedback,
                         watched: false,
                     };
-                    Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?))
+                    match (&config.regions, config.regions.as_ref().and_then(|regions| regions.share)) {
+                        (Some(regions), Some(share)) => Known::Regional(Box::new(RegionalEstimator::new(
+                            settings,
+                            regions.regions(outputs),
+                            share,
+                            setup.device,
+                        )?)),
+                        _ => Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?)),
+                    }
                 }
                 None => Known::Nothing(Box::new(Prober::new(probing)?)),
             })
@@ -72,13 +86,16 @@ impl NoiseCorrelation {
         let stages = setup.network.stage_units().into_iter().enumerate().map(known);
         let stages = stages.map(|known| known.map(|known| StageState { known, pending: None }));
         let stages = stages.collect::<Result<_>>().expect("the settings have been resolved");
-        Self { config, stages, probes: 0, warnings: Vec::new() }
+        let regions = config.regions.as_ref().map(|regions| Finder::new(regions, outputs, setup.seed));
+        Self { config, stages, regions, probes: 0, warnings: Vec::new() }
     }
 
-    /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
+    /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any; where they differ by region, what all regions
+    /// have in common.
     pub fn feedback(&self, stage: usize) -> Option<Tensor<2>> {
         match &self.stages[stage].known {
             Known::Feedback(estimator) => Some(estimator.feedback()),
+            Known::Regional(estimator) => Some(estimator.common()),
             Known::Nothing(_) => None,
         }
     }
@@ -100,6 +117,7 @@ impl NoiseCorrelation {
     fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, step: u64) -> Result<()> {
         let degeneracy = match &mut self.stages[index].known {
             Known::Feedback(estimator) => estimator.refresh(step, activity),
+            Known::Regional(estimator) => estimator.refresh(step, activity),
             Known::Nothing(prober) => prober.refresh(step, activity).map(|refreshed| refreshed.degeneracy),
         };
         if let Some(degeneracy) = degeneracy.map_err(|e| e.within(format!("stage {}", index + 1)))? {
@@ -110,10 +128,15 @@ impl NoiseCorrelation {
 
     /// Learns from the batch as it is.
     fn observe(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
-        let Known::Feedback(estimator) = &mut self.stages[index].known else { return Ok(()) };
         let Some(observing) = self.config.observe else { return Ok(()) };
         let (activity, output) = (context.share.all(activity)?, context.share.all(context.output)?);
-        let observed = estimator.observe(&activity, &output, observing);
+        let observed = match &mut self.stages[index].known {
+            Known::Feedback(estimator) => estimator.observe(&activity, &output, observing),
+            Known::Regional(estimator) => {
+                estimator.observe(&activity, &output, found(self.regions.as_ref()), observing)
+            }
+            Known::Nothing(_) => Ok(()),
+        };
         observed.map_err(|e| e.within(format!("stage {}", index + 1)))
     }
 
@@ -171,6 +194,13 @@ impl NoiseCorrelation {
                 }
                 Some(estimator.error_signal(error.clone()))
             }
+            (Known::Regional(estimator), answered) => {
+                let regions = found(self.regions.as_ref());
+                if let Some(Answered { perturbations, changes }) = answered {
+                    estimator.learn_shared(&perturbations, changes, regions, share)?;
+                }
+                Some(estimator.error_signal(error.clone(), &regions[share.rows()]))
+            }
             (Known::Nothing(_), answered) => answered.map(|answered| memoryless(answered, error)),
         })
     }
@@ -184,6 +214,11 @@ impl NoiseCorrelation {
     ) -> Result<()> {
         self.refresh_manifold(index, &context.share.all(activity)?, context.step)
     }
+}
+
+/// The regions of all examples of the step.
+fn found(regions: Option<&Finder>) -> &[usize] {
+    regions.expect("regional feedback comes with regions").all()
 }
 
 /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
@@ -204,6 +239,9 @@ fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
 
 impl LocalRule for NoiseCorrelation {
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
+        if let Some(regions) = &mut self.regions {
+            regions.find(context)?;
+        }
         match self.refresh(context.step) {
             Some(RefreshFrom::Samples(samples)) => self.refresh_manifolds(samples, context),
             Some(RefreshFrom::Batch) | None => Ok(()),
@@ -257,9 +295,13 @@ impl CreditRule for NoiseCorrelation {
     fn state(&self) -> State {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
+        if let Some(regions) = &self.regions {
+            state.nest("regions", regions.state());
+        }
         for (index, stage) in self.stages.iter().enumerate() {
             let own = match &stage.known {
                 Known::Feedback(estimator) => estimator.state(),
+                Known::Regional(estimator) => estimator.state(),
                 Known::Nothing(prober) => prober.state(),
             };
             state.nest(&format!("stage{}", index + 1), own);
@@ -269,10 +311,14 @@ impl CreditRule for NoiseCorrelation {
 
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
+        if let Some(regions) = &mut self.regions {
+            regions.restore(&state.nested("regions"))?;
+        }
         for (index, stage) in self.stages.iter_mut().enumerate() {
             let own = state.nested(&format!("stage{}", index + 1));
             match &mut stage.known {
                 Known::Feedback(estimator) => estimator.restore(&own)?,
+                Known::Regional(estimator) => estimator.restore(&own)?,
                 Known::Nothing(prober) => prober.restore(&own)?,
             }
         }
