@@ -171,7 +171,7 @@ impl RegionalEstimator {
                 let own: Vec<usize> = (0..perturbations.count()).map(|row| own[row % own.len()]).collect();
                 let grouped = Grouped::new(&own, self.deviations.len());
                 let deviating = Deviating::told(&grouped, &left, perturbations).of_all(share)?;
-                for (deviation, (mean, part)) in self.deviations.iter_mut().zip(deviating.from_the_mean()) {
+                for (deviation, (mean, part)) in self.deviations.iter_mut().zip(deviating.deviations()) {
                     let Some(mean) = mean else { continue };
                     let rate = eta * self.share * part;
                     deviation.change(mean, manifold, |known, mean| nmnc_kernels::blend(known, mean, rate));

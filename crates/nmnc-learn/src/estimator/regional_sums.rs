@@ -131,7 +131,7 @@ impl Deviating {
     }
 
     /// By how much the mean of each region that has answers differs from that of all, and the region's part of the answers.
-    pub(super) fn from_the_mean(&self) -> Vec<(Option<Tensor<2>>, f64)> {
+    pub(super) fn deviations(&self) -> Vec<(Option<Tensor<2>>, f64)> {
         let all: f64 = self.counts.iter().sum();
         let total = self.sums.iter().cloned().reduce(|sum, next| sum + next);
         let mean = total.expect("there is at least one region") / all;
