@@ -4,7 +4,7 @@
 //!     cargo run --release -p nmnc --example regional_jacobian RUN...
 //!
 //! Prints a row a stage of each run, shares of the energy of J(x) over 1000 training examples. Of J the mean over outputs is left out: the
-//! error of cross entropy sums to zero over outputs, so that it reaches nobody. `one`, `class`, `output2` and so on are the energy of the
+//! error of cross entropy sums to zero over outputs, so that it reaches nobody. `one`, `classes`, `output2` and so on are the energy of the
 //! mean Jacobian of each region, without the bias that a mean of few examples has; regions by output are those of k-means,
 //! and so are those by the activity of the stage itself, `activity10`. `learned` is
 //! that of the run's own feedback, one or by region, times the number that makes it best; `learned_common` the same of B alone.
@@ -111,7 +111,7 @@ impl Partition {
 }
 
 fn main() -> nmnc::Result<()> {
-    println!("run,stage,units,one,class,output2,output4,output10,activity10,learned_common,learned");
+    println!("run,stage,units,one,classes,output2,output4,output10,activity10,learned_common,learned");
     for run in std::env::args().skip(1) {
         let loaded =
             Loaded::open(&Source { path: run.clone().into(), data: None, split: ExampleSplit::Train })?;
