@@ -102,6 +102,8 @@ fn layered() -> Vec<(String, Vec<String>)> {
         "direct-mirror",
         &["credit.direct-mirror={probes=1,interval=2,observe={ridge=3}}"],
     );
+    variant("direct-mirror-class", "direct-mirror", &["credit.direct-mirror={regions={by='class'}}"]);
+    variant("nmnc-regions", "nmnc", &["credit.nmnc.regions={by='output',count=3}"]);
     variant(
         "mirror-auto",
         "manifold-mirror",

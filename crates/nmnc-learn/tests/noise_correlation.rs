@@ -176,6 +176,31 @@ fn a_direct_mirror_learns_all_that_activity_varies_along_and_perturbs_nothing() 
 }
 
 #[test]
+fn one_region_of_one_is_none_and_several_are_not() {
+    let world = World::new();
+    for text in [
+        "rule = 'direct-mirror'",
+        "rule = 'direct-mirror'\nprobes = 1\ninterval = 2",
+        "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 2 }",
+    ] {
+        let signal = |more: &str| {
+            let mut rule = rule(&format!("{text}\n{more}"), &world);
+            (0..4).map(|step| values(&rule.signals(&world.context(0, step)).unwrap()[0])).collect::<Vec<_>>()
+        };
+        let apart = |more: &str| {
+            let all = signal("").concat().into_iter().zip(signal(more).concat());
+            all.map(|(none, some)| (none - some).abs()).fold(0.0, f64::max)
+        };
+        let one = apart("regions = { by = 'output', count = 1 }");
+        assert!(one < 1e-4, "{text}: {one}");
+        for several in ["{ by = 'output' }", "{ by = 'class' }"] {
+            let several = apart(&format!("regions = {several}"));
+            assert!(several > 1e-3, "{text}: {several}");
+        }
+    }
+}
+
+#[test]
 fn memoryless_signals_from_noise_of_a_covariance_are_whitened() {
     let world = World::new();
     let exact = world.error.clone().matmul(world.jacobian.clone());
@@ -240,6 +265,8 @@ fn a_restored_rule_goes_on_as_the_first_would_have() {
         "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 4 }",
         "rule = 'nmnc'\nnoise = 'covariance'\nestimator = 'least-squares'\nmanifold = { dimension = 3, refresh = 4 }",
         "rule = 'nmnc'\nmanifold = { dimension = 3, refresh = 2, method = 'incremental' }",
+        "rule = 'direct-mirror'\nregions = { by = 'class' }",
+        "rule = 'nmnc'\nregions = { by = 'output', count = 3 }\nmanifold = { dimension = 3, refresh = 4 }",
     ] {
         let mut first = rule(text, &world);
         (0..3).for_each(|step| drop(first.signals(&world.context(0, step)).unwrap()));

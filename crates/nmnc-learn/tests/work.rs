@@ -263,6 +263,7 @@ fn every_rule_does_what_it_states() {
         }
         if has("injection") && has("interval") {
             all.push(format!("interval = 4\nestimator = 'least-squares'\n{manifold}"));
+            all.push(format!("regions = {{ by = 'output', count = 2 }}\n{manifold}"));
         }
         if has("examples") {
             // More examples than pass at a time, of which the last are fewer.

@@ -196,7 +196,36 @@ fn before(row: &[f64], label: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::before;
+    use super::{Loss, before};
+    use burn::tensor::{Device, Tensor};
+    use nmnc_core::Seed;
+    use nmnc_core::device::values;
+    use nmnc_core::seed::Role;
+
+    /// What is alike in the feedback of all outputs reaches nobody, and the label is where the error is lowest.
+    #[test]
+    fn an_error_of_cross_entropy_sums_to_zero_over_outputs_and_is_negative_at_the_label_alone() {
+        let normal = |shape: [usize; 2], index: usize| {
+            Seed(2).stream(Role::Analysis, index, 0).normals(shape, &Device::flex())
+        };
+        let labels: Vec<u32> = (0..50).map(|i| i * 7 % 5).collect();
+        let output = normal([50, 5], 0) * 3.0;
+        let error = Loss::CrossEntropy.judge(&output, &labels).error;
+        for (error, &label) in values::<f64>(&error).chunks(5).zip(&labels) {
+            assert!(error.iter().sum::<f64>().abs() < 1e-8, "{error:?}");
+            assert!((0..5).all(|i| (error[i] < 0.0) == (i == label as usize)), "{error:?}, {label}");
+        }
+        let feedback = normal([5, 30], 1) + normal([1, 30], 2) * 10.0;
+        let without = feedback.clone() - feedback.clone().mean_dim(0);
+        let signal = |feedback: Tensor<2>| values::<f64>(&error.clone().matmul(feedback));
+        let apart = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+        let size = signal(without.clone()).iter().map(|x| x * x).sum::<f64>();
+        assert!(apart(signal(feedback.clone()), signal(without.clone())) < 1e-10 * size);
+        // Squares have an error whose sum may be anything.
+        let error = Loss::MeanSquaredError.judge(&output, &labels).error;
+        let signal = |feedback: Tensor<2>| values::<f64>(&error.clone().matmul(feedback));
+        assert!(apart(signal(feedback), signal(without)) > size * 1e-3);
+    }
 
     #[test]
     fn of_equal_outputs_the_first_comes_before_the_others() {

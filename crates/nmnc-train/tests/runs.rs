@@ -72,6 +72,15 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         "mean-jacobian, on a manifold",
         with("mean-jacobian", &["credit.interval=5", "credit.manifold={ dimension = 8, refresh = 7 }"]),
     ));
+    cases.push(("direct-mirror, by class", with("direct-mirror", &["credit.regions={ by = 'class' }"])));
+    cases.push((
+        "direct-mirror, probed, by output",
+        with("direct-mirror", &["credit.probes=1", "credit.interval=3", "credit.regions={ by = 'output' }"]),
+    ));
+    cases.push((
+        "nmnc, by output",
+        with("nmnc", &["credit.regions={ by = 'output', count = 3 }", "credit.manifold={ refresh = 5 }"]),
+    ));
     cases.push(("nmnc, cold starts", with("nmnc", &["credit.manifold={ warm_start = false, refresh = 5 }"])));
     for (rule, config) in cases {
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -136,6 +145,8 @@ fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads()
             "credit.estimator=recursive-least-squares",
         ],
     ));
+    cases.push(("direct-mirror", vec!["credit.regions={ by = 'output' }"]));
+    cases.push(("nmnc", vec!["credit.regions={ by = 'class' }"]));
     for (rule, settings) in cases {
         let done = |threads: usize, streamed: bool| {
             let folder = tempfile::tempdir().unwrap();

@@ -179,6 +179,13 @@ fn so_do_rules_with_other_settings() {
         ("rule = 'vnc'\nestimator = 'least-squares'\nprobe = 'hadamard'\nprobes = 2", true),
         ("rule = 'vnc'\nprobe = 'orthogonal'\nprobes = 3\ninterval = 2", true),
         ("rule = 'direct-mirror'\nprobes = 2\nprobe = 'hadamard'\nobserve = { ridge = 0.1 }", true),
+        ("rule = 'direct-mirror'\nregions = { by = 'class' }", true),
+        ("rule = 'direct-mirror'\nprobes = 2\nregions = { by = 'output', count = 3 }", true),
+        (
+            "rule = 'nmnc'\nprobes = 2\nregions = { by = 'output', count = 3 }\n\
+             manifold = { dimension = 4, samples = 30 }",
+            true,
+        ),
         ("rule = 'vnc'\nantithetic = true\nprobes = 2\ninjection = 'joint'\nnormalize = 'signal'", true),
         ("rule = 'node-perturbation'\nprobe = 'rademacher'\nprobes = 2\nnormalize = 'signal'", true),
         (

@@ -140,6 +140,41 @@ fn in_configurations() {
             "tiny.toml: credit.nmnc.probes: 0 leaves nothing to learn from; set it to 1 or more, or set observe.ridge",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.regions=class",
+            3,
+            "tiny.toml: credit.nmnc.regions: invalid type: string \"class\", expected a table of settings",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.regions.by=classes",
+            3,
+            "tiny.toml: credit.nmnc.regions.by: unknown value `classes`; did you mean `class`?",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.regions={by='class',count=4}",
+            3,
+            "tiny.toml: credit.nmnc.regions.count: has no meaning without by = \"output\"; remove it, or set by = \"output\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.regions={by='output',count=0}",
+            3,
+            "tiny.toml: credit.nmnc.regions.count: 0 is not from 1 to 1000000000",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.regions={by='class',share=0.0}",
+            3,
+            "tiny.toml: credit.nmnc.regions.share: 0 is not in (0, 1]",
+        ),
+        case(
+            "train tiny.toml --set credit.node-perturbation.regions.by=class",
+            3,
+            "tiny.toml: credit.node-perturbation.regions: has no meaning without memory = \"feedback\"; remove it, or set memory = \"feedback\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.estimator=recursive-least-squares --set credit.nmnc.regions.by=class",
+            3,
+            "tiny.toml: credit.nmnc.regions: every region would need a covariance of its own; set estimator = \"average\" or \"least-squares\"",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.injection=together",
             3,
             "tiny.toml: credit.nmnc.injection: expected \"separate\", \"joint\", or a list of lists of stages such as [[1, 2], [3]]",

@@ -45,6 +45,8 @@ pub enum Role {
     Analysis = 9,
     /// What a block draws in training, such as masks (index: node, step: training step).
     Mask = 10,
+    /// Where centres of regions of examples begin (step: training step).
+    Regions = 11,
     /// A training trial of a task (step: its number).
     Trial = 32,
     /// An evaluation trial of a task (step: its number).

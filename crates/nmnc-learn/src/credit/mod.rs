@@ -24,7 +24,9 @@ pub use local::{LocalRule, local_signals};
 pub use mean_jacobian::{MeanJacobian, MeanJacobianConfig};
 pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
 pub(crate) use noise_correlation::rescale;
-pub use noise_correlation::{Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize};
+pub use noise_correlation::{
+    Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, Regions, RegionsBy,
+};
 pub use registry::{CreditConfig, REGISTRY, rule_names};
 pub use rule::{Choices, CreditRule};
 pub use sign_concordant::{Magnitude, SignConcordant, SignConcordantConfig};

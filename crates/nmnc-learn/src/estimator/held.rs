@@ -66,6 +66,11 @@ impl Held {
         &self.device
     }
 
+    /// What makes a tensor like the weights.
+    pub(super) fn options(&self) -> TensorCreationOptions {
+        (&self.device, self.dtype).into()
+    }
+
     /// Whether weights are kept for every unit.
     pub(super) fn is_for_units(&self) -> bool {
         self.form.is_units()
@@ -92,6 +97,14 @@ impl Held {
                 self.zeros([self.shape[0], manifold.map_or(self.shape[1], Subspace::dimension)])
             }
         }
+    }
+
+    /// Rows `[K, n]` of activity in what weights are kept for: units, or coordinates of `manifold`; nothing where there is none yet.
+    pub(super) fn of_activity(&self, rows: Tensor<2>, manifold: Option<&Subspace>) -> Option<Tensor<2>> {
+        if self.form.is_units() {
+            return Some(rows);
+        }
+        manifold.map(|manifold| manifold.coordinates(rows))
     }
 
     /// e B `[batch, n]`.

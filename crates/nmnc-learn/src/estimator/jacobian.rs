@@ -67,8 +67,8 @@ impl JacobianSettings {
 /// ```
 #[derive(Clone, Debug)]
 pub struct JacobianEstimator {
-    prober: Prober,
-    learned: LearnedJacobian,
+    pub(super) prober: Prober,
+    pub(super) learned: LearnedJacobian,
 }
 
 impl JacobianEstimator {

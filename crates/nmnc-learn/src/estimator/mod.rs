@@ -13,7 +13,8 @@
 //! ```
 //!
 //! It is made of two parts that can be used alone: a [`Prober`] asks, a [`LearnedJacobian`] learns. Where several functions of one
-//! activity are to be known, one prober serves several learned Jacobians.
+//! activity are to be known, one prober serves several learned Jacobians. Where examples fall into regions whose Jacobians differ, a
+//! [`RegionalEstimator`] has feedback for each.
 
 mod confidence;
 mod covariance;
@@ -27,6 +28,8 @@ mod learned;
 mod noise;
 mod observed;
 mod prober;
+mod regional;
+mod regional_sums;
 mod solve;
 mod sums;
 mod uncertainty;
@@ -41,6 +44,7 @@ pub use learned::{LearnedJacobian, Learning};
 pub use noise::Noise;
 pub use observed::Observing;
 pub use prober::{Perturbations, Prober, Probing};
+pub use regional::RegionalEstimator;
 pub use solve::Responses;
 pub(crate) use solve::{recursive_step, solve};
 pub use sums::Sums;

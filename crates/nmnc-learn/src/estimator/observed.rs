@@ -58,12 +58,7 @@ impl LearnedJacobian {
     ) -> Result<()> {
         positive("ridge", observing.ridge)?;
         let manifold = manifold.filter(|_| !self.feedback.is_for_units());
-        let differences = |rows: &Tensor<2>| rows.clone() - rows.clone().mean_dim(0);
-        let x = match manifold {
-            Some(manifold) => manifold.coordinates(differences(activity)),
-            None if self.feedback.is_for_units() => differences(activity),
-            None => return Ok(()),
-        };
+        let Some(x) = self.feedback.of_activity(differences(activity), manifold) else { return Ok(()) };
         let unit = scale::tensor_unit(&x).ok_or_else(|| not_finite("activity"))?;
         let x = scale::over(x, unit);
         let mean_square = row_energies(&x).iter().sum::<f64>() / x.dims()[0] as f64;
@@ -77,6 +72,11 @@ impl LearnedJacobian {
         self.feedback.change(scale::over(step, unit), manifold, |known, step| known + step);
         Ok(())
     }
+}
+
+/// Rows less their mean.
+pub(super) fn differences(rows: &Tensor<2>) -> Tensor<2> {
+    rows.clone() - rows.clone().mean_dim(0)
 }
 
 /// R^T (X X^T + ridge)^-1 X `[outputs, n]` of X `[K, n]` and R `[K, outputs]`, by the smaller of the two Gram matrices of X.
@@ -103,6 +103,6 @@ fn regression(x: &Tensor<2>, innovations: &Tensor<2>, ridge: f64) -> Result<Tens
     Ok(matrix(solve_definite(&gram, units, &cross)?, [units, outputs]).transpose())
 }
 
-fn not_finite(what: &str) -> Error {
+pub(super) fn not_finite(what: &str) -> Error {
     Error::new(ErrorKind::Diverged, "", format!("{what} is not finite"))
 }

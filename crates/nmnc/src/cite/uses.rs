@@ -30,6 +30,8 @@ pub(super) const USES: &[Use] = &[
     ("credit.rule", Is(&["node-perturbation"]), &["flower1992summed", "fiete2006gradient"]),
     ("credit.rule", Is(&["manifold-node-perturbation"]), &["kang2026credit", "flower1992summed", "fiete2006gradient"]),
     ("credit.observe.ridge", Given, &["ozeki1984adaptive", "stein1981estimation"]),
+    ("credit.regions.by", Given, &["evgeniou2004regularized"]),
+    ("credit.regions.by", Is(&["output"]), &["arthur2007kmeans", "sculley2010web"]),
     ("credit.rule", Is(&["weight-mirror"]), &["akrout2019deep"]),
     ("credit.rule", Is(&["manifold-mirror"]), &["kang2026credit", "akrout2019deep"]),
     ("credit.rule", Is(&["bptt"]), &["werbos1990backpropagation"]),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::injection::Injection;
+use super::regions::Regions;
 use super::rule::NoiseCorrelation;
 use crate::credit::kind::{Layered, RuleSetup};
 use crate::credit::rule::CreditRule;
@@ -151,6 +152,10 @@ pub struct NoiseCorrelationConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::FACTOR.stated())]
     pub budget: Option<f64>,
+    /// Feedback of its own for each region of examples, since the Jacobian of one is not that of another
+    /// (memory = "feedback", estimator = "average" or "least-squares").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Regions>,
     /// The manifold, and so the components (noise = "manifold" or "covariance").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold: Option<ManifoldConfig>,
@@ -178,6 +183,7 @@ impl NoiseCorrelationConfig {
             normalize: Normalize::None,
             observe: None,
             budget: None,
+            regions: None,
             manifold: None,
         }
     }
@@ -237,6 +243,7 @@ impl NoiseCorrelationConfig {
             ("interval", self.interval.is_some()),
             ("injection", self.injection != Injection::default()),
             ("feedback", !self.feedback.is_units()),
+            ("regions", self.regions.is_some()),
             ("estimator", self.estimator == Estimator::RecursiveLeastSquares),
         ];
         if let Some((key, _)) = chosen.iter().find(|(_, set)| *set) {
@@ -290,6 +297,13 @@ impl NoiseCorrelationConfig {
         only("interval", self.interval.is_some(), feedback, "memory = \"feedback\"")?;
         only("estimator", self.estimator != Estimator::Average, feedback, "memory = \"feedback\"")?;
         only("observe", self.observe.is_some(), feedback, "memory = \"feedback\"")?;
+        only("regions", self.regions.is_some(), feedback, "memory = \"feedback\"")?;
+        self.regions.as_mut().map_or(Ok(()), Regions::resolve).map_err(|e| e.under("regions"))?;
+        let kalman = self.estimator == Estimator::Kalman;
+        if (recursive || kalman) && self.regions.is_some() {
+            return Err(Error::config("regions", "every region would need a covariance of its own")
+                .mend("set estimator = \"average\" or \"least-squares\""));
+        }
         if self.observe.is_some() && self.estimator == Estimator::Average {
             return Err(Error::config(
                 "observe",
@@ -305,7 +319,6 @@ impl NoiseCorrelationConfig {
             return Err(Error::config("eta", "recursive least squares has no learning rate")
                 .mend("remove it, and set forgetting instead"));
         }
-        let kalman = self.estimator == Estimator::Kalman;
         if kalman && self.eta.is_some() {
             return Err(Error::config("eta", "a Kalman filter finds its gain by itself").mend("remove it"));
         }

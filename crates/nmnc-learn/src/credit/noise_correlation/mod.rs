@@ -14,11 +14,13 @@
 //!
 //! Feedback is learned by averaging, by least squares or recursively, and several stages may share one perturbed pass ([`Injection`]). It
 //! may be learned also, or only, from how activity and output differ among the examples of a batch
-//! ([`Observing`](crate::estimator::Observing)).
+//! ([`Observing`](crate::estimator::Observing)), and differ by region of examples ([`Regions`]).
 
+mod centres;
 mod config;
 mod injection;
 mod perturb;
+mod regions;
 mod rule;
 mod spending;
 mod work;
@@ -26,5 +28,6 @@ mod work;
 pub(super) use config::{DIRECT_MIRROR, MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
 pub use config::{Memory, Noise, NoiseCorrelationConfig, Normalize};
 pub use injection::Injection;
+pub use regions::{Regions, RegionsBy};
 pub use rule::NoiseCorrelation;
 pub(crate) use rule::rescale;

@@ -4,13 +4,14 @@ use burn::tensor::Tensor;
 
 use super::config::{NoiseCorrelationConfig, Normalize};
 use super::perturb::{Answered, Injected, PerturbedPass};
+use super::regions::Finder;
 use super::spending::Spending;
 use crate::credit::context::LocalContext;
 use crate::credit::context::StepContext;
 use crate::credit::kind::RuleSetup;
 use crate::credit::local::{LocalRule, local_signals};
 use crate::credit::rule::{Choices, CreditRule};
-use crate::estimator::{JacobianEstimator, JacobianSettings, Prober};
+use crate::estimator::{JacobianEstimator, JacobianSettings, Prober, RegionalEstimator};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::workers::Share;
 use nmnc_core::device::energy;
@@ -23,6 +24,8 @@ pub struct NoiseCorrelation {
     config: NoiseCorrelationConfig,
     stages: Vec<StageState>,
     spending: Option<Spending>,
+    /// Finds the region of each example, where feedback differs by region.
+    regions: Option<Finder>,
     probes: u64,
     warnings: Vec<String>,
 }
@@ -38,6 +41,8 @@ struct StageState {
 enum Known {
     /// They teach feedback weights B_l `[outputs, n_l]`.
     Feedback(Box<JacobianEstimator>),
+    /// They teach feedback weights of each region.
+    Regional(Box<RegionalEstimator>),
     /// Nothing beyond their own step.
     Nothing(Box<Prober>),
 }
@@ -46,6 +51,7 @@ impl Known {
     fn prober(&self) -> &Prober {
         match self {
             Self::Feedback(estimator) => estimator.prober(),
+            Self::Regional(estimator) => estimator.prober(),
             Self::Nothing(prober) => prober,
         }
     }
@@ -66,7 +72,15 @@ impl NoiseCorrelation {
                         form: config.feedback,
                         watched: config.budget.is_some(),
                     };
-                    Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?))
+                    match (&config.regions, config.regions.as_ref().and_then(|regions| regions.share)) {
+                        (Some(regions), Some(share)) => Known::Regional(Box::new(RegionalEstimator::new(
+                            settings,
+                            regions.regions(outputs),
+                            share,
+                            setup.device,
+                        )?)),
+                        _ => Known::Feedback(Box::new(JacobianEstimator::new(settings, setup.device)?)),
+                    }
                 }
                 None => Known::Nothing(Box::new(Prober::new(probing)?)),
             })
@@ -75,13 +89,16 @@ impl NoiseCorrelation {
         let stages = stages.map(|known| known.map(|known| StageState { known, pending: None }));
         let stages = stages.collect::<Result<_>>().expect("the settings have been resolved");
         let spending = config.budget.map(|budget| Spending::new(budget, setup.network.stages().len()));
-        Self { config, stages, spending, probes: 0, warnings: Vec::new() }
+        let regions = config.regions.as_ref().map(|regions| Finder::new(regions, outputs, setup.seed));
+        Self { config, stages, spending, regions, probes: 0, warnings: Vec::new() }
     }
 
-    /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any.
+    /// Feedback weights B_l `[outputs, n_l]` of a stage (from 0), if the rule learns any; where they differ by region, what all regions
+    /// have in common.
     pub fn feedback(&self, stage: usize) -> Option<Tensor<2>> {
         match &self.stages[stage].known {
             Known::Feedback(estimator) => Some(estimator.feedback()),
+            Known::Regional(estimator) => Some(estimator.common()),
             Known::Nothing(_) => None,
         }
     }
@@ -103,6 +120,7 @@ impl NoiseCorrelation {
     fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, step: u64) -> Result<()> {
         let degeneracy = match &mut self.stages[index].known {
             Known::Feedback(estimator) => estimator.refresh(step, activity),
+            Known::Regional(estimator) => estimator.refresh(step, activity),
             Known::Nothing(prober) => prober.refresh(step, activity).map(|refreshed| refreshed.degeneracy),
         };
         if let Some(degeneracy) = degeneracy.map_err(|e| e.within(format!("stage {}", index + 1)))? {
@@ -113,10 +131,15 @@ impl NoiseCorrelation {
 
     /// Learns from the batch as it is.
     fn observe(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<()> {
-        let Known::Feedback(estimator) = &mut self.stages[index].known else { return Ok(()) };
         let Some(observing) = self.config.observe else { return Ok(()) };
         let (activity, output) = (context.share.all(activity)?, context.share.all(context.output)?);
-        let observed = estimator.observe(&activity, &output, observing);
+        let observed = match &mut self.stages[index].known {
+            Known::Feedback(estimator) => estimator.observe(&activity, &output, observing),
+            Known::Regional(estimator) => {
+                estimator.observe(&activity, &output, found(self.regions.as_ref()), observing)
+            }
+            Known::Nothing(_) => Ok(()),
+        };
         observed.map_err(|e| e.within(format!("stage {}", index + 1)))
     }
 
@@ -179,6 +202,13 @@ impl NoiseCorrelation {
                 }
                 Some(estimator.error_signal(error.clone()))
             }
+            (Known::Regional(estimator), answered) => {
+                let regions = found(self.regions.as_ref());
+                if let Some(Answered { perturbations, changes }) = answered {
+                    estimator.learn_shared(&perturbations, changes, regions, share)?;
+                }
+                Some(estimator.error_signal(error.clone(), &regions[share.rows()]))
+            }
             (Known::Nothing(_), answered) => answered.map(|answered| memoryless(answered, error)),
         })
     }
@@ -192,6 +222,11 @@ impl NoiseCorrelation {
     ) -> Result<()> {
         self.refresh_manifold(index, &context.share.all(activity)?, context.step)
     }
+}
+
+/// The regions of all examples of the step.
+fn found(regions: Option<&Finder>) -> &[usize] {
+    regions.expect("regional feedback comes with regions").all()
 }
 
 /// delta = mean over k of (e . dy_k) xi_k / sigma^2, each example for itself.
@@ -212,6 +247,9 @@ fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
 
 impl LocalRule for NoiseCorrelation {
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
+        if let Some(regions) = &mut self.regions {
+            regions.find(context)?;
+        }
         if let Some(RefreshFrom::Samples(samples)) = self.refresh(context.step) {
             self.refresh_manifolds(samples, context)?;
         }
@@ -266,7 +304,7 @@ impl CreditRule for NoiseCorrelation {
         let Some(spending) = &self.spending else { return Choices::default() };
         let error = match &self.stages[stage].known {
             Known::Feedback(estimator) => estimator.standard_error(),
-            Known::Nothing(_) => None,
+            Known::Regional(_) | Known::Nothing(_) => None,
         };
         Choices {
             feedback_error: error.map(|error| error.residual.powi(2)),
@@ -285,9 +323,13 @@ impl CreditRule for NoiseCorrelation {
         if let Some(spending) = &self.spending {
             state.nest("spending", spending.state());
         }
+        if let Some(regions) = &self.regions {
+            state.nest("regions", regions.state());
+        }
         for (index, stage) in self.stages.iter().enumerate() {
             let own = match &stage.known {
                 Known::Feedback(estimator) => estimator.state(),
+                Known::Regional(estimator) => estimator.state(),
                 Known::Nothing(prober) => prober.state(),
             };
             state.nest(&format!("stage{}", index + 1), own);
@@ -300,10 +342,14 @@ impl CreditRule for NoiseCorrelation {
         if let Some(spending) = &mut self.spending {
             spending.restore(&state.nested("spending"))?;
         }
+        if let Some(regions) = &mut self.regions {
+            regions.restore(&state.nested("regions"))?;
+        }
         for (index, stage) in self.stages.iter_mut().enumerate() {
             let own = state.nested(&format!("stage{}", index + 1));
             match &mut stage.known {
                 Known::Feedback(estimator) => estimator.restore(&own)?,
+                Known::Regional(estimator) => estimator.restore(&own)?,
                 Known::Nothing(prober) => prober.restore(&own)?,
             }
         }

@@ -17,7 +17,11 @@ impl NoiseCorrelationConfig {
         let probes = product([self.probes as u128, rows]);
         let shaped = if everywhere { product([2, probes, units]) } else { 0 };
         let kept = if self.feedback.is_units() { units } else { directions };
-        let feedback = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
+        let own = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
+        // B, and what each region has beside it.
+        let regions =
+            self.regions.as_ref().map_or(0, |regions| regions.count.map_or(sizes.outputs, |k| k as u128));
+        let feedback = product([own, regions.saturating_add(1)]);
         let components = manifold.map_or(0, |_| needs::directions(manifold, stage, units));
         let covariance = product([components, components]);
         let solved = match self.estimator {
@@ -31,14 +35,17 @@ impl NoiseCorrelationConfig {
         };
         let observed = if self.observe.is_some() {
             let compared = rows.min(kept);
-            product([2, rows, units.saturating_add(sizes.outputs)])
+            // By region, examples are compared with each other however many they are, and sorted.
+            let compared = if regions > 0 { rows } else { compared };
+            let copies = if regions > 0 { 4 } else { 2 };
+            product([copies, rows, units.saturating_add(sizes.outputs)])
                 .saturating_add(product([6, compared, compared]))
         } else {
             0
         };
         let passing = product([probes, directions.saturating_add(2 * sizes.outputs)])
             .saturating_add(product([rows, 2, units.saturating_add(sizes.widest())]))
-            .saturating_add(product([2, feedback]))
+            .saturating_add(product([2 + regions, own]))
             .saturating_add(solved)
             .saturating_add(shaped)
             .saturating_add(observed);
@@ -47,8 +54,8 @@ impl NoiseCorrelationConfig {
             Estimator::Kalman => covariance,
             Estimator::Average | Estimator::LeastSquares => 0,
         };
-        let own = Values { held: feedback.saturating_add(uncertainty), passing };
-        own.with(needs::followed(manifold, stage, sizes))
+        let values = Values { held: feedback.saturating_add(uncertainty), passing };
+        values.with(needs::followed(manifold, stage, sizes))
     }
 
     /// What becomes of the answers of `rows` examples, perturbed `probes` times, at a stage of `units` units: once an update, or once a
@@ -141,6 +148,14 @@ impl NoiseCorrelationConfig {
                 if self.observe.is_some() {
                     work[stage].step.extend(observation([rows, units, outputs], kept));
                 }
+                if let Some(regions) = &self.regions {
+                    let sizes = [rows, kept.unwrap_or(units), outputs];
+                    work[stage].step.extend(regional(
+                        sizes,
+                        regions.regions(outputs),
+                        self.observe.is_some(),
+                    ));
+                }
             }
             if self.probes == 0 {
                 continue;
@@ -172,4 +187,16 @@ fn observation([rows, units, outputs]: [usize; 3], kept: Option<usize>) -> Vec<J
     let learned = Job::estimate(Estimator::LeastSquares, rows, coordinates, outputs);
     let changed = Job::pass(3 * outputs * coordinates);
     [differences, predicted, learned, changed].into_iter().chain(turned).collect()
+}
+
+/// What feedback by region takes beside that which all have: its part of the signals of `rows` examples, put in order, and, where they are
+/// observed, its part of what is predicted and learned of them.
+fn regional([rows, kept, outputs]: [usize; 3], regions: usize, observed: bool) -> Vec<Job> {
+    let mut jobs = vec![Job::product(rows, outputs, kept), Job::pass(4 * rows * kept)];
+    if observed {
+        let learned = [Job::product(rows, kept, outputs), Job::product(outputs, rows, kept)];
+        jobs.extend(learned);
+        jobs.extend([Job::pass(2 * rows * kept), Job::pass(3 * regions * outputs * kept)]);
+    }
+    jobs
 }

@@ -94,6 +94,10 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("observe", "over time the inputs of later steps move the output too")
                 .mend("remove it"));
         }
+        if noise.regions.is_some() {
+            return Err(Error::config("regions", "have no meaning over time, where feedback differs by lag")
+                .mend("remove it"));
+        }
         if noise.injection != Injection::default() {
             return Err(Error::config("injection", "has no meaning over time, where there is one state")
                 .mend("remove it"));
