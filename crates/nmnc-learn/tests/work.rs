@@ -263,6 +263,8 @@ fn every_rule_does_what_it_states() {
         }
         if has("injection") && has("interval") {
             all.push(format!("interval = 4\nestimator = 'least-squares'\n{manifold}"));
+            all.push(format!("probes = 1\ninterval = 4\nestimator = 'kalman'\n{manifold}"));
+            all.push(format!("budget = 0.5\n{manifold}"));
             all.push(format!("regions = {{ by = 'output', count = 2 }}\n{manifold}"));
         }
         if has("examples") {

@@ -81,6 +81,12 @@ fn every_rule_repeats_on_any_number_of_threads_and_resumes_exactly() {
         "nmnc, by output",
         with("nmnc", &["credit.regions={ by = 'output', count = 3 }", "credit.manifold={ refresh = 5 }"]),
     ));
+    let shaped = ["credit.noise=covariance", "credit.estimator=kalman", "credit.interval=3"];
+    cases.push((
+        "nmnc, a filter",
+        with("nmnc", &[&shaped[..], &["credit.manifold={ refresh = 5 }"]].concat()),
+    ));
+    cases.push(("nmnc, a budget", with("nmnc", &["credit.budget=0.5", "credit.manifold={ refresh = 5 }"])));
     cases.push(("nmnc, cold starts", with("nmnc", &["credit.manifold={ warm_start = false, refresh = 5 }"])));
     for (rule, config) in cases {
         let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
@@ -145,6 +151,7 @@ fn streamed_training_gives_the_bits_of_plain_training_on_any_number_of_threads()
             "credit.estimator=recursive-least-squares",
         ],
     ));
+    cases.push(("nmnc", vec!["credit.budget=1.5", "credit.manifold={ dimension = 6, refresh = 3 }"]));
     cases.push(("direct-mirror", vec!["credit.regions={ by = 'output' }"]));
     cases.push(("nmnc", vec!["credit.regions={ by = 'class' }"]));
     for (rule, settings) in cases {

@@ -175,6 +175,36 @@ fn in_configurations() {
             "tiny.toml: credit.nmnc.regions: every region would need a covariance of its own; set estimator = \"average\" or \"least-squares\"",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.budget=0.1 --set credit.nmnc.interval=3",
+            3,
+            "tiny.toml: credit.nmnc.interval: has no meaning with a budget; remove it, or remove budget",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.budget=0",
+            3,
+            "tiny.toml: credit.nmnc.budget: 0 is not in (0, 1000000]",
+        ),
+        case(
+            "train tiny.toml --set credit.node-perturbation.budget=0.1",
+            3,
+            "tiny.toml: credit.node-perturbation.budget: has no meaning without memory = \"feedback\"; remove it, or set memory = \"feedback\"",
+        ),
+        case(
+            "train tiny.toml --set credit.vnc.estimator=kalman --set credit.vnc.eta=0.1",
+            3,
+            "tiny.toml: credit.vnc.eta: a Kalman filter finds its gain by itself; remove it",
+        ),
+        case(
+            "train tiny.toml --set credit.vnc.estimator=kalman --set credit.vnc.regions.by=class",
+            3,
+            "tiny.toml: credit.vnc.regions: every region would need a covariance of its own; set estimator = \"average\" or \"least-squares\"",
+        ),
+        case(
+            "train tiny.toml --set credit.weight-mirror.estimator=kalman",
+            3,
+            "tiny.toml: credit.weight-mirror.estimator: a mirror has a recursion of its own; set \"least-squares\", \"average\", or with feedback = \"coordinates\" \"recursive-least-squares\"",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.injection=together",
             3,
             "tiny.toml: credit.nmnc.injection: expected \"separate\", \"joint\", or a list of lists of stages such as [[1, 2], [3]]",

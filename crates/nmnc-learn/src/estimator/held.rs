@@ -66,6 +66,10 @@ impl Held {
         &self.device
     }
 
+    pub(super) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// What makes a tensor like the weights.
     pub(super) fn options(&self) -> TensorCreationOptions {
         (&self.device, self.dtype).into()

@@ -10,13 +10,13 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use faer::Mat;
 use nmnc_kernels::matmul;
 
 use super::covariance::Root;
 use super::dense::{
-    both_sides, matrix, numbers, of_tensor, scaled, symmetric, times, trace, trace_of, transposed,
+    both_sides, identity, matrix, numbers, of_tensor, scaled, symmetric, times, trace, trace_of, transposed,
 };
 use super::solve::Responses;
 use super::variances::Variances;
@@ -30,6 +30,11 @@ const BLOCK: usize = 256;
 const BAND: usize = 4;
 /// Halvings that a fixed point is found by.
 const FIXED_POINT: usize = 60;
+
+/// What products of probes of a type of numbers are rounded by, over their squares, with room for sums.
+fn rounding(dtype: DType) -> f64 {
+    if dtype == DType::F64 { 1e-11 } else { 1e-5 }
+}
 
 /// Bands of `dimension` components: the first four, those up to the sixteenth, and so on.
 fn bands(dimension: usize) -> Vec<Range<usize>> {
@@ -101,9 +106,9 @@ pub(super) struct Kalman {
 
 impl Kalman {
     /// All known, before anything has moved: the Jacobian is zero. For noise of the given shape in `units` dimensions.
-    pub(super) fn new(noise: &Shape, units: usize) -> Self {
+    pub(super) fn new(noise: &Shape, units: usize, dtype: DType) -> Self {
         let d = noise.along.len();
-        let moves = Variances::new(bands(d).len() + usize::from(noise.beyond > 0));
+        let moves = Variances::new(bands(d).len() + usize::from(noise.beyond > 0), rounding(dtype));
         Self { units, along: Mat::zeros(d, d), off: 0.0, moves, noise: noise.clone(), last: None }
     }
 
@@ -251,7 +256,12 @@ impl Kalman {
 
         let weights = transposed(&times(&inverse, &innovations));
         let across = times(&a, &along);
-        self.along = symmetric(&(&along - &both_sides(&transposed(&across), &inverse)));
+        // In the form of which rounding makes no variance negative (Joseph; Bucy and Joseph 1968): what lies off the components is an error
+        // to them.
+        let gain = times(&transposed(&across), &inverse);
+        let unseen = &identity(d) - &times(&gain, &a);
+        let errors = &scaled(&identity(count), self.moves.error()) + &scaled(&symmetric(&beyond), off);
+        self.along = &both_sides(&unseen, &along) + &both_sides(&gain, &errors);
         let told = if self.noise.beyond > 0 {
             off * off * trace_of(&inverse, &beyond) / self.beyond() as f64
         } else {
@@ -313,14 +323,14 @@ impl Kalman {
     }
 
     /// What [`Kalman::state`] came from, in `units` dimensions.
-    pub(super) fn restore(state: &State, units: usize) -> Result<Self> {
+    pub(super) fn restore(state: &State, units: usize, dtype: DType) -> Result<Self> {
         let d = state.counter("components")? as usize;
         let along = matrix(state.numbers("along", d.saturating_mul(d))?, d, d);
         let noise = state.numbers("noise", d.saturating_add(1))?;
         let noise =
             Shape { along: noise[..d].to_vec(), off: noise[d], beyond: state.counter("beyond")? as usize };
         let parts = bands(d).len() + usize::from(noise.beyond > 0);
-        let moves = Variances::restore(&state.nested("moves"), parts)?;
+        let moves = Variances::restore(&state.nested("moves"), parts, rounding(dtype))?;
         Ok(Self {
             units,
             along,

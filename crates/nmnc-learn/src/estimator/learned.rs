@@ -258,7 +258,7 @@ impl LearnedJacobian {
                 let units = self.feedback.shape()[1];
                 let noise = Shape::new(root.as_ref(), manifold, units);
                 let components = root.as_ref().and_then(|root| root.off()).map(|(components, _)| components);
-                let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units));
+                let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units, probes.dtype()));
                 let innovations = Responses { probes, changes: innovations };
                 let step = kalman.learn(&innovations, noise, components, asked_in);
                 let unknown = kalman.known().weighted * self.feedback.shape()[0] as f64;
@@ -359,7 +359,9 @@ impl LearnedJacobian {
         }
         let kept = state.nested("kalman");
         let known = self.learning == Learning::Kalman && !kept.numbers.is_empty();
-        self.kalman = known.then(|| Kalman::restore(&kept, self.feedback.shape()[1])).transpose()?;
+        self.kalman = known
+            .then(|| Kalman::restore(&kept, self.feedback.shape()[1], self.feedback.dtype()))
+            .transpose()?;
         match &mut self.confidence {
             Some(confidence) => confidence.restore(&state.nested("confidence")),
             None => Ok(()),

@@ -7,8 +7,6 @@ use nmnc_core::error::Result;
 use nmnc_core::linalg::solve_definite;
 use nmnc_core::state::State;
 
-/// Least variance of the last component over the largest mean square that was seen.
-const LEAST: f64 = 1e-10;
 /// Steps of Fisher scoring at the first numbers, and at later ones.
 const SCORINGS: [usize; 2] = [30, 3];
 /// How many times smaller a step of scoring may make a variance.
@@ -33,6 +31,8 @@ pub(super) struct Variances {
     right: Vec<f64>,
     /// Mean square of the numbers when it was largest, faded: what rounding is to be compared with.
     scale: f64,
+    /// Relative rounding of the numbers, and so the least variance of the error over `scale`, and over what is known of the numbers.
+    rounding: f64,
 }
 
 /// Sums over sets of numbers.
@@ -72,14 +72,15 @@ impl Score {
 }
 
 impl Variances {
-    /// Of `parts` parts and the error, nothing known.
-    pub(super) fn new(parts: usize) -> Self {
+    /// Of `parts` parts and the error, nothing known; what is known of the numbers is rounded by `rounding` of their squares.
+    pub(super) fn new(parts: usize, rounding: f64) -> Self {
         let count = parts + 1;
         Self {
             values: vec![0.0; count],
             information: vec![0.0; count * count],
             right: vec![0.0; count],
             scale: 0.0,
+            rounding,
         }
     }
 
@@ -95,12 +96,13 @@ impl Variances {
 
     /// The same as a first guess, to be found anew from what comes.
     pub(super) fn begun_anew(&self) -> Self {
-        Self { values: self.values.clone(), ..Self::new(self.values.len() - 1) }
+        let none = Self::new(self.values.len() - 1, self.rounding);
+        Self { values: self.values.clone(), scale: self.scale, ..none }
     }
 
     /// The same with another number of parts: new ones as the last, and all to be found anew from what comes.
     pub(super) fn resized(&self, parts: usize) -> Self {
-        let mut own = Self::new(parts);
+        let mut own = Self::new(parts, self.rounding);
         let last = self.parts().last().copied().unwrap_or(0.0);
         for (i, value) in own.values.iter_mut().enumerate() {
             *value = if i < parts { self.parts().get(i).copied().unwrap_or(last) } else { self.error() };
@@ -123,8 +125,9 @@ impl Variances {
         let count = seen.nrows();
         let mean_square = trace(seen) / count as f64;
         let kept = (-((count * outputs) as f64) / REMEMBERED).exp().max(LEAST_KEPT);
-        let first = self.scale == 0.0;
+        let first = self.right.iter().all(|own| *own == 0.0);
         self.scale = mean_square.max(kept * self.scale);
+        let least = self.rounding * self.scale.max(trace(known) / count as f64);
         let mut values = self.values.clone();
         if first {
             // Shared evenly, as a place to begin at.
@@ -135,7 +138,7 @@ impl Variances {
             values[parts.len()] = share;
         }
         let last = parts.len();
-        values[last] = values[last].max(LEAST * self.scale);
+        values[last] = values[last].max(least);
         let beyond = seen - known;
         let mut sums = Score { information: Vec::new(), right: Vec::new() };
         for _ in 0..SCORINGS[usize::from(!first)] {
@@ -147,7 +150,7 @@ impl Variances {
                 right: faded(&self.right, own.right),
             };
             // A solution far below what it was found with says little of how far below.
-            for (value, solved) in values.iter_mut().zip(sums.pooled(LEAST * self.scale)) {
+            for (value, solved) in values.iter_mut().zip(sums.pooled(least)) {
                 *value = solved.max(*value / MOST_LOWERED);
             }
         }
@@ -175,7 +178,7 @@ impl Variances {
     }
 
     /// What [`Variances::state`] came from, of `parts` parts.
-    pub(super) fn restore(state: &State, parts: usize) -> Result<Self> {
+    pub(super) fn restore(state: &State, parts: usize, rounding: f64) -> Result<Self> {
         let count = parts + 1;
         let numbers = |name, length| state.numbers(name, length).map(<[f64]>::to_vec);
         Ok(Self {
@@ -183,6 +186,7 @@ impl Variances {
             information: numbers("information", count * count)?,
             right: numbers("right", count)?,
             scale: state.numbers("scale", 1)?[0],
+            rounding,
         })
     }
 }
@@ -278,7 +282,7 @@ mod tests {
     /// Numbers made of two parts and an error, of variances `truth`.
     fn fitted(truth: [f64; 3], sets: u64) -> Variances {
         const OUTPUTS: usize = 4;
-        let mut own = Variances::new(2);
+        let mut own = Variances::new(2, 1e-10);
         for step in 0..sets {
             let parts = [part(3, 0, step), part(20, 1, step)];
             let mut seen = Mat::<f64>::zeros(COUNT, COUNT);
@@ -323,9 +327,9 @@ mod tests {
     #[test]
     fn a_checkpoint_keeps_them_and_other_parts_are_found_anew() {
         let own = fitted([2.0, 0.1, 0.5], 5);
-        let restored = Variances::restore(&own.state(), 2).unwrap();
+        let restored = Variances::restore(&own.state(), 2, 1e-10).unwrap();
         assert_eq!(format!("{own:?}"), format!("{restored:?}"));
-        assert!(Variances::restore(&own.state(), 3).is_err());
+        assert!(Variances::restore(&own.state(), 3, 1e-10).is_err());
         let more = own.resized(4);
         assert_eq!(more.parts(), [own.values[0], own.values[1], own.values[1], own.values[1]]);
         assert_eq!(more.error(), own.error());

@@ -144,7 +144,7 @@ impl MirrorConfig {
     /// Settings that belong to some values of others only: an error where they are given elsewhere, a default where left out.
     fn resolve_dependent(&mut self) -> Result<()> {
         if self.estimator == Estimator::Kalman {
-            return Err(Error::config("estimator", "a mirror's rows have no one covariance of noise")
+            return Err(Error::config("estimator", "a mirror has a recursion of its own")
                 .mend("set \"least-squares\", \"average\", or with feedback = \"coordinates\" \"recursive-least-squares\""));
         }
         let (average, recursive) =
