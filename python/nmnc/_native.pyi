@@ -64,6 +64,8 @@ class JacobianEstimator:
         eta: Optional[float] = None,
         forgetting: float = 1.0,
         ridge: float = 1e-3,
+        exponent: Optional[float] = None,
+        rest: Optional[float] = None,
         noise: str = "gaussian",
         sigma: float = 0.1,
         antithetic: bool = False,

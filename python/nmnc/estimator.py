@@ -27,9 +27,11 @@ class JacobianEstimator(_native.JacobianEstimator):
         Fixes all perturbations.
     index : int
         Which of several estimators of one seed this is (of a network, the stage).
-    estimator : {"recursive", "least-squares", "average"}
+    estimator : {"recursive", "least-squares", "average", "kalman"}
         ``"recursive"`` keeps least squares over all answers so far. ``"least-squares"`` explains the answers of each `tell` by the
         smallest change of what is known. ``"average"`` is the leaky average of change times perturbation of Kang et al. (2026).
+        ``"kalman"`` is a filter that needs no setting: how far J moves from one `tell` to the next, on which components it lies
+        and how large the errors of answers are, it finds in the answers.
     eta : float, optional
         Learning rate of ``"least-squares"`` (1 when left out) and ``"average"`` (0.1), in (0, 1].
     forgetting : float
@@ -38,6 +40,12 @@ class JacobianEstimator(_native.JacobianEstimator):
     ridge : float
         Variance of an answer that no Jacobian explains, of a perturbation of unit variance along each coordinate, over the variance
         of one entry of the Jacobian along a coordinate (``"recursive"``): larger where observations are noisy.
+    exponent : float, optional
+        Perturbations have along each component of `dim` a variance in proportion to that of the activity to this power: 0 for all
+        alike, 1 for the activity's own covariance (0.5 where `rest` alone is given).
+    rest : float, optional
+        Share of the energy of perturbations off the components, in [0, 1): with any, no direction stays unseen (0.1 where
+        `exponent` alone is given).
     noise : {"gaussian", "rademacher", "orthogonal", "hadamard"}
         Distribution of perturbations. Orthogonal ones need fewer.
     sigma : float
@@ -107,6 +115,8 @@ class JacobianEstimator(_native.JacobianEstimator):
         eta: Optional[float] = None,
         forgetting: float = 1.0,
         ridge: float = 1e-3,
+        exponent: Optional[float] = None,
+        rest: Optional[float] = None,
         noise: str = "gaussian",
         sigma: float = 0.1,
         antithetic: bool = False,
@@ -120,6 +130,8 @@ class JacobianEstimator(_native.JacobianEstimator):
             "eta": eta,
             "forgetting": forgetting,
             "ridge": ridge,
+            "exponent": exponent,
+            "rest": rest,
             "noise": noise,
             "sigma": sigma,
             "antithetic": antithetic,

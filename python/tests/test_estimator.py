@@ -252,6 +252,37 @@ def test_variation_that_nobody_made_teaches_what_it_varies_along(world):
     assert error(est, other) < 0.02
 
 
+def test_a_filter_finds_drift_and_noise_by_itself(world):
+    rng, activity, _ = world
+    drifting = rng.normal(size=(OUTPUTS, UNITS))
+    options = {"dim": DIM, "exponent": 0.0, "rest": 0.2}
+    own = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="kalman", **options).partial_fit(activity)
+    single = nmnc.JacobianEstimator(UNITS, OUTPUTS, estimator="least-squares", **options).partial_fit(activity)
+    errors = []
+    for _ in range(60):
+        drifting = drifting + 0.02 * rng.normal(size=drifting.shape)
+        for est in (own, single):
+            probes = est.ask(UNITS + 4)
+            scale = 0.3 * np.linalg.norm(probes.values, axis=1).mean() / UNITS**0.5
+            est.tell(probes, probes.values @ drifting.T + scale * rng.normal(size=(UNITS + 4, OUTPUTS)))
+        errors.append([error(own, drifting), error(single, drifting)])
+    filtered, solved = np.mean(errors[20:], axis=0)
+    assert filtered < 0.5 * solved
+    assert own.error_ == pytest.approx(filtered, rel=0.3)
+    again = pickle.loads(pickle.dumps(own))
+    assert np.array_equal(again.jacobian_, own.jacobian_) and again.error_ == own.error_
+
+
+def test_noise_has_the_share_off_the_components_that_is_asked_for(world):
+    _, activity, _ = world
+    basis = np.linalg.svd(activity - activity.mean(0))[2][:DIM]
+    for rest in (0.0, 0.3):
+        est = nmnc.JacobianEstimator(UNITS, OUTPUTS, DIM, estimator="average", exponent=1.0, rest=rest).partial_fit(activity)
+        values = est.ask(4000).values
+        inside = np.square(values @ basis.T).sum() / np.square(values).sum()
+        assert 1 - inside == pytest.approx(rest, abs=0.02)
+
+
 def test_a_cause_that_moves_both_is_taken_for_an_effect_unless_one_perturbs(world):
     rng, _, _ = world
     common = rng.normal(size=(500, 1))

@@ -243,7 +243,7 @@ fn answers_taken_in_parts_are_those_taken_at_once() {
     let right = multiplied(&across, &changes, [UNITS, COUNT, OUTPUTS]);
     let solved = tensor(solve_definite(&gram, UNITS, &right).unwrap(), [UNITS, OUTPUTS]).transpose();
     let apart = (energy(&(own.feedback() - solved.clone())) / energy(&solved)).sqrt();
-    assert!(apart < 0.1, "{apart}");
+    assert!(apart < 0.02, "{apart}");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor};
 use nmnc::Seed;
 use nmnc::device::energy;
 use nmnc::estimator::{
-    FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Observing, Perturbations, Probing,
-    StandardError,
+    Covariance, FeedbackForm, JacobianEstimator, JacobianSettings, Learning, Observing, Perturbations,
+    Probing, StandardError,
 };
 use nmnc::manifold::{Degeneracy, Dimension, Dimensions, ManifoldConfig, PcaMethod, Subspace};
 use nmnc::noise::Probe;
@@ -68,7 +68,7 @@ fn dimension(given: &Bound<'_, PyAny>) -> PyResult<Option<Dimension>> {
 impl Estimator {
     #[new]
     #[pyo3(signature = (units, outputs, dim=None, *, seed=0, index=0, estimator="recursive", eta=None, forgetting=1.0, ridge=1e-3,
-        noise="gaussian", sigma=0.1, antithetic=false, method=None, manifold_forgetting=None))]
+        exponent=None, rest=None, noise="gaussian", sigma=0.1, antithetic=false, method=None, manifold_forgetting=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
@@ -81,6 +81,8 @@ impl Estimator {
         eta: Option<f64>,
         forgetting: f64,
         ridge: f64,
+        exponent: Option<f64>,
+        rest: Option<f64>,
         noise: &str,
         sigma: f64,
         antithetic: bool,
@@ -92,11 +94,12 @@ impl Estimator {
             py,
             "estimator",
             estimator,
-            &[("recursive", 0), ("least-squares", 1), ("average", 2)],
+            &[("recursive", 0), ("least-squares", 1), ("average", 2), ("kalman", 3)],
         )? {
             0 => Learning::Recursive { forgetting, ridge },
             1 => Learning::LeastSquares { eta: eta.unwrap_or(1.0) },
-            _ => Learning::Average { eta: eta.unwrap_or(0.1) },
+            2 => Learning::Average { eta: eta.unwrap_or(0.1) },
+            _ => Learning::Kalman,
         };
         let recursive = matches!(learning, Learning::Recursive { .. });
         if recursive && eta.is_some() {
@@ -106,6 +109,25 @@ impl Estimator {
                 "has no meaning with estimator = \"recursive\"",
                 "set forgetting or ridge",
             ));
+        }
+        if learning == Learning::Kalman && eta.is_some() {
+            return Err(refuse(py, "eta", "has no meaning with estimator = \"kalman\"", "leave it out"));
+        }
+        let covariance = match (exponent, rest) {
+            (None, None) => None,
+            _ if dim.is_none() => {
+                let name = if exponent.is_some() { "exponent" } else { "rest" };
+                return Err(refuse(py, name, "there are no components to shape noise by", "give dim"));
+            }
+            (exponent, rest) => {
+                Some(Covariance { exponent: exponent.unwrap_or(0.5), rest: rest.unwrap_or(0.1) })
+            }
+        };
+        if recursive && covariance.is_some_and(|own| own.rest > 0.0) && units > MOST_PAIRED {
+            let problem = format!(
+                "recursive least squares in all {units} dimensions keeps a number for each pair of them"
+            );
+            return Err(refuse(py, "rest", problem, "set rest = 0, or estimator = \"kalman\""));
         }
         if recursive && dim.is_none() && units > MOST_PAIRED {
             let problem = format!(
@@ -131,8 +153,16 @@ impl Estimator {
         if manifold.is_none() && (method.is_some() || manifold_forgetting.is_some()) {
             return Err(refuse(py, "method", "there is no manifold to follow", "give dim"));
         }
-        let probing =
-            Probing { manifold, probe, sigma, antithetic, seed: Seed(seed), index, ..Probing::new(units) };
+        let probing = Probing {
+            manifold,
+            covariance,
+            probe,
+            sigma,
+            antithetic,
+            seed: Seed(seed),
+            index,
+            ..Probing::new(units)
+        };
         let settings =
             JacobianSettings { probing, outputs, learning, form: FeedbackForm::Units, watched: true };
         let inner = JacobianEstimator::new(settings, &Device::flex()).raise(py)?;

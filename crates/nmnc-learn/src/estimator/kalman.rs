@@ -18,7 +18,6 @@ use super::covariance::Root;
 use super::dense::{
     both_sides, identity, matrix, numbers, of_tensor, scaled, symmetric, times, trace, trace_of, transposed,
 };
-use super::solve::Responses;
 use super::variances::Variances;
 use crate::manifold::Subspace;
 use nmnc_core::error::Result;
@@ -165,37 +164,39 @@ impl Kalman {
         self.left(&self.noise, answers, 1.0)
     }
 
-    /// Takes in answers to what was asked for in step `step`: `innovations` are `probes` `[K, m]`, noise of the given shape in coordinates of
-    /// units where `components` are given, and what their answers hold beyond their prediction `[K, outputs]`. Gives the change of the
+    /// Takes in answers to what was asked for in step `step`: `probes` `[K, m]`, noise of the given shape in coordinates of units where
+    /// `components` are given, and `innovations` `[K, outputs]`, what their answers hold beyond their prediction. Gives the change of the
     /// estimate `[outputs, m]`, which is NaN where answers are not finite.
     pub(super) fn learn(
         &mut self,
-        innovations: &Responses,
+        [probes, innovations]: [&Tensor<2>; 2],
         noise: Shape,
         components: Option<&Subspace>,
         step: u64,
     ) -> Tensor<2> {
-        // What the Jacobian was at first is a step of its own, of which the size of later ones does not follow.
-        let elapsed = self.last.map_or(1, |last| step.saturating_sub(last)) as f64;
+        // What the Jacobian was at first is a step of its own, of which the size of later ones does not follow; and who counts no steps has
+        // one for each update.
+        let elapsed = self.last.map_or(1, |last| step.saturating_sub(last).max(1)) as f64;
         let first = self.last.replace(step).is_none();
-        let [count, m] = innovations.probes.dims();
-        let outputs = innovations.changes.dims()[1];
+        let [count, m] = probes.dims();
+        let outputs = innovations.dims()[1];
         self.noise = noise;
         let mut change: Option<Tensor<2>> = None;
         for start in (0..count).step_by(BLOCK) {
             let rows = BLOCK.min(count - start);
-            let probes = innovations.probes.clone().narrow(0, start, rows);
-            let mut changes = innovations.changes.clone().narrow(0, start, rows);
+            let block = probes.clone().narrow(0, start, rows);
+            let mut left = innovations.clone().narrow(0, start, rows);
             if let Some(known) = &change {
-                changes = changes - matmul(probes.clone(), known.clone().transpose());
+                left = left - matmul(block.clone(), known.clone().transpose());
             }
             let elapsed = if start == 0 { elapsed } else { 0.0 };
-            let step =
-                self.taken_in(&Responses { probes, changes }, components, elapsed).unwrap_or_else(|_| {
-                    let like = (&innovations.probes.device(), innovations.probes.dtype());
-                    Tensor::full([outputs, m], f64::NAN, like)
-                });
-            change = Some(change.map_or(step.clone(), |known| known + step));
+            let step = self.taken_in([&block, &left], components, elapsed);
+            let step = step
+                .unwrap_or_else(|_| Tensor::full([outputs, m], f64::NAN, (&probes.device(), probes.dtype())));
+            change = Some(match change {
+                Some(known) => known + step,
+                None => step,
+            });
         }
         if first {
             self.moves = self.moves.begun_anew();
@@ -205,11 +206,10 @@ impl Kalman {
 
     fn taken_in(
         &mut self,
-        block: &Responses,
+        [probes, changes]: [&Tensor<2>; 2],
         components: Option<&Subspace>,
         elapsed: f64,
     ) -> Result<Tensor<2>> {
-        let Responses { probes, changes } = block;
         let ([count, m], outputs) = (probes.dims(), changes.dims()[1]);
         let like = (&probes.device(), probes.dtype());
         let tensor = |own: &Mat<f64>| {

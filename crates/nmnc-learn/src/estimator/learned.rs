@@ -259,8 +259,7 @@ impl LearnedJacobian {
                 let noise = Shape::new(root.as_ref(), manifold, units);
                 let components = root.as_ref().and_then(|root| root.off()).map(|(components, _)| components);
                 let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units, probes.dtype()));
-                let innovations = Responses { probes, changes: innovations };
-                let step = kalman.learn(&innovations, noise, components, asked_in);
+                let step = kalman.learn([&probes, &innovations], noise, components, asked_in);
                 let unknown = kalman.known().weighted * self.feedback.shape()[0] as f64;
                 self.feedback.change(step, manifold, |known, step| known + step);
                 let known = || {

@@ -37,7 +37,12 @@ impl Estimator {
             Self::Kalman => {
                 let m = responses.probes.dims()[1];
                 let noise = Shape::new(None, None, m);
-                Kalman::new(&noise, m, responses.probes.dtype()).learn(responses, noise, None, 0)
+                Kalman::new(&noise, m, responses.probes.dtype()).learn(
+                    [&responses.probes, &responses.changes],
+                    noise,
+                    None,
+                    0,
+                )
             }
         }
     }

@@ -193,7 +193,7 @@ impl Variances {
 
 /// V.
 fn covariance(known: &Mat<f64>, parts: &[Mat<f64>], values: &[f64]) -> Mat<f64> {
-    let mut sum = known + &scaled(&identity(known.nrows()), values[parts.len()]);
+    let mut sum = known + &scaled(&identity(known.nrows()), values[values.len() - 1]);
     for (part, value) in parts.iter().zip(values) {
         sum += scaled(part, *value);
     }

@@ -39,6 +39,7 @@ pub(super) const USES: &[Use] = &[
     ("credit.rule", Is(&["e-prop"]), &["bellec2020solution"]),
     ("credit.truncation", Given, &["williams1990efficient"]),
     ("credit.estimator", Is(&["recursive-least-squares"]), &["plackett1950theorems"]),
+    ("credit.estimator", Is(&["kalman"]), &["kalman1960new", "mehra1972approaches"]),
     ("credit.manifold.method", Is(&["randomized"]), &["halko2011finding"]),
     ("credit.manifold.method", Is(&["incremental"]), &["ross2008incremental"]),
 
