@@ -268,7 +268,7 @@ def test_a_filter_finds_drift_and_noise_by_itself(world):
         errors.append([error(own, drifting), error(single, drifting)])
     filtered, solved = np.mean(errors[20:], axis=0)
     assert filtered < 0.5 * solved
-    assert own.error_ == pytest.approx(filtered, rel=0.3)
+    assert own.error_ == pytest.approx(errors[-1][0], rel=0.4)
     again = pickle.loads(pickle.dumps(own))
     assert np.array_equal(again.jacobian_, own.jacobian_) and again.error_ == own.error_
 
