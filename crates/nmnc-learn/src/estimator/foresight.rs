@@ -54,7 +54,7 @@ impl LearnedJacobian {
                 kept * known + if count < dimension { 0.0 } else { eta * eta * errors() }
             }
             Learning::Kalman => {
-                let total = |kalman: &Kalman| kalman.foreseen(count).weighted / kalman.known().weighted;
+                let total = |kalman: &Kalman| kalman.foreseen(count) / kalman.unknown();
                 self.kalman.as_ref().map_or(f64::INFINITY, |kalman| known * total(kalman))
             }
             Learning::Recursive { forgetting, ridge } => {

@@ -77,15 +77,6 @@ impl Shape {
     }
 }
 
-/// What is expected to be left of what is not known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    /// Squared error of a row.
-    pub total: f64,
-    /// In the metric of the noise.
-    pub weighted: f64,
-}
-
 /// What is not known of a Jacobian.
 #[derive(Clone, Debug)]
 pub(super) struct Kalman {
@@ -125,43 +116,34 @@ impl Kalman {
         (along, parts.last().copied().unwrap_or(0.0))
     }
 
-    /// What is not known, as it is or is expected to be after further `answers` to noise of the given shape, `elapsed` steps later:
-    /// v = 1 / (1 / p + s K / (r + sum of all s v)) of each direction's variance p after the steps, for noise of variance s along it (Tse
-    /// and Hanly 1999).
-    pub(super) fn left(&self, noise: &Shape, answers: usize, elapsed: f64) -> Left {
-        let (step, step_off) = self.step();
-        let along = noise.along.iter().zip(step).enumerate();
-        let along = along.map(|(i, (s, step))| (*s, self.along[(i, i)] + step * elapsed, 1.0));
-        let off = (noise.off, self.off + step_off * elapsed, self.beyond() as f64);
-        let directions: Vec<(f64, f64, f64)> = along.chain([off]).collect();
-        let count = answers as f64;
+    /// Expected squared error of a row in the metric of the last noise.
+    pub(super) fn unknown(&self) -> f64 {
+        self.directions(0.0).map(|(s, p, many)| s * p * many).sum()
+    }
+
+    /// [`Kalman::unknown`] after an update from further `answers` to such noise, a step later: v = 1 / (1 / p + s K / (r + sum of all s v)) of
+    /// each direction's variance p after the step, for noise of variance s along it (Tse and Hanly 1999).
+    pub(super) fn foreseen(&self, answers: usize) -> f64 {
+        let directions: Vec<(f64, f64, f64)> = self.directions(1.0).collect();
         let left = |interference: f64| {
-            let mut left = Left { total: 0.0, weighted: 0.0 };
-            for (s, p, many) in &directions {
-                let told = if count > 0.0 { p * s * count / interference } else { 0.0 };
-                let v = many * p / (1.0 + told);
-                left.total += v;
-                left.weighted += s * v;
-            }
-            left
+            let told = answers as f64 / interference;
+            directions.iter().map(|(s, p, many)| many * s * p / (1.0 + s * p * told)).sum::<f64>()
         };
         // The fixed point lies between nothing and what there is, and is crossed once.
-        let [mut low, mut high] = [0.0, left(f64::INFINITY).weighted];
+        let [mut low, mut high] = [0.0, left(f64::INFINITY)];
         for _ in 0..FIXED_POINT {
             let middle = 0.5 * (low + high);
-            if left(self.moves.error() + middle).weighted > middle { low = middle } else { high = middle }
+            if left(self.moves.error() + middle) > middle { low = middle } else { high = middle }
         }
-        left(self.moves.error() + high)
+        high
     }
 
-    /// What is not known in the shape of the last noise.
-    pub(super) fn known(&self) -> Left {
-        self.left(&self.noise, 0, 0.0)
-    }
-
-    /// [`Kalman::left`] for noise as it was last, a step later.
-    pub(super) fn foreseen(&self, answers: usize) -> Left {
-        self.left(&self.noise, answers, 1.0)
+    /// Variance of the last noise, that of what is not known `elapsed` steps later, and how many directions share them.
+    fn directions(&self, elapsed: f64) -> impl Iterator<Item = (f64, f64, f64)> {
+        let (step, step_off) = self.step();
+        let along = self.noise.along.iter().zip(step).enumerate();
+        let along = along.map(move |(i, (s, step))| (*s, self.along[(i, i)] + step * elapsed, 1.0));
+        along.chain([(self.noise.off, self.off + step_off * elapsed, self.beyond() as f64)])
     }
 
     /// Takes in answers to what was asked for in step `step`: `probes` `[K, m]`, noise of the given shape in coordinates of units where

@@ -260,7 +260,7 @@ impl LearnedJacobian {
                 let components = root.as_ref().and_then(|root| root.off()).map(|(components, _)| components);
                 let kalman = self.kalman.get_or_insert_with(|| Kalman::new(&noise, units, probes.dtype()));
                 let step = kalman.learn([&probes, &innovations], noise, components, asked_in);
-                let unknown = kalman.known().weighted * self.feedback.shape()[0] as f64;
+                let unknown = kalman.unknown() * self.feedback.shape()[0] as f64;
                 self.feedback.change(step, manifold, |known, step| known + step);
                 let known = || {
                     let rows = times(root.as_ref(), self.feedback.coordinates(manifold), 1);
