@@ -60,9 +60,9 @@ impl Score {
         let mut own = Self { information: information.clone(), right: right.clone() };
         if common > 0.0 {
             let alone = solved(self, least);
-            for i in 0..last {
+            for (i, alone) in alone.iter().enumerate().take(last) {
                 // Numbers of the larger variance would show it less sharply.
-                let weight = 0.5 * BELIEVED / common.max(alone[i]).powi(2);
+                let weight = 0.5 * BELIEVED / common.max(*alone).powi(2);
                 own.information[i * count + i] += weight;
                 own.right[i] += weight * common;
             }
