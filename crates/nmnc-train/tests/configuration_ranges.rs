@@ -229,6 +229,8 @@ fn layered_configurations_stand_the_ends_of_their_numbers() {
         "rule = 'mean-jacobian', manifold = { dimension = 4 }",
         "rule = 'nmnc', estimator = 'recursive-least-squares'",
         "rule = 'nmnc', manifold = { method = 'incremental' }",
+        "rule = 'nmnc', budget = 0.5",
+        "rule = 'vnc', regions = { by = 'output' }",
         "rule = 'manifold-mirror', budget = 'auto'",
     ];
     for credit in more {

@@ -13,13 +13,14 @@ use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
 
 /// What decides on the region of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RegionsBy {
     /// The output whose error dLoss/dy is most negative, the one that the loss wants higher the most: with cross entropy the example's
     /// label, since e = p - onehot; with squares the output that is furthest below its target. As many regions as outputs.
     Class,
     /// The nearest of centres of the output that follow the batches (k-means).
+    #[default]
     Output,
 }
 
@@ -28,6 +29,7 @@ pub enum RegionsBy {
 #[serde(deny_unknown_fields)]
 pub struct Regions {
     /// What decides on the region of an example.
+    #[serde(default)]
     pub by: RegionsBy,
     /// Number of regions (by = "output"; 4 when left out).
     #[serde(default, skip_serializing_if = "Option::is_none")]
