@@ -177,7 +177,7 @@ fn verdict(plan: &Plan) -> String {
         (
             of(plan.sum(|s| s.probe.times(s.probes))),
             "perturbed passes",
-            "; fewer of them are had by a longer credit.interval, fewer credit.probes, or several stages in one pass (credit.injection)",
+            "; fewer of them are had by a smaller credit.budget or a longer credit.interval, fewer credit.probes, or several stages in one pass (credit.injection)",
         ),
         (
             of(plan.sum(|s| s.refresh.times(s.refreshes))),
