@@ -236,8 +236,8 @@ impl Job {
             }
             // A gain for every answer, and the covariance made smaller by them all.
             Estimator::RecursiveLeastSquares => correlation + 4.0 * k * m * m + 2.0 * k * k * (m + k),
-            // Some ten decompositions of what is expected of the answers.
-            Estimator::Kalman => correlation + 4.0 * k * k * (m + o) + 10.0 * (EIGEN + 2.0) * k.powi(3),
+            // Three scorings of some five variances, and the inverse that these leave.
+            Estimator::Kalman => correlation + 4.0 * k * k * (m + o) + 46.0 * k.powi(3),
         };
         let numbers = k * (m + o) + m * o;
         Self::new(Operation::Estimate { estimator, rows, coordinates, outputs }, flops, numbers)

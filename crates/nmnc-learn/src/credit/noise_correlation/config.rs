@@ -143,7 +143,7 @@ pub struct NoiseCorrelationConfig {
     /// Scaling of the signals.
     pub normalize: Normalize,
     /// Learn in every step also from how activity and output differ among the examples of the batch, which perturbs nothing
-    /// (memory = "feedback", estimator = "least-squares" or "recursive-least-squares").
+    /// (memory = "feedback", any estimator but "average").
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observing>,
     /// Perturbed examples for each example of training, and nothing else: passes go to the stages in turn, and a Kalman filter finds in the
@@ -203,6 +203,12 @@ impl NoiseCorrelationConfig {
     /// Times that a pass perturbs each example.
     pub(crate) fn cost(&self) -> usize {
         if self.antithetic { 2 } else { 1 }
+    }
+
+    /// Perturbations of each example in a step, of one stage of so many.
+    pub(crate) fn repetitions(&self, stages: usize) -> usize {
+        let of_budget = |budget: f64| (budget / (self.cost() * stages) as f64).ceil() as usize;
+        self.budget.map_or(self.probes, of_budget)
     }
 
     /// How `units` units are perturbed, the estimator `index` of the seed. Settings must be resolved.

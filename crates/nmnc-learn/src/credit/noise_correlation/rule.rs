@@ -88,7 +88,10 @@ impl NoiseCorrelation {
         let stages = setup.network.stage_units().into_iter().enumerate().map(known);
         let stages = stages.map(|known| known.map(|known| StageState { known, pending: None }));
         let stages = stages.collect::<Result<_>>().expect("the settings have been resolved");
-        let spending = config.budget.map(|budget| Spending::new(budget, setup.network.stages().len()));
+        let spending = config.budget.map(|budget| {
+            let stages = setup.network.stages().len();
+            Spending::new(budget, stages, config.repetitions(stages))
+        });
         let regions = config.regions.as_ref().map(|regions| Finder::new(regions, outputs, setup.seed));
         Self { config, stages, spending, regions, probes: 0, warnings: Vec::new() }
     }

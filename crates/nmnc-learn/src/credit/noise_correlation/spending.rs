@@ -13,14 +13,18 @@ pub(super) struct Spending {
     passes: Vec<u64>,
     /// Passes that each stage gets in this step.
     planned: Vec<usize>,
+    /// Passes that a stage may get in a step, for which the memory of a training is reckoned.
+    most: usize,
     /// Steps so far, and examples in the last.
     steps: u64,
     batch: u64,
 }
 
 impl Spending {
-    pub(super) fn new(budget: f64, stages: usize) -> Self {
-        Self { budget, account: 0.0, passes: vec![0; stages], planned: vec![0; stages], steps: 0, batch: 0 }
+    /// A budget for so many stages, of which each gets at the `most` so many passes in a step.
+    pub(super) fn new(budget: f64, stages: usize, most: usize) -> Self {
+        let (passes, planned) = (vec![0; stages], vec![0; stages]);
+        Self { budget, account: 0.0, passes, planned, most, steps: 0, batch: 0 }
     }
 
     /// Repetitions of the batch that a stage (from 0) gets in this step.
@@ -40,7 +44,7 @@ impl Spending {
         self.account += self.budget;
         self.planned.fill(0);
         loop {
-            let ready = (0..ready.len()).filter(|&stage| ready[stage]);
+            let ready = (0..ready.len()).filter(|&stage| ready[stage] && self.planned[stage] < self.most);
             let Some(stage) = ready.min_by_key(|&stage| self.passes[stage]) else { return };
             // Feedback that has never been learned is worth a debt.
             if self.account < cost as f64 && self.passes[stage] > 0 {
@@ -86,7 +90,7 @@ mod tests {
 
     #[test]
     fn stages_take_turns_and_a_budget_is_kept() {
-        let mut own = Spending::new(0.25, 3);
+        let mut own = Spending::new(0.25, 3, 1);
         let plan = planned(&mut own, 120, 1);
         assert_eq!(plan[0], [1, 1, 1], "no stage is without feedback");
         let sums: Vec<usize> = (0..3).map(|stage| plan.iter().map(|step| step[stage]).sum()).collect();
@@ -94,25 +98,25 @@ mod tests {
         assert!(plan.iter().skip(1).all(|step| step.iter().sum::<usize>() <= 1));
         assert!((own.rate(0, 1) - 10.0 * 8.0 / 120.0).abs() < 1e-12);
         // More than a pass a step, each of which perturbs twice.
-        let plan = planned(&mut Spending::new(8.0, 3), 30, 2);
+        let plan = planned(&mut Spending::new(8.0, 3, 2), 30, 2);
         let sums: Vec<usize> = (0..3).map(|stage| plan.iter().map(|step| step[stage]).sum()).collect();
         assert_eq!(sums, [40, 40, 40]);
     }
 
     #[test]
     fn what_cannot_be_perturbed_costs_nothing_and_a_checkpoint_goes_on() {
-        let mut own = Spending::new(1.0, 2);
+        let mut own = Spending::new(1.0, 2, 1);
         own.plan(1, 8, &[false, false]);
         assert_eq!([own.planned(0), own.planned(1)], [0, 0]);
         own.plan(1, 8, &[false, true]);
-        assert_eq!([own.planned(0), own.planned(1)], [0, 2]);
-        let mut other = Spending::new(1.0, 2);
+        assert_eq!([own.planned(0), own.planned(1)], [0, 1], "no more than memory is reckoned for");
+        let mut other = Spending::new(1.0, 2, 1);
         other.restore(&own.state()).unwrap();
         for _ in 0..5 {
             own.plan(1, 8, &[true, true]);
             other.plan(1, 8, &[true, true]);
             assert_eq!(own.planned, other.planned);
         }
-        assert!(Spending::new(1.0, 3).restore(&own.state()).is_err());
+        assert!(Spending::new(1.0, 3, 1).restore(&own.state()).is_err());
     }
 }

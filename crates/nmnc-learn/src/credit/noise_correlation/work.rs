@@ -14,7 +14,7 @@ impl NoiseCorrelationConfig {
         // Noise off the components is drawn by units, and shaped in another matrix.
         let everywhere = self.is_everywhere();
         let directions = if everywhere { units } else { needs::directions(manifold, stage, units) };
-        let probes = product([self.probes as u128, rows]);
+        let probes = product([self.repetitions(sizes.stages.len()) as u128, rows]);
         let shaped = if everywhere { product([2, probes, units]) } else { 0 };
         let kept = if self.feedback.is_units() { units } else { directions };
         let own = if self.memory == Memory::Feedback { product([sizes.outputs, kept]) } else { 0 };
@@ -28,7 +28,7 @@ impl NoiseCorrelationConfig {
             Estimator::Average => 0,
             Estimator::LeastSquares => product([4, probes.min(directions), probes.min(directions)]),
             Estimator::RecursiveLeastSquares => product([4, directions, directions]),
-            // Blocks of answers, their eigenvectors, and the covariance of what is known.
+            // Blocks of answers, by bands, and the covariance of what is known.
             Estimator::Kalman => {
                 product([8, probes.min(256), probes.min(256)]).saturating_add(product([4, covariance]))
             }
