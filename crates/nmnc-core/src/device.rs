@@ -51,7 +51,24 @@ pub fn open_with(name: &str, precision: Precision) -> Result<Device> {
     Err(Error::config("precision", format!("`{name}` has no matrix units for it")).mend("use \"f32\""))
 }
 
-/// Opens the device called `name`, such as `flex`, `vulkan` or `vulkan:1`.
+/// The name in records of the device called `name`: `cpu` is `flex`, and `gpu` the first accelerator of `cuda`, `vulkan` and `wgpu` that was
+/// compiled in. Every other name is its own, and `gpu` is where there is none.
+pub fn canonical(name: &str) -> String {
+    let (kind, index) = name.split_once(':').map_or((name, None), |(kind, index)| (kind, Some(index)));
+    let kind = match kind {
+        "cpu" => "flex",
+        "gpu" => ["cuda", "vulkan", "wgpu"].into_iter().find(|kind| compiled(kind)).unwrap_or("gpu"),
+        _ => return name.to_owned(),
+    };
+    index.map_or_else(|| kind.to_owned(), |index| format!("{kind}:{index}"))
+}
+
+/// Whether the kind of accelerator was compiled in.
+fn compiled(kind: &str) -> bool {
+    accelerator(kind, None).is_some()
+}
+
+/// Opens the device called `name`, such as `flex`, `vulkan`, `vulkan:1`, or one of the names that [`canonical`] knows.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for an unknown name or a wrong `NMNC_VECTORS`, [`ErrorKind::Device`] for a device that was not compiled in or that this
@@ -61,7 +78,8 @@ pub fn open_with(name: &str, precision: Precision) -> Result<Device> {
 /// write to standard error, which nobody can turn into an error here. Whoever must not be ended by it calls [`try_out`] in a process of its
 /// own first, as the command `nmnc` does; [`has_driver`] tells for which names that is worth while.
 pub fn open(name: &str) -> Result<Device> {
-    let (kind, index) = parse(name)?;
+    let name = canonical(name);
+    let (kind, index) = parse(&name)?;
     nmnc_kernels::check_vector_instructions()
         .map_err(|(variable, problem)| Error::config(variable, problem))?;
     match kind {
@@ -70,13 +88,16 @@ pub fn open(name: &str) -> Result<Device> {
         }
         "flex" => Ok(Device::flex()),
         "vulkan" | "wgpu" | "cuda" => open_accelerator(kind, index),
-        _ => Err(Error::config("device", format!("unknown device `{kind}`")).suggest(kind, NAMES)),
+        "gpu" => Err(Error::new(ErrorKind::Device, "device", "this build has no support of accelerators")
+            .mend("rebuild with `--features cuda` or `--features vulkan`, or use `cpu`")),
+        _ => Err(Error::config("device", format!("unknown device `{kind}`"))
+            .suggest(kind, NAMES.into_iter().chain(["cpu", "gpu"]))),
     }
 }
 
 /// Whether a driver is run to open the device called `name`: it is an accelerator that was compiled in.
 pub fn has_driver(name: &str) -> bool {
-    parse(name).is_ok_and(|(kind, index)| accelerator(kind, index).is_some())
+    parse(&canonical(name)).is_ok_and(|(kind, index)| accelerator(kind, index).is_some())
 }
 
 /// Opens the device called `name`, has it multiply two small matrices, and forgets it: what a process does that is there to be ended by the

@@ -17,6 +17,23 @@ fn a_processor_is_tried_without_a_driver() {
 }
 
 #[test]
+fn what_people_call_devices_is_known() {
+    for (name, known) in [("cpu", "flex"), ("flex", "flex"), ("vulkan:1", "vulkan:1"), ("cpus", "cpus")] {
+        assert_eq!(device::canonical(name), known);
+    }
+    device::open("cpu").unwrap();
+    // Either an accelerator of its kind, or a word about the build.
+    match device::canonical("gpu:1").as_str() {
+        "gpu:1" => {
+            let problem = device::open("gpu").unwrap_err();
+            assert_eq!(problem.kind(), nmnc_core::ErrorKind::Device);
+            assert!(problem.to_string().contains("this build has no support of accelerators"), "{problem}");
+        }
+        name => assert!(device::has_driver(name) && name.ends_with(":1"), "{name}"),
+    }
+}
+
+#[test]
 fn streams_give_the_same_bits_on_every_device() {
     for name in device::NAMES {
         let accelerator = match device::open(name) {

@@ -2,7 +2,12 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result, closest};
+use crate::error::{Error, Result};
+
+mod words;
+
+use words::expected_names;
+pub use words::explain;
 
 /// Reads settings from a table; an error's place is the dotted path of the setting.
 ///
@@ -79,49 +84,6 @@ fn setting_names<T: DeserializeOwned>() -> &'static [&'static str] {
     names
 }
 
-/// Turns the TOML reader's `message` about `place` into one line.
-pub fn explain(message: &str, place: &str) -> Error {
-    // The reader may say on a line of its own where it was; the names that it repeats may have lines, too.
-    let message = message.rsplit_once("\nin `").map_or(message, |(message, _)| message);
-    if let Some((given, known)) = expected_names(message, "unknown field ") {
-        let error = Error::config(place, format!("unknown setting `{given}`"));
-        return match known.is_empty() {
-            true => error.mend("remove it: nothing can be set here"),
-            false => error.suggest(&given, known),
-        };
-    }
-    if let Some((given, known)) = expected_names(message, "unknown variant ") {
-        let error = Error::config(place, format!("unknown value `{given}`"));
-        return match closest(&given, &known) {
-            Some(_) => error.suggest(&given, known),
-            None => error.mend(format!("allowed: {}", known.join(", "))),
-        };
-    }
-    let message = message.lines().next().unwrap_or_default();
-    if let Some(name) = message.strip_prefix("missing field ") {
-        return Error::config(place, format!("the setting {name} is missing")).mend("add it");
-    }
-    // The names of Rust's types mean nothing to most readers.
-    let plain = [
-        (", expected u64", ", expected a whole number of at least 0"),
-        (", expected usize", ", expected a whole number of at least 0"),
-        (", expected f64", ", expected a number"),
-    ];
-    if let Some((message, _)) = message.split_once(", expected struct ") {
-        return Error::config(place, format!("{message}, expected a table of settings"));
-    }
-    match plain.iter().find_map(|(end, words)| Some(format!("{}{words}", message.strip_suffix(end)?))) {
-        Some(message) => Error::config(place, message),
-        None => Error::config(place, message),
-    }
-}
-
-/// The offending name and the expected ones of serde's messages "unknown field `a`, expected one of `b`, `c`".
-fn expected_names(message: &str, start: &str) -> Option<(String, Vec<String>)> {
-    let mut names = message.strip_prefix(start)?.split('`').skip(1).step_by(2).map(str::to_owned);
-    Some((names.next()?, names.collect()))
-}
-
 /// An error where the setting `key` is given that has no meaning, as it is not `wanted` without `setting`.
 ///
 /// # Errors
@@ -184,30 +146,5 @@ mod tests {
         );
         assert!(message("heigth = 0.5\nwidth = 3").contains("did you mean `height`?"));
         assert!(message("height = 0.5\nwidth = 'x'").starts_with("width: "));
-    }
-
-    #[test]
-    fn unknown_fields_and_variants_are_explained() {
-        let line = |message| explain(message, "train").to_string();
-        assert_eq!(
-            line("unknown field `epohcs`, expected one of `epochs`, `batch`"),
-            "train: unknown setting `epohcs`; did you mean `epochs`?"
-        );
-        assert_eq!(
-            line("unknown field `epohcs`, there are no fields"),
-            "train: unknown setting `epohcs`; remove it: nothing can be set here"
-        );
-        assert_eq!(
-            line("unknown variant `q`, expected `relu` or `tanh`"),
-            "train: unknown value `q`; allowed: relu, tanh"
-        );
-        assert_eq!(
-            line("invalid type: string, expected u64\nin `x`"),
-            "train: invalid type: string, expected a whole number of at least 0"
-        );
-        assert_eq!(
-            line("invalid type: boolean `true`, expected struct Observing\nin `x`"),
-            "train: invalid type: boolean `true`, expected a table of settings"
-        );
     }
 }
