@@ -88,8 +88,8 @@ pub struct ConvConfig {
     /// Nonlinearity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activation: Option<ActivationName>,
-    /// Pooling after the nonlinearity.
-    #[serde(default = "max_pool")]
+    /// Pooling after the nonlinearity; none unless told.
+    #[serde(default = "no_pool")]
     pub pool: PoolName,
     /// Side and stride of the pooling window.
     #[serde(default = "two")]
@@ -124,8 +124,8 @@ fn two() -> usize {
 fn three() -> usize {
     3
 }
-fn max_pool() -> PoolName {
-    PoolName::Max
+fn no_pool() -> PoolName {
+    PoolName::None
 }
 
 /// Nonlinearities by name.
@@ -299,7 +299,7 @@ impl NetworkConfig {
         let mut inputs: usize = input.iter().product();
         let mut all = Vec::new();
         for (index, stage) in self.resolve()?.stages.iter().enumerate() {
-            let place = format!("network.stages[{index}]");
+            let place = format!("network.stages[{index}] (stage {})", index + 1);
             let geometry = match stage {
                 StageConfig::Conv(conv) => {
                     let input = shape.ok_or_else(|| {
@@ -427,7 +427,11 @@ mod tests {
             message(preset("conf3")),
             "network.preset: unknown network `conf3`; did you mean `conv3`?"
         );
-        assert!(message(preset("conv3")).starts_with("network.stages[2]: "), "{}", message(preset("conv3")));
+        assert!(
+            message(preset("conv3")).starts_with("network.stages[2] (stage 3): "),
+            "{}",
+            message(preset("conv3"))
+        );
         assert!(message(NetworkConfig::default()).starts_with("network: names neither"));
         let widths = NetworkConfig { widths: Some(vec![1]), ..preset("conv3") };
         assert_eq!(message(widths), "network.widths: has 1 entries; `conv3` takes 3");
