@@ -21,7 +21,7 @@ fn train(config: &Resolved<Config>, folder: &Path) {
 }
 
 fn found(folder: &Path, settings: &AnalysisSettings) -> (OverTraining, analysis::Analysis) {
-    let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
+    let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train, device: None };
     analysis::over_training(&source, settings, &[]).unwrap()
 }
 
@@ -224,7 +224,7 @@ fn a_damaged_checkpoint_is_passed_over_and_one_checkpoint_is_no_run() {
     assert!(found.moments.iter().all(|m| m.step != 3) && found.moments.len() == 6);
     assert!(found.warnings.iter().any(|w| w.contains("step-0000000003")), "{:?}", found.warnings);
     let path = folder.path().join("checkpoints/step-0000000001");
-    let source = Source { path, data: None, split: ExampleSplit::Train };
+    let source = Source { path, data: None, split: ExampleSplit::Train, device: None };
     let error = analysis::over_training(&source, &small(), &[]).unwrap_err().to_string();
     assert!(
         error.ends_with("is one checkpoint of a run; give the run folder to look at its whole training"),

@@ -10,7 +10,9 @@ use crate::exit;
 mod analyze;
 mod brain;
 mod cite;
+mod config;
 mod plan;
+mod predict;
 mod reproduce;
 mod similarity;
 pub mod weights;
@@ -18,7 +20,9 @@ pub mod weights;
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use cite::Cite;
+pub use config::{CheckConfig, ExplainSetting};
 pub use plan::Plan;
+pub use predict::Predict;
 pub use reproduce::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
 
@@ -99,6 +103,9 @@ pub enum Command {
     /// Compare the stages of networks that see the same examples, with each other and with recordings
     #[command(after_help = similarity::EXAMPLES)]
     Similarity(Similarity),
+    /// Show a trained network examples, and write its outputs, decisions and activity for other tools
+    #[command(after_help = predict::EXAMPLES)]
+    Predict(Predict),
     /// Make an experiment of the paper: train, analyze, draw, and say what came out
     #[command(subcommand, arg_required_else_help = true)]
     Reproduce(Reproduce),
@@ -148,7 +155,8 @@ const TRAIN_EXAMPLES: &str = "Examples:
   nmnc train cifar10.toml --resume
 
 An interrupted run goes on with --resume from its latest checkpoint, to the same numbers as without \
-the interruption. Diverged training ends with exit code 6 and leaves a summary that says so.";
+the interruption; with --resume --set train.epochs=20 it trains for longer. Training that starts from the weights of \
+another run is set by weights.from. Diverged training ends with exit code 6 and leaves a summary that says so.";
 
 const COMPARE_EXAMPLES: &str = "Examples:
   nmnc compare cifar10.toml --rules bp,dfa,vnc,nmnc --seeds 3
@@ -216,6 +224,9 @@ pub struct Demo {
     /// Epochs of each run
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub epochs: Option<u64>,
+    /// Device: cpu, gpu, vulkan, wgpu or cuda, with an optional number as in vulkan:1
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Remove what an earlier demo left in the folder and start again
     #[arg(long)]
     pub fresh: bool,
@@ -227,7 +238,7 @@ pub struct Overrides {
     /// Change a setting (repeatable), for example train.epochs=5
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Device: flex (CPU), vulkan, wgpu or cuda, with an optional number as in vulkan:1
+    /// Device: cpu, gpu, vulkan, wgpu or cuda, with an optional number as in vulkan:1
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
 }
@@ -255,7 +266,8 @@ pub struct Train {
     /// What to change.
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Go on from the latest checkpoint in the run folder; start if there is no run yet
+    /// Go on from the latest checkpoint in the run folder; start if there is no run yet. With a larger train.epochs a run that is
+    /// complete goes on, and metrics, checkpoint and logging may be others, too
     #[arg(long)]
     pub resume: bool,
     /// Wait while another process writes the run folder, instead of leaving
@@ -377,19 +389,12 @@ pub enum Config {
         #[arg(long)]
         tasks: bool,
     },
-    /// Check a configuration without running it
-    #[command(after_help = "Examples:\n  nmnc config check cifar10.toml\n  \
-                            nmnc config check cifar10.toml --set credit.rule=vnc --resolved")]
-    Check {
-        /// Configuration file (TOML)
-        config: PathBuf,
-        /// What to change.
-        #[command(flatten)]
-        overrides: Overrides,
-        /// Print the configuration with every preset and default spelled out
-        #[arg(long)]
-        resolved: bool,
-    },
+    /// Whether a run can start: read a configuration, open data and device, build the network, and reckon memory and time
+    #[command(after_help = config::CHECK_EXAMPLES)]
+    Check(CheckConfig),
+    /// What settings mean, what they may be and what they are when left out
+    #[command(after_help = config::EXPLAIN_EXAMPLES)]
+    Explain(ExplainSetting),
     /// List rules, networks and ready-made configurations, or print one of these
     #[command(after_help = "Examples:\n  nmnc config presets\n  nmnc config presets cifar10 > cifar10.toml")]
     Presets {

@@ -10,6 +10,7 @@ mod output;
 mod plan_table;
 mod presets;
 mod progress;
+mod settings_text;
 mod trial;
 mod usage;
 

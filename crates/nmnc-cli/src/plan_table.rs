@@ -66,14 +66,14 @@ fn milliseconds(amount: Amount) -> String {
 }
 
 /// A number with the unit that leaves one to three digits before the point.
-fn scaled(number: f64, unit: &str) -> String {
+pub fn scaled(number: f64, unit: &str) -> String {
     let prefixes = ["", "k", "M", "G", "T", "P", "E"];
     let place = (number.max(1.0).log10() / 3.0).floor().min(6.0);
     format!("{} {}{unit}", digits(number / 1e3f64.powf(place)), prefixes[place as usize])
 }
 
 /// Seconds with the unit that suits them.
-fn time(seconds: f64) -> String {
+pub fn time(seconds: f64) -> String {
     match seconds {
         ..1.0 => format!("{} ms", digits(1e3 * seconds)),
         ..60.0 => format!("{} s", digits(seconds)),

@@ -63,8 +63,11 @@ pub fn check(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`check`], and of its configuration.
-pub fn check_of_run(path: &Path) -> Result<()> {
-    config_of(path)?.map_or(Ok(()), |config| check(config.device()))
+pub fn check_of_run(path: &Path, given: Option<&str>) -> Result<()> {
+    match given {
+        Some(name) => check(name),
+        None => config_of(path)?.map_or(Ok(()), |config| check(config.device())),
+    }
 }
 
 /// The configuration of the run or checkpoint at `path`, if it is one.

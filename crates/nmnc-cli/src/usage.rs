@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use nmnc::printable;
+use nmnc::train::reference::{Kind, similar};
 
 use crate::cli::Cli;
 use crate::exit;
@@ -26,7 +27,9 @@ pub fn explain(error: &clap::Error) -> ExitCode {
     }
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
-    let line = one_line(&error.render().to_string(), &command_named(&arguments));
+    let command = command_named(&arguments);
+    let line = one_line(&error.render().to_string(), &command);
+    let line = with_setting(line, &command);
     // What could not be understood as a whole may still say how to be answered.
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
     let out = Output { quiet: false, json: given("--json") && !given("--quiet") };
@@ -46,6 +49,29 @@ fn one_line(message: &str, command: &str) -> String {
         line.push_str(&joined(tip));
     }
     format!("{line}; see `{command} --help`")
+}
+
+/// An argument that is unknown may be a setting: then the line says how it is set. Commands that take settings have the option `--set`.
+fn with_setting(line: String, command: &str) -> String {
+    let Some(argument) =
+        line.split_once("unexpected argument '--").and_then(|(_, rest)| rest.split('\'').next())
+    else {
+        return line;
+    };
+    let path: Vec<&str> = command.split(' ').skip(1).collect();
+    let found = path.iter().try_fold(Cli::command(), |command, name| command.find_subcommand(name).cloned());
+    let takes_settings =
+        found.is_some_and(|command| command.get_arguments().any(|one| one.get_long() == Some("set")));
+    let key = argument.split('=').next().unwrap_or_default().replace('-', "_");
+    let meant = similar(Kind::Images, &key);
+    // What another option looks like is that option.
+    let tip = format!("; to pass '--{argument}' as a value, use '-- --{argument}'");
+    match meant.first() {
+        Some(meant) if takes_settings && line.contains(&tip) => {
+            line.replace(&tip, &format!("; did you mean `--set {meant}=..`?"))
+        }
+        _ => line,
+    }
 }
 
 /// The deepest command that the arguments name, whatever options stand between the names.

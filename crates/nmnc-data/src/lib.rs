@@ -72,7 +72,7 @@ pub use fetch::{Fetched, Progress, fetch, verify};
 pub use info::{ClassCount, DataInfo, KnownSetInfo, SplitInfo, info, known_sets};
 pub use kind::{Format, ImageShape};
 pub use known::data_dir;
-pub use npz_writer::{Element, NpzWriter};
+pub use npz_writer::{Element, NpzWriter, npy_file};
 pub use standardize::Statistics;
 pub use stimuli::stimuli;
 pub use stream::{BatchStream, order};

@@ -72,6 +72,18 @@ impl NpzWriter {
     }
 }
 
+/// The bytes of a NumPy array file (`.npy`) of the given shape, outermost index first.
+///
+/// # Panics
+/// If there are not as many values as the shape has places.
+pub fn npy_file<T: Element>(shape: &[usize], values: &[T]) -> Vec<u8> {
+    assert_eq!(values.len(), shape.iter().product::<usize>(), "number of values for shape {shape:?}");
+    let mut bytes = header(T::DESCR, shape);
+    bytes.reserve(size_of_val(values));
+    values.iter().for_each(|value| value.append(&mut bytes));
+    bytes
+}
+
 /// How an array is stored. All is said here: what is left to the zip library may depend on the clock.
 fn options() -> SimpleFileOptions {
     SimpleFileOptions::default()

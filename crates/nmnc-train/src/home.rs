@@ -23,6 +23,8 @@ pub(crate) struct Keep {
     pub latest: usize,
     /// Those of these steps.
     pub for_good: Vec<u64>,
+    /// Training steps in all.
+    pub total: u64,
 }
 
 /// Where a run is kept.
@@ -51,16 +53,30 @@ impl Home {
             let folder = RunFolder::create(lock, &identity, forms)?;
             return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
         }
-        found.map_err(|e| e.or_mend(SAME))?;
+        let extended = match found {
+            Err(_) if options.extend => RunFolder::extends(lock.folder(), &identity)?,
+            _ => None,
+        };
+        if extended.is_none() {
+            found.map_err(|e| e.or_mend(SAME))?;
+        }
         let device = device_of(problem.network());
         let (found, warnings) = checkpoint::latest(&checkpoints(lock.folder()), &device)?;
         warnings.iter().for_each(|warning| observer.warning(warning));
         let Some(found) = found else {
             // Nothing to go on from: the run begins again, and writes its rows again.
-            let folder = RunFolder::reopen(lock, forms, Ledgered::default())?;
+            let folder = RunFolder::reopen(lock, &identity, forms, Ledgered::default())?;
             return Ok((Self { folder, identity, command: options.command, keep }, Tally::default()));
         };
-        if found.config != identity.to_toml() {
+        if found.step > keep.total {
+            let problem = format!(
+                "has made {} training steps already, more than the {} asked for",
+                found.step, keep.total
+            );
+            return Err(Error::checkpoint(found.path.display(), problem).mend("raise train.epochs"));
+        }
+        // A checkpoint may be from before the run was made longer.
+        if !identity.continues(&found.config) {
             let problem = format!("is of another run ({})", identity.difference(&found.config));
             return Err(Error::checkpoint(found.path.display(), problem)
                 .mend("put back the configuration the run began with, or remove the checkpoint if it is from elsewhere"));
@@ -69,7 +85,16 @@ impl Home {
         found.restore_weights(problem.network_mut(), &device)?;
         let mut tally = restore(found.step, &found.state, problem, learner)
             .map_err(|e| e.within(found.path.display()))?;
-        let folder = RunFolder::reopen(lock, forms, rows)?;
+        if let Some(difference) = extended {
+            let cosine = identity.to_toml().contains("shape = \"cosine\"");
+            let schedule = if cosine {
+                "; its learning rate follows the cosine of the new number of epochs from here on"
+            } else {
+                ""
+            };
+            observer.warning(&format!("the run goes on with other settings ({difference}){schedule}"));
+        }
+        let folder = RunFolder::reopen(lock, &identity, forms, rows)?;
         let home = Self { folder, identity, command: options.command, keep };
         match complaint {
             // From now on what is left is what the run has written.
@@ -102,7 +127,8 @@ impl Home {
         let records = self.folder.sync()?;
         let state = whole_state(problem, learner, tally);
         let (step, network, config) = (learner.step(), problem.network(), self.identity.to_toml());
-        let contents = Contents { step, network, state: &state, config, records };
+        let trained_on = problem.trained_on();
+        let contents = Contents { step, network, state: &state, config, records, trained_on };
         let path = checkpoint::save(&self.folder.checkpoints(), contents)?;
         self.prune(step)?;
         Ok(path)

@@ -68,6 +68,22 @@ impl Identity {
         Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Whether a run that was made as `kept` (TOML) says can go on as this one: nothing is different but how long to train
+    /// (`train.epochs`), and what is measured, kept and written on the way (`metrics`, `checkpoint`, `logging`).
+    pub fn continues(&self, kept: &str) -> bool {
+        let settings = |text: &str| -> Option<BTreeMap<String, String>> {
+            let (table, mut all) = (text.parse().ok()?, BTreeMap::new());
+            flatten("", &toml::Value::Table(table), &mut all);
+            let aside = |key: &str| {
+                key == "train.epochs"
+                    || ["metrics.", "checkpoint.", "logging."].iter().any(|table| key.starts_with(table))
+            };
+            all.retain(|key, _| !aside(key));
+            Some(all)
+        };
+        kept == self.text || settings(kept).is_some_and(|kept| Some(kept) == settings(&self.text))
+    }
+
     /// The first setting in which the configuration `kept` (TOML) differs from this one.
     pub(crate) fn difference(&self, kept: &str) -> String {
         let Ok(table) = kept.parse() else { return "it is not valid TOML".to_owned() };

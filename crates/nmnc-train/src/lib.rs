@@ -51,6 +51,7 @@ mod weights;
 
 pub use build::RunConfig;
 pub use compare::{PlannedRun, plan, share};
+pub use config::reference;
 pub use config::{
     AnyConfig, CheckpointConfig, Config, LoggingConfig, MetricsConfig, Resolved, SequenceConfig,
     SequenceMetricsConfig, SequenceTrainConfig, TrainConfig, WeightsConfig, set,

@@ -19,6 +19,7 @@ pub enum OptimizerConfig {
     /// Stochastic gradient descent; weight decay is added to the gradient.
     Sgd {
         /// Learning rate.
+        #[serde(default = "learning_rate")]
         #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Momentum: velocity <- momentum * velocity + gradient.
@@ -39,6 +40,7 @@ pub enum OptimizerConfig {
     /// Adam (Kingma and Ba 2015); weight decay is added to the gradient.
     Adam {
         /// Learning rate.
+        #[serde(default = "learning_rate")]
         #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
@@ -60,6 +62,7 @@ pub enum OptimizerConfig {
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
     Adamw {
         /// Learning rate.
+        #[serde(default = "learning_rate")]
         #[schemars(transform = ranges::SCALE.stated())]
         learning_rate: f64,
         /// Decay rates of the two moments.
@@ -102,6 +105,9 @@ impl Decayed {
     }
 }
 
+fn learning_rate() -> f64 {
+    1e-3
+}
 fn betas() -> [f64; 2] {
     [0.9, 0.999]
 }
@@ -115,7 +121,7 @@ fn decoupled_decay() -> f64 {
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self::Adam {
-            learning_rate: 1e-3,
+            learning_rate: learning_rate(),
             betas: betas(),
             epsilon: epsilon(),
             weight_decay: 0.0,

@@ -18,6 +18,9 @@ pub struct RunOptions {
     pub retry_diverged: bool,
     /// Go on with what is left of records that were lost or changed since the run wrote them, instead of refusing them.
     pub accept_records: bool,
+    /// Go on, too, where the configuration is another one than the run began with, but for nothing that what was learned depends on
+    /// ([`Identity::continues`]): longer, or with other records.
+    pub extend: bool,
     /// Wait while another process writes the folder, instead of leaving.
     pub wait: bool,
     /// The command line, for the summary.
@@ -59,6 +62,9 @@ impl Place {
         let found = match RunFolder::find(folder, &self.identity) {
             // Only its records are not as they were left, which is mended by going on.
             Err(_) if self.options.accept_records && RunFolder::look(folder, &self.identity).is_ok() => {
+                return Ok(None);
+            }
+            Err(_) if self.options.extend && RunFolder::extends(folder, &self.identity)?.is_some() => {
                 return Ok(None);
             }
             found => found.map_err(|e| e.or_mend(SAME))?,

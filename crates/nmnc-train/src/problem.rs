@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::checkpoint::TrainedOn;
 use nmnc_core::error::Result;
 use nmnc_core::records::{Score, StageRecord, TrialRecord};
 use nmnc_core::state::State;
@@ -82,6 +83,11 @@ pub trait Problem {
     /// What the user should know about the data.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What whoever shows the network other examples has to know of those it is trained on.
+    fn trained_on(&self) -> Option<TrainedOn> {
+        None
     }
 
     /// Perturbed examples so far.

@@ -106,7 +106,8 @@ impl<'a, P: Problem> Run<'a, P> {
     /// # Errors
     /// As [`Run::in_folder`].
     pub fn in_place(mut self, place: Place, observer: &mut dyn Observer) -> Result<Self> {
-        let keep = Keep { latest: self.plan.checkpoint.keep, for_good: self.milestones.clone() };
+        let (latest, total) = (self.plan.checkpoint.keep, self.total_steps());
+        let keep = Keep { latest, for_good: self.milestones.clone(), total };
         let (home, tally) =
             Home::open(place, keep, &self.plan.logging, self.problem, self.learner, observer)?;
         (self.home, self.tally) = (Some(home), tally);

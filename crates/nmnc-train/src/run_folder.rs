@@ -81,6 +81,16 @@ impl RunFolder {
         Ok(RunRecords::summary(path)?.map_or(Found::Partial, |summary| Found::Ended(Box::new(summary))))
     }
 
+    /// In what the run in `path` differs from that of this identity, if it is another one that can go on as it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn extends(path: &Path, identity: &Identity) -> Result<Option<String>> {
+        let Some(kept) = read_if_there(&path.join(CONFIG))? else { return Ok(None) };
+        let other = std::str::from_utf8(&kept).ok().filter(|kept| *kept != identity.to_toml());
+        Ok(other.filter(|kept| identity.continues(kept)).map(|kept| identity.difference(kept)))
+    }
+
     /// Makes a new run of the locked folder.
     ///
     /// # Errors
@@ -106,11 +116,16 @@ impl RunFolder {
         Self::open(lock, forms, Ledgered::default())
     }
 
-    /// Reopens the locked folder of a run that is to go on after the given rows.
+    /// Reopens the locked folder of a run that is to go on after the given rows, as that of `identity`.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn reopen(lock: FolderLock, forms: Forms, rows: Ledgered) -> Result<Self> {
+    pub(crate) fn reopen(
+        lock: FolderLock,
+        identity: &Identity,
+        forms: Forms,
+        rows: Ledgered,
+    ) -> Result<Self> {
         let path = lock.folder().to_owned();
         let checkpoints = path.join(CHECKPOINTS);
         fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
@@ -124,6 +139,11 @@ impl RunFolder {
                 return Err(Error::io(&summary, "remove", e));
             }
             _ => {}
+        }
+        // Only now: a summary of the run as it was would make that of the new configuration look complete.
+        let config = path.join(CONFIG);
+        if read_if_there(&config)?.is_none_or(|kept| kept != identity.to_toml().as_bytes()) {
+            write_atomically(&config, identity.to_toml().as_bytes())?;
         }
         Self::open(lock, forms, rows)
     }

@@ -126,8 +126,54 @@ impl SharedWeights {
         let buffers: Vec<_> = network.buffers().into_iter().map(own).collect();
         let known: Vec<&str> = parameters.iter().chain(&buffers).map(|(name, _)| name.as_str()).collect();
         self.check_names(&known, except)?;
+        self.put(network, except, device)
+    }
+
+    /// Puts all that is here into `network`.
+    fn put(&self, network: &mut impl Weights, except: &[String], device: &Device) -> Result<()> {
+        let own = |(name, parameter): (String, &Parameter)| {
+            (shared_name(&name).to_owned(), parameter.shape.clone())
+        };
+        let parameters: Vec<_> = network.parameters().into_iter().map(own).collect();
+        let buffers: Vec<_> = network.buffers().into_iter().map(own).collect();
         self.take(&parameters, network.values_mut(), except, device)?;
         self.take(&buffers, network.buffer_values_mut(), except, device)
+    }
+
+    /// Those that `network` has by name and shape, but for layers under `except`, and in words which these are. `give` takes them.
+    ///
+    /// # Errors
+    /// If there are none.
+    fn fitting(&self, network: &impl Weights, except: &[String]) -> Result<(Self, String)> {
+        let all = network.parameters().into_iter().chain(network.buffers());
+        let known: BTreeMap<String, Vec<usize>> =
+            all.map(|(name, own)| (shared_name(&name).to_owned(), own.shape.clone())).collect();
+        let fits = |name: &String, array: &Array| {
+            known.get(name) == Some(&array.shape) && !except.iter().any(|prefix| is_under(name, prefix))
+        };
+        let (taken, unused): (Vec<_>, Vec<_>) =
+            self.arrays.iter().partition(|(name, array)| fits(name, array));
+        let arrays: BTreeMap<String, Array> =
+            taken.into_iter().map(|(name, array)| (name.clone(), array.clone())).collect();
+        if arrays.is_empty() {
+            return Err(Error::data(&self.origin, "holds nothing that the network has by name and shape")
+                .mend("`nmnc weights list` shows names and shapes, of a file and of a run"));
+        }
+        let names: Vec<&str> = arrays.keys().map(String::as_str).collect();
+        let left: Vec<&str> =
+            known.keys().filter(|name| !arrays.contains_key(*name)).map(String::as_str).collect();
+        let unused: Vec<&str> = unused.into_iter().map(|(name, _)| name.as_str()).collect();
+        let or_none = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { listed(names) };
+        let words = format!(
+            "{} of {} arrays of the network are from {}: {}; left at their initial values: {}; not used: {}",
+            names.len(),
+            known.len(),
+            self.origin,
+            listed(&names),
+            or_none(&left),
+            or_none(&unused)
+        );
+        Ok((Self { arrays, origin: self.origin.clone() }, words))
     }
 
     fn check_names(&self, known: &[&str], except: &[String]) -> Result<()> {
@@ -205,7 +251,24 @@ impl WeightsConfig {
     /// A file that cannot be read or is of another network.
     pub(crate) fn give(&self, network: &mut impl Weights, device: &Device) -> Result<()> {
         let Some(from) = &self.from else { return Ok(()) };
-        SharedWeights::read(Path::new(from))?.give(network, &self.except, device)
+        let given = SharedWeights::read(Path::new(from))?;
+        match self.partial {
+            true => given.fitting(network, &self.except)?.0.put(network, &self.except, device),
+            false => given.give(network, &self.except, device),
+        }
+    }
+
+    /// Which of `network`'s weights are given and which are not, where they may be some.
+    ///
+    /// # Errors
+    /// As [`WeightsConfig::give`].
+    pub(crate) fn told(&self, network: &impl Weights) -> Result<Option<String>> {
+        match &self.from {
+            Some(from) if self.partial => {
+                Ok(Some(SharedWeights::read(Path::new(from))?.fitting(network, &self.except)?.1))
+            }
+            _ => Ok(None),
+        }
     }
 }
 

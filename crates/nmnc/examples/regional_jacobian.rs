@@ -113,8 +113,12 @@ impl Partition {
 fn main() -> nmnc::Result<()> {
     println!("run,stage,units,one,classes,output2,output4,output10,activity10,learned_common,learned");
     for run in std::env::args().skip(1) {
-        let loaded =
-            Loaded::open(&Source { path: run.clone().into(), data: None, split: ExampleSplit::Train })?;
+        let loaded = Loaded::open(&Source {
+            path: run.clone().into(),
+            data: None,
+            split: ExampleSplit::Train,
+            device: None,
+        })?;
         let chosen = loaded.sample(EXAMPLES, Seed(0));
         let labels: Vec<usize> =
             loaded.data.batch(&chosen)?.labels.into_iter().map(|label| label as usize).collect();

@@ -45,7 +45,7 @@ fn train(config: &AnyConfig, run: &Path) -> Result<()> {
 }
 
 fn analyze(run: &Path, out: &Path) -> Result<()> {
-    let source = Source { path: run.to_owned(), data: None, split: ExampleSplit::Test };
+    let source = Source { path: run.to_owned(), data: None, split: ExampleSplit::Test, device: None };
     let loaded = Loaded::open(&source)?;
     let settings =
         AnalysisSettings { centered: loaded.centered(), examples: 32, ..AnalysisSettings::default() };

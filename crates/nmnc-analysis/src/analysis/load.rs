@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 
-use nmnc_core::device::{self, matrix};
+use nmnc_core::device::{self, Precision, matrix};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
-use nmnc_data::{DataConfig, Dataset};
+use nmnc_data::{DataConfig, Dataset, Standardize, Statistics};
 use nmnc_learn::net::Network;
-use nmnc_train::checkpoint::{self, Checkpoint};
+use nmnc_train::checkpoint::{self, Checkpoint, TrainedOn};
 use nmnc_train::{Config, Loss, Resolved, Schedule};
 
 /// Which examples to show a network.
@@ -30,6 +30,8 @@ pub struct Source {
     pub data: Option<String>,
     /// The split to draw from.
     pub split: ExampleSplit,
+    /// Device instead of the one that the run was trained on.
+    pub device: Option<String>,
 }
 
 /// A trained network read back.
@@ -50,6 +52,8 @@ pub struct Loaded {
     pub data: Dataset,
     /// The training split.
     pub training: Dataset,
+    /// Names of the classes that the network was trained to tell apart, in the order of its outputs.
+    pub classes: Vec<String>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
     pub(super) device: Device,
@@ -65,12 +69,12 @@ impl Loaded {
     pub fn open(source: &Source) -> Result<Self> {
         let (run, single) = find(&source.path)?;
         let config = Config::read(&run.join("config.toml"), &[])?.resolve()?;
-        let device = device::open_with(&config.device, config.precision)?;
+        let device = device_for(&config.device, config.precision, source.device.as_deref())?;
         let (checkpoint, mut warnings) = match single {
             Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
             None => latest(&run, &device)?,
         };
-        if checkpoint.config != config.to_toml() {
+        if !config.identity().continues(&checkpoint.config) {
             return Err(Error::checkpoint(
                 checkpoint.path.display(),
                 "belongs to another configuration than the run's config.toml",
@@ -78,8 +82,16 @@ impl Loaded {
             .mend("put back the config.toml that the run wrote"));
         }
         let own = config.data.clone();
+        let mut trained = None;
         let data = match &source.data {
-            Some(given) => DataConfig { source: given.clone(), ..own },
+            Some(given) => {
+                // Other images are shifted and scaled as those were that the network was trained on.
+                let seen = trained_on(&checkpoint, &own, config.seed)?;
+                let Statistics { mean, sd } = seen.statistics.clone();
+                trained = Some(seen);
+                let standardize = Standardize::Fixed { mean, sd };
+                DataConfig { source: given.clone(), standardize, ..own }
+            }
             None => own,
         };
         let splits = data.open(config.seed)?;
@@ -89,6 +101,7 @@ impl Loaded {
             ExampleSplit::Train => splits.train,
             ExampleSplit::Test => splits.evaluation,
         };
+        let classes = trained.map_or_else(|| training.classes().to_vec(), |trained| trained.classes);
         let shape = data.shape();
         let input = [shape.channels, shape.height, shape.width];
         let outputs = outputs(&config, input, &checkpoint, data.classes().len(), &device)?;
@@ -105,6 +118,7 @@ impl Loaded {
             untrained,
             data,
             training,
+            classes,
             warnings,
             device,
             saved,
@@ -170,6 +184,25 @@ impl Loaded {
             self.config.credit.rule,
             self.config.seed.0
         )
+    }
+}
+
+/// The examples that a network was trained on: what its checkpoint says, or the data themselves where it is older than that.
+fn trained_on(checkpoint: &Checkpoint, data: &DataConfig, seed: Seed) -> Result<TrainedOn> {
+    match &checkpoint.trained_on {
+        Some(known) => Ok(known.clone()),
+        None => {
+            let train = data.open(seed)?.train;
+            Ok(TrainedOn { statistics: train.statistics().clone(), classes: train.classes().to_vec() })
+        }
+    }
+}
+
+/// Opens the device called `given`, or else the run's own.
+pub(super) fn device_for(own: &str, precision: Precision, given: Option<&str>) -> Result<Device> {
+    match given {
+        Some(name) => device::open(name),
+        None => device::open_with(own, precision),
     }
 }
 

@@ -12,6 +12,7 @@ mod load;
 mod mapped;
 mod network;
 mod page;
+mod predict;
 mod probes;
 mod probes_needed;
 mod random;
@@ -32,6 +33,7 @@ pub use load::{ExampleSplit, Loaded, Source};
 pub use mapped::{MappedActivity, MappedArray, MappedJacobians};
 pub use network::{Subject, activity, network};
 pub use page::page;
+pub use predict::{Predictions, predict, write_predictions};
 pub use probes_needed::{CosinePoint, NeededSettings, Needing, ProbesNeeded, probes_needed};
 pub use random::random_control;
 pub use result::{

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::load::{find, latest};
-use nmnc_core::device;
+use super::load::{device_for, find, latest};
 use nmnc_core::error::{Error, Result};
 use nmnc_data::tasks::Task;
 use nmnc_learn::recurrent::RecurrentNetwork;
@@ -32,19 +31,20 @@ pub struct TaskLoaded {
 }
 
 impl TaskLoaded {
-    /// Reads the run folder, of which the latest whole checkpoint is taken, or the folder of one checkpoint at `path`.
+    /// Reads the run folder, of which the latest whole checkpoint is taken, or the folder of one checkpoint at `path`. The networks are on
+    /// `device` or, if none is given, on the one that the run was trained on.
     ///
     /// # Errors
     /// If it is no run on a task, is damaged or of another configuration, or if trials cannot be made.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, device: Option<&str>) -> Result<Self> {
         let (run, single) = find(path)?;
         let config = SequenceConfig::read(&run.join("config.toml"), &[])?.resolve()?;
-        let device = device::open_with(&config.device, config.precision)?;
+        let device = device_for(&config.device, config.precision, device)?;
         let (saved, warnings) = match single {
             Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),
             None => latest(&run, &device)?,
         };
-        if saved.config != config.to_toml() {
+        if !config.identity().continues(&saved.config) {
             let problem = "belongs to another configuration than the run's config.toml";
             return Err(Error::checkpoint(saved.path.display(), problem)
                 .mend("put back the config.toml that the run wrote"));

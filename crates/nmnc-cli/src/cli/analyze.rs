@@ -64,6 +64,9 @@ pub struct Analyze {
     /// Which examples to show
     #[arg(long, value_name = "NAME", default_value = "train", conflicts_with = "activity")]
     pub split: SplitName,
+    /// Device instead of the run's own, such as cpu or cuda
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["activity", "trials"])]
+    pub device: Option<String>,
     /// Dimensions d of tables and angles, separated by commas
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = count, default_value = "16,32,64,128")]
     pub dimensions: Vec<usize>,

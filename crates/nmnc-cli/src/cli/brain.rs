@@ -29,6 +29,9 @@ pub struct Brain {
     /// Folder to write [default: brain-NAME in the folder given, or here if there are several]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Device instead of the runs' own, such as cpu or cuda
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
 }
 
 /// A benchmark, and how networks are compared with it.

@@ -44,6 +44,9 @@ pub struct Similarity {
     /// Most memory for matrices of examples by examples of one stage, in MiB
     #[arg(long, value_name = "MIB", value_parser = at_least_one, default_value = "4096")]
     pub max_memory: u64,
+    /// Device instead of the run's own, such as cpu or cuda
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Seed that draws examples and permutations
     #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
     pub seed: u64,

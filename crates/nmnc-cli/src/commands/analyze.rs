@@ -24,7 +24,7 @@ pub fn run(arguments: &Analyze, out: Output) -> Result<()> {
     if let Some(run) = &arguments.run
         && let Some(config) = trial::config_of(run)?
     {
-        trial::check(config.device())?;
+        trial::check(arguments.device.as_deref().unwrap_or(config.device()))?;
         if let AnyConfig::Trials(_) = config {
             return states(run, arguments, started, out);
         }
@@ -68,7 +68,7 @@ fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Res
     }
     let dimension = arguments.dimensions.iter().copied().min().unwrap_or(StatesSettings::default().dimension);
     let settings = StatesSettings { trials: arguments.examples, dimension, ..StatesSettings::default() };
-    let found = analysis::states(run, &settings)?;
+    let found = analysis::states(run, arguments.device.as_deref(), &settings)?;
     let parent = if run.join("config.toml").is_file() { run.to_owned() } else { run.join("../..") };
     let default = || parent.join("analysis").join(format!("step-{:010}", found.step));
     let folder = arguments.out.clone().unwrap_or_else(default);
@@ -85,7 +85,12 @@ fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Res
 
 /// Analyzes every kept checkpoint of a run.
 fn over_training(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Result<()> {
-    let source = Source { path: run.to_owned(), data: None, split: split(arguments) };
+    let source = Source {
+        path: run.to_owned(),
+        data: None,
+        split: split(arguments),
+        device: arguments.device.clone(),
+    };
     let stages: Vec<usize> = arguments.stage.iter().map(|stage| stage - 1).collect();
     let settings = AnalysisSettings { probes: 0, ..settings(arguments) };
     let (found, _) = analysis::over_training(&source, &settings, &stages)?;
@@ -135,7 +140,12 @@ fn split(arguments: &Analyze) -> ExampleSplit {
 }
 
 fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, PathBuf)> {
-    let source = Source { path: run.to_owned(), data: arguments.data.clone(), split: split(arguments) };
+    let source = Source {
+        path: run.to_owned(),
+        data: arguments.data.clone(),
+        split: split(arguments),
+        device: arguments.device.clone(),
+    };
     let loaded = Loaded::open(&source)?;
     let settings = AnalysisSettings { centered: loaded.centered(), ..settings(arguments) };
     settings.check()?;

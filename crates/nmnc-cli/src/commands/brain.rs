@@ -28,11 +28,16 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     };
     // What is wrong is said before any work.
     brain::check(&folder)?;
-    runs.iter().try_for_each(|run| trial::check_of_run(run))?;
+    runs.iter().try_for_each(|run| trial::check_of_run(run, arguments.device.as_deref()))?;
     let mut shown = Vec::new();
     let mut warnings = Vec::new();
     for (number, path) in runs.iter().enumerate() {
-        let source = Source { path: path.clone(), data: None, split: ExampleSplit::Test };
+        let source = Source {
+            path: path.clone(),
+            data: None,
+            split: ExampleSplit::Test,
+            device: arguments.device.clone(),
+        };
         let loaded = Loaded::open(&source)?;
         out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
         warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));

@@ -10,6 +10,7 @@ use crate::cli::Demo;
 use crate::comparison::Comparison;
 use crate::output::Output;
 use crate::presets::DEMO;
+use crate::trial;
 
 /// The rules side by side.
 const RULES: [&str; 4] = ["bp", "dfa", "vnc", "nmnc"];
@@ -22,6 +23,10 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
     }
     if let Some(epochs) = arguments.epochs {
         config.train.epochs = epochs;
+    }
+    if let Some(device) = &arguments.device {
+        trial::check(device)?;
+        config.device.clone_from(device);
     }
     let runs = plan(&AnyConfig::from(config), &RULES.map(str::to_owned), 1)?;
     let folder = arguments.out.clone();

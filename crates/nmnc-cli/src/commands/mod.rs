@@ -11,6 +11,7 @@ mod config;
 mod data;
 mod demo;
 mod plan;
+mod predict;
 mod report;
 mod reproduce;
 mod similarity;
@@ -35,6 +36,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Analyze(arguments) => analyze::run(arguments, out),
         Command::Brain(arguments) => brain::run(arguments, out),
         Command::Similarity(arguments) => similarity::run(arguments, out),
+        Command::Predict(arguments) => predict::run(arguments, out),
         Command::Reproduce(command) => reproduce::run(command, out),
         Command::Config(command) => config::run(command, out),
         Command::Data(command) => data::run(command, out),

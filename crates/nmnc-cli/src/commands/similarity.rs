@@ -30,9 +30,10 @@ pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
         SplitName::Test => ExampleSplit::Test,
     };
     let labels: Vec<String> = arguments.runs.iter().map(|path| path.display().to_string()).collect();
-    arguments.runs.iter().try_for_each(|run| trial::check_of_run(run))?;
+    arguments.runs.iter().try_for_each(|run| trial::check_of_run(run, arguments.device.as_deref()))?;
     let open = |path: &std::path::PathBuf| {
-        Loaded::open(&Source { path: path.clone(), data: arguments.data.clone(), split })
+        let device = arguments.device.clone();
+        Loaded::open(&Source { path: path.clone(), data: arguments.data.clone(), split, device })
     };
     let all: Vec<Loaded> = arguments.runs.iter().map(open).collect::<Result<_>>()?;
     let first = &all[0];

@@ -24,6 +24,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
     // A run that is complete is told from its files alone: they may be nobody's to write any more.
     if arguments.resume
         && !arguments.accept_records
+        && RunFolder::extends(&folder, &config.identity())?.is_none()
         && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity()).map_err(different)?
         && summary.status == nmnc::records::Status::Complete
     {
@@ -37,6 +38,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         resume: arguments.resume,
         retry_diverged: true,
         accept_records: arguments.accept_records,
+        extend: arguments.resume,
         wait: arguments.wait,
         command: command_line(),
     };

@@ -96,7 +96,7 @@ fn in_what_to_measure() {
         case(
             "bench --size 4 --channels 4,4,4",
             3,
-            "network.stages[2]: a 2x2 pooling window is larger than the 1x1 map",
+            "network.stages[2] (stage 3): a 2x2 pooling window is larger than the 1x1 map",
         ),
         case(
             "bench --rules bp --only refresh",

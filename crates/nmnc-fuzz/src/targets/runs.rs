@@ -75,8 +75,9 @@ pub(super) fn run(files: &Bundle<'_>, folder: &Path) -> Result<()> {
     for checkpoint in fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten() {
         let _ = sum(&checkpoint.path());
     }
-    let loaded = Loaded::open(&Source { path: run.clone(), data: None, split: ExampleSplit::Test })
-        .and_then(|loaded| loaded.inputs(4, Seed(0)));
+    let loaded =
+        Loaded::open(&Source { path: run.clone(), data: None, split: ExampleSplit::Test, device: None })
+            .and_then(|loaded| loaded.inputs(4, Seed(0)));
     if files.get("run/config.toml") == MADE.get().map(Vec::as_slice) {
         let options = RunOptions { resume: true, ..RunOptions::default() };
         AnyConfig::parse(CONFIG, "seed", &[])?.resolve()?.run(&run, &options, &mut Silent)?;

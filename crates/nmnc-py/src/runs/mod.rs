@@ -56,6 +56,7 @@ pub fn train(
         resume,
         retry_diverged: resume && !wait,
         accept_records: false,
+        extend: resume,
         wait,
         command: "nmnc.train".to_owned(),
     };
@@ -126,7 +127,7 @@ pub fn examples<'py>(
             let split = if train { ExampleSplit::Train } else { ExampleSplit::Test };
             let (batch, shape) = py
                 .detach(|| {
-                    let loaded = Loaded::open(&Source { path, data: None, split })?;
+                    let loaded = Loaded::open(&Source { path, data: None, split, device: None })?;
                     let chosen: Vec<usize> = (0..count.min(loaded.data.len())).collect();
                     nmnc::Result::Ok((loaded.data.batch(&chosen)?, loaded.data.shape()))
                 })
@@ -137,7 +138,7 @@ pub fn examples<'py>(
         AnyConfig::Trials(_) => {
             let batch = py
                 .detach(|| {
-                    let loaded = TaskLoaded::open(&path)?;
+                    let loaded = TaskLoaded::open(&path, None)?;
                     let set = if train { TrialSet::Training } else { TrialSet::Evaluation };
                     let most = if train { None } else { loaded.task.evaluation_size() };
                     let count = count.min(most.unwrap_or(count)) as u64;

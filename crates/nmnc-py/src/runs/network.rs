@@ -58,7 +58,8 @@ impl Network {
             let origin = checkpoint.display().to_string();
             Ok(match AnyConfig::read(&run.join("config.toml"), &[])? {
                 AnyConfig::Images(_) => {
-                    let source = Source { path: checkpoint, data: None, split: ExampleSplit::Test };
+                    let source =
+                        Source { path: checkpoint, data: None, split: ExampleSplit::Test, device: None };
                     let loaded = Loaded::open(&source)?;
                     let (device, input, step) = (loaded.device().clone(), loaded.data.shape(), loaded.step);
                     Self {
@@ -69,7 +70,7 @@ impl Network {
                     }
                 }
                 AnyConfig::Trials(_) => {
-                    let TaskLoaded { network, device, step, .. } = TaskLoaded::open(&checkpoint)?;
+                    let TaskLoaded { network, device, step, .. } = TaskLoaded::open(&checkpoint, None)?;
                     Self { kind: Kind::Recurrent(Box::new(network)), device, origin, step }
                 }
             })

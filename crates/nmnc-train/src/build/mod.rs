@@ -127,6 +127,7 @@ impl RunConfig for Config {
     fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
         let images = config.images()?;
         let learner = config.learner(images.steps_per_epoch());
+        config.weights.told(images.network())?.iter().for_each(|words| observer.warning(words));
         config.run_parts(images, learner, config.plan(), place, observer)
     }
 }
@@ -159,6 +160,7 @@ impl RunConfig for SequenceConfig {
     fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
         let trials = config.trials()?;
         let learner = config.learner(trials.steps_per_epoch());
+        config.weights.told(trials.network())?.iter().for_each(|words| observer.warning(words));
         config.run_parts(trials, learner, config.plan(), place, observer)
     }
 }

@@ -17,6 +17,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{is_there, partial_folder, read_if_there, replace_by, sha256};
 use nmnc_core::state::State;
 use nmnc_core::tensor_file::{self, Array};
+use nmnc_data::Statistics;
 use nmnc_learn::net::{Parameter, Weights};
 
 const FORMAT: u32 = 3;
@@ -40,6 +41,18 @@ struct Description {
     records: Mark,
     counters: BTreeMap<String, u64>,
     texts: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trained_on: Option<TrainedOn>,
+}
+
+/// What whoever shows a network other examples has to know of those it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedOn {
+    /// How they were shifted and scaled.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+    /// Names of the classes, in the order of the network's outputs.
+    pub classes: Vec<String>,
 }
 
 /// A checkpoint read back.
@@ -51,6 +64,8 @@ pub struct Checkpoint {
     pub config: String,
     /// The rows of `metrics.jsonl` up to it.
     pub(crate) records: Mark,
+    /// The examples it was trained on; none of trials, or where the checkpoint does not say.
+    pub trained_on: Option<TrainedOn>,
     /// Optimizer, rule and bookkeeping.
     pub state: State,
     /// Parameters by full name, in their natural shapes.
@@ -71,6 +86,8 @@ pub(crate) struct Contents<'a, N> {
     pub config: &'a str,
     /// The rows of `metrics.jsonl` so far.
     pub records: Mark,
+    /// The examples it is trained on.
+    pub trained_on: Option<TrainedOn>,
 }
 
 /// Name of the checkpoint after `step` training steps.
@@ -83,7 +100,7 @@ pub(super) fn folder_name(step: u64) -> String {
 /// # Errors
 /// If the file system refuses; earlier checkpoints are then untouched.
 pub(crate) fn save<N: Weights>(folder: &Path, contents: Contents<N>) -> Result<PathBuf> {
-    let Contents { step, network, state, config, records } = contents;
+    let Contents { step, network, state, config, records, trained_on } = contents;
     let target = folder.join(folder_name(step));
     let partial = partial_folder(folder)?;
     let inner = |file: &str| partial.path().join(file);
@@ -104,6 +121,7 @@ pub(crate) fn save<N: Weights>(folder: &Path, contents: Contents<N>) -> Result<P
         records,
         counters: state.counters.clone(),
         texts: state.texts.clone(),
+        trained_on,
     };
     let text = serde_json::to_string_pretty(&description).expect("counters are representable in JSON") + "\n";
     write_new(&inner(FILES[2]), text.as_bytes())?;
@@ -146,6 +164,7 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
         step: description.step,
         config: description.config,
         records: description.records,
+        trained_on: description.trained_on,
         state,
         weights: tensor_file::read(&path.join(FILES[0]))?,
         path: path.to_owned(),

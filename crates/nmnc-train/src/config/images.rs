@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointConfig;
 use super::logging::LoggingConfig;
+use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
@@ -16,7 +17,7 @@ use crate::loss::{Loss, Objective};
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
-use nmnc_core::device::Precision;
+use nmnc_core::device::{self, Precision};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges::{self, Range};
 use nmnc_core::seed::Seed;
@@ -31,7 +32,8 @@ pub struct Config {
     /// The one seed.
     #[serde(default = "seed_zero")]
     pub seed: Seed,
-    /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
+    /// Device: `cpu` (or `flex`, its name in records), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`; `gpu` is
+    /// the first of the accelerators that was compiled in.
     #[serde(default = "flex")]
     pub device: String,
     /// In what numbers an accelerator multiplies: `f32`, `tf32` or `bf16`.
@@ -162,6 +164,10 @@ impl Config {
     }
 
     pub(super) fn of_table(table: toml::Table) -> Result<Self> {
+        Self::of_parsed(table.clone()).map_err(|e| point_out(e, &table, Kind::Images))
+    }
+
+    fn of_parsed(table: toml::Table) -> Result<Self> {
         ranges::check_table::<Self>(&table)?;
         let config: Self = deserialize(table)?;
         config.resolve()?;
@@ -175,8 +181,12 @@ impl Config {
     pub fn resolve(&self) -> Result<Resolved<Self>> {
         ranges::check(self)?;
         check_seed(self.seed)?;
-        let resolved =
-            Self { network: self.network.resolve()?, credit: self.credit.resolve()?, ..self.clone() };
+        let resolved = Self {
+            device: device::canonical(&self.device),
+            network: self.network.resolve()?,
+            credit: self.credit.resolve()?,
+            ..self.clone()
+        };
         self.data.check()?;
         self.weights.check()?;
         if self.train.streamed && !self.credit.is_local()? {

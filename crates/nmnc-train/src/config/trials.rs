@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::CheckpointConfig;
 use super::logging::LoggingConfig;
+use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
@@ -15,7 +16,7 @@ use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
-use nmnc_core::device::Precision;
+use nmnc_core::device::{self, Precision};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_core::seed::Seed;
@@ -29,7 +30,8 @@ pub struct SequenceConfig {
     /// The one seed.
     #[serde(default = "seed_zero")]
     pub seed: Seed,
-    /// Device: `flex` (CPU), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`.
+    /// Device: `cpu` (or `flex`, its name in records), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`; `gpu` is
+    /// the first of the accelerators that was compiled in.
     #[serde(default = "flex")]
     pub device: String,
     /// In what numbers an accelerator multiplies: `f32`, `tf32` or `bf16`.
@@ -148,10 +150,13 @@ impl SequenceConfig {
         Self::of_table(parse_table(text, origin, overrides)?).map_err(|e| e.within(origin))
     }
 
-    pub(super) fn of_table(mut table: toml::Table) -> Result<Self> {
+    pub(super) fn of_table(table: toml::Table) -> Result<Self> {
+        Self::of_parsed(table.clone()).map_err(|e| point_out(e, &table, Kind::Trials))
+    }
+
+    fn of_parsed(mut table: toml::Table) -> Result<Self> {
         let task = match table.remove("task") {
             Some(toml::Value::Table(settings)) => TaskConfig::from_table(settings)?,
-            Some(toml::Value::String(name)) => TaskConfig::named(&name, toml::Table::new())?,
             _ => {
                 return Err(Error::config("task", "is neither a name nor a table")
                     .mend("for example task = \"DelayMatchSample\""));
@@ -178,6 +183,7 @@ impl SequenceConfig {
         }
         train.optimizer.check()?;
         Ok(Resolved::new(Self {
+            device: device::canonical(&self.device),
             task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
             recurrent: self.recurrent.clone().resolve().map_err(|e| e.under("recurrent"))?,
             credit: self.credit.resolve()?,

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 pub use classifier::{Classifier, ImageBatch, MeasuredImages};
 pub use measure::{EVALUATION_BATCH, align, evaluate};
 
+use crate::checkpoint::TrainedOn;
 use crate::loss::Objective;
 use crate::problem::{Assessed, Evaluation, Problem};
 use nmnc_core::device::matrix;
@@ -204,6 +205,11 @@ impl Problem for Images {
 
     fn stage_units(&self) -> Vec<usize> {
         self.network().stage_units()
+    }
+
+    fn trained_on(&self) -> Option<TrainedOn> {
+        let train = &self.splits.train;
+        Some(TrainedOn { statistics: train.statistics().clone(), classes: train.classes().to_vec() })
     }
 
     fn warnings(&self) -> Vec<String> {

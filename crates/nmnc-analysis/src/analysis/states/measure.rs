@@ -22,10 +22,10 @@ const CURVES: usize = 8;
 ///
 /// # Errors
 /// If it is no run on a task, is damaged or of another configuration, or if trials cannot be made.
-pub fn states(path: &Path, settings: &StatesSettings) -> Result<StateAnalysis> {
+pub fn states(path: &Path, device: Option<&str>, settings: &StatesSettings) -> Result<StateAnalysis> {
     settings.check()?;
     let TaskLoaded { config, run, step, task, network, untrained, mut warnings, .. } =
-        TaskLoaded::open(path)?;
+        TaskLoaded::open(path, device)?;
     let most = task.evaluation_size().unwrap_or(usize::MAX);
     if most < settings.trials {
         warnings.push(format!("there are only {most} evaluation trials"));

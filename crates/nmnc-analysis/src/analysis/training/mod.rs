@@ -123,7 +123,7 @@ fn over_loaded(
     ));
     for path in checkpoint::list(&loaded.run.join("checkpoints"))? {
         let checkpoint = match checkpoint::load(&path, &loaded.device) {
-            Ok(checkpoint) if checkpoint.config == loaded.config.to_toml() => checkpoint,
+            Ok(checkpoint) if loaded.config.identity().continues(&checkpoint.config) => checkpoint,
             Ok(_) => {
                 warnings
                     .push(format!("passing over {}: it belongs to another configuration", path.display()));

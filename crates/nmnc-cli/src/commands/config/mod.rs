@@ -1,17 +1,18 @@
 //! `nmnc config`.
 
-use std::fmt::Write as _;
-use std::path::Path;
+mod check;
+mod explain;
 
+use std::fmt::Write as _;
+
+use nmnc::Result;
 use nmnc::credit::REGISTRY;
 use nmnc::net::{ARCHITECTURES, PRESETS as NETWORKS};
 use nmnc::recurrent::TIME_RULES;
-use nmnc::train::{AnyConfig, Resolved, RunConfig, SequenceConfig};
-use nmnc::{ErrorKind, Result, device};
+use nmnc::train::SequenceConfig;
 use serde_json::json;
 
-use crate::cli::{Config, Overrides};
-use crate::naming;
+use crate::cli::Config;
 use crate::output::Output;
 use crate::presets::{self, PRESETS};
 
@@ -19,7 +20,8 @@ use crate::presets::{self, PRESETS};
 pub fn run(command: &Config, out: Output) -> Result<()> {
     match command {
         Config::Schema { tasks } => schema(*tasks, out),
-        Config::Check { config, overrides, resolved } => check(config, overrides, *resolved, out),
+        Config::Check(arguments) => check::run(arguments, out),
+        Config::Explain(arguments) => explain::run(arguments, out),
         Config::Presets { name: Some(name) } => print(name, out),
         Config::Presets { name: None } => list(out),
     }
@@ -32,39 +34,6 @@ fn schema(tasks: bool, out: Output) -> Result<()> {
     };
     let text = if out.json { serde_json::to_string(&schema) } else { serde_json::to_string_pretty(&schema) };
     out.payload(&(text.expect("a schema is representable in JSON") + "\n"))
-}
-
-fn check(path: &Path, overrides: &Overrides, resolved: bool, out: Output) -> Result<()> {
-    let config = AnyConfig::read(path, &overrides.settings())?;
-    check_device(path, config.device())?;
-    checked(&config.resolve()?, path, resolved, out)
-}
-
-/// A device that this machine lacks is no fault of the configuration, a misspelled one is.
-fn check_device(path: &Path, name: &str) -> Result<()> {
-    if device::has_driver(name) {
-        return Ok(());
-    }
-    match device::open(name) {
-        Err(error) if error.kind() == ErrorKind::Config => Err(error.within(path.display())),
-        _ => Ok(()),
-    }
-}
-
-fn checked(spelled_out: &Resolved<AnyConfig>, path: &Path, resolved: bool, out: Output) -> Result<()> {
-    let toml = spelled_out.to_toml();
-    out.event(
-        "checked",
-        json!({ "config": naming::text(path), "sha256": spelled_out.sha256(), "resolved": resolved.then_some(&toml) }),
-    );
-    match (resolved, out.json) {
-        (_, true) => Ok(()),
-        (true, false) => out.payload(&toml),
-        (false, false) => {
-            out.line("ok");
-            Ok(())
-        }
-    }
 }
 
 fn print(name: &str, out: Output) -> Result<()> {

@@ -105,7 +105,7 @@ impl Experiment for Brain {
         let unfinished = || Error::checkpoint(folder.display(), "has no summary with a test accuracy");
         let summary = summary.ok_or_else(unfinished)?;
         let accuracy = summary.test.ok_or_else(unfinished)?.accuracy;
-        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Test };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Test, device: None };
         let loaded = Loaded::open(&source)?;
         let representation = represent(&loaded, &self.benchmark, &self.settings)?;
         Ok(BrainRun { accuracy, probes_per_example: summary.probes_per_example, representation })

@@ -100,7 +100,7 @@ impl Experiment for Dimension {
     }
 
     fn measure(&self, folder: &Path) -> Result<DimensionRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train, device: None };
         let loaded = Loaded::open(&source)?;
         Ok(DimensionRun {
             stages: stages(&loaded, &loaded.network, self.examples, &self.settings)?,

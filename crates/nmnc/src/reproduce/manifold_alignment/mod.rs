@@ -168,7 +168,7 @@ impl Experiment for Alignment {
     }
 
     fn measure(&self, folder: &Path) -> Result<AlignmentRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train, device: None };
         let (training, last) = analysis::over_training(&source, &self.settings, &[])?;
         Ok(AlignmentRun { training, last })
     }

@@ -133,7 +133,7 @@ impl Experiment for Scaling {
     }
 
     fn measure(&self, folder: &Path) -> Result<ScalingRun> {
-        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train };
+        let source = Source { path: folder.to_owned(), data: None, split: ExampleSplit::Train, device: None };
         let loaded = Loaded::open(&source)?;
         let network = &loaded.network;
         let inputs = loaded.inputs(self.examples, self.settings.seed)?;
