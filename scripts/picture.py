@@ -24,7 +24,8 @@ def picture() -> str:
     page = (ROOT / PAGE).read_text("utf-8")
     style = re.search(r"<style>(.*?)</style>", page, re.S)[1]
     article = re.search(rf'<article id="{ARTICLE}">.*?</article>', page, re.S)[0]
-    box, drawing = re.search(rf'<svg class="plot[^>]*viewBox="([^"]*)"[^>]*>(<title[^>]*>{TITLE}</title>.*?)</svg>', article, re.S).groups()
+    plot = rf'<svg class="plot[^>]*viewBox="([^"]*)"[^>]*>(<title[^>]*>{TITLE}</title>.*?)</svg>'
+    box, drawing = re.search(plot, article, re.S).groups()
     x, y, width, height = box.split()
     drawn = set(re.findall(r"\bc\d\b", drawing))
     rules = [rule[0] for rule in DRAWING.finditer(style) if rule[1] in drawn or not re.fullmatch(r"c\d", rule[1])]
