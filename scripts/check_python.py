@@ -25,7 +25,7 @@ BIN = "Scripts" if sys.platform == "win32" else "bin"
 TOOLS = ["numpy", "pytest", "ruff==0.17.*", "mypy==2.4.*", "maturin>=1.9,<2", "scikit-learn", "pandas"]
 SITE = ["mkdocs==1.6.*", "mkdocs-material==9.*", "mkdocstrings-python==2.*"]
 # Those of the package; others of the project follow no line length.
-SCRIPTS = ["check_links", "check_python", "picture", "python_module", "site_pages", "yardstick_python"]
+SCRIPTS = ["check_documents", "check_python", "picture", "python_module", "site_pages", "yardstick_python"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 

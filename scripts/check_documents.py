@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Do the links of the documents lead somewhere, and can every document be found?
+"""Do the links of the documents lead somewhere, can every document be found, and is the first page short?
 
-    python3 scripts/check_links.py
+    python3 scripts/check_documents.py
 
 A link to a file of the repository must lead to one that git knows, one to a heading to a heading as GitHub names it, or to an
-`id` of a page of the program. Every page of docs/ has its link in docs/README.md and its place in mkdocs.yml. Addresses elsewhere
-are not asked. Needs Python's standard library only.
+`id` of a page of the program. Every page of docs/ has its link in docs/README.md and its place in mkdocs.yml. README.md has at most
+900 words, as `wc -w` counts them. Addresses elsewhere are not asked. Needs Python's standard library only.
 """
 
 import functools
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+WORDS = 900
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"```.*?```|^    [^\n]*$|`[^`\n]*`", re.S | re.M)
 
@@ -67,11 +68,14 @@ def main() -> None:
             found.append(f"docs/README.md: has no link to {page}")
         if f": {page}\n" not in site:
             found.append(f"mkdocs.yml: has no place for {page}")
+    words = len((ROOT / "README.md").read_text("utf-8").split())
+    if words > WORDS:
+        found.append(f"README.md: has {words} words, {WORDS} at most; what a stranger does not ask first goes to docs/")
     for problem in found:
         print(f"error: {problem}")
     if found:
         sys.exit(1)
-    print(f"{len(documents)} documents: every link leads somewhere, every page is in the index")
+    print(f"{len(documents)} documents: every link leads somewhere, every page is in the index; README.md has {words} words")
 
 
 if __name__ == "__main__":
