@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub const ONE_BIT: Preset<OneBitConfig> = Preset {
     name: "one-bit",
     summary: "noise correlation that knows of each output only whether it rose or fell",
-    settings: || OneBitConfig { sigma: 0.1, eta: 0.2, interval: 5 },
+    settings: || OneBitConfig { sigma: 0.1, eta: 0.2, interval: 4 },
 };
 
 /// Settings, as they stand in `[credit]` beside `rule`. The comments become descriptions in the JSON schema.
