@@ -110,9 +110,12 @@ record RUNS DEST:
 same RUNS DEST:
     python3 scripts/record.py --compare {{RUNS}} {{DEST}}
 
-# Compares the numbers of README.md and results/*/README.md with the recorded CSVs; changed ones must be noticed.
+# Compares the numbers of README.md, results and docs with the recorded CSVs, changed ones must be noticed; the first page's picture with its
+# record; and links with what they lead to, in documents that can be found.
 results:
     python3 scripts/check_results.py --self-test
+    python3 scripts/picture.py --check
+    python3 scripts/check_documents.py
 
 # The documentation site, in site/: PYTHON is one with mkdocs-material and mkdocstrings-python, such as that of `just python --fetch`.
 site PYTHON="python3":

@@ -6,7 +6,7 @@
     python3 scripts/check_python.py --fetch      only makes the environment, so that it downloads while something else compiles
 
 The environment is target/python. Tests and examples use the module that the workspace's build made; the installation is
-`pip install .` into a second environment, target/python-user, and the first lines of README.md's Python part run in it.
+`pip install .` into a second environment, target/python-user, and the first Python lines of README.md and docs/python.md run in it.
 """
 
 import argparse
@@ -25,7 +25,7 @@ BIN = "Scripts" if sys.platform == "win32" else "bin"
 TOOLS = ["numpy", "pytest", "ruff==0.17.*", "mypy==2.4.*", "maturin>=1.9,<2", "scikit-learn", "pandas"]
 SITE = ["mkdocs==1.6.*", "mkdocs-material==9.*", "mkdocstrings-python==2.*"]
 # Those of the package; others of the project follow no line length.
-SCRIPTS = ["check_python", "python_module", "site_pages", "yardstick_python"]
+SCRIPTS = ["check_documents", "check_python", "picture", "python_module", "site_pages", "yardstick_python"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -50,11 +50,11 @@ def environment(name: str, packages: list) -> Path:
     return python
 
 
-def readme_lines() -> str:
-    """The first Python block of README.md."""
-    found = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def first_lines(page: str) -> str:
+    """The first Python block of a document."""
+    found = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     if found is None:
-        sys.exit("README.md has no Python block")
+        sys.exit(f"{page} has no Python block")
     return found.group(1)
 
 
@@ -79,10 +79,11 @@ def main() -> None:
 
     user = environment("python-user", ["matplotlib"])
     run(user, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ".")
-    lines = TARGET / "readme.py"
-    lines.write_text(readme_lines(), encoding="utf-8")
-    # It draws a picture where it stands.
-    run(user, "-I", lines, folder=TARGET, MPLBACKEND="Agg")
+    for page in ["README.md", "docs/python.md"]:
+        lines = TARGET / f"{Path(page).stem.lower()}.py"
+        lines.write_text(first_lines(page), encoding="utf-8")
+        # The second draws a picture where it stands.
+        run(user, "-I", lines, folder=TARGET, MPLBACKEND="Agg")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Are the numbers of README.md, results/*/README.md and docs those of the recorded CSVs?
+"""Are the numbers of README.md, results/README.md, results/*/README.md and docs those of the recorded CSVs?
 
     python3 scripts/check_results.py               checks, and says how many numbers
     python3 scripts/check_results.py --self-test   changes every checked number in its last place: each must be noticed
@@ -152,7 +152,7 @@ def self_test(checks, texts, numbers):
 
 def main():
     checks = tomllib.loads(CHECKS.read_text())
-    pages = ["README.md", *(str(file.relative_to(ROOT)) for file in sorted(ROOT.glob("results/*/README.md")))]
+    pages = ["README.md", "results/README.md", *(str(file.relative_to(ROOT)) for file in sorted(ROOT.glob("results/*/README.md")))]
     named = [check["file"] for kind in ("table", "text") for check in checks[kind]]
     texts = {file: (ROOT / file).read_text() for file in dict.fromkeys(pages + named)}
     numbers, problems = run(checks, texts)

@@ -1,6 +1,6 @@
 //! How long a set of very many images takes to open: the first time, when all of it is looked through, and again, from the kept index.
 //!
-//!     NMNC_DATA_DIR=/tmp/index cargo run --release --example index_time -- /tmp/tiny 100000
+//!     NMNC_DATA_DIR=/tmp/index cargo run --release -p nmnc-data --example index_time -- /tmp/tiny 100000
 //!
 //! Makes the files in the folder if it is not there: a thousand classes of tiny images, as files and as shards of a thousand.
 

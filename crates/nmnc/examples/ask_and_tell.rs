@@ -1,6 +1,6 @@
 //! Time of asking for 16 perturbations of 512 units and telling what they did to 10 outputs: what a binding to another language adds to.
 //!
-//!     cargo run --release --example ask_and_tell
+//!     cargo run --release -p nmnc --example ask_and_tell
 //!     PYTHONPATH=python python3 scripts/yardstick_python.py target/release/examples/ask_and_tell
 
 use std::time::Instant;

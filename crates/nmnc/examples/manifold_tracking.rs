@@ -3,7 +3,7 @@
 //! images that no method has seen, and time. Angles count directions of nearly equal variance, in which a sample says little, as
 //! much as all others; captured variance does not.
 //!
-//!     cargo run --release -p nmnc --example manifold_tracking [--csv]
+//!     cargo run --release -p nmnc --example manifold_tracking [-- --csv]
 //!
 //! A convolutional network learns the embedded sample of Fashion-MNIST by manifold noise correlation. Every 20 training steps
 //! each method refreshes its own basis: exact, randomized and warm from the 1024 examples, incremental from the training batch.

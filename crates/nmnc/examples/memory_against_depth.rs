@@ -1,6 +1,6 @@
 //! Peak memory of training against depth: backprop keeps the whole forward pass, a local rule need not.
 //!
-//!     cargo run --release -p nmnc --example memory_against_depth [--csv]
+//!     cargo run --release -p nmnc --example memory_against_depth [-- --csv]
 //!
 //! Equal convolutional stages without pooling (32 channels, 32x32, batch 64), three training steps. Each case runs in a process of
 //! its own, so that its peak resident memory (VmHWM of /proc/self/status; Linux only) is its own. Weights, optimizer and what a

@@ -1,7 +1,7 @@
 //! Times steps of a recurrent network, as JSON lines: forward pass, forward pass with a local update (fixed feedback, RFLO), forward
 //! pass with backpropagation through time. scripts/yardstick_recurrent.py runs it beside PyTorch.
 //!
-//!     cargo run --release --example recurrent_speed -- UNITS BATCH STEPS RUNS THREADS [rate|gru]
+//!     cargo run --release -p nmnc --example recurrent_speed -- UNITS BATCH STEPS RUNS THREADS [rate|gru]
 
 use std::time::Instant;
 

@@ -12,12 +12,12 @@ pub mod reproduce;
 pub use nmnc_analysis::{analysis, brain, dimension, similarity, trials};
 pub use nmnc_core::{
     ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory,
-    printable, process, records, seed, state, statistics, tensor_file,
+    printable, process, ranges, records, seed, state, statistics, tensor_file,
 };
 pub use nmnc_data as data;
 pub use nmnc_data::tasks;
 pub use nmnc_learn::{
-    agreement, credit, estimator, manifold, net, noise, recurrent, registry, work, workers,
+    agreement, credit, estimator, manifold, needs, net, noise, recurrent, registry, work, workers,
 };
 pub use nmnc_report as report;
 pub use nmnc_train as train;
