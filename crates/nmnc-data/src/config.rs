@@ -200,20 +200,26 @@ impl JsonSchema for Standardize {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let list = |range: Range| {
-            let mut schema = json_schema!({ "type": "array", "items": { "type": "number" } });
+        let list = |range: Range, about: &str| {
+            let mut schema =
+                json_schema!({ "description": about, "type": "array", "items": { "type": "number" } });
             range.stated()(&mut schema);
             schema
         };
         json_schema!({
             "description": "How pixel values are shifted and scaled.",
             "anyOf": [
-                { "type": "string", "enum": ["train", "none"] },
+                {
+                    "description": "By mean and standard deviation of each channel over the training examples that are used.",
+                    "type": "string",
+                    "const": "train",
+                },
+                { "description": "Not at all.", "type": "string", "const": "none" },
                 {
                     "type": "object",
                     "properties": {
-                        "mean": list(Range::closed(-1e30, 1e30)),
-                        "sd": list(Range::above_zero(1e30)),
+                        "mean": list(Range::closed(-1e30, 1e30), "What is subtracted, one number a channel."),
+                        "sd": list(Range::above_zero(1e30), "What divides, one number a channel."),
                     },
                     "required": ["mean", "sd"],
                     "additionalProperties": false,

@@ -16,6 +16,16 @@ fn on_the_command_line() {
             "the following required arguments were not provided: <CONFIG>; see `nmnc train --help`",
         ),
         case(
+            "train tiny.toml --epochs 3",
+            2,
+            "unexpected argument '--epochs' found; did you mean `--set train.epochs=..`?; see `nmnc train --help`",
+        ),
+        case(
+            "compare tiny.toml --rules bp --batch-size=3",
+            2,
+            "unexpected argument '--batch-size' found; did you mean `--set train.batch=..`?; see `nmnc compare --help`",
+        ),
+        case(
             "train tiny.toml --sed 3",
             2,
             "unexpected argument '--sed' found; a similar argument exists: '--seed'; see `nmnc train --help`",

@@ -44,6 +44,36 @@ fn in_configurations() {
             "tiny.toml: train: unknown setting `epohcs`; did you mean `epochs`?",
         ),
         case(
+            "train tiny.toml --set train.lr=1",
+            3,
+            "tiny.toml: train: unknown setting `lr`; did you mean `train.optimizer.learning_rate`?",
+        ),
+        case(
+            "train tiny.toml --set epochs=1",
+            3,
+            "tiny.toml: unknown setting `epochs`; did you mean `train.epochs`?",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc.dimension=3",
+            3,
+            "tiny.toml: credit.nmnc: unknown setting `dimension`; did you mean `credit.nmnc.manifold.dimension`?",
+        ),
+        case(
+            "train tiny.toml --set network.stages.0.pool=none",
+            3,
+            "--set network.stages.0.pool=none: there is no list `stages`; write it out first; `nmnc config check FILE --resolved` prints what a preset stands for",
+        ),
+        case(
+            "train tiny.toml --set train.optimizer=adamm",
+            3,
+            "tiny.toml: train.optimizer: unknown value `adamm`; did you mean `adam`?",
+        ),
+        case(
+            "train tiny.toml --set train.optimizer=[1]",
+            3,
+            "tiny.toml: train.optimizer: a list is not a table of settings",
+        ),
+        case(
             "train tiny.toml --set train.epochs=ten",
             3,
             "tiny.toml: train.epochs: \"ten\" is not a whole number of at least 0",
