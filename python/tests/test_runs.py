@@ -64,7 +64,9 @@ def test_the_table_is_read_without_options(run):
         assert np.array_equal(own, column, equal_nan=True), name
     pandas = pytest.importorskip("pandas")
     table = pandas.read_csv(run.path / "metrics.csv")
-    assert (table.dtypes[["step", "probes"]] == "int64").all() and (table.dtypes.drop(["step", "probes"]) == "float64").all()
+    assert (table["rule"] == "nmnc").all() and (table["task"] == "fashion-mnist-sample").all() and "misses" not in table
+    whole = ["seed", "step", "probes"]
+    assert (table.dtypes[whole] == "int64").all() and (table.dtypes.drop(["rule", "task", *whole]) == "float64").all()
     frame = pandas.DataFrame(run.metrics)
     pandas.testing.assert_frame_equal(table[list(frame.columns)], frame)
 

@@ -60,12 +60,12 @@ def without_clocks(path):
     if path.name == "metrics.csv":
         rows = [line.split(",") for line in path.read_text().splitlines()]
         return [[cell for cell, name in zip(row, rows[0]) if name not in CLOCKS] for row in rows]
-    if path.name == "state.json":
+    if path.name == "records.csv":
+        return [line for line in path.read_text().splitlines() if line.split(",")[-2] not in CLOCKS]
+    if path.name == "records.json":
         # The steps of the rows so far; their length and hash are those of clock times, too.
-        description = json.loads(path.read_text())
-        return description | {"records": description["records"]["steps"]}
-    if path.name in ("state.safetensors", "SHA256SUMS"):
-        # The state holds the clock; that the rest of it is right shows in the steps that follow.
+        return json.loads(path.read_text())["records"]["steps"]
+    if path.name == "SHA256SUMS.records":
         return None
     if path.parent.name == "cmp" and path.name == "report.html":
         # Says how long everything took.

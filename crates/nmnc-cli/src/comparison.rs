@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nmnc::records::{RunRecords, Status};
+use nmnc::files::write_atomically;
+use nmnc::records::{RunRecords, Status, csv_long};
 use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions, share};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
@@ -53,6 +54,7 @@ impl Comparison {
         let diverged: Vec<&str> = diverged.map(|(run, _)| run.name.as_str()).collect();
         let records = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
         let path = self.folder.join("report.html");
+        write_atomically(&self.folder.join("records.csv"), csv_long(&records).as_bytes())?;
         report::write(&path, &report::html(&records, &self.title, &[command_line()])?)?;
         out.line(format_args!("\n{}", report::table(&records)));
         let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();

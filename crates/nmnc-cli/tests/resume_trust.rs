@@ -274,7 +274,7 @@ fn a_checkpoint_of_an_older_format_is_refused() {
     refused(
         &folder,
         "train tiny.toml --out run --resume --quiet",
-        "run/checkpoints/step-0000000004: has checkpoint format 2, this version reads 3; use the version of nmnc that wrote it",
+        "run/checkpoints/step-0000000004: has checkpoint format 2, this version reads 4; use the version of nmnc that wrote it",
     );
 }
 

@@ -14,6 +14,7 @@ pub mod ranges;
 pub mod records;
 pub mod scale;
 pub mod seed;
+pub mod spreadsheet;
 pub mod state;
 pub mod statistics;
 pub mod tensor_file;

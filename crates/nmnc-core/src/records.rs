@@ -12,8 +12,8 @@ mod events;
 mod run;
 
 pub use check::MOST_STAGES;
-pub use columns::{columns, values};
-pub use csv::{csv_header, csv_row};
+pub use columns::{COLUMNS, Column, Examples, Layout, STAGE_COLUMNS};
+pub use csv::{CsvRows, Origin, csv_long};
 pub use events::Events;
 pub use run::RunRecords;
 

@@ -1,12 +1,11 @@
 //! CSV files whose header is the names of a struct's fields, so that header and cells cannot part.
 //!
-//! Spreadsheets take a text that begins with `=`, `+`, `-`, `@`, a tab or a line break for a formula, which may do anything. Such a text has
-//! `'` before it here, and so has a text that begins so after any number of `'`; [`text`] takes it off again, so that every text reads
-//! back as it was. Numbers are left as they are.
-
-use std::borrow::Cow;
+//! What a spreadsheet might run has `'` before it ([`spreadsheet`](nmnc_core::spreadsheet)); [`text`] takes it off again, so that every text
+//! reads back as it was.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use nmnc_core::spreadsheet::{harmless, is_formula};
 
 /// A number in as few digits as tell it from every other (`1`, `0.5`), or an empty cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
@@ -58,18 +57,6 @@ pub fn csv<R: Serialize + Default>(rows: impl IntoIterator<Item = R>) -> String 
             .expect("rows are of one length");
     }
     String::from_utf8(safe.into_inner().expect("memory takes every byte")).expect("CSV of text is text")
-}
-
-/// Whether a spreadsheet may take the text behind any `'` for a formula.
-fn is_formula(text: &str) -> bool {
-    let bare = text.trim_start_matches('\'');
-    bare.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
-        && text.parse::<f64>().is_err()
-}
-
-/// The text as a cell that no spreadsheet runs.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// Reads the text of a cell that [`csv`] wrote, to be named in `#[serde(deserialize_with)]`.

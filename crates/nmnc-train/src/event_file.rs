@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::write_atomically;
-use nmnc_core::records::{Events, Record};
+use nmnc_core::records::{Events, Layout, Record};
 
 const BEGINNING: &str = "events.out.tfevents.";
 const END: &str = ".nmnc";
@@ -24,13 +24,13 @@ impl EventFile {
     /// Begins a file in the run folder `run` with the records so far, in the place of those that earlier processes wrote: no step is there
     /// twice, whatever they wrote after the checkpoint that the run goes on from. It has a name of its own, since a TensorBoard that is
     /// reading an old file would not notice that it is another one.
-    pub fn begin(run: &Path, records: &[Record], stages: usize) -> Result<Self> {
+    pub fn begin(run: &Path, records: &[Record], layout: Layout) -> Result<Self> {
         for old in of_earlier_processes(run)? {
             fs::remove_file(&old).map_err(|e| Error::io(&old, "remove", e))?;
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |since| since.as_secs_f64());
         let origin = now - records.last().map_or(0.0, |record| record.seconds);
-        let events = Events::new(origin, stages);
+        let events = Events::new(origin, layout);
         let mut bytes = events.header();
         records.iter().for_each(|record| bytes.extend(events.row(record)));
         let path = run.join(format!("{BEGINNING}{:010}{END}", now as u64));

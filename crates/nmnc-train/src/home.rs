@@ -11,7 +11,7 @@ use crate::observer::Observer;
 use crate::place::{Place, SAME};
 use crate::problem::Problem;
 use crate::run_folder::{Forms, Found, RunFolder, checkpoints, rows};
-use crate::tally::Tally;
+use crate::tally::{Clock, Tally};
 use crate::weights::{device_of, parameter_count};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::{Record, Status, Summary};
@@ -83,7 +83,7 @@ impl Home {
         }
         let (rows, complaint) = rows(lock.folder(), &found.records, options.accept_records)?;
         found.restore_weights(problem.network_mut(), &device)?;
-        let mut tally = restore(found.step, &found.state, problem, learner)
+        let mut tally = restore(found.step, &found.state, found.clock, problem, learner)
             .map_err(|e| e.within(found.path.display()))?;
         if let Some(difference) = extended {
             let cosine = identity.to_toml().contains("shape = \"cosine\"");
@@ -128,7 +128,8 @@ impl Home {
         let state = whole_state(problem, learner, tally);
         let (step, network, config) = (learner.step(), problem.network(), self.identity.to_toml());
         let trained_on = problem.trained_on();
-        let contents = Contents { step, network, state: &state, config, records, trained_on };
+        let clock = tally.clock();
+        let contents = Contents { step, network, state: &state, config, records, clock, trained_on };
         let path = checkpoint::save(&self.folder.checkpoints(), contents)?;
         self.prune(step)?;
         Ok(path)
@@ -181,10 +182,16 @@ impl Home {
     }
 }
 
-fn restore(step: u64, state: &State, problem: &mut impl Problem, learner: &mut Learner) -> Result<Tally> {
+fn restore(
+    step: u64,
+    state: &State,
+    clock: Clock,
+    problem: &mut impl Problem,
+    learner: &mut Learner,
+) -> Result<Tally> {
     problem.restore(&state.nested("rule"))?;
     learner.restore(step, &state.nested("optimizer"), problem.network())?;
-    let tally = Tally::restore(&state.nested("tally"))?;
+    let tally = Tally::restore(&state.nested("tally"), clock)?;
     state.check_taken(&whole_state(problem, learner, &tally))?;
     Ok(tally)
 }

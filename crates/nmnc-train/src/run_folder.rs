@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::ledger::{Ledger, Ledgered, Mark};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{FolderLock, clean, clean_own, is_there, read_if_there, write_atomically};
-use nmnc_core::records::{Record, RunRecords, Status, Summary, csv_header, csv_row};
+use nmnc_core::records::{CsvRows, Layout, Origin, Record, RunRecords, Status, Summary};
 
 const CONFIG: &str = "config.toml";
 const ROWS: &str = "metrics.jsonl";
@@ -49,7 +49,7 @@ pub struct RunFolder {
     jsonl: File,
     csv: File,
     events: Option<EventFile>,
-    stages: usize,
+    rows: CsvRows,
     ledger: Ledger,
 }
 
@@ -113,7 +113,7 @@ impl RunFolder {
         fs::create_dir_all(&checkpoints).map_err(|e| Error::io(&checkpoints, "create folder", e))?;
         clean_own(&checkpoints)?;
         write_atomically(&path.join(CONFIG), identity.to_toml().as_bytes())?;
-        Self::open(lock, forms, Ledgered::default())
+        Self::open(lock, identity, forms, Ledgered::default())
     }
 
     /// Reopens the locked folder of a run that is to go on after the given rows, as that of `identity`.
@@ -145,29 +145,32 @@ impl RunFolder {
         if read_if_there(&config)?.is_none_or(|kept| kept != identity.to_toml().as_bytes()) {
             write_atomically(&config, identity.to_toml().as_bytes())?;
         }
-        Self::open(lock, forms, rows)
+        Self::open(lock, identity, forms, rows)
     }
 
-    fn open(lock: FolderLock, forms: Forms, rows: Ledgered) -> Result<Self> {
+    fn open(lock: FolderLock, identity: &Identity, forms: Forms, rows: Ledgered) -> Result<Self> {
         let Forms { stages, tensorboard } = forms;
+        let origin = Origin::of(identity.rule(), identity.seed().0, identity.to_toml());
+        let form = CsvRows::new(&origin, stages);
         let append = |name: &str, bytes: &[u8]| {
             let file = lock.folder().join(name);
             write_atomically(&file, bytes)?;
             OpenOptions::new().append(true).open(&file).map_err(|e| Error::io(&file, "append", e))
         };
-        let (mut table, mut records) = (csv_header(stages), Vec::new());
+        let (mut table, mut records) = (form.header(), Vec::new());
         for line in rows.bytes.split_inclusive(|byte| *byte == b'\n') {
             let record: Record = serde_json::from_slice(line).map_err(|e| {
                 Error::checkpoint(lock.folder().join(ROWS).display(), "holds a row that is no record")
                     .caused_by(e)
             })?;
-            table += &csv_row(&record, stages);
+            table += &form.row(&record);
             records.push(record);
         }
         let (jsonl, csv) = (append(ROWS, &rows.bytes)?, append(TABLE, table.as_bytes())?);
-        let begin = || EventFile::begin(lock.folder(), &records, stages);
+        let layout = Layout { stages, examples: origin.examples };
+        let begin = || EventFile::begin(lock.folder(), &records, layout);
         let events = tensorboard.then(begin).transpose()?;
-        Ok(Self { jsonl, csv, events, stages, ledger: rows.ledger, lock })
+        Ok(Self { jsonl, csv, events, rows: form, ledger: rows.ledger, lock })
     }
 
     /// The folder.
@@ -184,7 +187,7 @@ impl RunFolder {
         let row = serde_json::to_string(record).expect("a record is representable in JSON") + "\n";
         let failed = |name: &str, e| Error::io(&self.lock.folder().join(name), "append", e);
         self.jsonl.write_all(row.as_bytes()).map_err(|e| failed(ROWS, e))?;
-        self.csv.write_all(csv_row(record, self.stages).as_bytes()).map_err(|e| failed(TABLE, e))?;
+        self.csv.write_all(self.rows.row(record).as_bytes()).map_err(|e| failed(TABLE, e))?;
         self.ledger.add(record.step, row.as_bytes());
         self.events.as_mut().map_or(Ok(()), |events| events.append(record))
     }

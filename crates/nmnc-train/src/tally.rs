@@ -1,5 +1,7 @@
 //! Bookkeeping of a run: sums since the last record, time, warnings, evaluations.
 
+use serde::{Deserialize, Serialize};
+
 use crate::problem::Evaluation;
 use nmnc_core::error::Result;
 use nmnc_core::records::{Score, TrialRecord};
@@ -9,6 +11,18 @@ use nmnc_core::state::State;
 const NOTICED_SHARE: f64 = 0.1;
 /// and the seconds.
 const NOTICED_SECONDS: f64 = 5.0;
+
+/// Times of a run, in seconds: what differs between runs that are the same otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// Of training.
+    seconds: f64,
+    /// Of training since the last record.
+    interval_seconds: f64,
+    /// Of waiting for data since the last record.
+    interval_waited: f64,
+}
 
 /// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,7 +145,13 @@ impl Tally {
         self.best_accuracy
     }
 
-    /// What a checkpoint keeps.
+    /// Times, which a checkpoint keeps apart.
+    pub fn clock(&self) -> Clock {
+        let Self { seconds, interval_seconds, interval_waited, .. } = *self;
+        Clock { seconds, interval_seconds, interval_waited }
+    }
+
+    /// What a checkpoint keeps beside them.
     pub fn state(&self) -> State {
         let mut state = State::default();
         let counters = [("interval_images", self.interval_images), ("images", self.images)];
@@ -140,8 +160,7 @@ impl Tally {
             .last_test
             .map_or(Vec::new(), |score| [score.loss, score.accuracy].into_iter().chain(score.top5).collect());
         let numbers = [
-            ("sums", vec![self.loss, self.correct, self.interval_seconds, self.seconds]),
-            ("waited", vec![self.interval_waited]),
+            ("sums", vec![self.loss, self.correct]),
             ("last_test", test),
             ("best_accuracy", self.best_accuracy.into_iter().collect()),
             (
@@ -157,13 +176,13 @@ impl Tally {
         state
     }
 
-    /// Takes back what [`Tally::state`] gave.
+    /// Takes back what [`Tally::state`] and [`Tally::clock`] gave.
     ///
     /// # Errors
     /// If something is missing.
-    pub fn restore(state: &State) -> Result<Self> {
-        let &[loss, correct, interval_seconds, seconds] =
-            state.numbers("sums", 4)?.first_chunk().expect("four numbers");
+    pub fn restore(state: &State, clock: Clock) -> Result<Self> {
+        let Clock { seconds, interval_seconds, interval_waited } = clock;
+        let &[loss, correct] = state.numbers("sums", 2)?.first_chunk().expect("two numbers");
         let test = |list: &Vec<f64>| {
             let &[loss, accuracy] = list.first_chunk()?;
             Some(Score { loss, accuracy, top5: list.get(2).copied() })
@@ -174,7 +193,7 @@ impl Tally {
             correct,
             interval_images: state.counter("interval_images")?,
             interval_seconds,
-            interval_waited: state.numbers("waited", 1)?[0],
+            interval_waited,
             epoch_seconds: 0.0,
             epoch_waited: 0.0,
             images: state.counter("images")?,
@@ -210,7 +229,7 @@ mod tests {
             trials: None,
         });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
-        let mut restored = Tally::restore(&tally.state()).unwrap();
+        let mut restored = Tally::restore(&tally.state(), tally.clock()).unwrap();
         for each in [&mut tally, &mut restored] {
             each.add(1.0, 5.5, 30, [0.5, 0.0]);
         }

@@ -72,6 +72,15 @@ fn in_run_folders_and_checkpoints() {
         ),
         prepared(
             |f| {
+                stopped(f);
+                damage(f, "records.json", |bytes| bytes[30] ^= 1);
+            },
+            "train tiny.toml --out run --resume",
+            5,
+            "run/checkpoints/step-0000000004/records.json: is damaged (its checksum does not match); no checkpoint of the run is whole: remove the run folder and start again",
+        ),
+        prepared(
+            |f| {
                 trained(f);
                 f.write("run/summary.json", "{}");
             },

@@ -5,21 +5,21 @@
 //! `tensorflow/core/lib/io/record_writer.h`, `tensorflow/core/util/event.proto` and `tensorflow/core/framework/summary.proto`.
 
 use super::Record;
-use super::columns::{columns, values};
+use super::columns::Layout;
 
 /// Writes records of one run.
 #[derive(Clone, Debug)]
 pub struct Events {
     origin: f64,
-    stages: usize,
+    layout: Layout,
     tags: Vec<String>,
 }
 
 impl Events {
-    /// Of a network of `stages` stages. `origin` is when training would have begun without a pause, in seconds since 1970: each event stands
+    /// Of a run whose table is laid out so. `origin` is when training would have begun without a pause, in seconds since 1970: each event stands
     /// at this time and the record's seconds of training, so that TensorBoard's relative time is the column `seconds`.
-    pub fn new(origin: f64, stages: usize) -> Self {
-        Self { origin, stages, tags: columns(stages).iter().map(|column| tag(column)).collect() }
+    pub fn new(origin: f64, layout: Layout) -> Self {
+        Self { origin, layout, tags: layout.names().iter().map(|column| tag(column)).collect() }
     }
 
     /// The frame that a file begins with.
@@ -33,7 +33,7 @@ impl Events {
     /// The frame of `record`. Its step is the event's; every other value is a scalar in single precision, as TensorBoard has them.
     pub fn row(&self, record: &Record) -> Vec<u8> {
         let mut summary = Vec::new();
-        for (tag, value) in self.tags.iter().zip(values(record, self.stages)).skip(1) {
+        for (tag, value) in self.tags.iter().zip(self.layout.values(record)).skip(1) {
             let Some(value) = value else { continue };
             let mut scalar = Vec::new();
             bytes(&mut scalar, 1, tag.as_bytes());
@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn columns_become_groups() {
-        let tags: Vec<String> = columns(1).iter().map(|column| tag(column)).collect();
+        let tags: Vec<String> =
+            Layout { stages: 1, ..Layout::default() }.names().iter().map(|column| tag(column)).collect();
         let expected = ["train/loss", "test/top5", "learning_rate", "stage1/weight_cosine"];
         assert!(expected.iter().all(|name| tags.iter().any(|tag| tag == name)), "{tags:?}");
     }

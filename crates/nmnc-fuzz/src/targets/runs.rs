@@ -47,16 +47,16 @@ pub(super) fn make(folder: &Path) -> Result<()> {
     checkpoints.sort_unstable();
     fs::remove_dir_all(checkpoints.last().expect("a checkpoint")).map_err(io)?;
     // Sums are those of the files that come out of an input.
-    fs::remove_file(checkpoints[0].join(SUMS)).map_err(io)?;
+    SUMS.iter().try_for_each(|sums| fs::remove_file(checkpoints[0].join(sums))).map_err(io)?;
     MADE.get_or_init(|| fs::read(run.join("config.toml")).expect("what was just written"));
     Ok(())
 }
 
-const SUMS: &str = "SHA256SUMS";
+const SUMS: [&str; 2] = ["SHA256SUMS", "SHA256SUMS.records"];
 
 /// Writes the checksums of a checkpoint that has none, so that damage gets past them.
 fn sum(checkpoint: &Path) -> std::io::Result<()> {
-    if checkpoint.join(SUMS).exists() {
+    if SUMS.iter().any(|sums| checkpoint.join(sums).exists()) {
         return Ok(());
     }
     let mut names =
@@ -66,7 +66,8 @@ fn sum(checkpoint: &Path) -> std::io::Result<()> {
         let sum = sha256(&checkpoint.join(name)).unwrap_or_default();
         format!("{sum}  {}\n", name.to_string_lossy())
     };
-    fs::write(checkpoint.join(SUMS), names.iter().map(line).collect::<String>())
+    let lines = names.iter().map(line).collect::<String>();
+    SUMS.iter().try_for_each(|sums| fs::write(checkpoint.join(sums), &lines))
 }
 
 /// A run folder, to analyze, and to go on with if its configuration is still the one that was made.

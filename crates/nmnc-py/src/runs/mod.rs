@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nmnc::analysis::{ExampleSplit, Loaded, Source, TaskLoaded};
 use nmnc::data::tasks::{Targets, TrialSet, generate};
-use nmnc::records::{Record, RunRecords, columns, values};
+use nmnc::records::{Layout, Record, RunRecords};
 use nmnc::train::{AnyConfig, RunConfig, RunOptions, checkpoint, plan};
 use nmnc::{Error, cite};
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods};
@@ -163,10 +163,10 @@ fn step(path: &Path) -> Option<u64> {
 /// Records as arrays by column: what was not measured is not a number, and what nothing was measured of is left out.
 fn metrics<'py>(py: Python<'py>, records: &[Record]) -> PyResult<Bound<'py, PyDict>> {
     let stages = records.iter().flat_map(|record| record.stages.iter().map(|stage| stage.stage)).max();
-    let stages = stages.unwrap_or(0);
-    let rows: Vec<Vec<Option<f64>>> = records.iter().map(|record| values(record, stages)).collect();
+    let layout = Layout { stages: stages.unwrap_or(0), ..Layout::default() };
+    let rows: Vec<Vec<Option<f64>>> = records.iter().map(|record| layout.values(record)).collect();
     let all = PyDict::new(py);
-    for (index, name) in columns(stages).into_iter().enumerate() {
+    for (index, name) in layout.names().into_iter().enumerate() {
         let column = || rows.iter().map(|row| row[index]);
         match name.as_str() {
             "step" => all.set_item(name, counts(py, records, |record| record.step))?,

@@ -1,8 +1,9 @@
 //! One checkpoint: a folder with the weights, the rest of the state, a description and checksums.
 //!
 //! `weights.safetensors` holds the parameters in their natural shapes, ready for other tools; `state.safetensors` everything
-//! else that the next step depends on; `state.json` the counters, the run's configuration and what rows of records were written before;
-//! `SHA256SUMS` the checksums, in the format of `sha256sum`.
+//! else that the next step depends on; `state.json` the counters and the run's configuration; `records.json` what rows of records were
+//! written before, and times. `SHA256SUMS` has the checksums of the first three, in the format of `sha256sum`, which two runs of the same
+//! configuration share; `SHA256SUMS.records` that of the last, which no two runs do.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +14,7 @@ use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Mark;
+use crate::tally::Clock;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{is_there, partial_folder, read_if_there, replace_by, sha256};
 use nmnc_core::state::State;
@@ -20,9 +22,11 @@ use nmnc_core::tensor_file::{self, Array};
 use nmnc_data::Statistics;
 use nmnc_learn::net::{Parameter, Weights};
 
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const FILES: [&str; 3] = ["weights.safetensors", "state.safetensors", "state.json"];
+const RECORDS: [&str; 1] = ["records.json"];
 const SUMS: &str = "SHA256SUMS";
+const RECORDS_SUMS: &str = "SHA256SUMS.records";
 /// Marks lists of numbers among the tensors of the state.
 const NUMBERS: &str = "numbers.";
 
@@ -38,11 +42,18 @@ struct Description {
     format: u32,
     step: u64,
     config: String,
-    records: Mark,
     counters: BTreeMap<String, u64>,
     texts: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trained_on: Option<TrainedOn>,
+}
+
+/// What differs between runs of the same configuration.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    records: Mark,
+    clock: Clock,
 }
 
 /// What whoever shows a network other examples has to know of those it was trained on.
@@ -64,6 +75,8 @@ pub struct Checkpoint {
     pub config: String,
     /// The rows of `metrics.jsonl` up to it.
     pub(crate) records: Mark,
+    /// Times up to it.
+    pub(crate) clock: Clock,
     /// The examples it was trained on; none of trials, or where the checkpoint does not say.
     pub trained_on: Option<TrainedOn>,
     /// Optimizer, rule and bookkeeping.
@@ -86,6 +99,8 @@ pub(crate) struct Contents<'a, N> {
     pub config: &'a str,
     /// The rows of `metrics.jsonl` so far.
     pub records: Mark,
+    /// Times so far.
+    pub clock: Clock,
     /// The examples it is trained on.
     pub trained_on: Option<TrainedOn>,
 }
@@ -100,7 +115,7 @@ pub(super) fn folder_name(step: u64) -> String {
 /// # Errors
 /// If the file system refuses; earlier checkpoints are then untouched.
 pub(crate) fn save<N: Weights>(folder: &Path, contents: Contents<N>) -> Result<PathBuf> {
-    let Contents { step, network, state, config, records, trained_on } = contents;
+    let Contents { step, network, state, config, records, clock, trained_on } = contents;
     let target = folder.join(folder_name(step));
     let partial = partial_folder(folder)?;
     let inner = |file: &str| partial.path().join(file);
@@ -118,16 +133,20 @@ pub(crate) fn save<N: Weights>(folder: &Path, contents: Contents<N>) -> Result<P
         format: FORMAT,
         step,
         config: config.to_owned(),
-        records,
         counters: state.counters.clone(),
         texts: state.texts.clone(),
         trained_on,
     };
     let text = serde_json::to_string_pretty(&description).expect("counters are representable in JSON") + "\n";
     write_new(&inner(FILES[2]), text.as_bytes())?;
+    let written = Written { records, clock };
+    let text = serde_json::to_string_pretty(&written).expect("times are representable in JSON") + "\n";
+    write_new(&inner(RECORDS[0]), text.as_bytes())?;
 
-    let sums = FILES.iter().map(|file| Ok(format!("{}  {file}\n", sha256(&inner(file))?)));
-    write_new(&inner(SUMS), sums.collect::<Result<String>>()?.as_bytes())?;
+    for (sums, files) in [(SUMS, &FILES[..]), (RECORDS_SUMS, &RECORDS[..])] {
+        let lines = files.iter().map(|file| Ok(format!("{}  {file}\n", sha256(&inner(file))?)));
+        write_new(&inner(sums), lines.collect::<Result<String>>()?.as_bytes())?;
+    }
     // Of the same step after a resume: the same bits, so either will do, but there is one at any moment.
     replace_by(partial, &target)?;
     Ok(target)
@@ -149,6 +168,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     verify(path)?;
     let description = describe(path)?;
+    let Written { records, clock } = written(path)?;
     let mut state = State { counters: description.counters, texts: description.texts, ..State::default() };
     for (name, array) in tensor_file::read(&path.join(FILES[1]))? {
         let malformed =
@@ -163,7 +183,8 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     Ok(Checkpoint {
         step: description.step,
         config: description.config,
-        records: description.records,
+        records,
+        clock,
         trained_on: description.trained_on,
         state,
         weights: tensor_file::read(&path.join(FILES[0]))?,
@@ -183,10 +204,16 @@ fn describe(path: &Path) -> Result<Description> {
     serde_json::from_slice(&text).map_err(parse)
 }
 
+fn written(path: &Path) -> Result<Written> {
+    let file = path.join(RECORDS[0]);
+    serde_json::from_slice(&read(&file)?).map_err(|e| damaged(&file).caused_by(e))
+}
+
 /// Step, configuration and rows of records of the checkpoint at `path`, without its weights; none if it cannot be read or is of another
 /// format.
 pub(crate) fn glance(path: &Path) -> Option<(u64, String, Mark)> {
-    describe(path).ok().map(|found| (found.step, found.config, found.records))
+    let found = describe(path).ok()?;
+    Some((found.step, found.config, written(path).ok()?.records))
 }
 
 impl Checkpoint {
@@ -240,16 +267,26 @@ impl Checkpoint {
 }
 
 fn verify(path: &Path) -> Result<()> {
-    let sums = read(&path.join(SUMS))?;
-    let sums = String::from_utf8(sums).map_err(|_| damaged(&path.join(SUMS)))?;
-    for file in FILES {
-        let listed = sums.lines().find_map(|line| line.strip_suffix(file)).map(str::trim);
-        let file = path.join(file);
-        if !is_there(&file)? {
-            return Err(Error::checkpoint(file.display(), "is missing").mend(OLDER));
-        }
-        if listed != Some(&sha256(&file)?) {
-            return Err(damaged(&file));
+    // What another version wrote is told before what it has not written.
+    let format = |text: &[u8]| serde_json::from_slice::<Format>(text).ok().map(|found| found.format);
+    if read_if_there(&path.join(FILES[2]))?
+        .and_then(|text| format(&text))
+        .is_some_and(|format| format < FORMAT)
+    {
+        return describe(path).map(drop);
+    }
+    for (sums, files) in [(SUMS, &FILES[..]), (RECORDS_SUMS, &RECORDS[..])] {
+        let place = path.join(sums);
+        let sums = String::from_utf8(read(&place)?).map_err(|_| damaged(&place))?;
+        for file in files {
+            let listed = sums.lines().find_map(|line| line.strip_suffix(file)).map(str::trim);
+            let file = path.join(file);
+            if !is_there(&file)? {
+                return Err(Error::checkpoint(file.display(), "is missing").mend(OLDER));
+            }
+            if listed != Some(&sha256(&file)?) {
+                return Err(damaged(&file));
+            }
         }
     }
     Ok(())
