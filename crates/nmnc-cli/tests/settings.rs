@@ -66,6 +66,7 @@ fn the_full_path_of_what_was_meant_is_found() {
         ("epochs", "train.epochs"),
         ("batch_size", "train.batch"),
         ("credit.nmnc.dimension", "credit.nmnc.manifold.dimension"),
+        ("train.init", "weights.from"),
         ("credit.dimension", "credit.manifold.dimension"),
         ("network.stages.0.chanels", "network.stages[0].channels"),
     ] {

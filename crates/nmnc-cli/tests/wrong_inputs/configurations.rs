@@ -66,7 +66,7 @@ fn in_configurations() {
         case(
             "train tiny.toml --set train.optimizer=adamm",
             3,
-            "tiny.toml: train.optimizer: unknown value `adamm`; did you mean `adam`?",
+            "tiny.toml: train.optimizer.name: unknown value `adamm`; did you mean `adam`?",
         ),
         case(
             "train tiny.toml --set train.optimizer=[1]",

@@ -29,6 +29,9 @@ const ELSEWHERE: [(&str, &str); 20] = [
     ("num_probes", "probes"),
 ];
 
+/// Settings of other tools that stand in another table here under another name.
+const MOVED: [(&str, &str); 2] = [("train.init", "weights.from"), ("train.resume_from", "weights.from")];
+
 /// A key as the list of settings has it: without the rule whose table it stands in, and without numbers of entries.
 struct Key {
     path: String,
@@ -99,6 +102,9 @@ pub fn at(kind: Kind, key: &str) -> Vec<Setting> {
 /// Full paths of the settings that `key` may stand for: those of the same last name, then of a name that other tools use for it, then of
 /// one that looks alike; those in the same table first.
 pub fn similar(kind: Kind, key: &str) -> Vec<String> {
+    if let Some((_, here)) = MOVED.iter().find(|(there, _)| *there == key) {
+        return vec![(*here).to_owned()];
+    }
     let key = Key::of(key, kind);
     let all = settings(kind);
     let known = ELSEWHERE.iter().find(|(there, _)| *there == key.leaf()).map(|(_, here)| *here);
