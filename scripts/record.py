@@ -50,7 +50,7 @@ class Runs:
             self.summaries[run] = tables.parse((folder / "summary.json").read_text())
             if (folder / "metrics.jsonl").is_file():
                 self.records[run] = [tables.parse(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        for file in sorted(f for f in source.iterdir() if f.suffix in (".csv", ".json", ".html")):
+        for file in sorted(f for f in source.iterdir() if f.suffix in (".csv", ".json", ".html") and f.name != "records.csv"):
             if file.name == "runs.csv":
                 self.measured |= {called + run: row for run, row in tables.measured_rows(file.read_text()).items()}
             else:
