@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
                 (!self.is_table(one)).then(|| {
                     let count = schema.get("minItems").filter(|least| Some(*least) == schema.get("maxItems"));
                     let count = count.map(|count| format!(" of {count}")).unwrap_or_default();
-                    format!("a list{count}, of each {}", self.plain(one).join(", or "))
+                    format!("a list{count}, each {}", self.plain(one).join(", or "))
                 })
             }
             _ => None,
