@@ -16,7 +16,7 @@ pub fn plain(setting: &Setting, kind: Kind, among: &[Setting]) -> String {
         }
     };
     paragraph(&setting.meaning, 2);
-    paragraph(&facts(setting), 2);
+    paragraph(&facts(setting, false), 2);
     for (name, about) in &setting.words {
         let about = if about.is_empty() { name.clone() } else { format!("{name}: {about}") };
         paragraph(&about, 4);
@@ -26,21 +26,22 @@ pub fn plain(setting: &Setting, kind: Kind, among: &[Setting]) -> String {
 }
 
 /// What it may be, and what it is when left out.
-fn facts(setting: &Setting) -> String {
-    let mut facts = setting.form.clone();
+fn facts(setting: &Setting, code: bool) -> String {
+    let form = &setting.form;
     match &setting.default {
-        Some(default) => {
-            let _ = write!(facts, "; {default} when left out");
-        }
-        None if setting.required => facts.push_str("; has to be given"),
-        None => {}
+        Some(default) => format!("{form}; {} when left out", quoted(default, code)),
+        None if setting.required => format!("{form}; has to be given"),
+        None => form.clone(),
     }
-    facts
+}
+
+/// A piece of TOML, marked as such on a page.
+fn quoted(text: &str, code: bool) -> String {
+    if code { format!("`{text}`") } else { text.to_owned() }
 }
 
 /// With which names of tables it can be set, or which rules read it with which value when it is left out.
 fn conditions(setting: &Setting, kind: Kind, among: &[Setting], code: bool) -> Vec<String> {
-    let quoted = |text: &str| if code { format!("`{text}`") } else { text.to_owned() };
     let rules = setting.rules(kind);
     let mut all = Vec::new();
     if !rules.is_empty() {
@@ -52,7 +53,7 @@ fn conditions(setting: &Setting, kind: Kind, among: &[Setting], code: bool) -> V
             }
         }
         let each = values.into_iter().map(|(value, rules)| match value {
-            Some(value) => format!("{} ({})", rules.join(", "), quoted(&value)),
+            Some(value) => format!("{} ({})", rules.join(", "), quoted(&value, code)),
             None => rules.join(", "),
         });
         all.push(format!("read by {}", each.collect::<Vec<_>>().join("; ")));
@@ -71,7 +72,7 @@ fn conditions(setting: &Setting, kind: Kind, among: &[Setting], code: bool) -> V
         among.iter().any(|other| other.path == path && other.words.len() == names.len())
     });
     if !names.is_empty() && !every {
-        let names: Vec<String> = names.into_iter().map(|name| quoted(name)).collect();
+        let names: Vec<String> = names.into_iter().map(|name| quoted(name, code)).collect();
         all.push(format!("with {}", names.join(" or ")));
     }
     all
@@ -130,14 +131,7 @@ pub fn page() -> String {
 }
 
 fn entry(setting: &Setting, kind: Kind, among: &[Setting], page: &mut String) {
-    let mut facts = setting.form.clone();
-    match &setting.default {
-        Some(default) => {
-            let _ = write!(facts, "; `{default}` when left out");
-        }
-        None if setting.required => facts.push_str("; has to be given"),
-        None => {}
-    }
+    let facts = facts(setting, true);
     let about = conditions(setting, kind, among, true).into_iter().map(|condition| format!("; {condition}"));
     let about: String = std::iter::once(facts).chain(about).collect();
     let _ = writeln!(page, "- **`{}`** {} *({about})*", setting.path, setting.meaning);
