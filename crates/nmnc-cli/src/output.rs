@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::exit;
 
+/// Characters of a line that every terminal has room for.
+pub const COLUMNS: usize = 80;
+
 /// Why standard output takes no more, from the first time on.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
 
@@ -32,6 +35,11 @@ impl Output {
         if !self.quiet && !self.json {
             write_line(&text);
         }
+    }
+
+    /// Sentences of the account, in lines that every terminal has room for.
+    pub fn prose(&self, text: impl Display) {
+        self.line(wrapped(&text.to_string(), COLUMNS));
     }
 
     /// A line that even `--quiet` shows.
@@ -86,6 +94,31 @@ impl Output {
     }
 }
 
+/// `text` in lines of at most `most` characters, parted between words; what is longer than a line stays whole. Lines after the first of a
+/// sentence begin further in.
+fn wrapped(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for (at, sentence) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for word in sentence.split(' ') {
+            let width = word.chars().count();
+            if used > 0 && used + 1 + width > most {
+                out.push_str("\n  ");
+                used = 2;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += width;
+        }
+    }
+    out
+}
+
 /// Whether everything that was printed arrived.
 ///
 /// # Errors
@@ -108,5 +141,17 @@ fn write(bytes: &[u8]) {
     if refused.is_none() {
         let mut out = io::stdout().lock();
         *refused = out.write_all(bytes).and_then(|()| out.flush()).err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_parted_between_words() {
+        assert_eq!(wrapped("one two three four", 9), "one two\n  three\n  four");
+        assert_eq!(wrapped("a\nlonger-than-a-line b", 6), "a\nlonger-than-a-line\n  b");
+        assert_eq!(wrapped("", 6), "");
     }
 }

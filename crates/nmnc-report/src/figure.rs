@@ -68,6 +68,11 @@ impl Figure {
         Self { title: title.into(), caption: caption.into(), legend, pictures, columns: None }
     }
 
+    /// The same figure, said to be of `part` of what a page is on; of all of it if that is empty.
+    pub fn of(self, part: &str) -> Self {
+        if part.is_empty() { self } else { Self { title: format!("{}: {part}", self.title), ..self } }
+    }
+
     /// The same figure with at most `columns` pictures beside each other.
     pub fn in_columns(self, columns: usize) -> Self {
         Self { columns: Some(columns), ..self }

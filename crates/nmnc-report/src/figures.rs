@@ -5,21 +5,25 @@ use std::collections::BTreeMap;
 use super::aggregate::{Group, curve};
 use super::axis::{Axis, Writing};
 use super::figure::{Entry, Figure, Mark};
+use super::heatmap::Heatmap;
 use super::look::{Style, home};
+use super::many;
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
-use super::text::{list, spread};
+use super::sweep;
+use super::text::{fixed, list, significant, spread};
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
 
 /// Stages that a figure has panels for; a deeper network shows some, evenly spread.
 const MOST_STAGES: usize = 24;
 
-/// A figure without its legend: at least one panel.
+/// A figure without its legend: at least one panel, or a map in place of too many curves.
 struct Drawn {
     title: &'static str,
     caption: String,
     panels: Vec<Panel>,
+    map: Option<Heatmap>,
 }
 
 /// What a curve takes from a record.
@@ -45,9 +49,11 @@ pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
     styles.into_iter().map(|style| Style(style.expect("there is always another number"))).collect()
 }
 
-/// How to read the lines of all figures, and all figures for which the runs hold data.
-pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
+/// How to read the lines of all figures, and all figures for which the runs hold data: what settings do to accuracy, then learning, then
+/// stages.
+pub fn figures(groups: &[Group<'_>]) -> (Vec<&'static str>, Vec<Figure>) {
     let context = Context { groups, styles: styles(groups) };
+    let mut swept = sweep::figures(groups, &context.styles);
     let learning = [
         context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
             r.test.map(|s| 100.0 * s.accuracy)
@@ -98,7 +104,9 @@ pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
         ),
     ];
     let drawn: Vec<Drawn> = learning.into_iter().chain(stages).flatten().collect();
-    (reading(&drawn), drawn.into_iter().map(|figure| context.with_legend(figure)).collect())
+    let reading = reading(&drawn);
+    swept.extend(drawn.into_iter().map(|figure| context.with_legend(figure)));
+    (reading, swept)
 }
 
 /// How a vertical axis is chosen.
@@ -119,7 +127,10 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// The figure with an entry for each group that it shows.
-    fn with_legend(&self, Drawn { title, caption, panels }: Drawn) -> Figure {
+    fn with_legend(&self, Drawn { title, caption, panels, map }: Drawn) -> Figure {
+        if let Some(map) = map {
+            return Figure::new(title, caption, Vec::new(), [map]);
+        }
         let mut legend = Vec::new();
         for (group, &style) in self.groups.iter().zip(&self.styles) {
             let mut lines = panels.iter().flat_map(|p| &p.lines).filter(|l| l.style == style).peekable();
@@ -140,6 +151,9 @@ impl Context<'_> {
         let over_epochs = self.lines(&|r| r.epoch, metric, |_| true);
         if over_epochs.is_empty() {
             return None;
+        }
+        if let Some(drawn) = self.crowd(title, label, &over_epochs) {
+            return Some(drawn);
         }
         let mut caption = "Against epochs".to_owned();
         let y = y_axis(label, kind, [(over_epochs.as_slice(), [].as_slice())], 7);
@@ -176,7 +190,9 @@ impl Context<'_> {
                     })
                 })
                 .collect();
-            caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
+            let stages = self.runs().flat_map(|r| &r.summary).any(|s| s.stage_units.len() > 1);
+            let summed = if stages { ", summed over stages" } else { "" };
+            caption.push_str(&format!(" and against the probes so far{summed} (logarithmic)"));
             if !references.is_empty() {
                 let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
                 let verb = if names.len() == 1 { "uses" } else { "use" };
@@ -198,7 +214,49 @@ impl Context<'_> {
             ));
         }
         caption.push('.');
-        Some(Drawn { title, caption, panels })
+        Some(Drawn { title, caption, panels, map: None })
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &RunRecords> {
+        self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete)).copied()
+    }
+
+    /// A metric against epochs of more rules and settings than a panel shows, each a row.
+    fn crowd(&self, title: &'static str, label: &str, lines: &[Line]) -> Option<Drawn> {
+        let means: Vec<(String, Vec<Point>)> = lines
+            .iter()
+            .filter(|line| line.end == End::Mean)
+            .map(|line| (line.label.clone(), line.points.clone()))
+            .collect();
+        if means.len() <= many::MOST_CURVES {
+            return None;
+        }
+        let labels = many::Labels { title: format!("{title} against epochs"), heading: None, columns: "Epochs", cells: label };
+        let map = many::map(labels, &means, |epoch| significant(epoch, 3))?;
+        let caption = format!(
+            "{title}, mean over the seeds of each row, against epochs. Gray: not measured there{}.",
+            if lines.len() > means.len() { "; runs that did not complete are left out" } else { "" }
+        );
+        Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) })
+    }
+
+    /// The last value of a stage's metric of more rules and settings than a panel shows, each a row.
+    fn crowd_of_stages(&self, title: &'static str, label: &str, drawn: &[(usize, Vec<Line>, Vec<Reference>)]) -> Option<Heatmap> {
+        let mut rows: Vec<(String, Vec<Point>)> = Vec::new();
+        let lines = drawn.iter().flat_map(|(stage, lines, _)| lines.iter().map(move |line| (*stage, line)));
+        for (stage, line) in lines.filter(|(_, line)| line.end == End::Mean) {
+            let Some(last) = line.points.last() else { continue };
+            let point = Point { x: stage as f64, ..*last };
+            match rows.iter_mut().find(|(label, _)| *label == line.label) {
+                Some((_, points)) => points.push(point),
+                None => rows.push((line.label.clone(), vec![point])),
+            }
+        }
+        if rows.len() <= many::MOST_CURVES {
+            return None;
+        }
+        let labels = many::Labels { title: format!("{title} by stage"), heading: None, columns: "Stage", cells: label };
+        many::map(labels, &rows, |stage| fixed(stage, 0))
     }
 
     /// A stage's metric against training steps, one panel a stage.
@@ -243,6 +301,17 @@ impl Context<'_> {
         if all.is_empty() {
             return None;
         }
+        let own = if against_backprop && self.groups.iter().any(|g| g.is_backprop()) {
+            " Backprop itself is 1 by definition and not drawn."
+        } else {
+            ""
+        };
+        if let Some(map) = self.crowd_of_stages(title, label, &drawn) {
+            // Cells have no dotted lines.
+            let note = note.replace(" (dotted)", "").replace(" (dotted, at the last measurement)", "");
+            let caption = format!("{note}{own}{some} At the last measurement, mean over the seeds of each row.");
+            return Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) });
+        }
         // Two columns hold two or four panels without a gap, three columns the rest.
         let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
         let y = y_axis(label, kind, drawn.iter().map(|d| (d.1.as_slice(), d.2.as_slice())), 6);
@@ -254,13 +323,8 @@ impl Context<'_> {
             panel
         });
         let panels: Vec<Panel> = panels.collect();
-        let own = if against_backprop && self.groups.iter().any(|g| g.is_backprop()) {
-            " Backprop itself is 1 by definition and not drawn."
-        } else {
-            ""
-        };
         let caption = format!("{note}{own}{some}");
-        Some(Drawn { title, caption, panels })
+        Some(Drawn { title, caption, panels, map: None })
     }
 
     /// One mean line a group and one line each incomplete run.
@@ -371,7 +435,7 @@ fn y_axis<'p>(
 }
 
 /// How to read the lines of all figures.
-fn reading(figures: &[Drawn]) -> String {
+fn reading(figures: &[Drawn]) -> Vec<&'static str> {
     let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
     let has = |end: End| lines().any(|l| l.end == end);
     let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
@@ -387,5 +451,5 @@ fn reading(figures: &[Drawn]) -> String {
     if has(End::Unfinished) {
         out.push("Thin lines ending in ○ are single runs that have not finished.");
     }
-    out.join(" ")
+    out
 }

@@ -95,14 +95,15 @@ pub fn figure(
     let panels = drawn.into_iter().map(|cell| {
         let lines = cell.curves.into_iter().map(|curve| Line {
             style: curve.style,
-            // The legend names the curves: there are too many for labels at their ends.
-            label: String::new(),
+            label: curve.label,
             points: curve.points.into_iter().filter(|p| scale != Scale::LogLog || p.y >= y.low()).collect(),
             end: if curve.fit { End::Fit } else { End::Mean },
         });
         let name = format!("{title}, {}", cell.heading);
         let mut panel = Panel::new(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
         panel.heading = Some((cell.heading, cell.note));
+        // The legend names the curves: there are too many for labels at their ends.
+        panel.label_ends = false;
         panel
     });
     Some(Figure::new(title, caption, legend, panels))

@@ -9,7 +9,7 @@ use super::colors::{LEVELS, Palette};
 use super::figure::Picture;
 use super::frame;
 use super::plot::Size;
-use super::text::{NONE, escape, fixed, shortened, significant};
+use super::text::{NONE, brief, escape, fixed, shortened, significant};
 
 /// The largest cell, and the smallest that can hold a number.
 const LARGEST: (f64, f64) = (76.0, 40.0);
@@ -19,6 +19,8 @@ const SLOPES: [f64; 3] = [0.0, 40.0, 90.0];
 /// Least distance of lines of text, and least height of the scale.
 const LINE: f64 = 14.0;
 const LEAST_SCALE: f64 = 84.0;
+/// Cells of which each says its value to a pointer by itself; those of larger pictures are read by the page's script.
+const SAYING: usize = 600;
 /// Characters of a label that are drawn.
 const LONGEST: usize = 40;
 /// The largest end of a scale: the span of larger ones would not be a number.
@@ -251,6 +253,49 @@ impl Heatmap {
         }
     }
 
+    /// What a pointer that rests on a cell is shown: row, column and value.
+    fn draw_values(&self, out: &mut String, layout: &Layout) {
+        let columns = self.columns.len().max(1);
+        let Layout { left, top, cell: (wide, tall), .. } = *layout;
+        let names = |side: &Side| -> Vec<String> {
+            let spans = side.spans().into_iter();
+            spans.flat_map(|(label, from, to)| std::iter::repeat_n(label, to - from)).collect()
+        };
+        let (rows, across) = (names(&self.rows), names(&self.columns));
+        let named = |name: &str, label: &str| {
+            if name.is_empty() { label.to_owned() } else { format!("{}: {label}", shortened(name, LONGEST)) }
+        };
+        if self.values.len() > SAYING {
+            let list = |names: &[String]| escape(&names.join("\n"));
+            let values: Vec<String> = self.values.iter().map(|v| significant(*v, 3)).collect();
+            let _ = write!(
+                out,
+                "<rect class=\"cells\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" data-rows=\"{}\" \
+                 data-columns=\"{}\" data-values=\"{}\"/>",
+                wide * columns as f64,
+                tall * rows.len() as f64,
+                list(&rows),
+                list(&across),
+                values.join(" ").replace(" × ", "×")
+            );
+            return;
+        }
+        out.push_str("<g class=\"values\">");
+        for (at, &value) in self.values.iter().enumerate() {
+            let (row, column) = (at / columns, at % columns);
+            let _ = write!(
+                out,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"><title>{}\n{}\n{}</title></rect>",
+                left + column as f64 * wide,
+                top + row as f64 * tall,
+                escape(&named(&self.row_name, &rows[row])),
+                escape(&named(&self.column_name, &across[column])),
+                brief(value)
+            );
+        }
+        out.push_str("</g>");
+    }
+
     fn draw_sides(&self, out: &mut String, layout: &Layout) {
         let Layout { left, top, cell: (wide, tall), .. } = *layout;
         let (right, bottom) = (left + wide * self.columns.len() as f64, top + tall * self.rows.len() as f64);
@@ -355,6 +400,7 @@ impl Picture for Heatmap {
         self.draw_cells(&mut out, &layout);
         self.draw_sides(&mut out, &layout);
         self.draw_scale(&mut out, &layout, &axis);
+        self.draw_values(&mut out, &layout);
         out.push_str("</svg>");
         out
     }
@@ -403,6 +449,9 @@ mod tests {
         let value = |at: usize| if at == 5 { f64::NAN } else { ((at * 7919) % 101) as f64 / 100.0 };
         let svg = map(groups(), groups(), (0..size * size).map(value).collect()).svg(3);
         let cells: usize = svg
+            .split("<g class=\"values\">")
+            .next()
+            .unwrap()
             .split("<path")
             .skip(1)
             .flat_map(|p| p.split('M').skip(1))
@@ -413,6 +462,24 @@ mod tests {
         // Three parts on each side.
         assert_eq!(svg.matches("class=\"bracket\"").count(), 6);
         assert!(svg.contains("of &lt;92&gt; images") && svg.len() < 200_000, "{}", svg.len());
+    }
+
+    #[test]
+    fn report_heat_maps_say_their_cells_to_a_pointer() {
+        let names = |count: usize| Side::Names((1..=count).map(|i| format!("<{i}>")).collect());
+        let mut few = map(names(2), names(3), vec![1.0, 0.25, 0.0, -0.5, f64::NAN, 2.0]);
+        few.row_name = "dim".into();
+        let svg = few.svg(1);
+        assert_eq!(svg.matches("</title></rect>").count(), 6);
+        assert!(svg.contains("<title>dim: &lt;2&gt;\n&lt;1&gt;\n−0.5</title>"), "{svg}");
+        // A large one has them as one list that the page's script reads.
+        let size = 92;
+        let groups = || Side::Groups(vec![("Faces".into(), 24), ("Others".into(), 68)]);
+        let svg = map(groups(), groups(), (0..size * size).map(|at| at as f64 / 1e4).collect()).svg(1);
+        let list = svg.split("data-values=\"").nth(1).unwrap().split('"').next().unwrap();
+        let values: Vec<&str> = list.split(' ').collect();
+        assert_eq!((values.len(), values[size + 1]), (size * size, "0.00930"));
+        assert_eq!(svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(), size);
     }
 
     #[test]

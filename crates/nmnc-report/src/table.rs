@@ -7,6 +7,35 @@ use nmnc_core::printable;
 
 /// Characters of a cell that a terminal is shown.
 pub(crate) const LONGEST_CELL: usize = 200;
+/// Characters of a line that every terminal has room for.
+pub const COLUMNS: usize = 80;
+
+/// The start of a `<div>` called `name` that scrolls a table within itself, and says so where there is more than is seen.
+pub(crate) fn region(name: &str) -> String {
+    format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">\n<p class=\"more\" aria-hidden=\"true\">more columns: scroll sideways →</p>\n",
+        escape(name)
+    )
+}
+
+/// Columns of each block of lines of at most `most` characters, where columns are `widths` wide and `between` apart: the first column
+/// is in all of them, and at least one more.
+pub(crate) fn blocks(widths: &[usize], between: usize, most: usize) -> Vec<Vec<usize>> {
+    let Some(first) = widths.first() else { return Vec::new() };
+    let mut out = vec![vec![0]];
+    let mut used = *first;
+    for (column, width) in widths.iter().enumerate().skip(1) {
+        let block = out.last_mut().expect("there is one");
+        if used + between + width > most && block.len() > 1 {
+            out.push(vec![0, column]);
+            used = first + between + width;
+        } else {
+            block.push(column);
+            used += between + width;
+        }
+    }
+    out
+}
 
 /// Headings and rows; the first column names the rows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +66,7 @@ impl Table {
         self
     }
 
-    /// As text in columns.
+    /// As text in columns; those that a line has no room for stand below, beside the names of the rows once more.
     pub fn text(&self) -> String {
         let heading: Vec<String> = self.headings.iter().map(|h| (*h).to_owned()).collect();
         let shown = |row: &Vec<String>| -> Vec<String> {
@@ -48,23 +77,26 @@ impl Table {
         let width = |c: usize| lines.iter().filter_map(|l| l.get(c)).map(|text| text.chars().count()).max();
         let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
         let mut out = String::new();
-        for line in &lines {
-            let pad = |(c, text): (usize, &String)| {
-                let space = " ".repeat(widths[c] - text.chars().count());
-                if c == 0 { format!("{text}{space}") } else { format!("{space}{text}") }
-            };
-            out += line.iter().enumerate().map(pad).collect::<Vec<_>>().join("  ").trim_end();
-            out.push('\n');
+        for (at, block) in blocks(&widths, 2, COLUMNS).into_iter().enumerate() {
+            if at > 0 {
+                out.push('\n');
+            }
+            for line in &lines {
+                let pad = |&c: &usize| {
+                    let text = line.get(c).map_or("", String::as_str);
+                    let space = " ".repeat(widths[c] - text.chars().count());
+                    if c == 0 { format!("{text}{space}") } else { format!("{space}{text}") }
+                };
+                out += block.iter().map(pad).collect::<Vec<_>>().join("  ").trim_end();
+                out.push('\n');
+            }
         }
         out
     }
 
     /// The `<table>` element in a region called `name` that scrolls.
     pub fn html(&self, name: &str) -> String {
-        let mut out = format!(
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\">\n<table>\n<thead><tr>",
-            escape(name)
-        );
+        let mut out = region(name) + "<table>\n<thead><tr>";
         for (column, heading) in self.headings.iter().enumerate() {
             let class = if column == 0 { "" } else { " class=\"number\"" };
             let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(heading));

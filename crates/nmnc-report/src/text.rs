@@ -1,6 +1,6 @@
 //! Numbers and names as a reader wants them, and their escaping for HTML.
 
-use nmnc_core::statistics::{Interval, MeanSem};
+use nmnc_core::statistics::{Interval, MeanSem, pairs_to_show};
 
 /// Numbers from this on are written with powers of ten: their digits would fill a line and say nothing.
 const LARGE: f64 = 1e15;
@@ -154,6 +154,23 @@ pub fn plus_minus(value: &MeanSem, decimals: usize) -> String {
     format!("{} ± {}", fixed(value.mean, decimals), fixed(sem, decimals))
 }
 
+/// `value` in at most four significant digits, without needless zeros.
+pub fn brief(value: f64) -> String {
+    let text = significant(value, 4);
+    match text.contains('.') && !text.contains('×') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// How many seeds would show a difference of the size found, in words.
+pub fn seeds_needed(found: &Interval) -> String {
+    match pairs_to_show(found) {
+        Some(pairs) => format!("about {pairs} seeds would show one of this size"),
+        None => "a thousand seeds would not show one of this size".to_owned(),
+    }
+}
+
 /// "a, b and c".
 pub fn list(items: &[String]) -> String {
     match items {
@@ -215,6 +232,7 @@ mod tests {
         assert_eq!(significant(0.000012, 2), "1.2 × 10⁻⁵");
         assert_eq!(significant(0.00999, 2), "0.010");
         assert_eq!(fixed(-0.0001, 2), "0.00");
+        assert_eq!([40.0, 78.4312, 0.5, 1200.0, 1e-7].map(brief), ["40", "78.43", "0.5", "1200", "1.000 × 10⁻⁷"]);
         assert_eq!(fixed(f64::NAN, 2), NONE);
         assert_eq!(duration(4.21), "4.2 s");
         assert_eq!(duration(754.0), "12 min 34 s");

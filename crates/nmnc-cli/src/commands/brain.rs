@@ -57,7 +57,8 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     if !scores.predictivity.is_empty() {
         out.line(format_args!("{}", brain::predictivity(&scores).text()));
     }
-    verdict.iter().for_each(|sentence| out.line(sentence));
+    out.line(format_args!("{}", brain::contrasts(&scores).text()));
+    verdict.iter().for_each(|sentence| out.prose(sentence));
     out.event("brain", json!({ "path": naming::text(&folder), "verdict": verdict, "scores": scores }));
     out.line(format_args!(
         "\n{} networks in {}; the folder:",
