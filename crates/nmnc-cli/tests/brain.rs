@@ -100,7 +100,10 @@ fn networks_are_compared_with_every_target_and_the_files_agree() {
     assert!(ran.stdout.contains("NMNC less BP") && ran.stdout.contains("95 % over seeds"), "{}", ran.stdout);
     let said = ran.stdout.replace('\n', " ");
     assert!(said.contains("differences between conditions at the chosen stages, with 2 seeds"), "{said}");
-    assert_eq!(ran.stdout.matches("No difference shown: none of").count() + ran.stdout.matches("Shown: ").count(), 1);
+    assert_eq!(
+        ran.stdout.matches("No difference shown: none of").count() + ran.stdout.matches("Shown: ").count(),
+        1
+    );
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     let out = folder.path("runs/brain-made-up");
     let mut names: Vec<String> =

@@ -119,6 +119,34 @@ fn a_report_takes_runs_and_folders_of_runs() {
 }
 
 #[test]
+fn a_report_takes_the_place_of_none_but_one_on_its_own_runs() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    folder.run(&["compare", "tiny.toml", "--rules", "bp,dfa", "--out", "out", "--quiet"]).success();
+    let one = ["report", "out/bp-seed0", "--out", "x.html"];
+    let both = ["report", "out/bp-seed0", "out/dfa-seed0", "--out", "x.html"];
+    let said = "written in place of the page that was there";
+    assert!(!folder.run(&one).success().stdout.contains(said));
+    // More runs take the place of fewer, and say so; fewer not of more.
+    assert!(folder.run(&both).success().stdout.contains(said));
+    let page = fs::read_to_string(folder.path("x.html")).unwrap();
+    let refused = folder.run(&one).failure(8);
+    assert!(
+        refused.stderr.contains("x.html: is a page on other runs; name another file with --out"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(folder.path("x.html")).unwrap(), page);
+    folder.write("notes.html", "mine");
+    let refused = folder.run(&["report", "out", "--out", "notes.html"]).failure(8);
+    assert!(refused.stderr.contains("notes.html: is there already, and no report"), "{refused:?}");
+    assert_eq!(fs::read_to_string(folder.path("notes.html")).unwrap(), "mine");
+    let over = folder.run(&["report", "out", "--out", "notes.html", "--overwrite"]).success();
+    assert!(over.stdout.contains(said));
+    // The comparison's own page is on the same runs.
+    assert!(folder.run(&["report", "out"]).success().stdout.contains(said));
+}
+
+#[test]
 fn divergence_names_the_step_the_stage_and_the_last_checkpoint() {
     let folder = Folder::new();
     let wild = TINY

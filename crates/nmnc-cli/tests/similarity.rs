@@ -29,7 +29,8 @@ fn networks_are_compared_with_each_other_themselves_and_recordings() {
     // Every SVCCA that the terminal shows has its chance beside it.
     assert!(ran.stdout.contains("SVCCA  by chance\n"), "{}", ran.stdout);
     let first = &found["pairs"][0];
-    let shown = ["cka", "svcca", "svcca_chance"].map(|name| format!("{:.3}", number(&first[name][1][1])).replace('-', "−"));
+    let shown = ["cka", "svcca", "svcca_chance"]
+        .map(|name| format!("{:.3}", number(&first[name][1][1])).replace('-', "−"));
     let words: Vec<&str> = ran.stdout.split_whitespace().collect();
     assert!(words.windows(3).any(|found| found == shown), "{shown:?} in {}", ran.stdout);
     assert_eq!((&found["examples"], found["pairs"].as_array().unwrap().len()), (&80.into(), 3));

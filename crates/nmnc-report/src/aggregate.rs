@@ -159,16 +159,19 @@ pub fn groups<'a>(runs: &[&'a RunRecords]) -> Vec<Group<'a>> {
                 let (entries, group) = &found[at];
                 let differs = naming::values(entries, &keys);
                 // A name that two groups share tells nothing.
-                let stem = stems[at].as_deref().filter(|own| {
-                    stems.iter().filter(|other| other.as_deref() == Some(own)).count() == 1
-                });
+                let stem = stems[at]
+                    .as_deref()
+                    .filter(|own| stems.iter().filter(|other| other.as_deref() == Some(own)).count() == 1);
                 let label = naming::label(&group.label, &differs, stem);
                 Group { label, differs, ..group.clone() }
             })
             .collect();
         named.sort_by(|a, b| {
             let pairs = a.differs.iter().zip(&b.differs);
-            pairs.map(|((_, a), (_, b))| naming::order(a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            pairs
+                .map(|((_, a), (_, b))| naming::order(a, b))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
         });
         out.extend(named);
     }
@@ -275,17 +278,26 @@ mod tests {
         };
         // Twenty entries go along with one: it tells them apart alone.
         let all = |value: u8| (0..20).map(|i| format!("key{i:02} = {value}\n")).collect::<String>();
-        let along = |name, seed, value| named(name, seed, &format!("[credit]\nprobes = {value}\n[other]\n{}", all(value)));
+        let along = |name, seed, value| {
+            named(name, seed, &format!("[credit]\nprobes = {value}\n[other]\n{}", all(value)))
+        };
         let runs = [along("few", 0, 1), along("few", 1, 1), along("many", 0, 2)];
         assert_eq!(labels(&runs), ["NMNC (probes 1)", "NMNC (probes 2)"]);
         // Two settings crossed need both; equal last names are written out.
         let crossed = |a, b| named("x", 0, &format!("[a]\nrate = {a}\n[b]\nrate = {b}"));
         let found = labels(&[crossed(1, 1), crossed(1, 2), crossed(2, 1)]);
-        assert_eq!(found, ["NMNC (a.rate 1, b.rate 1)", "NMNC (a.rate 1, b.rate 2)", "NMNC (a.rate 2, b.rate 1)"]);
+        assert_eq!(
+            found,
+            ["NMNC (a.rate 1, b.rate 1)", "NMNC (a.rate 1, b.rate 2)", "NMNC (a.rate 2, b.rate 1)"]
+        );
         // What needs many entries is called as its folders, if those tell it; nothing is left to "and 2 more".
         let corner = |name: &str, at: usize| {
             let settings = ["a", "b", "c", "d"].into_iter().enumerate();
-            named(name, 0, &settings.map(|(i, key)| format!("{key} = {}\n", usize::from(i == at))).collect::<String>())
+            named(
+                name,
+                0,
+                &settings.map(|(i, key)| format!("{key} = {}\n", usize::from(i == at))).collect::<String>(),
+            )
         };
         let runs = [corner("p", 0), corner("q", 1), corner("r", 2), corner("s", 3), corner("t", 4)];
         assert_eq!(labels(&runs), ["NMNC (t)", "NMNC (s)", "NMNC (r)", "NMNC (q)", "NMNC (p)"]);

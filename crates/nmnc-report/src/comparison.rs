@@ -38,7 +38,9 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         reading.extend(lines.into_iter().filter(|line| !reading.contains(line)).collect::<Vec<_>>());
         drawn.extend(figures.into_iter().map(|figure| figure.of(&part.name)));
     }
+    let folders: Vec<String> = runs.iter().map(|run| run.folder.display().to_string()).collect();
     let mut page = Page::new(title)
+        .about(&folders)
         .sentences(&sentences)
         .setup(setup::setup(&all))
         .notices("Runs to note", &parts.iter().flat_map(|(_, groups)| notices(groups)).collect::<Vec<_>>());
@@ -48,12 +50,16 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
             name => format!("{heading}: {name}"),
         };
         let ranked: Vec<&Group<'_>> = summary::ranked(groups).iter().map(|(group, _)| *group).collect();
-        page = page
-            .section(&of("Results"), &results(groups, &of("Results")))
-            .table(&of("Differences"), &differences::table(&ranked), differences::NOTE);
+        page = page.section(&of("Results"), &results(groups, &of("Results"))).table(
+            &of("Differences"),
+            &differences::table(&ranked),
+            differences::NOTE,
+        );
     }
-    let ordered: Vec<&RunRecords> = parts.iter().flat_map(|(_, groups)| groups.iter().flat_map(Group::runs)).collect();
-    let page = page.figures(&reading.join(" "), &drawn).section(&plural(runs.len(), "run"), &run_list(&ordered));
+    let ordered: Vec<&RunRecords> =
+        parts.iter().flat_map(|(_, groups)| groups.iter().flat_map(Group::runs)).collect();
+    let page =
+        page.figures(&reading.join(" "), &drawn).section(&plural(runs.len(), "run"), &run_list(&ordered));
     let page = match warnings(&ordered) {
         none if none.is_empty() => page,
         warnings => page.section("Warnings", &list(warnings)),
@@ -129,17 +135,29 @@ fn results(groups: &[Group<'_>], name: &str) -> String {
 
 /// How to read the columns that are there.
 fn reading(groups: &[Group<'_>], used: &[bool]) -> String {
-    let has = |name: &str| COLUMNS.iter().zip(used).any(|((heading, _), used)| *used && heading.starts_with(name));
+    let has =
+        |name: &str| COLUMNS.iter().zip(used).any(|((heading, _), used)| *used && heading.starts_with(name));
     let several = groups.iter().any(|group| group.complete.len() > 1);
-    let stages = groups.iter().flat_map(Group::runs).filter_map(|r| r.summary.as_ref()).map(|s| s.stage_units.len()).max();
+    let stages = groups
+        .iter()
+        .flat_map(Group::runs)
+        .filter_map(|r| r.summary.as_ref())
+        .map(|s| s.stage_units.len())
+        .max();
     let mut out = Vec::new();
     if several {
         out.push("Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the sd) over the seeds; other columns: mean.");
     }
     match (has("Cosine"), has("Captured")) {
-        (true, true) => out.push("Cosines and energies α are those of the last measurement, from the first stage to the last."),
-        (true, false) => out.push("Cosines are those of the last measurement, from the first stage to the last."),
-        (false, true) => out.push("Energies α are those of the last measurement, from the first stage to the last."),
+        (true, true) => out.push(
+            "Cosines and energies α are those of the last measurement, from the first stage to the last.",
+        ),
+        (true, false) => {
+            out.push("Cosines are those of the last measurement, from the first stage to the last.")
+        }
+        (false, true) => {
+            out.push("Energies α are those of the last measurement, from the first stage to the last.")
+        }
         (false, false) => {}
     }
     if has("Probes") {

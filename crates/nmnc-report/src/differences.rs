@@ -34,7 +34,10 @@ pub fn sentences(ranked: &[&Group<'_>]) -> Vec<String> {
         return Vec::new();
     }
     if pairs.iter().all(|(.., found)| found.is_none_or(|f| f.half.is_none())) {
-        return vec!["With one seed no difference between rules can be shown: rules differ, and so do seeds.".to_owned()];
+        return vec![
+            "With one seed no difference can be shown: runs of one setting differ from seed to seed."
+                .to_owned(),
+        ];
     }
     let (mut shown, mut open) = (Vec::new(), Vec::new());
     for (one, other, found) in pairs {
@@ -54,7 +57,8 @@ pub fn sentences(ranked: &[&Group<'_>]) -> Vec<String> {
                 with_half(Some(found), 1),
                 seeds_needed(&found)
             )),
-            Some(_) => open.push(format!("{one} and {other}: no difference can be shown with one seed that both have")),
+            Some(_) => open
+                .push(format!("{one} and {other}: no difference can be shown with one seed that both have")),
             None => open.push(format!("{one} and {other}: no seed that both have")),
         }
     }
@@ -118,10 +122,17 @@ impl Course {
             run.records.iter().filter_map(point).filter(|(_, (_, accuracy))| accuracy.is_finite()).collect()
         };
         let all: Vec<_> = runs.iter().map(|run| evaluated(run)).collect();
-        let shared: Vec<u64> =
-            all.first()?.keys().copied().filter(|step| all.iter().all(|run| run.contains_key(step))).collect();
+        let shared: Vec<u64> = all
+            .first()?
+            .keys()
+            .copied()
+            .filter(|step| all.iter().all(|run| run.contains_key(step)))
+            .collect();
         let finals = runs.iter().map(|run| final_accuracy(run).map(|a| 100.0 * a)).collect::<Option<_>>()?;
-        Some(Self { runs: all.iter().map(|run| shared.iter().map(|step| run[step]).collect()).collect(), finals })
+        Some(Self {
+            runs: all.iter().map(|run| shared.iter().map(|step| run[step]).collect()).collect(),
+            finals,
+        })
     }
 
     /// Mean accuracy at the end over the runs in `places`.
@@ -179,10 +190,11 @@ pub fn economy(best: &Group<'_>, next: &Group<'_>) -> Option<String> {
     }
     let seed = |at: &usize| Some(ratio(&[*at])).filter(|each| *each > 0.0).map(f64::ln);
     let logs: Option<Vec<f64>> = every.iter().map(seed).collect();
-    let more = logs.and_then(interval).and_then(|found| pairs_to_show(&found)).map(|n| n.max(BOOTSTRAP_LEAST));
-    let more = more.filter(|n| *n > pairs.len()).map_or_else(String::new, |n| {
-        format!("; about {n} seeds would show a factor of this size")
-    });
+    let more =
+        logs.and_then(interval).and_then(|found| pairs_to_show(&found)).map(|n| n.max(BOOTSTRAP_LEAST));
+    let more = more
+        .filter(|n| *n > pairs.len())
+        .map_or_else(String::new, |n| format!("; about {n} seeds would show a factor of this size"));
     let range = found.map_or_else(String::new, |(low, high)| {
         format!(", 95 % {} to {}", significant(low, 2), significant(high, 2))
     });

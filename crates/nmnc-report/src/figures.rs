@@ -11,7 +11,7 @@ use super::many;
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
 use super::sweep;
-use super::text::{fixed, list, significant, spread};
+use super::text::{brief, list, spread};
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
 
@@ -221,42 +221,78 @@ impl Context<'_> {
         self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete)).copied()
     }
 
+    /// What rows are called in little room, by look: rule and values, and the names of what the values are, where all have the same.
+    fn short(&self) -> (Vec<(Style, String)>, String) {
+        let rule = |group: &Group<'_>| group.label.split(" (").next().unwrap_or(&group.label).to_owned();
+        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+        let keys = |group: &Group<'_>| group.differs.iter().map(|(key, _)| last(key)).collect::<Vec<_>>();
+        let several = self.groups.iter().any(|group| group.rule != self.groups[0].rule);
+        let swept: Vec<&Group<'_>> = self.groups.iter().filter(|group| !group.differs.is_empty()).collect();
+        let common =
+            swept.first().map(|group| keys(group)).filter(|first| swept.iter().all(|g| keys(g) == *first));
+        let name = |group: &Group<'_>| {
+            let values: Vec<String> = group.differs.iter().map(|(_, value)| value.clone()).collect();
+            match (&common, values.is_empty()) {
+                (None, _) | (_, true) => group.label.clone(),
+                (Some(_), _) if several => format!("{} {}", rule(group), values.join(", ")),
+                (Some(_), _) => values.join(", "),
+            }
+        };
+        let rows = self.groups.iter().zip(&self.styles).map(|(group, style)| (*style, name(group))).collect();
+        (rows, common.map_or_else(String::new, |keys| keys.join(", ")))
+    }
+
     /// A metric against epochs of more rules and settings than a panel shows, each a row.
     fn crowd(&self, title: &'static str, label: &str, lines: &[Line]) -> Option<Drawn> {
+        let (rows, names) = self.short();
+        let name =
+            |line: &Line| rows.iter().find(|(style, _)| *style == line.style).map(|(_, name)| name.clone());
         let means: Vec<(String, Vec<Point>)> = lines
             .iter()
             .filter(|line| line.end == End::Mean)
-            .map(|line| (line.label.clone(), line.points.clone()))
+            .filter_map(|line| Some((name(line)?, line.points.clone())))
             .collect();
         if means.len() <= many::MOST_CURVES {
             return None;
         }
-        let labels = many::Labels { title: format!("{title} against epochs"), heading: None, columns: "Epochs", cells: label };
-        let map = many::map(labels, &means, |epoch| significant(epoch, 3))?;
-        let caption = format!(
-            "{title}, mean over the seeds of each row, against epochs. Gray: not measured there{}.",
-            if lines.len() > means.len() { "; runs that did not complete are left out" } else { "" }
-        );
+        let title_of = format!("{title} against epochs");
+        let labels = many::Labels { title: title_of, rows: names, columns: "Epochs", cells: label };
+        let map = many::map(labels, &means, brief)?;
+        let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not measured there." };
+        let others = if lines.len() > means.len() { " Runs that did not complete are left out." } else { "" };
+        let caption = format!("{title}, mean over the seeds of each row, against epochs.{gray}{others}");
         Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) })
     }
 
     /// The last value of a stage's metric of more rules and settings than a panel shows, each a row.
-    fn crowd_of_stages(&self, title: &'static str, label: &str, drawn: &[(usize, Vec<Line>, Vec<Reference>)]) -> Option<Heatmap> {
-        let mut rows: Vec<(String, Vec<Point>)> = Vec::new();
+    fn crowd_of_stages(
+        &self,
+        title: &'static str,
+        label: &str,
+        drawn: &[(usize, Vec<Line>, Vec<Reference>)],
+    ) -> Option<Heatmap> {
+        let (short, names) = self.short();
+        let mut rows: Vec<(Style, Vec<Point>)> = Vec::new();
         let lines = drawn.iter().flat_map(|(stage, lines, _)| lines.iter().map(move |line| (*stage, line)));
         for (stage, line) in lines.filter(|(_, line)| line.end == End::Mean) {
             let Some(last) = line.points.last() else { continue };
             let point = Point { x: stage as f64, ..*last };
-            match rows.iter_mut().find(|(label, _)| *label == line.label) {
+            match rows.iter_mut().find(|(style, _)| *style == line.style) {
                 Some((_, points)) => points.push(point),
-                None => rows.push((line.label.clone(), vec![point])),
+                None => rows.push((line.style, vec![point])),
             }
         }
         if rows.len() <= many::MOST_CURVES {
             return None;
         }
-        let labels = many::Labels { title: format!("{title} by stage"), heading: None, columns: "Stage", cells: label };
-        many::map(labels, &rows, |stage| fixed(stage, 0))
+        let name = |style: Style| {
+            short.iter().find(|(own, _)| *own == style).map_or_else(String::new, |(_, n)| n.clone())
+        };
+        let rows: Vec<(String, Vec<Point>)> =
+            rows.into_iter().map(|(style, points)| (name(style), points)).collect();
+        let title_of = format!("{title} by stage");
+        let labels = many::Labels { title: title_of, rows: names, columns: "Stage", cells: label };
+        many::map(labels, &rows, brief)
     }
 
     /// A stage's metric against training steps, one panel a stage.
@@ -309,7 +345,8 @@ impl Context<'_> {
         if let Some(map) = self.crowd_of_stages(title, label, &drawn) {
             // Cells have no dotted lines.
             let note = note.replace(" (dotted)", "").replace(" (dotted, at the last measurement)", "");
-            let caption = format!("{note}{own}{some} At the last measurement, mean over the seeds of each row.");
+            let caption =
+                format!("{note}{own}{some} At the last measurement, mean over the seeds of each row.");
             return Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) });
         }
         // Two columns hold two or four panels without a gap, three columns the rest.

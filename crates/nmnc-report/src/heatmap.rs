@@ -479,7 +479,10 @@ mod tests {
         let list = svg.split("data-values=\"").nth(1).unwrap().split('"').next().unwrap();
         let values: Vec<&str> = list.split(' ').collect();
         assert_eq!((values.len(), values[size + 1]), (size * size, "0.00930"));
-        assert_eq!(svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(), size);
+        assert_eq!(
+            svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(),
+            size
+        );
     }
 
     #[test]

@@ -35,10 +35,11 @@ pub mod text;
 use std::path::Path;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_core::files::write_atomically;
+use nmnc_core::files::{is_there, write_atomically};
 use nmnc_core::records::RunRecords;
 
 pub use csv::{Number, csv};
+pub use many::MOST_CURVES;
 pub use measurements::{Measurement, Measurements};
 pub use overview::table;
 pub use page::Page;
@@ -52,6 +53,30 @@ pub fn html(runs: &[RunRecords], title: &str, commands: &[String]) -> Result<Str
         return Err(Error::config("report", "no run to report on").mend("give at least one run folder"));
     }
     Ok(comparison::page(runs, title, commands))
+}
+
+/// Whether `path` holds a report on some of `runs`, or all, and on no other: one that a report on them may take the place of. Not if there is
+/// nothing.
+///
+/// # Errors
+/// If there is anything else, or it cannot be read.
+pub fn replaces(path: &Path, runs: &[RunRecords]) -> Result<bool> {
+    if !is_there(path)? || path.is_dir() {
+        return Ok(false);
+    }
+    let page = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
+    let page = String::from_utf8_lossy(&page);
+    let own: Vec<String> = runs.iter().map(|run| text::escape(&run.folder.display().to_string())).collect();
+    let known = |line: &&str| own.iter().any(|folder| folder == line);
+    match page::about(&page) {
+        Some(others) if others.iter().all(|line| known(line)) => Ok(true),
+        found => {
+            let what =
+                if found.is_some() { "is a page on other runs" } else { "is there already, and no report" };
+            Err(Error::new(ErrorKind::Io, path.display(), what)
+                .mend("name another file with --out, or give --overwrite"))
+        }
+    }
 }
 
 /// Writes the document to `path`, all or nothing: readers see the old file or the new one, never a part.

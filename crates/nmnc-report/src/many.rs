@@ -15,8 +15,8 @@ const MOST_COLUMNS: usize = 24;
 pub struct Labels<'t> {
     /// Title for readers who cannot see the picture.
     pub title: String,
-    /// Heading of one picture of several, and a note beside it.
-    pub heading: Option<(String, String)>,
+    /// What the rows are; empty if their labels say it.
+    pub rows: String,
     /// What the columns are.
     pub columns: &'t str,
     /// What the cells are.
@@ -24,7 +24,11 @@ pub struct Labels<'t> {
 }
 
 /// The curves' heights at abscissas that any of them has, written by `write`; none without a finite one.
-pub fn map(labels: Labels<'_>, curves: &[(String, Vec<Point>)], write: impl Fn(f64) -> String) -> Option<Heatmap> {
+pub fn map(
+    labels: Labels<'_>,
+    curves: &[(String, Vec<Point>)],
+    write: impl Fn(f64) -> String,
+) -> Option<Heatmap> {
     let mut places: Vec<f64> =
         curves.iter().flat_map(|(_, points)| points).map(|p| p.x).filter(|x| x.is_finite()).collect();
     places.sort_by(f64::total_cmp);
@@ -36,9 +40,9 @@ pub fn map(labels: Labels<'_>, curves: &[(String, Vec<Point>)], write: impl Fn(f
     let range = Heatmap::span([values.as_slice()])?;
     Some(Heatmap {
         size: Size::Wide,
-        heading: labels.heading,
+        heading: None,
         title: labels.title,
-        row_name: String::new(),
+        row_name: labels.rows,
         column_name: labels.columns.to_owned(),
         rows: Side::Names(curves.iter().map(|(label, _)| label.clone()).collect()),
         columns: Side::Names(shown.into_iter().map(write).collect()),

@@ -12,10 +12,14 @@ use super::text::escape;
 const SCRIPT: &str = include_str!("page.js");
 const SCRIPT_HASH: &str = "EytaD34QRvmmmors55McqeSQgQmq2KFOeqH4fGyQ7YM=";
 
+/// The attributes of the element that says what a page is on.
+const ABOUT: &str = "name=\"nmnc-runs\" content=";
+
 /// A page being put together. Parts stand in the order in which they are added; text is escaped.
 #[derive(Clone, Debug)]
 pub struct Page {
     title: String,
+    about: Option<String>,
     header: String,
     body: String,
 }
@@ -25,7 +29,12 @@ impl Page {
     pub fn new(title: impl Into<String>) -> Self {
         let title = title.into();
         let header = format!("<h1>{}</h1>\n", escape(&title));
-        Self { title, header, body: String::new() }
+        Self { title, about: None, header, body: String::new() }
+    }
+
+    /// What the page is on, a line each, for [`about`] to read.
+    pub(crate) fn about(self, things: &[String]) -> Self {
+        Self { about: Some(things.join("\n")), ..self }
     }
 
     /// What came out: the first sentence leads, the others are a list below it.
@@ -96,12 +105,16 @@ impl Page {
 
     /// The document.
     pub fn html(&self) -> String {
+        let about = self
+            .about
+            .as_ref()
+            .map_or_else(String::new, |things| format!("<meta {ABOUT}\"{}\">\n", escape(things)));
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
              script-src 'sha256-{SCRIPT_HASH}'; img-src data:\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n{about}<title>{}</title>\n<style>\n{}</style>\n</head>\n\
              <body>\n<main>\n<header>\n{}</header>\n{}</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
             escape(&self.title),
             include_str!("style.css"),
@@ -109,6 +122,12 @@ impl Page {
             self.body
         )
     }
+}
+
+/// What the page `html` is on, as it was escaped; none if it does not say.
+pub(crate) fn about(html: &str) -> Option<Vec<&str>> {
+    let (_, rest) = html.split_once(&format!("<meta {ABOUT}\""))?;
+    Some(rest.split_once('"')?.0.split('\n').collect())
 }
 
 /// A list of items that are HTML.
@@ -164,7 +183,8 @@ mod tests {
             .table("Others", &Table::default(), "A note.")
             .command("nmnc x")
             .html();
-        let body = html.split_once("<main>\n").unwrap().1.replace(&format!("<script>{SCRIPT}</script>\n"), "");
+        let body =
+            html.split_once("<main>\n").unwrap().1.replace(&format!("<script>{SCRIPT}</script>\n"), "");
         assert_eq!(
             body,
             "<header>\n<h1>R &amp; D</h1>\n<p class=\"lead\">It &lt;works&gt;.</p>\n<ul>\n<li>It is fast.</li>\n</ul>\n\

@@ -19,7 +19,9 @@ pub struct Part<'a> {
 fn scored_on(run: &RunRecords) -> Vec<(String, String)> {
     let entries = settings(&run.config_text).unwrap_or_default();
     let says = |key: &str| {
-        matches!(key, "data.source" | "data.test_limit" | "data.validation") || key == "task" || key.starts_with("task.")
+        matches!(key, "data.source" | "data.test_limit" | "data.validation")
+            || key == "task"
+            || key.starts_with("task.")
     };
     let value = |key: &str, value: &str| match key {
         "data.source" => value.trim_end_matches('/').rsplit('/').next().unwrap_or(value).to_owned(),

@@ -344,7 +344,8 @@ impl Panel {
             return;
         }
         let name = escape(&shortened(&line.label, LONGEST));
-        let (x_name, y_name) = (escape(&shortened(&self.x.label, LONGEST)), escape(&shortened(&self.y.label, LONGEST)));
+        let (x_name, y_name) =
+            (escape(&shortened(&self.x.label, LONGEST)), escape(&shortened(&self.y.label, LONGEST)));
         out.push_str("<g class=\"values\">");
         for at in spread(points.len(), MOST_VALUES) {
             let point = points[at];

@@ -95,16 +95,29 @@ fn curve(groups: &[Group<'_>], styles: &[Style], key: &str, rules: &[&[usize]]) 
     let (_, top) = ends(&mut spread.iter().map(|(y, sem)| y + sem));
     let y = Axis::linear(ACCURACY, Writing::Decimal, bottom, top, 7);
     let banded = points().any(|p| p.sem.is_some());
-    let bands = if banded { ", mean ± s.e.m. over the seeds of each value" } else { "; one seed a value, hence no bands" };
+    let bands = if banded {
+        ", mean ± s.e.m. over the seeds of each value"
+    } else {
+        "; one seed a value, hence no bands"
+    };
     let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
-    let others = if names.is_empty() { String::new() } else { format!(" Across: {}, without this setting.", list(&names)) };
+    let others = if names.is_empty() {
+        String::new()
+    } else {
+        format!(" Across: {}, without this setting.", list(&names))
+    };
     let caption = format!("Test accuracy at the end of training against {key}{bands}.{others}");
     let legend = lines.iter().map(|line| Entry::new(line.style, Mark::Mean, line.label.clone()));
     let legend: Vec<Entry> = legend
         .chain(references.iter().filter_map(|r| Some(Entry::new(r.style?, Mark::Line, r.label.clone()))))
         .collect();
     let title = format!("Accuracy against {name}");
-    Some(Figure::new(title.clone(), caption, legend, [Panel::new(Size::Wide, title, x, y, lines, references)]))
+    Some(Figure::new(
+        title.clone(),
+        caption,
+        legend,
+        [Panel::new(Size::Wide, title, x, y, lines, references)],
+    ))
 }
 
 fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
@@ -119,10 +132,12 @@ fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
         return None;
     }
     let value = |row: &str, column: &str| {
-        let found = own.iter().find(|at| groups[**at].differs[0].1 == row && groups[**at].differs[1].1 == column);
+        let found =
+            own.iter().find(|at| groups[**at].differs[0].1 == row && groups[**at].differs[1].1 == column);
         found.and_then(|at| accuracy(&groups[*at])).map_or(f64::NAN, |found| found.mean)
     };
-    let values: Vec<f64> = rows.iter().flat_map(|row| columns.iter().map(|column| value(row, column))).collect();
+    let values: Vec<f64> =
+        rows.iter().flat_map(|row| columns.iter().map(|column| value(row, column))).collect();
     let range = Heatmap::span([values.as_slice()])?;
     let keys: Vec<&str> = groups[own[0]].differs.iter().map(|(key, _)| key.as_str()).collect();
     let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
@@ -141,8 +156,9 @@ fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
         range,
         palette: Palette::Sequential,
     };
+    let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not run to its end." };
     let caption = format!(
-        "Test accuracy at the end of training, mean over the seeds of each cell, against {} (rows) and {} (columns); gray: not run to its end.",
+        "Test accuracy at the end of training, mean over the seeds of each cell, against {} (rows) and {} (columns).{gray}",
         keys[0], keys[1]
     );
     let pictures: Vec<Box<dyn Picture>> = vec![Box::new(map)];

@@ -1,5 +1,7 @@
 //! Numbers and names as a reader wants them, and their escaping for HTML.
 
+use std::cmp::Ordering;
+
 use nmnc_core::statistics::{Interval, MeanSem, pairs_to_show};
 
 /// Numbers from this on are written with powers of ten: their digits would fill a line and say nothing.
@@ -171,6 +173,31 @@ pub fn seeds_needed(found: &Interval) -> String {
     }
 }
 
+/// The order in which people count: `run2` before `run10`.
+pub fn natural(a: &str, b: &str) -> Ordering {
+    let parts = |text: &str| -> Vec<(String, u128)> {
+        let mut out: Vec<(String, u128)> = vec![(String::new(), 0)];
+        let mut digits = String::new();
+        for c in text.chars().chain([' ']) {
+            if c.is_ascii_digit() && digits.len() < 38 {
+                digits.push(c);
+                continue;
+            }
+            if !digits.is_empty() {
+                // At most 38 digits: a number.
+                out.push((String::new(), digits.parse().unwrap_or(u128::MAX)));
+                digits.clear();
+            }
+            match c.is_ascii_digit() {
+                true => digits.push(c),
+                false => out.push((c.to_string(), 0)),
+            }
+        }
+        out
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
 /// "a, b and c".
 pub fn list(items: &[String]) -> String {
     match items {
@@ -232,13 +259,28 @@ mod tests {
         assert_eq!(significant(0.000012, 2), "1.2 × 10⁻⁵");
         assert_eq!(significant(0.00999, 2), "0.010");
         assert_eq!(fixed(-0.0001, 2), "0.00");
-        assert_eq!([40.0, 78.4312, 0.5, 1200.0, 1e-7].map(brief), ["40", "78.43", "0.5", "1200", "1.000 × 10⁻⁷"]);
+        assert_eq!(
+            [40.0, 78.4312, 0.5, 1200.0, 1e-7].map(brief),
+            ["40", "78.43", "0.5", "1200", "1.000 × 10⁻⁷"]
+        );
         assert_eq!(fixed(f64::NAN, 2), NONE);
         assert_eq!(duration(4.21), "4.2 s");
         assert_eq!(duration(754.0), "12 min 34 s");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: Some(0.12), n: 3 }, 1), "53.2 ± 0.1");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: Some(0.04), n: 3 }, 1), "53.21 ± 0.04");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: None, n: 1 }, 1), "53.2");
+    }
+
+    #[test]
+    fn names_are_counted_as_people_count() {
+        let mut names = ["d128", "d16", "d4-lr0.5", "d4", "e", "d4-lr0.05", "seed10", "seed9", "2", "10", ""];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(
+            names,
+            ["", "2", "10", "d4", "d4-lr0.5", "d4-lr0.05", "d16", "d128", "e", "seed9", "seed10"]
+        );
+        let long = "9".repeat(500);
+        assert_eq!(natural(&long, &long), Ordering::Equal);
     }
 
     #[test]

@@ -134,7 +134,12 @@ fn stages(scores: &Scores) -> Figure {
                 sem: mean.seeds.sem,
             };
             let points = score.stages.iter().map(point).collect();
-            Some(Line { style: Style(condition.look), label: condition.label.clone(), points, end: End::Mean })
+            Some(Line {
+                style: Style(condition.look),
+                label: condition.label.clone(),
+                points,
+                end: End::Mean,
+            })
         });
         let title = format!("Similarity with {} against the stage", target.target);
         let mut panel = Panel::new(Size::Wide, title, x.clone(), y.clone(), lines.collect(), Vec::new());

@@ -31,8 +31,10 @@ pub fn contrasts(scores: &Scores) -> Table {
     });
     type Row<'a> = (&'a TargetScores, &'a Contrast);
     let stages = |(target, contrast): &Row<'_>| {
-        let own = target.contrasts.iter().filter(|c| c.condition == contrast.condition && c.less == contrast.less);
-        let shown: Vec<String> = own.filter(|c| c.shown()).filter_map(|c| Some(c.stage?.to_string())).collect();
+        let own =
+            target.contrasts.iter().filter(|c| c.condition == contrast.condition && c.less == contrast.less);
+        let shown: Vec<String> =
+            own.filter(|c| c.shown()).filter_map(|c| Some(c.stage?.to_string())).collect();
         if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     };
     Table::of(

@@ -17,7 +17,9 @@ pub fn verdict(scores: &Scores) -> Vec<String> {
         .collect();
     let Some((_, first)) = chosen.first() else {
         let networks = plural(scores.conditions.len(), "kind of network");
-        return vec![format!("{networks}, no pair of them to compare: similarities stand below, beside controls.")];
+        return vec![format!(
+            "{networks}, no pair of them to compare: similarities stand below, beside controls."
+        )];
     };
     let mut shown: Vec<&(&TargetScores, &Contrast)> = chosen.iter().filter(|(_, c)| c.shown()).collect();
     shown.sort_by(|a, b| b.1.seeds.mean.abs().total_cmp(&a.1.seeds.mean.abs()));

@@ -56,12 +56,16 @@ mod tests {
         assert!((0.5 * (high - low) / half - 1.0).abs() < 0.1, "{low} {high} {half}");
         assert_eq!(bootstrap95(values.len(), mean), Some((low, high)));
         assert_eq!(bootstrap95(4, mean), None);
-        assert_eq!(bootstrap95(5, |drawn| if drawn[0] == 0 { f64::NAN } else { 1.0 }), Some((f64::NEG_INFINITY, 1.0)));
+        assert_eq!(
+            bootstrap95(5, |drawn| if drawn[0] == 0 { f64::NAN } else { 1.0 }),
+            Some((f64::NEG_INFINITY, 1.0))
+        );
     }
 
     #[test]
     fn tails_of_the_normal_are_those_of_tables() {
-        for (z, share) in [(0.0, 0.5), (-1.0, 0.158_655_254), (-1.959_963_985, 0.025), (-3.0, 0.001_349_898)] {
+        for (z, share) in [(0.0, 0.5), (-1.0, 0.158_655_254), (-1.959_963_985, 0.025), (-3.0, 0.001_349_898)]
+        {
             assert!((below(z) - share).abs() < 1e-7, "{z}");
         }
     }

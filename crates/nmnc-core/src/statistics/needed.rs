@@ -15,8 +15,10 @@ pub fn pairs_to_show(found: &Interval) -> Option<usize> {
     if found.mean == 0.0 || !found.mean.is_finite() || !spread.is_finite() {
         return None;
     }
-    let shows =
-        |pairs: usize| (quantile(0.05, pairs - 1) + quantile(0.4, pairs - 1)) * spread <= found.mean.abs() * (pairs as f64).sqrt();
+    let shows = |pairs: usize| {
+        (quantile(0.05, pairs - 1) + quantile(0.4, pairs - 1)) * spread
+            <= found.mean.abs() * (pairs as f64).sqrt()
+    };
     // Whether a number shows it rises with the number.
     let (mut low, mut high) = (1, MOST + 1);
     while high - low > 1 {

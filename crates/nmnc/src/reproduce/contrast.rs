@@ -39,8 +39,11 @@ pub(super) fn compared(
         })
         .collect();
     let unseen = format!("no difference shown with {with} (seeds that would show one of this size):");
-    let groups =
-        [("above:", pick(&|v| v.above(0.0))), ("below:", pick(&|v| v.below(0.0))), (unseen.as_str(), open_places)];
+    let groups = [
+        ("above:", pick(&|v| v.above(0.0))),
+        ("below:", pick(&|v| v.below(0.0))),
+        (unseen.as_str(), open_places),
+    ];
     let parts: Vec<String> = groups
         .into_iter()
         .filter(|(_, places)| !places.is_empty())

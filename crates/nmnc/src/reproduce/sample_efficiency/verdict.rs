@@ -66,7 +66,8 @@ fn close(results: &Results) -> Option<String> {
     let (mut near, mut never) = (Vec::new(), Vec::new());
     for condition in results.conditions.iter().filter(|c| c.probes()) {
         let rows = results.over_probes(condition);
-        let gaps = || rows.iter().filter_map(|row| Some((row, row.less_backprop.filter(|gap| gap.half.is_some())?)));
+        let gaps =
+            || rows.iter().filter_map(|row| Some((row, row.less_backprop.filter(|gap| gap.half.is_some())?)));
         if gaps().next().is_none() {
             continue;
         }
