@@ -10,8 +10,10 @@ mod output;
 mod plan_table;
 mod presets;
 mod progress;
+mod progress_line;
 mod trial;
 mod usage;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,7 @@ use clap::Parser;
 
 use cli::Cli;
 use output::Output;
+use waiting::Waiting;
 
 fn main() -> ExitCode {
     exit::report_panics_on_one_line();
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let out = Output { quiet: cli.quiet, json: cli.json };
     let run = std::panic::catch_unwind(|| {
         set_threads(cli.threads)?;
+        let _waiting = (!cli.quiet && !cli.json).then(Waiting::begin);
         commands::run(&cli.command, out)?;
         output::finish()
     });

@@ -4,18 +4,17 @@
 //! reader that goes away (`nmnc compare ... | head`) is no error, and neither it nor a full disk ends a training run: what could not be
 //! printed is in the run folder. The full disk is told at the end.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
+use nmnc::report::COLUMNS;
 use nmnc::{Error, Result, printable};
 use serde_json::{Value, json};
 
-use crate::exit;
-
-/// Characters of a line that every terminal has room for.
-pub const COLUMNS: usize = 80;
+use crate::{exit, waiting};
 
 /// Why standard output takes no more, from the first time on.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -60,11 +59,13 @@ impl Output {
         }
     }
 
-    /// A warning about the run in `place`.
+    /// A warning about the run in `place`; people are told the same one once, machines about every run.
     pub fn warning(&self, place: &str, text: &str) {
         self.event("warning", json!({ "run": place, "message": text }));
-        if !self.quiet && !self.json {
+        // Runs of one comparison have much to say in common: once is enough, and their summaries have it all.
+        if !self.quiet && !self.json && told_first(text) {
             let [place, text] = [place, text].map(|text| printable::line(text, printable::LONGEST));
+            waiting::heard();
             let _ = writeln!(io::stderr(), "warning: {place}: {text}");
         }
     }
@@ -92,6 +93,12 @@ impl Output {
         }
         finish()
     }
+}
+
+/// Whether this warning was not told before.
+fn told_first(text: &str) -> bool {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(text.to_owned())
 }
 
 /// `text` in lines of at most `most` characters, parted between words; what is longer than a line stays whole. Lines after the first of a
@@ -132,6 +139,7 @@ pub fn finish() -> Result<()> {
 }
 
 fn write_line(text: &impl Display) {
+    waiting::heard();
     write(printable::lines(&format!("{text}\n")).as_bytes());
 }
 

@@ -43,7 +43,7 @@ pub use many::MOST_CURVES;
 pub use measurements::{Measurement, Measurements};
 pub use overview::table;
 pub use page::Page;
-pub use table::{Column, Table};
+pub use table::{COLUMNS, Column, Table};
 
 /// The report on `runs` as one HTML document.
 ///
