@@ -103,7 +103,7 @@ fn told_first(text: &str) -> bool {
 
 /// `text` in lines of at most `most` characters, parted between words; what is longer than a line stays whole. Lines after the first of a
 /// sentence begin further in.
-fn wrapped(text: &str, most: usize) -> String {
+pub fn wrapped(text: &str, most: usize) -> String {
     let mut out = String::new();
     for (at, sentence) in text.split('\n').enumerate() {
         if at > 0 {

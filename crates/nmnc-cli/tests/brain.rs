@@ -98,7 +98,7 @@ fn networks_are_compared_with_every_target_and_the_files_agree() {
     let ran = folder.run(&arguments).success();
     // One table of contrasts and one sentence on it; no line is wider than a terminal.
     assert!(ran.stdout.contains("NMNC less BP") && ran.stdout.contains("95 % over seeds"), "{}", ran.stdout);
-    let said = ran.stdout.replace('\n', " ");
+    let said = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("differences between conditions at the chosen stages, with 2 seeds"), "{said}");
     assert_eq!(
         ran.stdout.matches("No difference shown: none of").count() + ran.stdout.matches("Shown: ").count(),

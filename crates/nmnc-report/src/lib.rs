@@ -1,8 +1,8 @@
 //! Reports: measurements, figures and tables on self-contained pages, and runs compared on one of them and in a table for the terminal.
 //!
 //! Runs are grouped by rule (and by configuration, where a rule comes in several) and averaged over seeds. Only runs
-//! that completed enter a mean; diverged and unfinished runs are shown singly and marked. The page needs no network and
-//! no script.
+//! that completed enter a mean; diverged and unfinished runs are shown singly and marked. The page needs no network, and is
+//! whole without its script.
 
 mod aggregate;
 pub mod axis;
@@ -66,8 +66,10 @@ pub fn replaces(path: &Path, runs: &[RunRecords]) -> Result<bool> {
     }
     let page = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
     let page = String::from_utf8_lossy(&page);
-    let own: Vec<String> = runs.iter().map(|run| text::escape(&run.folder.display().to_string())).collect();
-    let known = |line: &&str| own.iter().any(|folder| folder == line);
+    // A folder's name may be several lines.
+    let own: Vec<String> = runs.iter().map(|run| run.folder.display().to_string()).collect();
+    let own = text::escape(&own.join("\n"));
+    let known = |line: &&str| own.split('\n').any(|folder| folder == *line);
     match page::about(&page) {
         Some(others) if others.iter().all(|line| known(line)) => Ok(true),
         found => {

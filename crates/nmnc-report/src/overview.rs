@@ -173,7 +173,7 @@ fn of_part(runs: &[&RunRecords]) -> String {
     let widths: Vec<usize> = (0..=columns.len()).map(width).collect();
     let mut out = String::new();
     // A bar and a space before the first cell, a space and a bar behind the last.
-    for (at, block) in blocks(&widths, 3, table::COLUMNS - 4).into_iter().enumerate() {
+    for (at, block) in blocks(&widths, 1, 3, table::COLUMNS - 4).into_iter().enumerate() {
         if at > 0 {
             out.push('\n');
         }

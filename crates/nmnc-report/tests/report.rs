@@ -4,6 +4,10 @@
 mod synthetic;
 
 use nmnc_core::records::{RunRecords, Status};
+use nmnc_report::colors::Palette;
+use nmnc_report::figure::Picture;
+use nmnc_report::heatmap::{Heatmap, Side};
+use nmnc_report::plot::Size;
 use nmnc_report::{html, table, write};
 
 fn page(runs: &[RunRecords]) -> String {
@@ -343,4 +347,39 @@ fn report_is_written_whole_over_an_older_one() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     assert!(write(&folder.path().join("missing/report.html"), "new").is_err());
+}
+
+/// A picture of `values`.
+fn heat(rows: Side, columns: Side, values: Vec<f64>) -> Heatmap {
+    Heatmap {
+        size: Size::Wide,
+        heading: None,
+        title: "A picture".into(),
+        row_name: String::new(),
+        column_name: String::new(),
+        rows,
+        columns,
+        values,
+        label: "1 − r".into(),
+        range: (0.0, 1.0),
+        palette: Palette::Sequential,
+    }
+}
+
+#[test]
+fn report_heat_maps_say_their_cells_to_a_pointer() {
+    let names = |count: usize| Side::Names((1..=count).map(|i| format!("<{i}>")).collect());
+    let mut few = heat(names(2), names(3), vec![1.0, 0.25, 0.0, -0.5, f64::NAN, 2.0]);
+    few.row_name = "dim".into();
+    let svg = few.svg(1);
+    assert_eq!(svg.matches("</title></rect>").count(), 6);
+    assert!(svg.contains("<title>dim: &lt;2&gt;\n&lt;1&gt;\n−0.5</title>"), "{svg}");
+    // A large one has them as one list that the page's script reads.
+    let size = 92;
+    let groups = || Side::Groups(vec![("Faces".into(), 24), ("Others".into(), 68)]);
+    let svg = heat(groups(), groups(), (0..size * size).map(|at| at as f64 / 1e4).collect()).svg(1);
+    let list = svg.split("data-values=\"").nth(1).unwrap().split('"').next().unwrap();
+    let values: Vec<&str> = list.split(' ').collect();
+    assert_eq!((values.len(), values[size + 1]), (size * size, "0.00930"));
+    assert_eq!(svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(), size);
 }

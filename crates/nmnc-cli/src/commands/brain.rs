@@ -34,7 +34,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     for (number, path) in runs.iter().enumerate() {
         let source = Source { path: path.clone(), data: None, split: ExampleSplit::Test };
         let loaded = Loaded::open(&source)?;
-        out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
+        out.prose(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
         warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));
         let representation =
             brain::represent(&loaded, &benchmark, &settings).map_err(|e| e.within(path.display()))?;
