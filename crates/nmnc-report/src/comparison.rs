@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::aggregate::{Group, final_accuracy, groups, settings};
 use super::differences;
 use super::figure::{Figure, Mark, key};
-use super::figures::figures;
+use super::figures::{MEANS, ONE_SEED, figures};
 use super::overview::{COLUMNS, rows, seconds, state};
 use super::page::{Page, definitions, list};
 use super::parts::{Part, parts};
@@ -39,6 +39,10 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         drawn.extend(figures.into_iter().map(|figure| figure.of(&part.name)));
     }
     let folders: Vec<String> = runs.iter().map(|run| run.folder.display().to_string()).collect();
+    // Where some have bands, those without speak for themselves.
+    if reading.iter().any(|line| line.starts_with(MEANS)) {
+        reading.retain(|line| *line != ONE_SEED);
+    }
     let mut page = Page::new(title)
         .about(&folders)
         .sentences(&sentences)

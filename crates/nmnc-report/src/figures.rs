@@ -471,6 +471,11 @@ fn y_axis<'p>(
     Axis::linear(label, Writing::Decimal, low, high, most)
 }
 
+/// Said of figures with bands.
+pub const MEANS: &str = "Lines are means over the n seeds of a rule, bands ± s.e.m.";
+/// Said of figures in which no mean is over several seeds.
+pub const ONE_SEED: &str = "One seed a rule, hence no bands.";
+
 /// How to read the lines of all figures.
 fn reading(figures: &[Drawn]) -> Vec<&'static str> {
     let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
@@ -478,8 +483,8 @@ fn reading(figures: &[Drawn]) -> Vec<&'static str> {
     let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
     let mut out = Vec::new();
     match (has(End::Mean), banded) {
-        (true, true) => out.push("Lines are means over the n seeds of a rule, bands ± s.e.m."),
-        (true, false) => out.push("One seed a rule, hence no bands."),
+        (true, true) => out.push(MEANS),
+        (true, false) => out.push(ONE_SEED),
         _ => {}
     }
     if has(End::Diverged) {

@@ -392,7 +392,7 @@ impl Panel {
         {
             // A single point has no band.
             let [(_, upper), (_, lower)] = [sem, -sem].map(|by| self.at(frame, point.x, point.y + by));
-            let _ = write!(out, "<path class=\"line\" d=\"M{x:.1} {upper:.1}V{lower:.1}\"/>");
+            let _ = write!(out, "<path class=\"line error\" d=\"M{x:.1} {upper:.1}V{lower:.1}\"/>");
         }
         // A few markers a line, at places that differ from line to line so that they do not hide each other.
         let gap = (trace.len() / 5).max(1);

@@ -37,10 +37,12 @@ fn against_probes(results: &Results) -> Option<Figure> {
             references.push((condition, accuracy(row, 0.0)));
         }
     }
-    let caption = "Probes as measured: perturbed forward passes of one example, summed over stages, per training example seen \
-                   (logarithmic). Mean over seeds, band or bar ± s.e.m. Horizontal: rules \
-                   without probes.";
-    drawn("Accuracy against probes", caption, PROBES, lines, references)
+    let without = if references.is_empty() { "" } else { " Horizontal: rules without probes." };
+    let caption = format!(
+        "Probes as measured: perturbed forward passes of one example, summed over stages, per training example seen \
+         (logarithmic). Mean over seeds, band or bar ± s.e.m.{without}"
+    );
+    drawn("Accuracy against probes", &caption, PROBES, lines, references)
 }
 
 fn against_width(results: &Results) -> Option<Figure> {
