@@ -55,9 +55,14 @@ impl Waiting {
         thread::spawn(|| {
             loop {
                 thread::sleep(LOOK);
-                let Some(state) = &mut *state() else { break };
-                if let Some(line) = state.look(Instant::now(), std::io::stderr().is_terminal()) {
-                    let _ = writeln!(std::io::stderr(), "{line}");
+                let Some(shown) = state().as_mut().map(|state| state.look(Instant::now(), terminal())) else {
+                    break;
+                };
+                // Not under the lock: whoever writes above a bar holds the bar, and asks for the lock to say that it was heard.
+                match shown {
+                    Some(Shown::Bar(bar, text)) => bar.set_message(text),
+                    Some(Shown::Line(line)) => drop(writeln!(std::io::stderr(), "{line}")),
+                    None => {}
                 }
             }
         });
@@ -89,6 +94,18 @@ pub fn tell_in(bar: Option<ProgressBar>) {
     }
 }
 
+fn terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// What is to be shown.
+enum Shown {
+    /// In the bar of a run.
+    Bar(ProgressBar, String),
+    /// As a line of its own.
+    Line(String),
+}
+
 impl State {
     fn new(now: Instant) -> Self {
         Self { what: String::new(), began: now, heard: now, said: BTreeMap::new(), bar: None, spinner: None }
@@ -100,8 +117,8 @@ impl State {
         }
     }
 
-    /// Shows the wait on a terminal, or gives the line that says it elsewhere.
-    fn look(&mut self, now: Instant, terminal: bool) -> Option<String> {
+    /// Shows the wait in a line of its own on a terminal, or gives what is to be shown elsewhere.
+    fn look(&mut self, now: Instant, terminal: bool) -> Option<Shown> {
         if self.what.is_empty() || now.duration_since(self.heard) < MOMENT {
             return None;
         }
@@ -111,24 +128,22 @@ impl State {
         let room = COLUMNS - 4 - since.chars().count();
         let what = shortened(&printable::line(&self.what, printable::LONGEST), room);
         if terminal {
-            match &self.bar {
-                Some(bar) => bar.set_message(shortened(&what, room / 2) + &since),
-                None => {
-                    let spinner = self.spinner.get_or_insert_with(|| {
-                        let style = ProgressStyle::with_template("{spinner} {msg}");
-                        ProgressBar::new_spinner().with_style(style.expect("the template is right"))
-                    });
-                    spinner.set_message(what + &since);
-                    spinner.tick();
-                }
+            if let Some(bar) = &self.bar {
+                return Some(Shown::Bar(bar.clone(), shortened(&what, room / 2) + &since));
             }
+            let spinner = self.spinner.get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("{spinner} {msg}");
+                ProgressBar::new_spinner().with_style(style.expect("the template is right"))
+            });
+            spinner.set_message(what + &since);
+            spinner.tick();
             return None;
         }
         let key: String = self.what.chars().filter(|c| !c.is_ascii_digit()).collect();
         let due = self.said.get(&key).is_none_or(|at| now.duration_since(*at) >= AGAIN);
         due.then(|| {
             self.said.insert(key, now);
-            format!("... {what}{since}")
+            Shown::Line(format!("... {what}{since}"))
         })
     }
 }
@@ -142,25 +157,30 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let mut state = State::new(start);
-        assert_eq!(state.look(at(9.0), false), None, "nothing is being done");
+        let look = |state: &mut State, seconds: f64| match state.look(at(seconds), false) {
+            Some(Shown::Line(line)) => Some(line),
+            Some(Shown::Bar(..)) => unreachable!("no terminal"),
+            None => None,
+        };
+        assert_eq!(look(&mut state, 9.0), None, "nothing is being done");
         state.change("step 1 of 564: components of 4096 units".into(), at(9.0));
         state.heard = at(9.0);
-        assert_eq!(state.look(at(10.0), false), None, "a moment");
+        assert_eq!(look(&mut state, 10.0), None, "a moment");
         assert_eq!(
-            state.look(at(11.0), false).as_deref(),
+            look(&mut state, 11.0).as_deref(),
             Some("... step 1 of 564: components of 4096 units (2.0 s)")
         );
-        assert_eq!(state.look(at(12.0), false), None, "said");
+        assert_eq!(look(&mut state, 12.0), None, "said");
         // The next step says the same only a minute later.
         state.change("step 2 of 564: components of 4096 units".into(), at(15.0));
-        assert_eq!(state.look(at(20.0), false), None);
-        assert!(state.look(at(75.0), false).unwrap().contains("(60 s)"));
+        assert_eq!(look(&mut state, 20.0), None);
+        assert!(look(&mut state, 75.0).unwrap().contains("(60 s)"));
         // Phases that pass quickly are told when nothing was heard for long.
         state.change("Jacobians: example 7 of 99".into(), at(75.9));
-        assert_eq!(state.look(at(76.0), false).as_deref(), Some("... Jacobians: example 7 of 99"));
+        assert_eq!(look(&mut state, 76.0).as_deref(), Some("... Jacobians: example 7 of 99"));
         // Long names leave the line whole, and do what they say to no terminal.
         state.change(format!("reading {}\u{1b}[2J", "x".repeat(500)), at(76.0));
-        let line = state.look(at(90.0), false).unwrap();
+        let line = look(&mut state, 90.0).unwrap();
         assert!(line.chars().count() <= COLUMNS && !line.contains('\u{1b}'), "{line}");
     }
 }

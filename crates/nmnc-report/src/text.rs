@@ -175,23 +175,20 @@ pub fn seeds_needed(found: &Interval) -> String {
 
 /// The order in which people count: `run2` before `run10`.
 pub fn natural(a: &str, b: &str) -> Ordering {
+    // Texts and numbers in turn; of a number the digits that it has room for.
     let parts = |text: &str| -> Vec<(String, u128)> {
-        let mut out: Vec<(String, u128)> = vec![(String::new(), 0)];
-        let mut digits = String::new();
-        for c in text.chars().chain([' ']) {
-            if c.is_ascii_digit() && digits.len() < 38 {
-                digits.push(c);
-                continue;
-            }
-            if !digits.is_empty() {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.bytes().take(38).take_while(u8::is_ascii_digit).count();
+            let plain = rest.bytes().take_while(|byte| !byte.is_ascii_digit()).count();
+            let (part, others) = rest.split_at(digits.max(plain));
+            out.push(match digits {
+                0 => (part.to_owned(), 0),
                 // At most 38 digits: a number.
-                out.push((String::new(), digits.parse().unwrap_or(u128::MAX)));
-                digits.clear();
-            }
-            match c.is_ascii_digit() {
-                true => digits.push(c),
-                false => out.push((c.to_string(), 0)),
-            }
+                _ => (String::new(), part.parse().unwrap_or(u128::MAX)),
+            });
+            rest = others;
         }
         out
     };

@@ -25,7 +25,7 @@ pub(super) fn compared(
     }
     let open = |v: &Interval| !v.above(0.0) && !v.below(0.0);
     let seeds: Vec<usize> = differences.iter().filter(|(_, v)| open(v)).map(|(_, v)| v.n).collect();
-    let with = match (seeds.iter().min(), seeds.iter().max()) {
+    let number = match (seeds.iter().min(), seeds.iter().max()) {
         (Some(least), Some(most)) if least < most => format!("{least} to {most} seeds"),
         (Some(only), _) => plural(*only, "seed"),
         _ => String::new(),
@@ -38,7 +38,7 @@ pub(super) fn compared(
             format!("{} at {place} ({more})", with_half(Some(*v), decimals))
         })
         .collect();
-    let unseen = format!("no difference shown with {with} (seeds that would show one of this size):");
+    let unseen = format!("no difference shown with {number} (seeds that would show one of this size):");
     let groups = [
         ("above:", pick(&|v| v.above(0.0))),
         ("below:", pick(&|v| v.below(0.0))),
