@@ -121,7 +121,7 @@ impl Course {
             let point = |r: &Record| Some((r.step, (r.probes as f64, 100.0 * r.test?.accuracy)));
             run.records.iter().filter_map(point).filter(|(_, (_, accuracy))| accuracy.is_finite()).collect()
         };
-        let all: Vec<_> = runs.iter().map(|run| evaluated(run)).collect();
+        let all: Vec<_> = runs.iter().copied().map(evaluated).collect();
         let shared: Vec<u64> = all
             .first()?
             .keys()

@@ -71,7 +71,7 @@ pub fn replaces(path: &Path, runs: &[RunRecords]) -> Result<bool> {
     let own = text::escape(&own.join("\n"));
     let known = |line: &&str| own.split('\n').any(|folder| folder == *line);
     match page::about(&page) {
-        Some(others) if others.iter().all(|line| known(line)) => Ok(true),
+        Some(others) if others.iter().all(known) => Ok(true),
         found => {
             let what =
                 if found.is_some() { "is a page on other runs" } else { "is there already, and no report" };

@@ -71,7 +71,7 @@ fn figure(result: &SimilarityResult, pair: &Pair) -> Figure {
     let map = |name: &str, note: &str, table: &[Vec<Option<f64>>]| {
         let values: Vec<f64> = table.iter().flatten().map(|v| v.unwrap_or(f64::NAN)).collect();
         Heatmap {
-            size: Size::Wide,
+            size: Size::Narrow,
             heading: Some((name.to_owned(), note.to_owned())),
             title: format!("{name} of {} and {}", a.label, b.label),
             row_name: short(&a.label),
