@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{Folder, TINY, nmnc};
+use common::{Folder, Ran, TINY, nmnc};
 use serde_json::Value;
 
 #[test]
@@ -245,7 +245,7 @@ fn a_reader_that_goes_away_is_no_error() {
             nmnc(folder.root(), arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(Ran::of(output.clone()).stderr, "");
         assert!(output.status.success());
     }
     // What could not be printed is in the folder.
