@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use nmnc::bench::{Part, Report, Row};
+use nmnc::report::Table;
 
 const HEADINGS: [&str; 9] =
     ["", "threads", "ms, median", "quartiles", "images/s", "GFLOP/s", "of peak", "GB/s", "page faults"];
@@ -21,25 +22,17 @@ pub fn text(report: &Report) -> String {
     if let Some(accelerator) = &machine.accelerator {
         let _ = write!(text, "{accelerator}\n\n");
     }
-    let mut lines = vec![HEADINGS.map(str::to_owned)];
-    lines.extend(report.rows.iter().map(cells));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 9] = std::array::from_fn(width);
-    for line in &lines {
-        let mut shown = format!("{:<1$}", line[0], widths[0]);
-        for (cell, width) in line.iter().zip(widths).skip(1) {
-            let _ = write!(shown, "  {cell:>width$}");
-        }
-        let _ = writeln!(text, "{}", shown.trim_end());
-    }
+    let rows = report.rows.iter().map(|row| cells(row).to_vec()).collect();
+    text.push_str(&Table { headings: HEADINGS.to_vec(), rows }.text());
     if let Some(peak) = report.peak_memory {
         let _ =
             writeln!(text, "\npeak memory of all rows together: {:.0} MiB", peak as f64 / f64::from(1 << 20));
     }
     text.push_str(
-        "\nGFLOP/s counts the multiplications and additions of the direct algorithm; a kernel that needs fewer\n\
-         can exceed the peak, which is the best rate of the matrix product on as many threads. Page faults: a\n\
-         step that takes no fresh memory from the system has none.\n",
+        "\nGFLOP/s counts the multiplications and additions of the direct algorithm; a\n\
+         kernel that needs fewer can exceed the peak, which is the best rate of the\n\
+         matrix product on as many threads. Page faults: a step that takes no fresh\n\
+         memory from the system has none.\n",
     );
     text
 }

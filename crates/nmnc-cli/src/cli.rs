@@ -312,6 +312,9 @@ pub struct Report {
     /// Title of the page
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
+    /// Write the page also over a file that is no report on these runs
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// `nmnc bench`.

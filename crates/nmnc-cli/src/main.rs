@@ -10,9 +10,11 @@ mod output;
 mod plan_table;
 mod presets;
 mod progress;
+mod progress_line;
 mod settings_text;
 mod trial;
 mod usage;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,7 @@ use clap::Parser;
 
 use cli::Cli;
 use output::Output;
+use waiting::Waiting;
 
 fn main() -> ExitCode {
     exit::report_panics_on_one_line();
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let out = Output { quiet: cli.quiet, json: cli.json };
     let run = std::panic::catch_unwind(|| {
         set_threads(cli.threads)?;
+        let _waiting = (!cli.quiet && !cli.json).then(Waiting::begin);
         commands::run(&cli.command, out)?;
         output::finish()
     });

@@ -4,15 +4,17 @@
 //! reader that goes away (`nmnc compare ... | head`) is no error, and neither it nor a full disk ends a training run: what could not be
 //! printed is in the run folder. The full disk is told at the end.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
+use nmnc::report::COLUMNS;
 use nmnc::{Error, Result, printable};
 use serde_json::{Value, json};
 
-use crate::exit;
+use crate::{exit, waiting};
 
 /// Why standard output takes no more, from the first time on.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -34,6 +36,11 @@ impl Output {
         }
     }
 
+    /// Sentences of the account, in lines that every terminal has room for.
+    pub fn prose(&self, text: impl Display) {
+        self.line(wrapped(&text.to_string(), COLUMNS));
+    }
+
     /// A line that even `--quiet` shows.
     pub fn result(&self, text: impl Display) {
         if !self.json {
@@ -52,11 +59,13 @@ impl Output {
         }
     }
 
-    /// A warning about the run in `place`.
+    /// A warning about the run in `place`; people are told the same one once, machines about every run.
     pub fn warning(&self, place: &str, text: &str) {
         self.event("warning", json!({ "run": place, "message": text }));
-        if !self.quiet && !self.json {
+        // Runs of one comparison have much to say in common: once is enough, and their summaries have it all.
+        if !self.quiet && !self.json && told_first(text) {
             let [place, text] = [place, text].map(|text| printable::line(text, printable::LONGEST));
+            waiting::heard();
             let _ = writeln!(io::stderr(), "warning: {place}: {text}");
         }
     }
@@ -86,6 +95,37 @@ impl Output {
     }
 }
 
+/// Whether this warning was not told before.
+fn told_first(text: &str) -> bool {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    TOLD.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(text.to_owned())
+}
+
+/// `text` in lines of at most `most` characters, parted between words; what is longer than a line stays whole. Lines after the first of a
+/// sentence begin further in.
+pub fn wrapped(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for (at, sentence) in text.split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for word in sentence.split(' ') {
+            let width = word.chars().count();
+            if used > 0 && used + 1 + width > most {
+                out.push_str("\n  ");
+                used = 2;
+            } else if used > 0 {
+                out.push(' ');
+                used += 1;
+            }
+            out.push_str(word);
+            used += width;
+        }
+    }
+    out
+}
+
 /// Whether everything that was printed arrived.
 ///
 /// # Errors
@@ -99,6 +139,7 @@ pub fn finish() -> Result<()> {
 }
 
 fn write_line(text: &impl Display) {
+    waiting::heard();
     write(printable::lines(&format!("{text}\n")).as_bytes());
 }
 
@@ -108,5 +149,17 @@ fn write(bytes: &[u8]) {
     if refused.is_none() {
         let mut out = io::stdout().lock();
         *refused = out.write_all(bytes).and_then(|()| out.flush()).err();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_parted_between_words() {
+        assert_eq!(wrapped("one two three four", 9), "one two\n  three\n  four");
+        assert_eq!(wrapped("a\nlonger-than-a-line b", 6), "a\nlonger-than-a-line\n  b");
+        assert_eq!(wrapped("", 6), "");
     }
 }

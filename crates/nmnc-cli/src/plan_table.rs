@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use nmnc::plan::{Amount, Plan, StagePlan};
 
+use nmnc::report::COLUMNS as MOST;
+
+use crate::output::wrapped;
 use crate::progress::duration;
 
 const NONE: &str = "-";
@@ -86,14 +89,15 @@ pub fn text(plan: &Plan) -> String {
     let Plan { rule, subject, examples, device, batch, steps_per_epoch, epochs, .. } = plan;
     let threads = rayon::current_num_threads();
     let mut text = format!(
-        "{rule}, {subject}\n{device}, {threads} thread{}; batches of {batch}, {steps_per_epoch} steps an epoch, {epochs} epochs\n\n",
+        "{}\n{device}, {threads} thread{}; batches of {batch}, {steps_per_epoch} steps an epoch, {epochs} epochs\n\n",
+        wrapped(&format!("{rule}, {subject}"), MOST),
         if threads == 1 { "" } else { "s" },
     );
     table(plan, &mut text);
     let step = plan.step();
     let memory = plan.need.total() as f64;
     let mut line = |name: &str, what: String| {
-        let _ = writeln!(text, "{name:<11} {what}");
+        let _ = writeln!(text, "{}", wrapped(&format!("{name:<11} {what}"), MOST));
     };
     line("memory", format!("{} at the height of a step{}", scaled(memory, "B"), largest(plan)));
     line("step", total(step, step.seconds.map(|s| format!("{} {examples}/s", digits(*batch as f64 / s)))));
@@ -108,7 +112,7 @@ pub fn text(plan: &Plan) -> String {
         None => format!("{} of it before the first step", scaled(start.flops, "FLOP")),
     });
     line("training", total(plan.run(), before));
-    let _ = writeln!(text, "\n{}", verdict(plan));
+    let _ = writeln!(text, "\n{}", wrapped(&verdict(plan), MOST));
     text
 }
 
@@ -133,14 +137,30 @@ fn table(plan: &Plan, text: &mut String) {
     lines.push(last);
     let width = |place: usize| lines.iter().map(|line| line[place].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    for line in &lines {
-        let mut shown = format!("{:<1$}", line[0], widths[0]);
-        for (cell, width) in line.iter().zip(&widths).skip(1) {
-            let _ = write!(shown, "  {cell:>width$}");
+    // What a step, a probe and a refresh take stands together; where a line has no room for all, below each other.
+    let parted = |place: &usize| matches!(columns[*place].0, "probe GFLOP" | "refresh GFLOP");
+    let mut starts: Vec<usize> = (1..columns.len()).filter(|place| *place == 1 || parted(place)).collect();
+    starts.push(columns.len());
+    let mut blocks: Vec<Vec<usize>> = Vec::new();
+    for ends in starts.windows(2) {
+        let places: Vec<usize> = (ends[0]..ends[1]).collect();
+        let width =
+            |places: &[usize]| widths[0] + places.iter().map(|place| 2 + widths[*place]).sum::<usize>();
+        match blocks.last_mut() {
+            Some(block) if width(block) + width(&places) - widths[0] <= MOST => block.extend(places),
+            _ => blocks.push(places),
         }
-        let _ = writeln!(text, "{}", shown.trim_end());
     }
-    text.push('\n');
+    for block in blocks {
+        for line in &lines {
+            let mut shown = format!("{:<1$}", line[0], widths[0]);
+            for place in &block {
+                let _ = write!(shown, "  {:>1$}", line[*place], widths[*place]);
+            }
+            let _ = writeln!(text, "{}", shown.trim_end());
+        }
+        text.push('\n');
+    }
 }
 
 fn total(amount: Amount, also: Option<String>) -> String {

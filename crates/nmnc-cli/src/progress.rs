@@ -6,14 +6,20 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use nmnc::records::{Record, Score, Status, Summary};
+use nmnc::report::text::shortened;
 use nmnc::train::{Observer, Progress, RunConfig};
 use serde_json::json;
 
 use crate::naming;
 use crate::output::Output;
+use crate::progress_line::{fitted, loss, of_record, top5};
+use crate::waiting;
 
 /// Plain lines come at most this often, except for those with an evaluation.
 const PACE: Duration = Duration::from_secs(1);
+
+/// Characters of a rule's name before its bar.
+const LONGEST: usize = 24;
 
 /// Shows one run.
 pub struct Watcher {
@@ -25,8 +31,9 @@ pub struct Watcher {
     /// What examples are called.
     examples: &'static str,
     bar: ProgressBar,
-    start: Instant,
-    first: u64,
+    /// When the first step of this process ended, and which it was: what it compiles and finds for the first time is no measure for the
+    /// others.
+    first: Option<(Instant, u64)>,
     last: Option<Progress>,
     shown: Option<Instant>,
 }
@@ -36,9 +43,10 @@ impl Watcher {
     pub fn new(out: Output, folder: &Path, config: &impl RunConfig, label: &str) -> Self {
         let visible = !out.quiet && !out.json && std::io::stderr().is_terminal();
         let bar = if visible { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len}  {msg}");
+        // The bar has what the texts leave of the line.
+        let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len}  {msg}");
         bar.set_style(style.expect("the template is right"));
-        bar.set_prefix(format!("{} seed {}", config.rule(), config.seed().0));
+        bar.set_prefix(format!("{} seed {}", shortened(config.rule(), LONGEST), config.seed().0));
         Self {
             out,
             run: naming::text(folder),
@@ -46,8 +54,7 @@ impl Watcher {
             epochs: config.epochs(),
             examples: config.examples(),
             bar,
-            start: Instant::now(),
-            first: 0,
+            first: None,
             last: None,
             shown: None,
         }
@@ -55,18 +62,14 @@ impl Watcher {
 
     fn remaining(&self) -> String {
         let Some(Progress { step, total, .. }) = self.last else { return String::new() };
-        let done = step.saturating_sub(self.first);
-        if done == 0 || step >= total {
-            return String::new();
-        }
-        let seconds = self.start.elapsed().as_secs_f64() / done as f64 * (total - step) as f64;
-        format!("  {} left", duration(seconds))
+        let left = self.first.and_then(|(since, first)| left(since.elapsed(), first, step, total));
+        left.map_or_else(String::new, |seconds| format!("{} left", duration(seconds)))
     }
 }
 
 impl Observer for Watcher {
     fn started(&mut self, description: &str, progress: Progress) {
-        (self.start, self.first, self.last) = (Instant::now(), progress.step, Some(progress));
+        (self.first, self.last) = (None, Some(progress));
         self.out.event(
             "started",
             json!({
@@ -77,22 +80,22 @@ impl Observer for Watcher {
             0 => String::new(),
             step => format!(", going on after step {step}"),
         };
-        self.bar.suspend(|| self.out.line(format_args!("{}{description}{resumed}", self.label)));
+        self.bar.suspend(|| self.out.prose(format_args!("{}{description}{resumed}", self.label)));
+        if !self.bar.is_hidden() {
+            waiting::tell_in(Some(self.bar.clone()));
+        }
         self.bar.set_length(progress.total);
         self.bar.set_position(progress.step);
     }
 
     fn progress(&mut self, progress: Progress) {
         self.last = Some(progress);
+        self.first.get_or_insert_with(|| (Instant::now(), progress.step));
+        waiting::heard();
         if !self.bar.is_hidden() {
             self.bar.set_position(progress.step);
-            self.bar.set_message(format!(
-                "loss {}  {:.0} {}/s{}",
-                loss(progress.loss),
-                progress.images_per_second,
-                self.examples,
-                self.remaining()
-            ));
+            let parts = vec![(0, format!("loss {}", loss(progress.loss))), (1, self.remaining())];
+            self.bar.set_message(fitted(parts));
         }
     }
 
@@ -102,25 +105,7 @@ impl Observer for Watcher {
         let due = self.shown.is_none_or(|at| at.elapsed() >= PACE) && self.bar.is_hidden();
         if evaluated || due {
             self.shown = Some(Instant::now());
-            let steps = self.last.map_or(0, |progress| progress.total);
-            let mut line = format!("epoch {:.2}/{}  step {}/{steps}", record.epoch, self.epochs, record.step);
-            if let Some(score) = record.train {
-                line += &format!("  loss {}  accuracy {:.1} %", loss(score.loss), 100.0 * score.accuracy);
-            }
-            if let Some(score) = record.test {
-                line += &format!("  test {:.1} %{}", 100.0 * score.accuracy, top5(score));
-            }
-            if let Some(trials) = record.trials {
-                line += &format!(
-                    "  fixation breaks {:.1} % (as errors: {:.1} %)",
-                    100.0 * trials.fixation_breaks,
-                    100.0 * trials.unbroken_accuracy
-                );
-            }
-            if record.probes > 0 {
-                line += &format!("  probes {}", record.probes);
-            }
-            line += &format!("  {:.0} {}/s{}", record.images_per_second, self.examples, self.remaining());
+            let line = of_record(record, self.epochs, self.examples, self.remaining());
             self.bar.suspend(|| self.out.line(line));
         }
     }
@@ -134,6 +119,7 @@ impl Observer for Watcher {
     }
 
     fn finished(&mut self, summary: &Summary) {
+        waiting::tell_in(None);
         self.bar.finish_and_clear();
         self.out.event("finished", json!({ "run": self.run, "summary": summary }));
     }
@@ -141,9 +127,18 @@ impl Observer for Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        waiting::tell_in(None);
         // A run that ends in an error would leave its bar under the message.
         self.bar.finish_and_clear();
     }
+}
+
+/// Seconds that the steps after `step` take if they take as long as those between `first` and it, which took `elapsed`; none before the
+/// second step and after the last.
+fn left(elapsed: Duration, first: u64, step: u64, total: u64) -> Option<f64> {
+    let done = step.checked_sub(first).filter(|done| *done > 0)?;
+    let left = total.checked_sub(step).filter(|left| *left > 0)?;
+    Some(elapsed.as_secs_f64() / done as f64 * left as f64)
 }
 
 /// How a run came out, in a few words.
@@ -165,11 +160,6 @@ pub fn outcome(summary: &Summary) -> String {
     format!("{state}{probes}, {}", duration(summary.seconds))
 }
 
-/// How often the label is among the five largest outputs, where that was measured.
-fn top5(score: Score) -> String {
-    score.top5.map_or_else(String::new, |top5| format!(" (top 5: {:.1} %)", 100.0 * top5))
-}
-
 /// Seconds for people.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
@@ -180,11 +170,6 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A loss in a few characters, also on the way to divergence.
-fn loss(value: f64) -> String {
-    if value.abs() < 1e4 { format!("{value:.3}") } else { format!("{value:.2e}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,5 +178,15 @@ mod tests {
     fn durations_have_two_units_at_most() {
         let shown = [0.4, 59.6, 61.0, 3600.0, 7500.0].map(duration);
         assert_eq!(shown, ["0 s", "1 min 0 s", "1 min 1 s", "1 h 0 min", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn the_first_step_is_no_measure_for_the_others() {
+        // Of 101 steps the first took 4 s to compile: nothing is reckoned by it. Ten more in 2 s leave 90 of 0.2 s.
+        assert_eq!(left(Duration::ZERO, 1, 1, 101), None);
+        assert_eq!(left(Duration::from_secs(2), 1, 11, 101), Some(18.0));
+        assert_eq!(left(Duration::from_secs(2), 1, 101, 101), None);
+        // A run that goes on after step 50 knows its own steps alone.
+        assert_eq!(left(Duration::from_secs(3), 51, 52, 62), Some(30.0));
     }
 }

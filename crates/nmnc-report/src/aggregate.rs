@@ -1,13 +1,12 @@
 //! Runs grouped by rule, and means over the seeds of a group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use super::measurements::{Measurements, Place, Point, Seeds};
+use super::naming::{self, Entries, LONGEST};
 use super::text::{rule_name, shortened};
 use nmnc_core::records::{Record, RunRecords, Status};
-
-/// Characters of a name or a setting that a label shows.
-const LONGEST: usize = 60;
 
 /// The curve of `y` against `x` averaged over `runs` step by step.
 ///
@@ -28,12 +27,14 @@ pub fn curve(
 }
 
 /// The runs of one rule in one configuration, over seeds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Group<'a> {
     /// Name for readers: the rule, and what tells it from other configurations of the same rule.
     pub label: String,
     /// The rule as configured.
     pub rule: &'a str,
+    /// The entries that tell it from other configurations of the rule, and their values; the same entries for all of them.
+    pub differs: Vec<(String, String)>,
     /// Runs that ended well; only these enter means.
     pub complete: Vec<&'a RunRecords>,
     /// Diverged and unfinished runs, shown singly.
@@ -42,7 +43,12 @@ pub struct Group<'a> {
     pub repeated: Vec<&'a RunRecords>,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// All of its runs.
+    pub fn runs(&self) -> impl Iterator<Item = &'a RunRecords> {
+        self.complete.iter().chain(&self.incomplete).chain(&self.repeated).copied()
+    }
+
     /// Whether this is backprop itself.
     pub fn is_backprop(&self) -> bool {
         matches!(self.rule, "bp" | "bptt")
@@ -78,7 +84,7 @@ pub fn final_top5(run: &RunRecords) -> Option<f64> {
 }
 
 /// Configuration entries by dotted key; none if it does not parse.
-pub fn settings(config: &str) -> Option<BTreeMap<String, String>> {
+pub fn settings(config: &str) -> Option<Entries> {
     fn flatten(prefix: &str, table: &toml::Table, into: &mut BTreeMap<String, String>) {
         for (key, value) in table {
             let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
@@ -95,7 +101,7 @@ pub fn settings(config: &str) -> Option<BTreeMap<String, String>> {
 }
 
 /// Configuration entries that make a difference between rules or settings, not between repetitions.
-fn identity(run: &RunRecords) -> BTreeMap<String, String> {
+pub fn identity(run: &RunRecords) -> Entries {
     let mut entries = settings(&run.config_text)
         .unwrap_or_else(|| BTreeMap::from([("config".to_owned(), run.config_text.clone())]));
     entries.retain(|key, _| {
@@ -105,18 +111,20 @@ fn identity(run: &RunRecords) -> BTreeMap<String, String> {
     entries
 }
 
-/// Groups runs by rule and, within a rule, by configuration but for the seed, in order of first appearance.
+/// Groups runs by rule and, within a rule, by configuration but for the seed: rules in order of first appearance, their settings by the
+/// values that tell them apart, numbers as numbers.
 ///
 /// Averaging two settings of the same rule as if they were seeds would be wrong, so they are told apart by the entries
 /// they differ in.
-pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
-    let mut found: Vec<(BTreeMap<String, String>, Group<'_>)> = Vec::new();
-    for run in runs {
+pub fn groups<'a>(runs: &[&'a RunRecords]) -> Vec<Group<'a>> {
+    let mut found: Vec<(Entries, Group<'a>)> = Vec::new();
+    for &run in runs {
         let entries = identity(run);
         let at = found.iter().position(|(e, g)| g.rule == run.rule && *e == entries).unwrap_or_else(|| {
             let group = Group {
                 label: shortened(&rule_name(&run.rule), LONGEST),
                 rule: &run.rule,
+                differs: Vec::new(),
                 complete: Vec::new(),
                 incomplete: Vec::new(),
                 repeated: Vec::new(),
@@ -134,42 +142,53 @@ pub fn groups(runs: &[RunRecords]) -> Vec<Group<'_>> {
         }
     }
     let stems: Vec<Option<String>> = found.iter().map(|(_, group)| stem(group)).collect();
-    let labels: Vec<String> = found
-        .iter()
-        .zip(&stems)
-        .map(|((entries, group), stem)| {
-            let siblings: Vec<_> =
-                found.iter().filter(|(_, g)| g.rule == group.rule).map(|(e, _)| e).collect();
-            let keys: BTreeSet<&String> = siblings.iter().flat_map(|e| e.keys()).collect();
-            let differing =
-                keys.into_iter().filter(|k| siblings.iter().any(|e| e.get(*k) != entries.get(*k)));
-            let parts: Vec<String> = differing
-                .map(|key| {
-                    let name = key.rsplit('.').next().unwrap_or(key);
-                    let value = entries.get(key).map_or("unset", String::as_str);
-                    format!("{} {}", shortened(name, LONGEST), shortened(value, LONGEST))
-                })
-                .collect();
-            match parts.len() {
-                0 => group.label.clone(),
-                1..=3 => format!("{} ({})", group.label, parts.join(", ")),
-                _ if stem.is_some() && stems.iter().filter(|other| *other == stem).count() == 1 => {
-                    format!("{} ({})", group.label, stem.as_deref().unwrap_or_default())
-                }
-                more => format!("{} ({}, and {} more)", group.label, parts[..2].join(", "), more - 2),
-            }
-        })
-        .collect();
-    // Settings that differ in many entries may still share a label; numbers keep them apart.
-    let mut seen: BTreeMap<&String, usize> = BTreeMap::new();
-    let numbered: Vec<String> = labels
-        .iter()
-        .map(|label| {
-            let nth = seen.entry(label).and_modify(|n| *n += 1).or_insert(1);
-            if *nth > 1 { format!("{label} no. {nth}") } else { label.clone() }
-        })
-        .collect();
-    found.into_iter().zip(numbered).map(|((_, group), label)| Group { label, ..group }).collect()
+    let mut rules: Vec<&str> = Vec::new();
+    for (_, group) in &found {
+        if !rules.contains(&group.rule) {
+            rules.push(group.rule);
+        }
+    }
+    let mut out: Vec<Group<'a>> = Vec::new();
+    for rule in rules {
+        let own: Vec<usize> = (0..found.len()).filter(|at| found[*at].1.rule == rule).collect();
+        let siblings: Vec<&Entries> = own.iter().map(|at| &found[*at].0).collect();
+        let keys = naming::distinguishing(&siblings);
+        let mut named: Vec<Group<'a>> = own
+            .iter()
+            .map(|&at| {
+                let (entries, group) = &found[at];
+                let differs = naming::values(entries, &keys);
+                // A name that two groups share tells nothing.
+                let stem = stems[at]
+                    .as_deref()
+                    .filter(|own| stems.iter().filter(|other| other.as_deref() == Some(own)).count() == 1);
+                let label = naming::label(&group.label, &differs, stem);
+                Group { label, differs, ..group.clone() }
+            })
+            .collect();
+        named.sort_by(|a, b| {
+            let pairs = a.differs.iter().zip(&b.differs);
+            pairs
+                .map(|((_, a), (_, b))| naming::order(a, b))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+        out.extend(named);
+    }
+    for group in &mut out {
+        for runs in [&mut group.complete, &mut group.incomplete, &mut group.repeated] {
+            runs.sort_by_key(|run| run.seed);
+        }
+    }
+    // Values that differ only behind what a label shows may still share one; numbers keep them apart.
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for group in &mut out {
+        let nth = *seen.entry(group.label.clone()).and_modify(|n| *n += 1).or_insert(1);
+        if nth > 1 {
+            group.label = format!("{} no. {nth}", group.label);
+        }
+    }
+    out
 }
 
 /// What the names of a group's folders have in common before the seed, as in `wide` for `wide-seed0` and `wide-seed1`.
@@ -241,23 +260,59 @@ mod tests {
             run("[rule]\ndimension = 8", 2, &[]),
         ];
         // `seed` lands in the section here; what matters is that it is not an identity.
-        let groups = groups(&runs);
+        let groups = groups(&runs.each_ref());
         let labels: Vec<&str> = groups.iter().map(|g| g.label.as_str()).collect();
         assert_eq!(labels, ["NMNC (dimension 8)", "NMNC (dimension 32)"]);
         assert_eq!((groups[0].incomplete.len(), groups[0].repeated.len()), (2, 1));
     }
 
+    fn labels(runs: &[RunRecords]) -> Vec<String> {
+        groups(&runs.iter().collect::<Vec<_>>()).into_iter().map(|g| g.label).collect()
+    }
+
     #[test]
-    fn report_groups_that_differ_in_much_are_called_as_their_folders() {
-        let named = |name: &str, seed, value: u8| {
-            let settings = ["a", "b", "c", "d"].map(|key| format!("{key} = {value}")).join("\n");
-            RunRecords { folder: format!("runs/{name}-seed{seed}").into(), ..run(&settings, seed, &[]) }
+    fn report_groups_are_called_by_what_tells_them_apart() {
+        let named = |name: &str, seed, settings: &str| RunRecords {
+            folder: format!("runs/{name}-seed{seed}").into(),
+            ..run(settings, seed, &[])
         };
-        let labels = |runs: &[RunRecords]| groups(runs).into_iter().map(|g| g.label).collect::<Vec<_>>();
-        let runs = [named("few", 0, 1), named("few", 1, 1), named("many", 0, 2)];
-        assert_eq!(labels(&runs), ["NMNC (few)", "NMNC (many)"]);
-        // A name that two groups share tells nothing.
-        let runs = [named("few", 0, 1), named("few", 1, 2)];
-        assert_eq!(labels(&runs), ["NMNC (a 1, b 1, and 2 more)", "NMNC (a 2, b 2, and 2 more)"]);
+        // Twenty entries go along with one: it tells them apart alone.
+        let all = |value: u8| (0..20).map(|i| format!("key{i:02} = {value}\n")).collect::<String>();
+        let along = |name, seed, value| {
+            named(name, seed, &format!("[credit]\nprobes = {value}\n[other]\n{}", all(value)))
+        };
+        let runs = [along("few", 0, 1), along("few", 1, 1), along("many", 0, 2)];
+        assert_eq!(labels(&runs), ["NMNC (probes 1)", "NMNC (probes 2)"]);
+        // Two settings crossed need both; equal last names are written out.
+        let crossed = |a, b| named("x", 0, &format!("[a]\nrate = {a}\n[b]\nrate = {b}"));
+        let found = labels(&[crossed(1, 1), crossed(1, 2), crossed(2, 1)]);
+        assert_eq!(
+            found,
+            ["NMNC (a.rate 1, b.rate 1)", "NMNC (a.rate 1, b.rate 2)", "NMNC (a.rate 2, b.rate 1)"]
+        );
+        // What needs many entries is called as its folders, if those tell it; nothing is left to "and 2 more".
+        let corner = |name: &str, at: usize| {
+            let settings = ["a", "b", "c", "d"].into_iter().enumerate();
+            named(
+                name,
+                0,
+                &settings.map(|(i, key)| format!("{key} = {}\n", usize::from(i == at))).collect::<String>(),
+            )
+        };
+        let runs = [corner("p", 0), corner("q", 1), corner("r", 2), corner("s", 3), corner("t", 4)];
+        assert_eq!(labels(&runs), ["NMNC (t)", "NMNC (s)", "NMNC (r)", "NMNC (q)", "NMNC (p)"]);
+        let runs = [corner("p", 0), corner("p", 1), corner("p", 2), corner("p", 3), corner("p", 4)];
+        assert!(labels(&runs).contains(&"NMNC (a 1, b 0, c 0, d 0)".to_owned()), "{:?}", labels(&runs));
+    }
+
+    #[test]
+    fn report_groups_are_in_the_order_of_their_numbers() {
+        let dimension = |value: &str| run(&format!("[rule]\ndimension = {value}"), 0, &[]);
+        let runs = ["128", "16", "1_000", "8", "0.9", "\"all\""].map(dimension);
+        let expected = ["0.9", "8", "16", "128", "1000", "all"].map(|d| format!("NMNC (dimension {d})"));
+        assert_eq!(labels(&runs), expected);
+        let seeds = [10, 9, 2].map(|seed| run("", seed, &[]));
+        let found = groups(&seeds.each_ref());
+        assert_eq!(found[0].incomplete.iter().map(|r| r.seed).collect::<Vec<_>>(), [2, 9, 10]);
     }
 }

@@ -96,9 +96,12 @@ impl Picture for BarChart {
             let y = top + ROW * (at as f64 + 0.5) + 2.0;
             let class = bar.style.map_or_else(|| "neutral".to_owned(), Style::class);
             let (zero, end) = (x(0.0), x(bar.value));
+            let ends = bar.range.map_or_else(String::new, |(low, high)| {
+                format!(" (interval {} to {})", fixed(low, 3), fixed(high, 3))
+            });
             let _ = write!(
                 out,
-                "<g class=\"{class}\"><title>{}: {}</title><text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\
+                "<g class=\"{class}\"><title>{}: {}{ends}</title><text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\
                  <rect class=\"bar\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"14\"/>",
                 escape(&bar.label),
                 fixed(bar.value, 3),

@@ -4,29 +4,71 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
-use super::figure::{Mark, key};
-use super::figures::figures;
+use super::differences;
+use super::figure::{Figure, Mark, key};
+use super::figures::{MEANS, ONE_SEED, figures};
 use super::overview::{COLUMNS, rows, seconds, state};
 use super::page::{Page, definitions, list};
+use super::parts::{Part, parts};
+use super::table::region;
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
 use super::{setup, summary};
 use nmnc_core::records::{RunRecords, Status};
 
 /// The whole page.
 pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
-    let groups = groups(runs);
-    let (reading, figures) = figures(&groups);
-    let page = Page::new(title)
-        .sentences(&[units(&summary::paragraph(&groups, runs))])
-        .setup(setup::setup(runs))
-        .notices("Runs to note", &notices(&groups))
-        .section("Results", &results(&groups))
-        .figures(&reading, &figures)
-        .section(&plural(runs.len(), "run"), &run_list(runs));
-    let page = match warnings(runs) {
+    let parts: Vec<(Part<'_>, Vec<Group<'_>>)> = parts(runs)
+        .into_iter()
+        .map(|part| {
+            let groups = groups(&part.runs);
+            (part, groups)
+        })
+        .collect();
+    let all: Vec<&RunRecords> = runs.iter().collect();
+    let (mut reading, mut drawn, mut sentences): (Vec<&str>, Vec<Figure>, Vec<String>) = Default::default();
+    if parts.len() > 1 {
+        sentences.push(format!(
+            "Runs on {} data sets or tasks, each reported by itself: scores on different ones have no order.",
+            parts.len()
+        ));
+    }
+    for (part, groups) in &parts {
+        sentences.extend(summary::sentences(groups, &part.runs, &part.name).iter().map(|text| units(text)));
+        let (lines, figures) = figures(groups);
+        reading.extend(lines.into_iter().filter(|line| !reading.contains(line)).collect::<Vec<_>>());
+        drawn.extend(figures.into_iter().map(|figure| figure.of(&part.name)));
+    }
+    let folders: Vec<String> = runs.iter().map(|run| run.folder.display().to_string()).collect();
+    // Where some have bands, those without speak for themselves.
+    if reading.iter().any(|line| line.starts_with(MEANS)) {
+        reading.retain(|line| *line != ONE_SEED);
+    }
+    let mut page = Page::new(title)
+        .about(&folders)
+        .sentences(&sentences)
+        .setup(setup::setup(&all))
+        .notices("Runs to note", &parts.iter().flat_map(|(_, groups)| notices(groups)).collect::<Vec<_>>());
+    for (part, groups) in &parts {
+        let of = |heading: &str| match part.name.as_str() {
+            "" => heading.to_owned(),
+            name => format!("{heading}: {name}"),
+        };
+        let ranked: Vec<&Group<'_>> = summary::ranked(groups).iter().map(|(group, _)| *group).collect();
+        page = page.section(&of("Results"), &results(groups, &of("Results"))).table(
+            &of("Differences"),
+            &differences::table(&ranked),
+            differences::NOTE,
+        );
+    }
+    let ordered: Vec<&RunRecords> =
+        parts.iter().flat_map(|(_, groups)| groups.iter().flat_map(Group::runs)).collect();
+    let page =
+        page.figures(&reading.join(" "), &drawn).section(&plural(runs.len(), "run"), &run_list(&ordered));
+    let page = match warnings(&ordered) {
         none if none.is_empty() => page,
         warnings => page.section("Warnings", &list(warnings)),
     };
+    let groups: Vec<&Group<'_>> = parts.iter().flat_map(|(_, groups)| groups).collect();
     page.section("How to reproduce", &reproduce(&groups, runs, commands)).html()
 }
 
@@ -68,12 +110,9 @@ fn notices(groups: &[Group<'_>]) -> Vec<String> {
     items
 }
 
-fn results(groups: &[Group<'_>]) -> String {
+fn results(groups: &[Group<'_>], name: &str) -> String {
     let (rows, used) = rows(groups);
-    let mut out = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results\">\n\
-         <table>\n<thead><tr><th scope=\"col\">Rule</th>",
-    );
+    let mut out = region(name) + "<table>\n<thead><tr><th scope=\"col\">Rule</th>";
     let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
     for &column in &columns {
         let class = if column == 0 { "" } else { " class=\"number\"" };
@@ -94,19 +133,56 @@ fn results(groups: &[Group<'_>]) -> String {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str(
-        "</tbody>\n</table>\n</div>\n<p class=\"small\">Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the \
-         sd) over the seeds; other columns: mean. Cosines and energies α are those of the last \
-         measurement, from the first stage to the last. A probe is one perturbed example of one stage. Time is \
-         training time without evaluation and measurement; examples/s is the median over the run.</p>\n",
-    );
+    let _ = writeln!(out, "</tbody>\n</table>\n</div>\n<p class=\"small\">{}</p>", reading(groups, &used));
     out
 }
 
-fn run_list(runs: &[RunRecords]) -> String {
-    let mut out = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\">\n<table>\n\
-         <thead><tr><th scope=\"col\">Folder</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"number\">Seed\
+/// How to read the columns that are there.
+fn reading(groups: &[Group<'_>], used: &[bool]) -> String {
+    let has =
+        |name: &str| COLUMNS.iter().zip(used).any(|((heading, _), used)| *used && heading.starts_with(name));
+    let several = groups.iter().any(|group| group.complete.len() > 1);
+    let stages = groups
+        .iter()
+        .flat_map(Group::runs)
+        .filter_map(|r| r.summary.as_ref())
+        .map(|s| s.stage_units.len())
+        .max();
+    let mut out = Vec::new();
+    if several {
+        out.push("Accuracy and loss: mean ± s.e.m. (sd / √n, with n − 1 in the sd) over the seeds; other columns: mean.");
+    }
+    match (has("Cosine"), has("Captured")) {
+        (true, true) => out.push(
+            "Cosines and energies α are those of the last measurement, from the first stage to the last.",
+        ),
+        (true, false) => {
+            out.push("Cosines are those of the last measurement, from the first stage to the last.")
+        }
+        (false, true) => {
+            out.push("Energies α are those of the last measurement, from the first stage to the last.")
+        }
+        (false, false) => {}
+    }
+    if has("Probes") {
+        out.push(match stages {
+            Some(2..) => "A probe is one perturbed example of one stage.",
+            _ => "A probe is one perturbed example.",
+        });
+    }
+    if has("Time") {
+        out.push("Time is training time without evaluation and measurement.");
+    }
+    if has("Examples/s") {
+        out.push("Examples/s is the median over the run.");
+    }
+    out.join(" ")
+}
+
+fn run_list(runs: &[&RunRecords]) -> String {
+    let mut out = region("Runs") + "<table>\n";
+    out.push_str(
+        "<thead><tr><th scope=\"col\">Folder</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"number\">Seed\
          </th><th scope=\"col\">Status</th><th scope=\"col\" class=\"number\">Steps</th><th scope=\"col\" \
          class=\"number\">Test accuracy (%)</th><th scope=\"col\" class=\"number\">Best (%)</th><th scope=\"col\" \
          class=\"number\">Time</th></tr></thead>\n<tbody>\n",
@@ -137,10 +213,10 @@ fn run_list(runs: &[RunRecords]) -> String {
 }
 
 /// Every warning with the runs that gave it, as HTML.
-fn warnings(runs: &[RunRecords]) -> Vec<String> {
+fn warnings(runs: &[&RunRecords]) -> Vec<String> {
     // The same warning in many runs is one line.
     let mut found: Vec<(&str, Vec<String>)> = Vec::new();
-    for run in runs {
+    for run in runs.iter().copied() {
         for warning in run.summary.iter().flat_map(|s| &s.warnings) {
             let who = run.folder.display().to_string();
             match found.iter_mut().find(|(text, _)| text == warning) {
@@ -155,7 +231,7 @@ fn warnings(runs: &[RunRecords]) -> Vec<String> {
     found.into_iter().map(item).collect()
 }
 
-fn reproduce(groups: &[Group<'_>], runs: &[RunRecords], commands: &[String]) -> String {
+fn reproduce(groups: &[&Group<'_>], runs: &[RunRecords], commands: &[String]) -> String {
     let mut out = String::new();
     let mut lines: Vec<&str> =
         runs.iter().filter_map(|r| Some(r.summary.as_ref()?.command.as_str())).collect();
@@ -176,10 +252,13 @@ fn reproduce(groups: &[Group<'_>], runs: &[RunRecords], commands: &[String]) -> 
         );
     }
     out.push_str("</details>\n");
+    environments(&mut out, runs);
+    // Last: on paper, where they are printed open, they are long.
+    out.push_str("<div class=\"configurations\">\n");
     for group in groups {
-        let mut members = group.complete.iter().chain(&group.incomplete).chain(&group.repeated);
+        let mut members = group.runs();
         let Some(first) = members.next() else { continue };
-        let differing = differing_keys(first, members.copied());
+        let differing = differing_keys(first, members);
         let others = if differing.is_empty() {
             String::new()
         } else {
@@ -196,7 +275,7 @@ fn reproduce(groups: &[Group<'_>], runs: &[RunRecords], commands: &[String]) -> 
             escape(first.config_text.trim_end())
         );
     }
-    environments(&mut out, runs);
+    out.push_str("</div>\n");
     out
 }
 

@@ -11,6 +11,9 @@ pub trait Picture {
     fn svg(&self, id: usize) -> String;
 }
 
+/// What captions say of means with their error; the first that a caption has.
+const BANDS: [&str; 2] = ["Mean over seeds, band or bar ± s.e.m", "Mean over seeds, band ± s.e.m"];
+
 /// How an entry of a legend is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -68,6 +71,11 @@ impl Figure {
         Self { title: title.into(), caption: caption.into(), legend, pictures, columns: None }
     }
 
+    /// The same figure, said to be of `part` of what a page is on; of all of it if that is empty.
+    pub fn of(self, part: &str) -> Self {
+        if part.is_empty() { self } else { Self { title: format!("{}: {part}", self.title), ..self } }
+    }
+
     /// The same figure with at most `columns` pictures beside each other.
     pub fn in_columns(self, columns: usize) -> Self {
         Self { columns: Some(columns), ..self }
@@ -104,9 +112,22 @@ impl Figure {
             out.push_str(&picture.svg(*id));
             out.push('\n');
         }
-        let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(&self.caption));
+        let caption = fitting(&self.caption, &out);
+        let _ = writeln!(out, "</div>\n<figcaption>{}</figcaption>\n</figure>", escape(&caption));
         out
     }
+}
+
+/// The caption without what it says of bands where none are drawn in `svg`: with one seed there are none.
+fn fitting(caption: &str, svg: &str) -> String {
+    if svg.contains("class=\"band ") || svg.contains("class=\"line error\"") {
+        return caption.to_owned();
+    }
+    BANDS.iter().fold(caption.to_owned(), |caption, words| {
+        caption
+            .replace(&format!("{words}.;"), "One seed, hence no bands;")
+            .replace(words, "One seed, hence no bands")
+    })
 }
 
 /// The line and marker of a style, as in the figures.
@@ -121,4 +142,20 @@ pub(crate) fn key(style: Style, mark: Mark) -> String {
         "<svg class=\"key {}\" viewBox=\"0 0 34 12\" aria-hidden=\"true\">{line}{marker}</svg>",
         style.class()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captions_speak_of_bands_where_there_are_some() {
+        let caption = "Logarithmic. Mean over seeds, band or bar ± s.e.m.; thin: the law.";
+        assert_eq!(fitting(caption, "<path class=\"band c1\""), caption);
+        assert_eq!(fitting(caption, "<path class=\"line error\""), caption);
+        assert_eq!(
+            fitting(caption, "<path class=\"line\""),
+            "Logarithmic. One seed, hence no bands; thin: the law."
+        );
+    }
 }

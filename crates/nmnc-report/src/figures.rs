@@ -5,21 +5,25 @@ use std::collections::BTreeMap;
 use super::aggregate::{Group, curve};
 use super::axis::{Axis, Writing};
 use super::figure::{Entry, Figure, Mark};
+use super::heatmap::Heatmap;
 use super::look::{Style, home};
+use super::many;
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
-use super::text::{list, spread};
+use super::sweep;
+use super::text::{brief, list, spread};
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
 
 /// Stages that a figure has panels for; a deeper network shows some, evenly spread.
 const MOST_STAGES: usize = 24;
 
-/// A figure without its legend: at least one panel.
+/// A figure without its legend: at least one panel, or a map in place of too many curves.
 struct Drawn {
     title: &'static str,
     caption: String,
     panels: Vec<Panel>,
+    map: Option<Heatmap>,
 }
 
 /// What a curve takes from a record.
@@ -45,9 +49,11 @@ pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
     styles.into_iter().map(|style| Style(style.expect("there is always another number"))).collect()
 }
 
-/// How to read the lines of all figures, and all figures for which the runs hold data.
-pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
+/// How to read the lines of all figures, and all figures for which the runs hold data: what settings do to accuracy, then learning, then
+/// stages.
+pub fn figures(groups: &[Group<'_>]) -> (Vec<&'static str>, Vec<Figure>) {
     let context = Context { groups, styles: styles(groups) };
+    let mut swept = sweep::figures(groups, &context.styles);
     let learning = [
         context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
             r.test.map(|s| 100.0 * s.accuracy)
@@ -98,7 +104,9 @@ pub fn figures(groups: &[Group<'_>]) -> (String, Vec<Figure>) {
         ),
     ];
     let drawn: Vec<Drawn> = learning.into_iter().chain(stages).flatten().collect();
-    (reading(&drawn), drawn.into_iter().map(|figure| context.with_legend(figure)).collect())
+    let reading = reading(&drawn);
+    swept.extend(drawn.into_iter().map(|figure| context.with_legend(figure)));
+    (reading, swept)
 }
 
 /// How a vertical axis is chosen.
@@ -119,7 +127,10 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// The figure with an entry for each group that it shows.
-    fn with_legend(&self, Drawn { title, caption, panels }: Drawn) -> Figure {
+    fn with_legend(&self, Drawn { title, caption, panels, map }: Drawn) -> Figure {
+        if let Some(map) = map {
+            return Figure::new(title, caption, Vec::new(), [map]);
+        }
         let mut legend = Vec::new();
         for (group, &style) in self.groups.iter().zip(&self.styles) {
             let mut lines = panels.iter().flat_map(|p| &p.lines).filter(|l| l.style == style).peekable();
@@ -140,6 +151,9 @@ impl Context<'_> {
         let over_epochs = self.lines(&|r| r.epoch, metric, |_| true);
         if over_epochs.is_empty() {
             return None;
+        }
+        if let Some(drawn) = self.crowd(title, label, &over_epochs) {
+            return Some(drawn);
         }
         let mut caption = "Against epochs".to_owned();
         let y = y_axis(label, kind, [(over_epochs.as_slice(), [].as_slice())], 7);
@@ -176,7 +190,9 @@ impl Context<'_> {
                     })
                 })
                 .collect();
-            caption.push_str(" and against the probes so far, summed over stages (logarithmic)");
+            let stages = self.runs().flat_map(|r| &r.summary).any(|s| s.stage_units.len() > 1);
+            let summed = if stages { ", summed over stages" } else { "" };
+            caption.push_str(&format!(" and against the probes so far{summed} (logarithmic)"));
             if !references.is_empty() {
                 let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
                 let verb = if names.len() == 1 { "uses" } else { "use" };
@@ -198,7 +214,85 @@ impl Context<'_> {
             ));
         }
         caption.push('.');
-        Some(Drawn { title, caption, panels })
+        Some(Drawn { title, caption, panels, map: None })
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &RunRecords> {
+        self.groups.iter().flat_map(|g| g.complete.iter().chain(&g.incomplete)).copied()
+    }
+
+    /// What rows are called in little room, by look: rule and values, and the names of what the values are, where all have the same.
+    fn short(&self) -> (Vec<(Style, String)>, String) {
+        let rule = |group: &Group<'_>| group.label.split(" (").next().unwrap_or(&group.label).to_owned();
+        let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+        let keys = |group: &Group<'_>| group.differs.iter().map(|(key, _)| last(key)).collect::<Vec<_>>();
+        let several = self.groups.iter().any(|group| group.rule != self.groups[0].rule);
+        let swept: Vec<&Group<'_>> = self.groups.iter().filter(|group| !group.differs.is_empty()).collect();
+        let common =
+            swept.first().map(|group| keys(group)).filter(|first| swept.iter().all(|g| keys(g) == *first));
+        let name = |group: &Group<'_>| {
+            let values: Vec<String> = group.differs.iter().map(|(_, value)| value.clone()).collect();
+            match (&common, values.is_empty()) {
+                (None, _) | (_, true) => group.label.clone(),
+                (Some(_), _) if several => format!("{} {}", rule(group), values.join(", ")),
+                (Some(_), _) => values.join(", "),
+            }
+        };
+        let rows = self.groups.iter().zip(&self.styles).map(|(group, style)| (*style, name(group))).collect();
+        (rows, common.map_or_else(String::new, |keys| keys.join(", ")))
+    }
+
+    /// A metric against epochs of more rules and settings than a panel shows, each a row.
+    fn crowd(&self, title: &'static str, label: &str, lines: &[Line]) -> Option<Drawn> {
+        let (rows, names) = self.short();
+        let name =
+            |line: &Line| rows.iter().find(|(style, _)| *style == line.style).map(|(_, name)| name.clone());
+        let means: Vec<(String, Vec<Point>)> = lines
+            .iter()
+            .filter(|line| line.end == End::Mean)
+            .filter_map(|line| Some((name(line)?, line.points.clone())))
+            .collect();
+        if means.len() <= many::MOST_CURVES {
+            return None;
+        }
+        let title_of = format!("{title} against epochs");
+        let labels = many::Labels { title: title_of, rows: names, columns: "Epochs", cells: label };
+        let map = many::map(labels, &means, brief)?;
+        let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not measured there." };
+        let others = if lines.len() > means.len() { " Runs that did not complete are left out." } else { "" };
+        let caption = format!("{title}, mean over the seeds of each row, against epochs.{gray}{others}");
+        Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) })
+    }
+
+    /// The last value of a stage's metric of more rules and settings than a panel shows, each a row.
+    fn crowd_of_stages(
+        &self,
+        title: &'static str,
+        label: &str,
+        drawn: &[(usize, Vec<Line>, Vec<Reference>)],
+    ) -> Option<Heatmap> {
+        let (short, names) = self.short();
+        let mut rows: Vec<(Style, Vec<Point>)> = Vec::new();
+        let lines = drawn.iter().flat_map(|(stage, lines, _)| lines.iter().map(move |line| (*stage, line)));
+        for (stage, line) in lines.filter(|(_, line)| line.end == End::Mean) {
+            let Some(last) = line.points.last() else { continue };
+            let point = Point { x: stage as f64, ..*last };
+            match rows.iter_mut().find(|(style, _)| *style == line.style) {
+                Some((_, points)) => points.push(point),
+                None => rows.push((line.style, vec![point])),
+            }
+        }
+        if rows.len() <= many::MOST_CURVES {
+            return None;
+        }
+        let name = |style: Style| {
+            short.iter().find(|(own, _)| *own == style).map_or_else(String::new, |(_, n)| n.clone())
+        };
+        let rows: Vec<(String, Vec<Point>)> =
+            rows.into_iter().map(|(style, points)| (name(style), points)).collect();
+        let title_of = format!("{title} by stage");
+        let labels = many::Labels { title: title_of, rows: names, columns: "Stage", cells: label };
+        many::map(labels, &rows, brief)
     }
 
     /// A stage's metric against training steps, one panel a stage.
@@ -243,6 +337,18 @@ impl Context<'_> {
         if all.is_empty() {
             return None;
         }
+        let own = if against_backprop && self.groups.iter().any(|g| g.is_backprop()) {
+            " Backprop itself is 1 by definition and not drawn."
+        } else {
+            ""
+        };
+        if let Some(map) = self.crowd_of_stages(title, label, &drawn) {
+            // Cells have no dotted lines.
+            let note = note.replace(" (dotted)", "").replace(" (dotted, at the last measurement)", "");
+            let caption =
+                format!("{note}{own}{some} At the last measurement, mean over the seeds of each row.");
+            return Some(Drawn { title, caption, panels: Vec::new(), map: Some(map) });
+        }
         // Two columns hold two or four panels without a gap, three columns the rest.
         let size = if matches!(drawn.len(), 1 | 2 | 4) { Size::Wide } else { Size::Narrow };
         let y = y_axis(label, kind, drawn.iter().map(|d| (d.1.as_slice(), d.2.as_slice())), 6);
@@ -254,13 +360,8 @@ impl Context<'_> {
             panel
         });
         let panels: Vec<Panel> = panels.collect();
-        let own = if against_backprop && self.groups.iter().any(|g| g.is_backprop()) {
-            " Backprop itself is 1 by definition and not drawn."
-        } else {
-            ""
-        };
         let caption = format!("{note}{own}{some}");
-        Some(Drawn { title, caption, panels })
+        Some(Drawn { title, caption, panels, map: None })
     }
 
     /// One mean line a group and one line each incomplete run.
@@ -370,15 +471,20 @@ fn y_axis<'p>(
     Axis::linear(label, Writing::Decimal, low, high, most)
 }
 
+/// Said of figures with bands.
+pub const MEANS: &str = "Lines are means over the n seeds of a rule, bands ± s.e.m.";
+/// Said of figures in which no mean is over several seeds.
+pub const ONE_SEED: &str = "One seed a rule, hence no bands.";
+
 /// How to read the lines of all figures.
-fn reading(figures: &[Drawn]) -> String {
+fn reading(figures: &[Drawn]) -> Vec<&'static str> {
     let lines = || figures.iter().flat_map(|f| &f.panels).flat_map(|p| &p.lines);
     let has = |end: End| lines().any(|l| l.end == end);
     let banded = lines().any(|l| l.end == End::Mean && l.points.iter().all(|p| p.sem.is_some()));
     let mut out = Vec::new();
     match (has(End::Mean), banded) {
-        (true, true) => out.push("Lines are means over the n seeds of a rule, bands ± s.e.m."),
-        (true, false) => out.push("One seed a rule, hence no bands."),
+        (true, true) => out.push(MEANS),
+        (true, false) => out.push(ONE_SEED),
         _ => {}
     }
     if has(End::Diverged) {
@@ -387,5 +493,5 @@ fn reading(figures: &[Drawn]) -> String {
     if has(End::Unfinished) {
         out.push("Thin lines ending in ○ are single runs that have not finished.");
     }
-    out.join(" ")
+    out
 }

@@ -3,6 +3,7 @@
 use super::axis::{Axis, Writing};
 use super::figure::{Entry, Figure, Mark};
 use super::look::Style;
+use super::many::MOST_CURVES;
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Size};
 
@@ -58,6 +59,10 @@ pub fn figure(
     cells: Vec<Cell>,
 ) -> Option<Figure> {
     let drawn: Vec<Cell> = cells.into_iter().filter(|cell| !cell.curves.is_empty()).collect();
+    let (drawn, caption) = match crowded(&drawn) {
+        true => (turned(drawn), format!("{caption} A panel for each curve: they are too many for one.")),
+        false => (drawn, caption),
+    };
     let points = || drawn.iter().flat_map(|d| &d.curves).flat_map(|c| &c.points);
     points().next()?;
     let (low_x, high_x) = span(points().map(|p| p.x));
@@ -95,19 +100,70 @@ pub fn figure(
     let panels = drawn.into_iter().map(|cell| {
         let lines = cell.curves.into_iter().map(|curve| Line {
             style: curve.style,
-            // The legend names the curves: there are too many for labels at their ends.
-            label: String::new(),
+            label: curve.label,
             points: curve.points.into_iter().filter(|p| scale != Scale::LogLog || p.y >= y.low()).collect(),
             end: if curve.fit { End::Fit } else { End::Mean },
         });
         let name = format!("{title}, {}", cell.heading);
         let mut panel = Panel::new(size, name, x.clone(), y.clone(), lines.collect(), Vec::new());
         panel.heading = Some((cell.heading, cell.note));
+        // The legend names the curves: there are too many for labels at their ends.
+        panel.label_ends = false;
         panel
     });
     Some(Figure::new(title, caption, legend, panels))
 }
 
+/// Whether a panel has more curves than an eye can follow, and another arrangement fewer.
+fn crowded(cells: &[Cell]) -> bool {
+    let most = cells.iter().map(|cell| cell.curves.len()).max().unwrap_or(0);
+    let fits = cells.iter().flat_map(|cell| &cell.curves).any(|curve| curve.fit || curve.label.is_empty());
+    most > MOST_CURVES && cells.len() <= MOST_CURVES && !fits
+}
+
+/// A cell for each curve, and in it a curve for each cell.
+fn turned(cells: Vec<Cell>) -> Vec<Cell> {
+    let mut out: Vec<Cell> = Vec::new();
+    for (at, cell) in cells.into_iter().enumerate() {
+        for curve in cell.curves {
+            // The looks of rules say nothing of cells; the first after backprop's do.
+            let own =
+                Curve { style: Style(at + 1), label: cell.heading.clone(), points: curve.points, fit: false };
+            match out.iter_mut().find(|other| other.heading == curve.label) {
+                Some(other) => other.curves.push(own),
+                None => out.push(Cell { heading: curve.label, note: String::new(), curves: vec![own] }),
+            }
+        }
+    }
+    out
+}
+
 fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_curves_have_a_panel_each() {
+        let cell = |number: usize, curves: usize| Cell {
+            heading: format!("Stage {number}"),
+            note: String::new(),
+            curves: (0..curves)
+                .map(|i| {
+                    let point = |x| Point { x, y: i as f64, sem: None };
+                    Curve::new(Style(i), format!("rule {i}"), vec![point(1.0), point(10.0)])
+                })
+                .collect(),
+        };
+        let labels = ("Probes", "Cosine", Scale::UnitLog);
+        let few = figure("t", "c.".into(), labels, vec![cell(1, 8), cell(2, 8)]).unwrap();
+        assert_eq!((few.pictures.len(), few.legend.len(), few.caption.as_str()), (2, 8, "c."));
+        let many = figure("t", "c.".into(), labels, vec![cell(1, 9), cell(2, 9)]).unwrap();
+        assert_eq!((many.pictures.len(), many.legend.len()), (9, 2));
+        assert!(many.caption.contains("A panel for each curve"));
+        assert!(many.pictures[8].svg(1).contains("rule 8"));
+    }
 }

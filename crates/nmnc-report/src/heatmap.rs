@@ -9,16 +9,20 @@ use super::colors::{LEVELS, Palette};
 use super::figure::Picture;
 use super::frame;
 use super::plot::Size;
-use super::text::{NONE, escape, fixed, shortened, significant};
+use super::text::{NONE, brief, escape, fixed, shortened, significant};
 
 /// The largest cell, and the smallest that can hold a number.
 const LARGEST: (f64, f64) = (76.0, 40.0);
+/// Rows from which they are lower, and how high they are then at most.
+const MANY_ROWS: (f64, f64) = (9.0, 26.0);
 const WRITTEN: (f64, f64) = (44.0, 22.0);
 /// Slopes in degrees of column labels: as wide as their columns, wider, and wider with columns that are narrow.
 const SLOPES: [f64; 3] = [0.0, 40.0, 90.0];
 /// Least distance of lines of text, and least height of the scale.
 const LINE: f64 = 14.0;
 const LEAST_SCALE: f64 = 84.0;
+/// Cells of which each says its value to a pointer by itself; those of larger pictures are read by the page's script.
+const SAYING: usize = 600;
 /// Characters of a label that are drawn.
 const LONGEST: usize = 40;
 /// The largest end of a scale: the span of larger ones would not be a number.
@@ -146,7 +150,11 @@ impl Heatmap {
         left = left.min(0.5 * width);
         cell = room(left).min(LARGEST.0);
         // Few cells are flat, to hold a number; many are square, as a matrix is.
-        let tall = if self.values.len() > 400 || self.rows.grouped() { cell } else { cell.min(LARGEST.1) };
+        let tall = if self.values.len() > 400 || self.rows.grouped() {
+            cell
+        } else {
+            cell.min(if rows < MANY_ROWS.0 { LARGEST.1 } else { MANY_ROWS.1 })
+        };
         let bar = left + cell * columns + 14.0;
         let label_end = (bar + 44.0).max(text_width(&self.label) + 4.0).min(width - 2.0);
         let names = text_width(&self.row_name) + text_width(&self.label) + 20.0;
@@ -249,6 +257,49 @@ impl Heatmap {
                 );
             }
         }
+    }
+
+    /// What a pointer that rests on a cell is shown: row, column and value.
+    fn draw_values(&self, out: &mut String, layout: &Layout) {
+        let columns = self.columns.len().max(1);
+        let Layout { left, top, cell: (wide, tall), .. } = *layout;
+        let names = |side: &Side| -> Vec<String> {
+            let spans = side.spans().into_iter();
+            spans.flat_map(|(label, from, to)| std::iter::repeat_n(label, to - from)).collect()
+        };
+        let (rows, across) = (names(&self.rows), names(&self.columns));
+        let named = |name: &str, label: &str| {
+            if name.is_empty() { label.to_owned() } else { format!("{}: {label}", shortened(name, LONGEST)) }
+        };
+        if self.values.len() > SAYING {
+            let list = |names: &[String]| escape(&names.join("\n"));
+            let values: Vec<String> = self.values.iter().map(|v| significant(*v, 3)).collect();
+            let _ = write!(
+                out,
+                "<rect class=\"cells\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" data-rows=\"{}\" \
+                 data-columns=\"{}\" data-values=\"{}\"/>",
+                wide * columns as f64,
+                tall * rows.len() as f64,
+                list(&rows),
+                list(&across),
+                values.join(" ").replace(" × ", "×")
+            );
+            return;
+        }
+        out.push_str("<g class=\"values\">");
+        for (at, &value) in self.values.iter().enumerate() {
+            let (row, column) = (at / columns, at % columns);
+            let _ = write!(
+                out,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\"><title>{}\n{}\n{}</title></rect>",
+                left + column as f64 * wide,
+                top + row as f64 * tall,
+                escape(&named(&self.row_name, &rows[row])),
+                escape(&named(&self.column_name, &across[column])),
+                brief(value)
+            );
+        }
+        out.push_str("</g>");
     }
 
     fn draw_sides(&self, out: &mut String, layout: &Layout) {
@@ -355,6 +406,7 @@ impl Picture for Heatmap {
         self.draw_cells(&mut out, &layout);
         self.draw_sides(&mut out, &layout);
         self.draw_scale(&mut out, &layout, &axis);
+        self.draw_values(&mut out, &layout);
         out.push_str("</svg>");
         out
     }
@@ -403,6 +455,9 @@ mod tests {
         let value = |at: usize| if at == 5 { f64::NAN } else { ((at * 7919) % 101) as f64 / 100.0 };
         let svg = map(groups(), groups(), (0..size * size).map(value).collect()).svg(3);
         let cells: usize = svg
+            .split("<g class=\"values\">")
+            .next()
+            .unwrap()
             .split("<path")
             .skip(1)
             .flat_map(|p| p.split('M').skip(1))

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::aggregate::{Group, final_accuracy, final_top5, groups, last, probes};
 use super::figures::styles;
 use super::look::Style;
-use super::table::LONGEST_CELL;
+use super::parts::parts;
+use super::table::{self, LONGEST_CELL, blocks};
 use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant, spread};
 use nmnc_core::printable;
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
@@ -139,11 +140,24 @@ fn images_per_second(run: &RunRecords) -> Option<f64> {
     rates.get(rates.len() / 2).copied()
 }
 
-/// The summary table in Markdown, aligned to be read as plain text.
+/// The summary table in Markdown, aligned to be read as plain text, in lines of 80 characters where names allow it: columns that have no
+/// room stand in a table below. Runs of different data or tasks are in tables of their own.
 ///
 /// Accuracy and loss are mean ± s.e.m. over the seeds of the complete runs; the other columns are means. Diverged and
 /// unfinished runs have rows of their own.
 pub fn table(runs: &[RunRecords]) -> String {
+    let mut out = String::new();
+    for part in parts(runs) {
+        if !part.name.is_empty() {
+            let gap = if out.is_empty() { "" } else { "\n" };
+            out += &format!("{gap}{}:\n\n", printable::line(&part.name, LONGEST_CELL));
+        }
+        out += &of_part(&part.runs);
+    }
+    out
+}
+
+fn of_part(runs: &[&RunRecords]) -> String {
     let groups = groups(runs);
     let (rows, used) = rows(&groups);
     let columns: Vec<usize> = (0..COLUMNS.len()).filter(|&i| used[i]).collect();
@@ -158,20 +172,26 @@ pub fn table(runs: &[RunRecords]) -> String {
     let width = |column: usize| lines.iter().map(|l| l[column].chars().count()).max().unwrap_or(0).max(3);
     let widths: Vec<usize> = (0..=columns.len()).map(width).collect();
     let mut out = String::new();
-    for (number, line) in lines.iter().enumerate() {
-        for (column, cell) in line.iter().enumerate() {
-            let width = widths[column];
-            // Names to the left, numbers to the right.
-            let text = if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
-            out.push_str(&format!("| {text} "));
+    // A bar and a space before the first cell, a space and a bar behind the last.
+    for (at, block) in blocks(&widths, 1, 3, table::COLUMNS - 4).into_iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
         }
-        out.push_str("|\n");
-        if number == 0 {
-            for (column, width) in widths.iter().enumerate() {
-                let dashes = "-".repeat(width + 1);
-                out.push_str(&if column < 2 { format!("|{dashes}-") } else { format!("|{dashes}:") });
+        for (number, line) in lines.iter().enumerate() {
+            for &column in &block {
+                let (cell, width) = (&line[column], widths[column]);
+                // Names to the left, numbers to the right.
+                let text = if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+                out.push_str(&format!("| {text} "));
             }
             out.push_str("|\n");
+            if number == 0 {
+                for &column in &block {
+                    let dashes = "-".repeat(widths[column] + 1);
+                    out.push_str(&if column < 2 { format!("|{dashes}-") } else { format!("|{dashes}:") });
+                }
+                out.push_str("|\n");
+            }
         }
     }
     out

@@ -1,5 +1,6 @@
 //! The page that every report and analysis is shown on: what came out, how it was made, what to note, figures, tables, and the command
-//! that makes it again. One self-contained document: it needs no network and no script.
+//! that makes it again. One self-contained document: it needs no network, and no script but for what a pointer is shown and saved. The one
+//! script that a page may run is named by its hash, so that nothing that came in with names or numbers ever runs.
 
 use std::fmt::Write as _;
 
@@ -7,10 +8,18 @@ use super::figure::Figure;
 use super::table::Table;
 use super::text::escape;
 
+/// What a page may run, and its SHA-256 in base 64.
+const SCRIPT: &str = include_str!("page.js");
+const SCRIPT_HASH: &str = "EytaD34QRvmmmors55McqeSQgQmq2KFOeqH4fGyQ7YM=";
+
+/// The attributes of the element that says what a page is on.
+const ABOUT: &str = "name=\"nmnc-runs\" content=";
+
 /// A page being put together. Parts stand in the order in which they are added; text is escaped.
 #[derive(Clone, Debug)]
 pub struct Page {
     title: String,
+    about: Option<String>,
     header: String,
     body: String,
 }
@@ -20,7 +29,12 @@ impl Page {
     pub fn new(title: impl Into<String>) -> Self {
         let title = title.into();
         let header = format!("<h1>{}</h1>\n", escape(&title));
-        Self { title, header, body: String::new() }
+        Self { title, about: None, header, body: String::new() }
+    }
+
+    /// What the page is on, a line each, for [`about`] to read.
+    pub(crate) fn about(self, things: &[String]) -> Self {
+        Self { about: Some(things.join("\n")), ..self }
     }
 
     /// What came out: the first sentence leads, the others are a list below it.
@@ -91,18 +105,29 @@ impl Page {
 
     /// The document.
     pub fn html(&self) -> String {
+        let about = self
+            .about
+            .as_ref()
+            .map_or_else(String::new, |things| format!("<meta {ABOUT}\"{}\">\n", escape(things)));
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
+             script-src 'sha256-{SCRIPT_HASH}'; img-src data:\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n\
-             <body>\n<main>\n<header>\n{}</header>\n{}</main>\n</body>\n</html>\n",
+             <meta name=\"color-scheme\" content=\"light dark\">\n{about}<title>{}</title>\n<style>\n{}</style>\n</head>\n\
+             <body>\n<main>\n<header>\n{}</header>\n{}</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
             escape(&self.title),
             include_str!("style.css"),
             self.header,
             self.body
         )
     }
+}
+
+/// What the page `html` is on, as it was escaped; none if it does not say.
+pub(crate) fn about(html: &str) -> Option<Vec<&str>> {
+    let (_, rest) = html.split_once(&format!("<meta {ABOUT}\""))?;
+    Some(rest.split_once('"')?.0.split('\n').collect())
 }
 
 /// A list of items that are HTML.
@@ -124,6 +149,27 @@ pub(crate) fn definitions<S: AsRef<str>>(entries: impl IntoIterator<Item = (S, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sha2::Digest as _;
+
+    #[test]
+    fn the_only_script_is_the_one_that_the_page_names() {
+        let digest = sha2::Sha256::digest(SCRIPT.as_bytes());
+        let bits: String = digest.iter().map(|byte| format!("{byte:08b}")).collect();
+        let letters = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect::<Vec<_>>();
+        let letter = |six: &[u8]| {
+            let six = format!("{:0<6}", std::str::from_utf8(six).unwrap());
+            letters[usize::from_str_radix(&six, 2).unwrap()]
+        };
+        let hash: String = bits.as_bytes().chunks(6).map(letter).chain(['=']).collect();
+        assert_eq!(SCRIPT_HASH, hash, "put this hash where the other is");
+        let html = Page::new("<script>alert(1)</script>").html();
+        assert_eq!(html.matches("<script").count(), 1);
+        assert!(html.contains(&format!("script-src 'sha256-{hash}'")));
+        // Nothing in it ends it, asks the network, or runs text.
+        for wrong in ["<", "eval", "innerHTML", "fetch", "XMLHttpRequest", "import", "http"] {
+            assert!(!SCRIPT.contains(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn parts_stand_in_their_order_and_empty_ones_are_left_out() {
@@ -137,13 +183,14 @@ mod tests {
             .table("Others", &Table::default(), "A note.")
             .command("nmnc x")
             .html();
-        let body = html.split_once("<main>\n").unwrap().1;
+        let body =
+            html.split_once("<main>\n").unwrap().1.replace(&format!("<script>{SCRIPT}</script>\n"), "");
         assert_eq!(
             body,
             "<header>\n<h1>R &amp; D</h1>\n<p class=\"lead\">It &lt;works&gt;.</p>\n<ul>\n<li>It is fast.</li>\n</ul>\n\
              <dl class=\"setup\">\n<div><dt>Seeds</dt><dd>3</dd></div>\n</dl>\n</header>\n\
              <section>\n<h2>Numbers</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Numbers\">\n\
-             <table>\n<thead><tr><th scope=\"col\">a</th></tr></thead>\n<tbody>\n<tr><th scope=\"row\">1 &lt; 2</th></tr>\n\
+             <p class=\"more\" aria-hidden=\"true\">more columns: scroll sideways →</p>\n<table>\n<thead><tr><th scope=\"col\">a</th></tr></thead>\n<tbody>\n<tr><th scope=\"row\">1 &lt; 2</th></tr>\n\
              </tbody>\n</table>\n</div>\n</section>\n\
              <section>\n<h2>How to reproduce</h2>\n<pre tabindex=\"0\">nmnc x</pre>\n</section>\n</main>\n</body>\n</html>\n"
         );

@@ -11,10 +11,12 @@ use super::frame::{Frame, text_width};
 use super::labels::{Label, Placed, place};
 use super::look::Style;
 use super::measurements::Point;
-use super::text::{escape, shortened, significant};
+use super::text::{brief, escape, shortened, significant, spread};
 
 /// Characters of a heading that are drawn.
 const LONGEST: usize = 60;
+/// Points of a line whose values a pointer is shown.
+const MOST_VALUES: usize = 30;
 
 /// Size of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub struct Panel {
     pub lines: Vec<Line>,
     /// Horizontal lines.
     pub references: Vec<Reference>,
+    /// Whether lines have their names at their ends; where there are too many, the legend has them.
+    pub label_ends: bool,
 }
 
 impl Panel {
@@ -116,7 +120,7 @@ impl Panel {
             parts.push(format!("horizontal line for {} at {}", reference.label, significant(reference.y, 3)));
         }
         let description = format!("{}.", parts.join("; "));
-        Self { size, heading: None, title, description, x, y, lines, references }
+        Self { size, heading: None, title, description, x, y, lines, references, label_ends: true }
     }
 }
 
@@ -161,6 +165,10 @@ impl Picture for Panel {
         let lines: Vec<Vec<(f64, f64)>> = self.lines.iter().map(|l| self.trace(frame, &l.points)).collect();
         let inner = self.inner_labels(frame);
         let levels: Vec<f64> = self.references.iter().map(|r| self.at(frame, 0.0, r.y).1).collect();
+        // Above all lines, so that none hides a value from the pointer.
+        for line in &self.lines {
+            self.draw_values(&mut out, frame, line);
+        }
         for label in place(frame, labels, inner, &lines, &levels, |y| self.at(frame, 0.0, y).1) {
             draw_label(&mut out, &label);
         }
@@ -213,7 +221,7 @@ impl Panel {
         let narrow = self.lines.iter().all(|l| l.end != End::Mean || text_width(&l.label) <= most);
         let lines = self.lines.iter().filter(|l| narrow && l.end == End::Mean && self.reaches_edge(l));
         // Curves that only the legend names have no label to lead to.
-        let lines = lines.filter(|l| !l.label.is_empty());
+        let lines = lines.filter(|l| self.label_ends && !l.label.is_empty());
         let lines = lines.filter_map(|l| {
             let end = l.points.last()?;
             let x = self.x.fraction(end.x);
@@ -225,8 +233,8 @@ impl Panel {
     }
 
     fn inner_labels(&self, frame: Frame) -> Vec<(Label, (f64, f64))> {
-        let short =
-            self.lines.iter().filter(|l| l.end == End::Mean && !self.reaches_edge(l) && !l.label.is_empty());
+        let named = |l: &&Line| self.label_ends && l.end == End::Mean && !l.label.is_empty();
+        let short = self.lines.iter().filter(named).filter(|l| !self.reaches_edge(l));
         short
             .filter_map(|l| {
                 let end = l.points.last()?;
@@ -329,6 +337,30 @@ impl Panel {
         let _ = write!(out, "<path class=\"band {}\" d=\"{}Z\"/>", line.style.class(), path(&outline));
     }
 
+    /// What a pointer that rests on a line is shown: its name and its values there, of a long line at some places.
+    fn draw_values(&self, out: &mut String, frame: Frame, line: &Line) {
+        let points = if line.end == End::Diverged { self.cut(&line.points) } else { line.points.clone() };
+        if points.is_empty() || line.end == End::Fit {
+            return;
+        }
+        let name = escape(&shortened(&line.label, LONGEST));
+        let (x_name, y_name) =
+            (escape(&shortened(&self.x.label, LONGEST)), escape(&shortened(&self.y.label, LONGEST)));
+        out.push_str("<g class=\"values\">");
+        for at in spread(points.len(), MOST_VALUES) {
+            let point = points[at];
+            let (x, y) = self.at(frame, point.x, point.y);
+            let error = point.sem.map_or_else(String::new, |sem| format!(" ± {}", significant(sem, 2)));
+            let _ = write!(
+                out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\"><title>{name}\n{x_name}: {}\n{y_name}: {}{error}</title></circle>",
+                brief(point.x),
+                brief(point.y)
+            );
+        }
+        out.push_str("</g>");
+    }
+
     fn draw_line(&self, out: &mut String, frame: Frame, line: &Line, index: usize) {
         let points = if line.end == End::Diverged { self.cut(&line.points) } else { line.points.clone() };
         let trace = self.trace(frame, &thin(&points));
@@ -360,7 +392,7 @@ impl Panel {
         {
             // A single point has no band.
             let [(_, upper), (_, lower)] = [sem, -sem].map(|by| self.at(frame, point.x, point.y + by));
-            let _ = write!(out, "<path class=\"line\" d=\"M{x:.1} {upper:.1}V{lower:.1}\"/>");
+            let _ = write!(out, "<path class=\"line error\" d=\"M{x:.1} {upper:.1}V{lower:.1}\"/>");
         }
         // A few markers a line, at places that differ from line to line so that they do not hide each other.
         let gap = (trace.len() / 5).max(1);

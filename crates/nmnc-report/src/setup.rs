@@ -9,7 +9,7 @@ const MOST_STAGES: usize = 24;
 const LONGEST: usize = 200;
 
 /// Name and text of each part of the setup on which all runs agree.
-pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
+pub fn setup(runs: &[&RunRecords]) -> Vec<(&'static str, String)> {
     let configs: Vec<toml::Table> = runs.iter().filter_map(|r| r.config_text.parse().ok()).collect();
     let summaries: Vec<&Summary> = runs.iter().filter_map(|r| r.summary.as_ref()).collect();
     let parts = [
@@ -26,7 +26,7 @@ pub fn setup(runs: &[RunRecords]) -> Vec<(&'static str, String)> {
 }
 
 /// Name of the data set, if all runs have the same.
-pub fn data_set(runs: &[RunRecords]) -> Option<String> {
+pub fn data_set(runs: &[&RunRecords]) -> Option<String> {
     let configs: Vec<toml::Table> = runs.iter().filter_map(|r| r.config_text.parse().ok()).collect();
     common(&configs, |config| source(config.get("data")?.as_table()?))
 }

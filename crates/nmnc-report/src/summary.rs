@@ -1,21 +1,26 @@
 //! The summary in words, computed from the numbers.
 
-use super::aggregate::{Group, curve, final_accuracy, probes};
+use super::aggregate::{Group, final_accuracy, probes};
+use super::differences;
 use super::overview::state;
 use super::setup::data_set;
-use super::text::{count, fixed, list, plural, plus_minus, rule_name, shortened, significant};
+use super::text::{count, fixed, list, plural, plus_minus, rule_name, shortened};
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::statistics::{MeanSem, mean_sem};
 
-/// What came out, in a few sentences.
-pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
-    let mut ranked: Vec<(&Group<'_>, MeanSem)> = groups
-        .iter()
-        .filter_map(|g| {
-            Some((g, mean_sem(g.complete.iter().filter_map(|r| final_accuracy(r)).map(|a| 100.0 * a))?))
-        })
-        .collect();
+/// Groups with complete runs and their final test accuracy in %, from the best on.
+pub fn ranked<'g, 'a>(groups: &'g [Group<'a>]) -> Vec<(&'g Group<'a>, MeanSem)> {
+    let accuracy = |g: &'g Group<'a>| {
+        Some((g, mean_sem(g.complete.iter().filter_map(|r| final_accuracy(r)).map(|a| 100.0 * a))?))
+    };
+    let mut ranked: Vec<_> = groups.iter().filter_map(accuracy).collect();
     ranked.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
+    ranked
+}
+
+/// What came out of runs on one data set or task, in a few sentences; `place` is its name where there are several.
+pub fn sentences(groups: &[Group<'_>], runs: &[&RunRecords], place: &str) -> Vec<String> {
+    let ranked = ranked(groups);
     let mut sentences = Vec::new();
     let mut explained = false;
     // A sweep has too many settings for a sentence; its best ones and the range of the others say the most.
@@ -42,7 +47,9 @@ pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
         ));
     }
     if !parts.is_empty() {
-        let place = data_set(runs).map_or_else(String::new, |name| format!("On {name}, "));
+        let only = data_set(runs).unwrap_or_default();
+        let place = if place.is_empty() { only.as_str() } else { place };
+        let place = if place.is_empty() { String::new() } else { format!("On {place}, ") };
         sentences.push(format!("{place}{}.", list(&parts)));
     }
     if ranked.is_empty() {
@@ -56,29 +63,15 @@ pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
             ))
         }));
     }
-    sentences.extend(economy(&ranked));
+    let best: Vec<&Group<'_>> = ranked.iter().map(|(group, _)| *group).collect();
+    sentences.extend(differences::sentences(&best[..named]));
+    let mut probing = best.iter().filter(|group| !group.without_probes());
+    if let (Some(first), Some(next)) = (probing.next(), probing.next()) {
+        sentences.extend(differences::economy(first, next));
+    }
     sentences.extend(averaging(groups));
     sentences.extend(incomplete(groups));
-    sentences.join(" ")
-}
-
-/// How many probes the best rule that probes needs for what the next one reaches.
-fn economy(ranked: &[(&Group<'_>, MeanSem)]) -> Option<String> {
-    let mut probing = ranked.iter().filter(|(g, _)| !g.without_probes());
-    let ((best, _), (next, goal)) = (probing.next()?, probing.next()?);
-    let accuracy = curve(&best.complete, &|r| r.probes as f64, &|r| r.test.map(|s| 100.0 * s.accuracy));
-    let reached = accuracy.iter().find(|p| p.y >= goal.mean)?.x;
-    let spent = mean_sem(next.complete.iter().map(|r| probes(r) as f64))?.mean;
-    // Less than a factor of two is within the spacing of the evaluations.
-    (spent >= 2.0 * reached && reached > 0.0).then(|| {
-        format!(
-            "{} first matched {}’s final accuracy after {} probes, {} times fewer.",
-            best.label,
-            next.label,
-            count(reached.round()),
-            significant(spent / reached, 2)
-        )
-    })
+    sentences
 }
 
 fn averaging(groups: &[Group<'_>]) -> Option<String> {
@@ -87,7 +80,9 @@ fn averaging(groups: &[Group<'_>]) -> Option<String> {
     numbers.dedup();
     match numbers[..] {
         [] => None,
-        [1] => Some("One seed each, so no spread is known.".to_owned()),
+        // That one seed shows no difference is said where there is one to be shown.
+        [1] if groups.len() < 2 => Some("One seed, so no spread is known.".to_owned()),
+        [1] => None,
         [n] => Some(format!("Values are means ± s.e.m. over {n} seeds.")),
         [low, .., high] => Some(format!("Values are means ± s.e.m. over {low} to {high} seeds.")),
     }

@@ -1,6 +1,8 @@
 //! Numbers and names as a reader wants them, and their escaping for HTML.
 
-use nmnc_core::statistics::{Interval, MeanSem};
+use std::cmp::Ordering;
+
+use nmnc_core::statistics::{Interval, MeanSem, pairs_to_show};
 
 /// Numbers from this on are written with powers of ten: their digits would fill a line and say nothing.
 const LARGE: f64 = 1e15;
@@ -154,6 +156,45 @@ pub fn plus_minus(value: &MeanSem, decimals: usize) -> String {
     format!("{} ± {}", fixed(value.mean, decimals), fixed(sem, decimals))
 }
 
+/// `value` in at most four significant digits, without needless zeros.
+pub fn brief(value: f64) -> String {
+    let text = significant(value, 4);
+    match text.contains('.') && !text.contains('×') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// How many seeds would show a difference of the size found, in words.
+pub fn seeds_needed(found: &Interval) -> String {
+    match pairs_to_show(found) {
+        Some(pairs) => format!("about {pairs} seeds would show one of this size"),
+        None => "a thousand seeds would not show one of this size".to_owned(),
+    }
+}
+
+/// The order in which people count: `run2` before `run10`.
+pub fn natural(a: &str, b: &str) -> Ordering {
+    // Texts and numbers in turn; of a number the digits that it has room for.
+    let parts = |text: &str| -> Vec<(String, u128)> {
+        let mut out = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.bytes().take(38).take_while(u8::is_ascii_digit).count();
+            let plain = rest.bytes().take_while(|byte| !byte.is_ascii_digit()).count();
+            let (part, others) = rest.split_at(digits.max(plain));
+            out.push(match digits {
+                0 => (part.to_owned(), 0),
+                // At most 38 digits: a number.
+                _ => (String::new(), part.parse().unwrap_or(u128::MAX)),
+            });
+            rest = others;
+        }
+        out
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
 /// "a, b and c".
 pub fn list(items: &[String]) -> String {
     match items {
@@ -215,12 +256,28 @@ mod tests {
         assert_eq!(significant(0.000012, 2), "1.2 × 10⁻⁵");
         assert_eq!(significant(0.00999, 2), "0.010");
         assert_eq!(fixed(-0.0001, 2), "0.00");
+        assert_eq!(
+            [40.0, 78.4312, 0.5, 1200.0, 1e-7].map(brief),
+            ["40", "78.43", "0.5", "1200", "1.000 × 10⁻⁷"]
+        );
         assert_eq!(fixed(f64::NAN, 2), NONE);
         assert_eq!(duration(4.21), "4.2 s");
         assert_eq!(duration(754.0), "12 min 34 s");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: Some(0.12), n: 3 }, 1), "53.2 ± 0.1");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: Some(0.04), n: 3 }, 1), "53.21 ± 0.04");
         assert_eq!(plus_minus(&MeanSem { mean: 53.214, sem: None, n: 1 }, 1), "53.2");
+    }
+
+    #[test]
+    fn names_are_counted_as_people_count() {
+        let mut names = ["d128", "d16", "d4-lr0.5", "d4", "e", "d4-lr0.05", "seed10", "seed9", "2", "10", ""];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(
+            names,
+            ["", "2", "10", "d4", "d4-lr0.5", "d4-lr0.05", "d16", "d128", "e", "seed9", "seed10"]
+        );
+        let long = "9".repeat(500);
+        assert_eq!(natural(&long, &long), Ordering::Equal);
     }
 
     #[test]

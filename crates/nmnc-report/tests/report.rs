@@ -4,6 +4,10 @@
 mod synthetic;
 
 use nmnc_core::records::{RunRecords, Status};
+use nmnc_report::colors::Palette;
+use nmnc_report::figure::Picture;
+use nmnc_report::heatmap::{Heatmap, Side};
+use nmnc_report::plot::Size;
 use nmnc_report::{html, table, write};
 
 fn page(runs: &[RunRecords]) -> String {
@@ -33,9 +37,10 @@ fn report_stands_alone_and_is_whole() {
     for runs in [synthetic::full(), synthetic::one(), synthetic::many()] {
         let html = page(&runs);
         assert_nested(&html);
-        for external in ["http://", "https://", "src=", "href=", "url(", "@import", "<script"] {
+        for external in ["http://", "https://", "src=", "href=", "url(", "@import"] {
             assert!(!html.contains(external), "{external}");
         }
+        assert_eq!(html.matches("<script").count(), 1, "its own");
         assert!(!html.contains("NaN") && !html.contains("inf\"") && !html.contains("Infinity"));
         for run in &runs {
             assert!(html.contains(&run.folder.display().to_string()));
@@ -65,8 +70,15 @@ fn report_marks_runs_that_did_not_complete_and_leaves_them_out_of_means() {
     let with = table(&runs);
     let without = table(&complete);
     let row = |table: &str, rule: &str| {
-        let line = table.lines().find(|l| l.starts_with(&format!("| {rule}"))).unwrap();
-        line.split('|').map(|c| c.trim().to_owned()).collect::<Vec<_>>()
+        // The columns stand in blocks below each other.
+        let line =
+            |block: &str| block.lines().find(|l| l.starts_with(&format!("| {rule}"))).unwrap().to_owned();
+        let cells = table.split("\n\n").map(line).collect::<String>();
+        cells
+            .split('|')
+            .map(|c| c.trim().to_owned())
+            .filter(|c| !c.is_empty() && c != rule)
+            .collect::<Vec<_>>()
     };
     for rule in ["VNC", "NMNC"] {
         assert_eq!(row(&with, rule), row(&without, rule));
@@ -92,7 +104,7 @@ fn report_escapes_whatever_a_run_says() {
     }
     let html = html(&runs, "<script>alert(1)</script>", &[]).unwrap();
     assert_nested(&html);
-    for raw in ["<b>", "<i>", "<u>", "<s>", "<device>", "<warning>", "<script"] {
+    for raw in ["<b>", "<i>", "<u>", "<s>", "<device>", "<warning>", "<script>alert"] {
         assert!(!html.contains(raw), "{raw}");
     }
     assert!(html.contains("&lt;b&gt;") && html.contains("nmnc train &lt;s&gt; &#39;x&#39; &amp;&amp; y"));
@@ -122,12 +134,202 @@ fn report_survives_numbers_that_are_not_finite_and_runs_without_records() {
 }
 
 #[test]
-fn report_table_is_markdown_with_equal_rows() {
+fn report_table_is_markdown_with_equal_rows_that_fit_a_terminal() {
     let table = table(&synthetic::full());
-    let widths: Vec<usize> = table.lines().map(|l| l.chars().count()).collect();
-    assert!(widths.windows(2).all(|w| w[0] == w[1]), "{table}");
-    let cells: Vec<usize> = table.lines().map(|l| l.matches('|').count()).collect();
-    assert!(cells.windows(2).all(|w| w[0] == w[1]), "{table}");
+    let blocks: Vec<&str> = table.split("\n\n").collect();
+    assert!(blocks.len() > 1, "{table}");
+    for block in blocks {
+        let widths: Vec<usize> = block.lines().map(|l| l.chars().count()).collect();
+        assert!(widths.windows(2).all(|w| w[0] == w[1]) && widths[0] <= 80, "{table}");
+        let cells: Vec<usize> = block.lines().map(|l| l.matches('|').count()).collect();
+        assert!(cells.windows(2).all(|w| w[0] == w[1]), "{table}");
+        assert!(block.starts_with("| Rule"), "{table}");
+    }
+}
+
+/// Four rules of which the last two differ by chance alone, with the probes of `late` before they get there.
+fn seeds(count: u64) -> Vec<RunRecords> {
+    let mut runs = Vec::new();
+    for seed in 0..count {
+        for rule in ["vnc", "nmnc"] {
+            let shape = synthetic::Shape {
+                rule,
+                accuracy: if rule == "vnc" { 0.50 } else { 0.52 },
+                time: if rule == "vnc" { 14.0 } else { 7.0 },
+                probes: 54,
+                cosine: 0.3,
+                dimension: None,
+            };
+            runs.push(synthetic::run(shape, seed, &[64, 10], 40, Some(Status::Complete)));
+        }
+    }
+    runs
+}
+
+#[test]
+fn report_says_a_difference_only_where_the_seeds_carry_it() {
+    // A lead of two points among seeds that spread by two: not shown with two of them, whatever the factor of probes.
+    let two = page(&seeds(2));
+    assert!(!two.contains("times fewer") && !two.contains("first matched"), "two seeds carry no factor");
+    assert!(two.contains("no difference shown with 2 seeds"), "{}", lead(&two));
+    assert!(two.contains("seeds would show one of this size"), "{}", lead(&two));
+    // With many seeds both are there, with their intervals.
+    let many = page(&seeds(24));
+    assert!(many.contains("NMNC first matched VNC’s final accuracy"), "{}", lead(&many));
+    assert!(
+        many.contains("times fewer (95\u{202f}% ") && many.contains("bootstrap over 24 seeds"),
+        "{}",
+        lead(&many)
+    );
+    assert!(many.contains("NMNC above VNC by "), "{}", lead(&many));
+    // A single seed says so, and nothing else.
+    let one = page(&seeds(1));
+    assert!(one.contains("With one seed no difference can be shown"), "{}", lead(&one));
+    assert!(!one.contains("times fewer"));
+}
+
+/// What a page says before anything else.
+fn lead(html: &str) -> &str {
+    html.split_once("<p class=\"lead\">").unwrap().1.split_once("<dl").unwrap().0
+}
+
+#[test]
+fn report_has_no_factor_of_probes_between_rules_that_are_the_same() {
+    // Both rules are one: of ten pairs of them, each a sample of its own, none has a factor.
+    for draw in 0..10 {
+        let mut runs = Vec::new();
+        for (rule, offset) in [("vnc", 0), ("nmnc", 100)] {
+            for seed in 0..6 {
+                let shape = synthetic::Shape {
+                    rule: "vnc",
+                    accuracy: 0.5,
+                    time: 7.0,
+                    probes: 54,
+                    cosine: 0.3,
+                    dimension: None,
+                };
+                let drawn = 1000 * draw + offset + seed;
+                let mut run = synthetic::run(shape, drawn, &[64, 10], 40, Some(Status::Complete));
+                run.config_text = run.config_text.replace(&format!("seed = {drawn}"), "");
+                (run.rule, run.seed) = (rule.to_owned(), seed);
+                runs.push(run);
+            }
+        }
+        let html = page(&runs);
+        assert!(!html.contains("times fewer"), "draw {draw}: {}", lead(&html));
+    }
+}
+
+#[test]
+fn report_does_not_rank_runs_on_different_data() {
+    let mut runs = synthetic::full();
+    let mut others = synthetic::full();
+    for run in &mut others {
+        run.config_text = run.config_text.replace("cifar10", "sets/other");
+        run.folder = format!("{}-other", run.folder.display()).into();
+    }
+    runs.extend(others);
+    let html = page(&runs);
+    assert_nested(&html);
+    let said = lead(&html);
+    assert!(said.starts_with("Runs on 2 data sets or tasks, each reported by itself"), "{said}");
+    for (of, other) in [("cifar10", "other"), ("other", "cifar10")] {
+        let sentence = said.lines().find(|line| line.contains(&format!("On {of}, "))).unwrap();
+        assert!(!sentence.contains(&format!("On {other}")), "{sentence}");
+        assert!(html.contains(&format!("<h2>Results: {of}</h2>")));
+        assert!(
+            html.contains(&format!("Test accuracy: {of} "))
+                || html.contains(&format!("Test accuracy: {of}<"))
+        );
+    }
+    // None of the seeds is taken for a repetition of the other set's.
+    assert!(!html.contains("left out, as"));
+    let table = table(&runs);
+    assert!(table.starts_with("cifar10:\n\n| Rule") && table.contains("\nother:\n\n| Rule"), "{table}");
+}
+
+#[test]
+fn report_draws_a_sweep_and_no_more_curves_than_can_be_told_apart() {
+    let html = page(&synthetic::many());
+    assert!(html.contains("Accuracy against dimension"), "a sweep of one setting");
+    let shapes = |rates: &[f64]| {
+        let mut runs = Vec::new();
+        for dimension in [8, 16, 128] {
+            for rate in rates {
+                let shape = synthetic::Shape {
+                    rule: "nmnc",
+                    accuracy: 0.5,
+                    time: 7.0,
+                    probes: 54,
+                    cosine: 0.3,
+                    dimension: Some(dimension),
+                };
+                let mut run = synthetic::run(shape, 0, &[64, 10], 40, Some(Status::Complete));
+                run.config_text =
+                    run.config_text.replace("learning_rate = 0.05", &format!("learning_rate = {rate}"));
+                runs.push(run);
+            }
+        }
+        runs
+    };
+    let two = page(&shapes(&[0.01, 0.1]));
+    assert!(two.contains("Accuracy of NMNC against dimension and learning_rate"));
+    assert!(
+        two.contains("Test accuracy against epochs") && two.contains(">Epochs<"),
+        "six curves are curves"
+    );
+    assert!(two.matches("class=\"line\"").count() > 6);
+    let many = page(&shapes(&[0.01, 0.02, 0.05, 0.1]));
+    let figure = many.split("<figure>").find(|f| f.contains("</span> Test accuracy</h3>")).unwrap();
+    assert!(
+        figure.contains("class=\"heat\"") && !figure.contains("class=\"line\""),
+        "twelve curves are cells"
+    );
+    // Rows in the order of numbers, called by their values.
+    let [low, middle, high] =
+        [">8, 0.01<", ">16, 0.01<", ">128, 0.01<"].map(|name| figure.find(name).unwrap());
+    assert!(figure.contains(">dimension, learning_rate<"));
+    assert!(low < middle && middle < high);
+    assert!(!many.contains(" more)"), "no setting is left out of a name");
+    assert_nested(&many);
+}
+
+#[test]
+fn report_notes_fit_what_is_shown() {
+    let mut runs = synthetic::full();
+    for record in runs.iter_mut().flat_map(|run| &mut run.records) {
+        record.stages.clear();
+        record.probes = 0;
+    }
+    for summary in runs.iter_mut().filter_map(|run| run.summary.as_mut()) {
+        (summary.probes, summary.probes_per_example) = (0, 0.0);
+        summary.stage_units = vec![64];
+    }
+    let html = page(&runs);
+    let text = html.split_once("</style>").unwrap().1;
+    for absent in ["Cosines", "energies", "A probe is", "first stage", "summed over stages"] {
+        assert!(!text.contains(absent), "{absent}");
+    }
+    let html = page(&synthetic::full());
+    for present in
+        ["Cosines and energies", "A probe is one perturbed example of one stage.", "summed over stages"]
+    {
+        assert!(html.contains(present), "{present}");
+    }
+}
+
+#[test]
+fn report_tables_say_that_they_scroll_and_figures_that_they_are_saved() {
+    let html = page(&synthetic::full());
+    let tables = html.matches("<table>").count();
+    assert!(tables >= 3 && html.matches("class=\"more\"").count() == tables);
+    assert!(html.matches("<div class=\"scroll\" tabindex=\"0\"").count() == tables);
+    // Every line has values for a pointer: at most thirty places each.
+    assert!(html.contains("NMNC\nEpochs: 40\nTest accuracy (%): "));
+    // Configurations come last.
+    let order = ["<summary>Commands", "<summary>Versions and device", "<summary>Configuration: "]
+        .map(|s| html.find(s).unwrap());
+    assert!(order.is_sorted());
 }
 
 #[test]
@@ -145,4 +347,39 @@ fn report_is_written_whole_over_an_older_one() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     assert!(write(&folder.path().join("missing/report.html"), "new").is_err());
+}
+
+/// A picture of `values`.
+fn heat(rows: Side, columns: Side, values: Vec<f64>) -> Heatmap {
+    Heatmap {
+        size: Size::Wide,
+        heading: None,
+        title: "A picture".into(),
+        row_name: String::new(),
+        column_name: String::new(),
+        rows,
+        columns,
+        values,
+        label: "1 − r".into(),
+        range: (0.0, 1.0),
+        palette: Palette::Sequential,
+    }
+}
+
+#[test]
+fn report_heat_maps_say_their_cells_to_a_pointer() {
+    let names = |count: usize| Side::Names((1..=count).map(|i| format!("<{i}>")).collect());
+    let mut few = heat(names(2), names(3), vec![1.0, 0.25, 0.0, -0.5, f64::NAN, 2.0]);
+    few.row_name = "dim".into();
+    let svg = few.svg(1);
+    assert_eq!(svg.matches("</title></rect>").count(), 6);
+    assert!(svg.contains("<title>dim: &lt;2&gt;\n&lt;1&gt;\n−0.5</title>"), "{svg}");
+    // A large one has them as one list that the page's script reads.
+    let size = 92;
+    let groups = || Side::Groups(vec![("Faces".into(), 24), ("Others".into(), 68)]);
+    let svg = heat(groups(), groups(), (0..size * size).map(|at| at as f64 / 1e4).collect()).svg(1);
+    let list = svg.split("data-values=\"").nth(1).unwrap().split('"').next().unwrap();
+    let values: Vec<&str> = list.split(' ').collect();
+    assert_eq!((values.len(), values[size + 1]), (size * size, "0.00930"));
+    assert_eq!(svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(), size);
 }

@@ -12,6 +12,7 @@ use crate::place::{Place, RunOptions};
 use crate::problem::{Evaluation, Problem};
 use crate::tally::Tally;
 use crate::weights::parameter_count;
+use nmnc_core::doing;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::records::{Record, StageRecord, Status, Summary};
 
@@ -197,6 +198,7 @@ impl<'a, P: Problem> Run<'a, P> {
         let (before, learning_rate) = (self.learner.step(), self.learner.learning_rate());
         let step = before + 1;
         let last = step == self.total_steps();
+        let _step = doing::now(|| format!("step {step} of {}", self.total_steps()));
         let due = |interval: u64| interval > 0 && (step.is_multiple_of(interval) || step == 1 || last);
         let measured = due(self.plan.measure_interval);
         let batch = self.problem.batch(before)?;
@@ -204,7 +206,10 @@ impl<'a, P: Problem> Run<'a, P> {
         let (assessed, kept) = self.problem.assess(batch, before, measured)?;
         let mut seconds = started.elapsed().as_secs_f64();
         let stages = match kept {
-            Some(kept) => self.problem.measure(&kept, before)?,
+            Some(kept) => {
+                let _measuring = doing::now(|| "comparing with backprop".to_owned());
+                self.problem.measure(&kept, before)?
+            }
             None => Vec::new(),
         };
         let update = Instant::now();
@@ -241,6 +246,7 @@ impl<'a, P: Problem> Run<'a, P> {
         if (last || regular || stopped || self.milestones.contains(&step))
             && let Some(home) = &self.home
         {
+            let _writing = doing::now(|| "writing a checkpoint".to_owned());
             let path = home.checkpoint(self.problem, self.learner, &self.tally)?;
             observer.checkpoint(&path);
         }
@@ -248,6 +254,7 @@ impl<'a, P: Problem> Run<'a, P> {
     }
 
     fn evaluate(&mut self) -> Result<Evaluation> {
+        let _evaluating = doing::now(|| "evaluating".to_owned());
         self.learner.check_weights(self.problem.network())?;
         let found = self.problem.evaluate()?;
         self.tally.evaluated(found);

@@ -11,7 +11,7 @@ pub mod reproduce;
 
 pub use nmnc_analysis::{analysis, brain, dimension, similarity, trials};
 pub use nmnc_core::{
-    ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, error, files, linalg, memory,
+    ENVIRONMENT, Error, ErrorKind, Result, Seed, config_text, device, doing, error, files, linalg, memory,
     printable, process, ranges, records, seed, state, statistics, tensor_file,
 };
 pub use nmnc_data as data;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor};
 
 use nmnc_core::device::{self, Precision, matrix};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{DataConfig, Dataset, Standardize, Statistics};
@@ -69,6 +70,7 @@ impl Loaded {
     pub fn open(source: &Source) -> Result<Self> {
         let (run, single) = find(&source.path)?;
         let config = Config::read(&run.join("config.toml"), &[])?.resolve()?;
+        let _opening = doing::now(|| format!("opening {}", run.display()));
         let device = device_for(&config.device, config.precision, source.device.as_deref())?;
         let (checkpoint, mut warnings) = match single {
             Some(path) => (checkpoint::load(&path, &device)?, Vec::new()),

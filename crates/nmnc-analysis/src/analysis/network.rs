@@ -10,6 +10,7 @@ use super::settings::AnalysisSettings;
 use super::stage_alignment::alignment;
 use crate::dimension::{self, Components, Dimensions, Matrix, shuffled};
 use nmnc_core::device::values;
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_learn::net::Network;
 
@@ -98,6 +99,7 @@ pub fn network(subject: &Subject, settings: &AnalysisSettings) -> Result<Analysi
                     energy: gathered.energy,
                     inside: &inside,
                 };
+                let _probing = doing::now(|| format!("estimates by noise, stage {}", stage + 1));
                 let headline = settings.headline(axes.dimension);
                 probes = probe_curves(&probed, headline, settings)?;
             }
@@ -129,10 +131,12 @@ pub fn network(subject: &Subject, settings: &AnalysisSettings) -> Result<Analysi
 
 fn measure(subject: &Subject, stage: usize, settings: &AnalysisSettings) -> Result<Measured> {
     let place = |e: Error| e.within(format!("stage {}", stage + 1));
+    let _stage = doing::now(|| format!("stage {}", stage + 1));
     let activity = activity(subject.network, subject.inputs, stage);
     let (dimensions, axes) = dimension::measure(&activity, &settings.dimension()).map_err(place)?;
     let mixed = settings.shuffled.then(|| shuffled(&activity, settings.seed));
     drop(activity);
+    let _control = doing::now(|| "controls".to_owned());
     let shuffled =
         mixed.map(|mixed| dimension::components(&mixed, settings.curve, settings.seed).map_err(place));
     let untrained = subject.untrained.map(|network| {
@@ -153,6 +157,7 @@ pub fn activity(network: &Network, inputs: &Tensor<2>, stage: usize) -> Matrix<f
     let units = network.stage_units()[stage];
     let examples = inputs.dims()[0];
     let mut all = Vec::with_capacity(examples * units);
+    let _passing = doing::now(|| format!("activity of {examples} examples"));
     for first in (0..examples).step_by(BATCH) {
         let x = inputs.clone().narrow(0, first, BATCH.min(examples - first));
         let activity = network.each_activity(x).nth(stage).expect("the stage is there");
@@ -178,6 +183,7 @@ fn gather(
     let examples = inputs.dims()[0];
     let batch = (JACOBIANS / (outputs * units.iter().sum::<usize>()).max(1)).clamp(1, BATCH);
     for first in (0..examples).step_by(batch) {
+        let _jacobians = doing::now(|| format!("Jacobians, example {} of {examples}", first + 1));
         let pass = network.forward(inputs.clone().narrow(0, first, batch.min(examples - first)));
         let mut all = jacobians::<f32>(network, &pass);
         for (sum, &stage) in sums.iter_mut().zip(stages) {

@@ -77,11 +77,28 @@ fn bars(scores: &Scores) -> Figure {
             band: target.reported_ceiling.map(|c| (c.lower, c.upper, "noise ceiling".to_owned())),
         }
     };
+    // What is not drawn is not explained.
+    let models = if scores.targets.iter().all(|t| t.controls.is_empty()) {
+        ""
+    } else {
+        " Gray: models that are no trained network."
+    };
+    let ceilings = scores.targets.iter().filter(|t| t.reported_ceiling.is_some()).count();
+    let band = match ceilings {
+        0 => "",
+        _ => {
+            " Band: what the true model of these subjects would reach, from the mean of the other subjects (lower end) to the mean of all \
+             (upper end)"
+        }
+    };
+    let none = match ceilings {
+        0 => "",
+        some if some < scores.targets.len() => "; a target of one subject has none.",
+        _ => ".",
+    };
     let caption = format!(
         "Mean over networks of one condition, each at the stage most similar over {} of {} stimuli, scored over the others. Points: \
-         single networks. Whiskers: 95 % intervals over {} drawn anew. Gray: models that are no trained network. Band: what the \
-         true model of these subjects would reach, from the mean of the other subjects (lower end) to the mean of all (upper end); \
-         a target of one subject has none.",
+         single networks. Whiskers: 95 % intervals over {} drawn anew.{models}{band}{none}",
         scores.selection.len(),
         scores.stimuli,
         drawn(scores)
@@ -117,11 +134,17 @@ fn stages(scores: &Scores) -> Figure {
                 sem: mean.seeds.sem,
             };
             let points = score.stages.iter().map(point).collect();
-            Some(Line { style: Style(condition.look), label: String::new(), points, end: End::Mean })
+            Some(Line {
+                style: Style(condition.look),
+                label: condition.label.clone(),
+                points,
+                end: End::Mean,
+            })
         });
         let title = format!("Similarity with {} against the stage", target.target);
         let mut panel = Panel::new(Size::Wide, title, x.clone(), y.clone(), lines.collect(), Vec::new());
         panel.heading = Some((target.target.clone(), subjects(target)));
+        panel.label_ends = false;
         panel
     });
     let legend: Vec<Entry> =

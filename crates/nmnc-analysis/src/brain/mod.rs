@@ -41,7 +41,7 @@ pub use scores::{
 };
 pub use settings::{BrainSettings, RegressionName};
 pub use stimuli::Stimuli;
-pub use tables::{predictivity, summary};
+pub use tables::{contrasts, predictivity, summary};
 pub use target::{ReadAssembly, Target};
 pub use verdict::verdict;
 pub use write::{check, texts, write};

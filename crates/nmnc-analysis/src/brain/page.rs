@@ -4,7 +4,7 @@ use super::benchmark::Benchmark;
 use super::figures::{figures, undrawn};
 use super::network::NetworkRdms;
 use super::scores::Scores;
-use super::tables::{differences, predictivity, summary};
+use super::tables::{OF_CEILING, contrasts, differences, predictivity, summary};
 use super::verdict::verdict;
 use nmnc_report::Page;
 use nmnc_report::text::grouped;
@@ -30,17 +30,32 @@ pub fn page(
     ];
     own.extend(setup.iter().cloned());
     own.push(("Version", format!("nmnc {}", env!("CARGO_PKG_VERSION"))));
+    let similarities = summary(scores);
+    let ceiling = if similarities.headings.contains(&OF_CEILING) {
+        "; of the ceiling: as a share of its lower end, where that is above 0"
+    } else {
+        ""
+    };
     let notes: Vec<String> = scores.warnings.iter().cloned().chain(undrawn(benchmark)).collect();
     Page::new(format!("Networks and brains: {}", benchmark.name))
         .sentences(&verdict(scores))
         .setup(own)
         .notices("To note", &notes)
+        .table(
+            "Contrasts",
+            &contrasts(scores),
+            "Similarity of one condition less that of another, networks of one seed subtracted, each at its chosen stage. Shown: at 5 %, for \
+             other seeds and other stimuli, corrected by Holm for all contrasts of the target. Seeds for this size: with which a paired t test \
+             shows a difference of the size and spread found in four of five experiments.",
+        )
         .figures("", &figures(scores, benchmark, networks))
         .table(
             "Similarity",
-            &summary(scores),
-            "Mean ± s.e.m. over seeds. Chosen stage: the stage most similar over one half of the stimuli, scored over the other half; \
-             of the ceiling: as a share of its lower end. Stages: over all stimuli.",
+            &similarities,
+            &format!(
+                "Mean ± s.e.m. over seeds. Chosen stage: the stage most similar over one half of the stimuli, scored over the other \
+                 half{ceiling}. Stages: over all stimuli."
+            ),
         )
         .table(
             "Predictivity",

@@ -10,6 +10,7 @@ use crate::analysis::{Loaded, activity};
 use crate::dimension::{Matrix, Rows};
 use crate::similarity::rdm;
 use nmnc_core::device::matrix;
+use nmnc_core::doing;
 use nmnc_core::error::Result;
 use nmnc_data::Dataset;
 use nmnc_learn::net::Network;
@@ -35,6 +36,7 @@ pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &BrainSetting
     let stimuli = shown.len();
     let halves = benchmark.stimuli.halves(settings.bootstrap.seed);
     let measured = |stage: usize, activity: Matrix<f32>| {
+        let _stage = doing::now(|| format!("dissimilarities and predictions, stage {stage}"));
         let place = || if stage == 0 { "pixels".to_owned() } else { format!("stage {stage}") };
         let measure = || -> Result<StageRdm> {
             let rdm = rdm(activity.values(), stimuli, settings.distance)?;

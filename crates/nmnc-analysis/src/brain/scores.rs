@@ -9,6 +9,7 @@ use super::predictivity::{PredictivityScores, predictions};
 use super::settings::{BrainSettings, RegressionName};
 use super::target::Target;
 use crate::similarity::{Ceiling, Range, Rdm, Replicates, Resample, ceiling, compare, replicates};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::statistics::{Interval, interval};
 
@@ -142,6 +143,7 @@ pub fn scores(
         .iter()
         .map(|target| {
             let mut bootstrap = settings.bootstrap;
+            let _drawing = doing::now(|| format!("{}: {} draws of stimuli", target.name, bootstrap.draws));
             if target.subjects.len() < 2 && bootstrap.resample != Resample::Stimuli {
                 bootstrap.resample = Resample::Stimuli;
                 warnings.push(format!(

@@ -2,9 +2,10 @@
 
 use super::contrasts::Contrast;
 use super::prediction::Prediction;
-use super::scores::{Mean, Scores};
+use super::scores::{Mean, Scores, TargetScores};
+use super::verdict::label;
 use crate::similarity::Range;
-use nmnc_core::statistics::{Interval, interval};
+use nmnc_core::statistics::{Interval, interval, pairs_to_show};
 use nmnc_report::Table;
 use nmnc_report::text::{NONE, fixed, with_sem};
 
@@ -12,16 +13,72 @@ use nmnc_report::text::{NONE, fixed, with_sem};
 const STAGES: [&str; 8] =
     ["Stage 1", "Stage 2", "Stage 3", "Stage 4", "Stage 5", "Stage 6", "Stage 7", "Stage 8"];
 
+/// The heading of shares of the ceiling, which [`summary`] has where a ceiling is above 0.
+pub(super) const OF_CEILING: &str = "Of the ceiling";
+
+/// A row for each pair of conditions and each target: the difference at the chosen stages, whether it is shown, and at which stages.
+pub fn contrasts(scores: &Scores) -> Table {
+    let all = || scores.targets.iter().flat_map(|target| target.contrasts.iter().map(move |c| (target, c)));
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for (_, contrast) in all() {
+        let pair = (contrast.condition.as_str(), contrast.less.as_str());
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    let chosen = pairs.iter().flat_map(|pair| {
+        all().filter(move |(_, c)| c.stage.is_none() && (c.condition.as_str(), c.less.as_str()) == *pair)
+    });
+    type Row<'a> = (&'a TargetScores, &'a Contrast);
+    let stages = |(target, contrast): &Row<'_>| {
+        let own =
+            target.contrasts.iter().filter(|c| c.condition == contrast.condition && c.less == contrast.less);
+        let shown: Vec<String> =
+            own.filter(|c| c.shown()).filter_map(|c| Some(c.stage?.to_string())).collect();
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    };
+    Table::of(
+        chosen,
+        &[
+            ("Contrast", &|(_, c): &Row<'_>| {
+                format!("{} less {}", label(scores, &c.condition), label(scores, &c.less))
+            }),
+            ("Target", &|(target, _)| target.target.clone()),
+            ("Chosen stage", &|(_, c)| fixed(c.seeds.mean, 3)),
+            ("95 % over seeds", &|(_, c)| over_seeds(c)),
+            ("95 % over stimuli", &|(_, c)| ends(&c.stimuli)),
+            ("p (Holm)", &|(_, c)| fixed(c.p_holm, 3)),
+            ("Shown", &|(_, c)| if c.shown() { "yes" } else { "no" }.to_owned()),
+            ("Shown at stages", &stages),
+            ("Seeds for this size", &|(_, c)| {
+                let more = c.seeds.half.is_some().then(|| pairs_to_show(&c.seeds));
+                more.map_or_else(
+                    || NONE.to_owned(),
+                    |more| more.map_or_else(|| "> 1000".to_owned(), |pairs| pairs.to_string()),
+                )
+            }),
+        ],
+    )
+}
+
 /// A row for each condition and control of each target.
 pub fn summary(scores: &Scores) -> Table {
     let stages = scores.targets.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
-    let mut headings = vec!["", "Target", "Chosen stage", "95 % of it", "Of the ceiling"];
+    let mut headings = vec!["", "Target", "Chosen stage", "95 % of it"];
+    // Of a ceiling that is not above 0 there are no shares: subjects agree no more than by chance.
+    let ceilings = scores.targets.iter().any(|t| t.reported_ceiling.is_some_and(|c| c.lower > 0.0));
+    if ceilings {
+        headings.push(OF_CEILING);
+    }
     headings.extend(&STAGES[..stages.min(STAGES.len())]);
     let mut rows = Vec::new();
     for target in &scores.targets {
-        let share = |value: f64| match target.reported_ceiling {
-            Some(ceiling) => format!("{} %", fixed(100.0 * value / ceiling.lower, 0)),
-            None => NONE.to_owned(),
+        let share = |value: f64| {
+            let text = match target.reported_ceiling.filter(|ceiling| ceiling.lower > 0.0) {
+                Some(ceiling) => format!("{} %", fixed(100.0 * value / ceiling.lower, 0)),
+                None => NONE.to_owned(),
+            };
+            ceilings.then_some(text)
         };
         for condition in &target.conditions {
             let label = scores.conditions.iter().find(|c| c.name == condition.condition);
@@ -31,8 +88,8 @@ pub fn summary(scores: &Scores) -> Table {
                 target.target.clone(),
                 with_sem(Some(*seeds), 3),
                 ends(stimuli),
-                share(seeds.mean),
             ];
+            row.extend(share(seeds.mean));
             row.extend(
                 condition.stages.iter().take(STAGES.len()).map(|(_, mean)| with_sem(Some(mean.seeds), 3)),
             );
@@ -45,8 +102,8 @@ pub fn summary(scores: &Scores) -> Table {
                 target.target.clone(),
                 fixed(control.reported.value, 3),
                 ends(&control.reported),
-                share(control.reported.value),
             ];
+            row.extend(share(control.reported.value));
             row.resize(headings.len(), NONE.to_owned());
             rows.push(row);
         }
@@ -56,16 +113,7 @@ pub fn summary(scores: &Scores) -> Table {
 
 /// A row for each difference.
 pub fn differences(scores: &Scores) -> Table {
-    let label = |name: &str| {
-        scores.conditions.iter().find(|c| c.name == name).map_or_else(|| name.to_owned(), |c| c.label.clone())
-    };
-    let over_seeds = |c: &Contrast| {
-        let Interval { mean, half, .. } = c.seeds;
-        half.map_or_else(
-            || NONE.to_owned(),
-            |half| format!("{} to {}", fixed(mean - half, 3), fixed(mean + half, 3)),
-        )
-    };
+    let label = |name: &str| label(scores, name).to_owned();
     let rows =
         scores.targets.iter().flat_map(|target| target.contrasts.iter().map(|c| (target.target.clone(), c)));
     Table::of(
@@ -80,6 +128,14 @@ pub fn differences(scores: &Scores) -> Table {
             ("p", &|(_, c)| fixed(c.p, 3)),
             ("p (Holm)", &|(_, c)| fixed(c.p_holm, 3)),
         ],
+    )
+}
+
+fn over_seeds(contrast: &Contrast) -> String {
+    let Interval { mean, half, .. } = contrast.seeds;
+    half.map_or_else(
+        || NONE.to_owned(),
+        |half| format!("{} to {}", fixed(mean - half, 3), fixed(mean + half, 3)),
     )
 }
 

@@ -16,6 +16,7 @@ pub use participation::Participation;
 pub use rows::{Chosen, Matrix, Rows, shuffled};
 pub use spectrum::Components;
 
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 use participation::Sums;
@@ -82,7 +83,13 @@ const NEAREST: usize = 100;
 /// A value that is not finite, no samples, or a variance beyond the range of double precision.
 pub fn components(rows: &dyn Rows, count: usize, seed: Seed) -> Result<Components> {
     check(rows)?;
+    let _finding = finding(rows);
     spectrum::components(&Centered::new(rows)?, count, &mut seed.stream(Role::RangeFinder, 0, 0))
+}
+
+/// Says what components are found of.
+fn finding(rows: &dyn Rows) -> doing::Doing {
+    doing::now(|| format!("principal components of {} units, {} samples", rows.units(), rows.samples()))
 }
 
 /// Every estimate of the dimension of `rows`, and their principal components.
@@ -97,6 +104,7 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
     }
     let (samples, units) = (rows.samples(), rows.units());
     let found = components(rows, settings.components, settings.seed)?;
+    let _looking = doing::now(|| format!("nearest neighbors of {samples} samples"));
     let affordable = (settings.work / units as f64).sqrt() as usize;
     let points = settings.points.min(affordable).min(samples);
     let chosen = Chosen::draw(rows, points, settings.seed);
@@ -137,6 +145,7 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
 /// As [`components`].
 pub fn participation_ratio(rows: &dyn Rows) -> Result<Option<Participation>> {
     check(rows)?;
+    let _finding = finding(rows);
     Ok(participation::participation(Sums::of(&Centered::new(rows)?)))
 }
 

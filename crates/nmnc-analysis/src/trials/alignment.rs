@@ -6,6 +6,7 @@ use super::measured::{Sums, spectrum};
 use super::part::whole;
 use super::recorded::Trials;
 use super::result::{AlignmentPoint, NoiseAlignment, TrialCosine, TrialsSettings};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_learn::manifold::Dimension;
 
@@ -17,6 +18,7 @@ use nmnc_learn::manifold::Dimension;
 /// # Errors
 /// Settings out of range; trials that do not vary; condition means that differ no more than noise makes them.
 pub fn noise_alignment(trials: &Trials, settings: &TrialsSettings) -> Result<NoiseAlignment> {
+    let _fitting = doing::now(|| format!("signal and noise of {} conditions", trials.conditions()));
     settings.check()?;
     let (noise, square) = spectrum(&whole(trials));
     if noise == 0.0 {

@@ -159,7 +159,7 @@ fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, Pa
     };
     // What is wrong is said before any work.
     subject.chosen()?;
-    out.line(format_args!("analyzing {}", loaded.describe()));
+    out.prose(format_args!("analyzing {}", loaded.describe()));
     let mut analysis = analysis::network(&subject, &settings)?;
     analysis.subject = loaded.describe();
     analysis.step = Some(loaded.step);

@@ -39,7 +39,7 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
             device: arguments.device.clone(),
         };
         let loaded = Loaded::open(&source)?;
-        out.line(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
+        out.prose(format_args!("[{}/{}] {}", number + 1, runs.len(), loaded.describe()));
         warnings.extend(loaded.warnings.iter().map(|w| format!("{}: {w}", path.display())));
         let representation =
             brain::represent(&loaded, &benchmark, &settings).map_err(|e| e.within(path.display()))?;
@@ -62,7 +62,8 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
     if !scores.predictivity.is_empty() {
         out.line(format_args!("{}", brain::predictivity(&scores).text()));
     }
-    verdict.iter().for_each(|sentence| out.line(sentence));
+    out.line(format_args!("{}", brain::contrasts(&scores).text()));
+    verdict.iter().for_each(|sentence| out.prose(sentence));
     out.event("brain", json!({ "path": naming::text(&folder), "verdict": verdict, "scores": scores }));
     out.line(format_args!(
         "\n{} networks in {}; the folder:",

@@ -19,13 +19,14 @@ mod tasks;
 mod train;
 mod weights;
 
-use nmnc::Result;
+use nmnc::{Result, doing};
 
 use crate::cli::Command;
 use crate::output::Output;
 
 /// Does what `command` says.
 pub fn run(command: &Command, out: Output) -> Result<()> {
+    let _whole = doing::now(|| what(command).to_owned());
     match command {
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::Train(arguments) => train::run(arguments, out),
@@ -45,5 +46,22 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Cite(arguments) => cite::run(arguments, out),
         Command::ReadAssembly { path, options } => assembly::run(path, options),
         Command::Completions { shell } => completions::run(*shell, out),
+    }
+}
+
+/// What `command` does, for waits in which no part of it says more.
+fn what(command: &Command) -> &'static str {
+    match command {
+        Command::Demo(_) | Command::Train(_) | Command::Compare(_) | Command::Reproduce(_) => {
+            "preparing to train"
+        }
+        Command::Report(_) => "writing the page",
+        Command::Bench(_) | Command::Plan(_) => "timing",
+        Command::Analyze(_) | Command::Brain(_) | Command::Similarity(_) => "analyzing",
+        Command::Data(_) => "looking at the data",
+        Command::Tasks(_) => "making trials",
+        Command::Weights(_) => "copying weights",
+        Command::ReadAssembly { .. } => "reading recordings",
+        Command::Config(_) | Command::Cite(_) | Command::Completions { .. } => "reading",
     }
 }

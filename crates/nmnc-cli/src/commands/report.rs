@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nmnc::files::is_there;
 use nmnc::records::RunRecords;
+use nmnc::report::text::natural;
 use nmnc::{Error, Result, report};
 use serde_json::json;
 
@@ -22,10 +24,15 @@ pub fn run(arguments: &Report, out: Output) -> Result<()> {
         [one] => one.join("report.html"),
         _ => PathBuf::from("report.html"),
     });
+    // What is there is looked at before it is lost.
+    let replaced = if arguments.overwrite { is_there(&path)? } else { report::replaces(&path, &records)? };
     let title = arguments.title.clone().unwrap_or_else(|| default_title(&arguments.runs));
     let html = report::html(&records, &title, &[command_line()])?;
     report::write(&path, &html)?;
     out.line(report::table(&records));
+    if replaced {
+        out.line("written in place of the page that was there:");
+    }
     let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();
     out.event("report", json!({ "path": naming::text(&path), "runs": runs }));
     out.result(naming::shown(&path));
@@ -57,11 +64,19 @@ pub(super) fn run_folders(given: &Path) -> Result<Vec<PathBuf>> {
         )
         .mend("give the folder that `nmnc train` or `nmnc compare` wrote"));
     }
-    found.sort();
+    found.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
     Ok(found)
 }
 
+/// Names in a title; of more the first and the last are told.
+const MOST_NAMES: usize = 4;
+
 fn default_title(runs: &[PathBuf]) -> String {
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    runs.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<String> = runs.iter().filter_map(name).collect();
+    names.sort_by(|a, b| natural(a, b));
+    match &names[..] {
+        [first, .., last] if names.len() > MOST_NAMES => format!("{} runs, {first} to {last}", names.len()),
+        _ => names.join(", "),
+    }
 }

@@ -102,9 +102,11 @@ fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Re
     let found = reproduce::reproduce(experiment, &folder, &command_line(), &mut watch).map_err(|e| {
         if e.kind() == ErrorKind::Checkpoint { e.or_mend("name another folder with --out") } else { e }
     })?;
-    out.line(format_args!("\n{}", found.table.text()));
+    for table in &found.tables {
+        out.line(format_args!("\n{}", table.text()));
+    }
     for sentence in &found.verdict {
-        out.line(sentence);
+        out.prose(sentence);
     }
     let path = folder.join("report.html");
     out.event(

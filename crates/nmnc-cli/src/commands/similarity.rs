@@ -87,7 +87,7 @@ pub fn run(arguments: &Similarity, out: Output) -> Result<()> {
         }
     }
     for (label, loaded) in labels.iter().zip(&all) {
-        out.line(format_args!("showing {} examples to {}", chosen.len(), loaded.describe()));
+        out.prose(format_args!("showing {} examples to {}", chosen.len(), loaded.describe()));
         seen.push(Seen::network(label, loaded, &stages, &chosen, &settings)?);
     }
     seen.extend(recordings);

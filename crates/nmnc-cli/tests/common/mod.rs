@@ -107,10 +107,12 @@ impl Folder {
 }
 
 impl Ran {
+    /// What was printed, without the waits that a slow machine has to tell of.
     pub fn of(output: Output) -> Self {
+        let stderr = String::from_utf8(output.stderr).unwrap();
         Self {
             stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stderr: stderr.split_inclusive('\n').filter(|line| !line.starts_with("... ")).collect(),
             code: output.status.code(),
         }
     }

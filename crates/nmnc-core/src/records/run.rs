@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Record, Status, Summary, check};
+use crate::doing;
 use crate::error::{Error, Result};
 use crate::files::read_if_there;
 
@@ -32,6 +33,7 @@ impl RunRecords {
     /// steps rise, stages are numbered from 1 to [`MOST_STAGES`](super::MOST_STAGES), numbers and names have the size of such.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
+        let _reading = doing::now(|| format!("reading {}", folder.display()));
         let config_path = folder.join("config.toml");
         let Some(config) = read_if_there(&config_path)? else {
             return Err(Error::checkpoint(folder.display(), "not a run folder (it has no config.toml)")

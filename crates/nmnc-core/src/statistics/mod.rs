@@ -1,9 +1,13 @@
-//! Means over seeds with intervals, and Student's t.
+//! Means over seeds with intervals, Student's t, the bootstrap, and how many seeds a difference takes.
 
+mod bootstrap;
+mod needed;
 mod student;
 
 use serde::{Deserialize, Serialize};
 
+pub use bootstrap::{LEAST as BOOTSTRAP_LEAST, bootstrap95};
+pub use needed::pairs_to_show;
 pub use student::{t95, two_sided};
 
 use crate::scale;

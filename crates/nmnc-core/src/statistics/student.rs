@@ -24,13 +24,18 @@ pub fn two_sided(t: f64, freedom: usize) -> f64 {
     (1.0 - inside).max(0.0)
 }
 
-/// The 97.5 % quantile of Student's t with `freedom` degrees of freedom (at least 1), by bisection of [`two_sided`].
+/// The 97.5 % quantile of Student's t with `freedom` degrees of freedom (at least 1).
 pub fn t95(freedom: usize) -> f64 {
+    quantile(0.05, freedom)
+}
+
+/// The t that a larger |t| has the probability `both` (at least 0.05) of, by bisection of [`two_sided`].
+pub(super) fn quantile(both: f64, freedom: usize) -> f64 {
     let freedom = freedom.max(1);
     let (mut low, mut high) = (0.0, 13.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        if two_sided(middle, freedom) > 0.05 { low = middle } else { high = middle }
+        if two_sided(middle, freedom) > both { low = middle } else { high = middle }
     }
     0.5 * (low + high)
 }

@@ -6,6 +6,7 @@ use super::activity::Activity;
 use super::incremental::History;
 use super::pca::{self, OVERSAMPLING, Spectrum};
 use super::{Degeneracy, Dimension, Fit, PcaMethod, Subspace, check};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Stream;
 use nmnc_core::state::State;
@@ -57,6 +58,9 @@ impl Tracker {
         stream: &mut Stream,
     ) -> Result<Fit> {
         let activity = Activity::new(activity)?;
+        let _finding = doing::now(|| {
+            format!("principal components of {} units, {} samples", activity.units(), activity.samples())
+        });
         if self.tracking.method == PcaMethod::Incremental {
             return self.merge(&activity);
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 
 use crate::bench::Spread;
+use nmnc_core::doing;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed, Stream};
 use nmnc_learn::estimator::{Prober, Probing, Responses};
@@ -99,6 +100,7 @@ impl<'a> Clock<'a> {
         if let Some(known) = self.known.get(&name) {
             return Ok(*known);
         }
+        let _timing = doing::now(|| format!("timing {name}"));
         let seconds = self.measured(&job.operation)?;
         self.timed.push(Timed { operation: name.clone(), seconds, flops: job.flops, bytes: job.bytes });
         self.known.insert(name, seconds);

@@ -31,8 +31,8 @@ pub(super) struct Findings {
 pub struct Outcome {
     /// What it shows, and where it does not, in sentences made from the numbers.
     pub verdict: Vec<String>,
-    /// The table for the terminal.
-    pub table: Table,
+    /// The tables for the terminal.
+    pub tables: Vec<Table>,
     /// Files to write: name and content.
     pub files: Vec<(String, String)>,
     /// Names of the runs that diverged.
@@ -62,6 +62,7 @@ impl Findings {
             vec![("report.html".to_owned(), page.command(command).html()), (format!("{name}.json"), json)];
         files.extend(self.csv.into_iter().map(|(name, text)| (name.to_owned(), text)));
         let table = self.tables.into_iter().map(|(_, table, _)| table).reduce(Table::joined);
-        Outcome { verdict: self.sentences, table: table.unwrap_or_default(), files, diverged: Vec::new() }
+        let tables = table.into_iter().collect();
+        Outcome { verdict: self.sentences, tables, files, diverged: Vec::new() }
     }
 }

@@ -1,6 +1,6 @@
 //! Means over seeds with intervals, and exponents.
 
-pub use nmnc_core::statistics::{Interval, interval, t95};
+pub use nmnc_core::statistics::{Interval, interval, pairs_to_show, t95};
 
 /// Exponent b of y = a x^b by least squares of ln y on ln x; none with fewer than two different x.
 pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {

@@ -12,6 +12,7 @@ use super::write::{FolderKind, Format};
 use super::{Loaded, MappedArray};
 use crate::dimension::{Matrix, Rows};
 use crate::similarity::{Estimator, Gram, Leading, cka, mean_correlation};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
 use nmnc_core::seed::{Role, Seed};
@@ -155,6 +156,7 @@ impl Seen {
         let stages = Self::stages(label, loaded, stages)?;
         let inputs = loaded.chosen(examples)?;
         let of = |stage: usize| {
+            let _stage = doing::now(|| format!("{label}, stage {}", stage + 1));
             let name = format!("Stage {}", stage + 1);
             Stage::new(name, &activity(&loaded.network, &inputs, stage), settings)
                 .map_err(|e| e.within(format!("{label}, stage {}", stage + 1)))
@@ -212,6 +214,7 @@ impl Stage {
             return Err(Error::config("examples", problem)
                 .mend(format!("show fewer, or allow more than {} MiB", settings.memory >> 20)));
         }
+        let _finding = doing::now(|| format!("similarities of {} examples", activity.samples()));
         let gram = Gram::of(activity)?;
         let varies = gram.values().iter().any(|v| *v != 0.0);
         let leading = if varies { Some(Leading::of(&gram, settings.variance)?) } else { None };
@@ -271,6 +274,7 @@ fn compared(seen: &Seen) -> Compared {
 
 fn pair(seen: &[Seen], first: usize, second: usize, seed: Seed) -> Result<Pair> {
     let (a, b) = (&seen[first], &seen[second]);
+    let _comparing = doing::now(|| format!("comparing {} with {}", a.label, b.label));
     let place = |e: Error| e.within(format!("{} and {}", a.label, b.label));
     let table = |of: &dyn Fn(&Stage, &Stage) -> Result<Option<f64>>| -> Result<Vec<Vec<Option<f64>>>> {
         a.stages.iter().map(|s| b.stages.iter().map(|t| of(s, t).map_err(place)).collect()).collect()

@@ -54,7 +54,7 @@ fn lead(result: &SimilarityResult) -> String {
         if let Some((j, value)) = best.max_by(|x, y| x.1.total_cmp(&y.1)) {
             let _ = write!(
                 out,
-                " {} of {} is most like {} of {} (CKA {}).",
+                " {} of {} has its highest CKA with {} of {} ({}).",
                 a.stages[i],
                 a.label,
                 b.stages[j].to_lowercase(),
@@ -71,7 +71,7 @@ fn figure(result: &SimilarityResult, pair: &Pair) -> Figure {
     let map = |name: &str, note: &str, table: &[Vec<Option<f64>>]| {
         let values: Vec<f64> = table.iter().flatten().map(|v| v.unwrap_or(f64::NAN)).collect();
         Heatmap {
-            size: Size::Wide,
+            size: Size::Narrow,
             heading: Some((name.to_owned(), note.to_owned())),
             title: format!("{name} of {} and {}", a.label, b.label),
             row_name: short(&a.label),
@@ -103,8 +103,12 @@ fn figure(result: &SimilarityResult, pair: &Pair) -> Figure {
     } else {
         format!("{} and {}", a.label, b.label)
     };
-    let maps = [map("CKA", "unbiased", &pair.cka), map("SVCCA", "mean correlation", &pair.svcca)];
-    Figure::new(title, caption, Vec::new(), maps).in_columns(2)
+    let maps = [
+        map("CKA", "unbiased", &pair.cka),
+        map("SVCCA", "mean correlation", &pair.svcca),
+        map("SVCCA by chance", "examples permuted", &pair.svcca_chance),
+    ];
+    Figure::new(title, caption, Vec::new(), maps).in_columns(3)
 }
 
 /// The end of a long path, which a narrow picture has room for.

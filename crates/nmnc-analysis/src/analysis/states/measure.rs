@@ -8,6 +8,7 @@ use super::{ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings
 use crate::analysis::task::TaskLoaded;
 use crate::dimension::{DimensionSettings, Matrix, measure};
 use nmnc_core::device::values;
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
 use nmnc_data::tasks::{TrialBatch, TrialSet, generate};
@@ -23,6 +24,7 @@ const CURVES: usize = 8;
 /// # Errors
 /// If it is no run on a task, is damaged or of another configuration, or if trials cannot be made.
 pub fn states(path: &Path, device: Option<&str>, settings: &StatesSettings) -> Result<StateAnalysis> {
+    let _looking = doing::now(|| format!("states of {} trials", settings.trials));
     settings.check()?;
     let TaskLoaded { config, run, step, task, network, untrained, mut warnings, .. } =
         TaskLoaded::open(path, device)?;

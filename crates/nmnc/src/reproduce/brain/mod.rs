@@ -164,7 +164,7 @@ impl Experiment for Brain {
         ];
         Ok(Outcome {
             verdict: brain::verdict(&scores),
-            table: brain::summary(&scores),
+            tables: vec![brain::summary(&scores), brain::contrasts(&scores)],
             files: brain::texts(&scores, &self.benchmark, &found.networks, &setup, command),
             diverged: Vec::new(),
         })

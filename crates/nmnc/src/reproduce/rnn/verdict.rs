@@ -107,8 +107,14 @@ fn levels(results: &Results) -> Option<String> {
         let known = ideal.map_or_else(
             || "ideal level not known".to_owned(),
             |ideal| {
-                let short = 100.0 * ideal - row.accuracy.mean;
-                let word = if short <= CLOSE { "reached" } else { "not reached" };
+                let (goal, found) = (100.0 * ideal - CLOSE, row.accuracy);
+                let word = match found.half {
+                    None if found.mean >= goal => "reached by this seed",
+                    None => "not reached by this seed",
+                    Some(half) if found.mean - half >= goal => "reached",
+                    Some(_) if found.below(goal) => "not reached",
+                    Some(_) => "not told by these seeds",
+                };
                 format!("ideal observer {}: {word}", fixed(100.0 * ideal, 1))
             },
         );

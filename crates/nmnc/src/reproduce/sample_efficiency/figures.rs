@@ -2,6 +2,7 @@
 
 use super::conditions::Condition;
 use super::results::{Results, Row};
+use nmnc_report::MOST_CURVES;
 use nmnc_report::axis::{Axis, Writing};
 use nmnc_report::figure::{Entry, Figure, Mark};
 use nmnc_report::grid::{Cell, Curve, Scale, figure};
@@ -36,10 +37,12 @@ fn against_probes(results: &Results) -> Option<Figure> {
             references.push((condition, accuracy(row, 0.0)));
         }
     }
-    let caption = "Probes as measured: perturbed forward passes of one example, summed over stages, per training example seen \
-                   (logarithmic). Mean over seeds, band or bar ± s.e.m. Horizontal: rules \
-                   without probes.";
-    drawn("Accuracy against probes", caption, PROBES, lines, references)
+    let without = if references.is_empty() { "" } else { " Horizontal: rules without probes." };
+    let caption = format!(
+        "Probes as measured: perturbed forward passes of one example, summed over stages, per training example seen \
+         (logarithmic). Mean over seeds, band or bar ± s.e.m.{without}"
+    );
+    drawn("Accuracy against probes", &caption, PROBES, lines, references)
 }
 
 fn against_width(results: &Results) -> Option<Figure> {
@@ -100,8 +103,23 @@ fn drawn(
         sem: point.sem,
         dotted: false,
     });
-    let panel = Panel::new(Size::Wide, title.to_owned(), x, y, lines.collect(), references.collect());
-    Some(Figure::new(title, caption, legend, [panel]))
+    let (lines, references): (Vec<Line>, Vec<Reference>) = (lines.collect(), references.collect());
+    if lines.len() <= MOST_CURVES {
+        let panel = Panel::new(Size::Wide, title.to_owned(), x, y, lines, references);
+        return Some(Figure::new(title, caption, legend, [panel]));
+    }
+    // Each by itself, beside the rules without probes, which the legend names.
+    let beside: Vec<Reference> =
+        references.into_iter().map(|r| Reference { label: String::new(), ..r }).collect();
+    let panels = lines.into_iter().map(|line| {
+        let (heading, name) = (line.label.clone(), format!("{title}, {}", line.label));
+        let mut panel = Panel::new(Size::Narrow, name, x.clone(), y.clone(), vec![line], beside.clone());
+        panel.heading = Some((heading, String::new()));
+        panel.label_ends = false;
+        panel
+    });
+    let caption = format!("{caption} A panel for each rule: they are too many for one.");
+    Some(Figure::new(title, caption, legend, panels))
 }
 
 /// Agreement with backprop at the end of training: one panel a stage.

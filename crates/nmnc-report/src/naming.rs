@@ -1,0 +1,86 @@
+//! What settings of one rule are called: by what tells them apart.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::text::shortened;
+
+/// Characters of a name or a value that a label shows.
+pub const LONGEST: usize = 60;
+/// Entries of a name; more are shown as the folders are called, where those tell the settings apart.
+const MOST: usize = 3;
+/// What stands for an entry that a configuration does not have.
+const UNSET: &str = "unset";
+
+/// The entries of a configuration, by dotted key.
+pub type Entries = BTreeMap<String, String>;
+
+/// Keys of a smallest set found (one after the other, the one that tells most apart first) whose values tell all of `siblings` apart.
+/// Of keys that tell as much apart, those of the rule come first, then the shorter.
+pub fn distinguishing<'e>(siblings: &[&'e Entries]) -> Vec<&'e str> {
+    let keys: BTreeSet<&str> = siblings.iter().flat_map(|e| e.keys().map(String::as_str)).collect();
+    let mut left: Vec<&str> =
+        keys.into_iter().filter(|k| siblings.iter().any(|e| e.get(*k) != siblings[0].get(*k))).collect();
+    let preferred = |key: &&str| (!key.starts_with("credit."), key.len());
+    left.sort_by_key(preferred);
+    let told = |chosen: &[&str]| {
+        let values = |e: &&Entries| chosen.iter().map(|k| e.get(*k).cloned()).collect::<Vec<_>>();
+        siblings.iter().map(values).collect::<BTreeSet<_>>().len()
+    };
+    let all = told(&left);
+    let mut chosen: Vec<&str> = Vec::new();
+    while told(&chosen) < all {
+        let with = |key: &str| told(&[&chosen[..], &[key]].concat());
+        // The first of the best.
+        let best = (0..left.len()).rev().max_by_key(|at| with(left[*at])).expect("all of them tell all");
+        chosen.push(left.remove(best));
+    }
+    // What a later key tells as well is not needed.
+    for at in (0..chosen.len()).rev() {
+        let mut others = chosen.clone();
+        others.remove(at);
+        if told(&others) == all {
+            chosen = others;
+        }
+    }
+    chosen.sort_by_key(preferred);
+    chosen
+}
+
+/// The values of `keys`.
+pub fn values(entries: &Entries, keys: &[&str]) -> Vec<(String, String)> {
+    let value = |key: &&str| entries.get(*key).map_or(UNSET, String::as_str).to_owned();
+    keys.iter().map(|key| ((*key).to_owned(), value(key))).collect()
+}
+
+/// "NMNC (dimension 8, refresh 100)"; more settings than a name holds as `stem`, if there is one.
+pub fn label(rule: &str, values: &[(String, String)], stem: Option<&str>) -> String {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+    let name = |key: &str| match values.iter().filter(|(other, _)| last(other) == last(key)).count() {
+        1 => last(key),
+        _ => key.to_owned(),
+    };
+    let part = |(key, value): &(String, String)| {
+        format!("{} {}", shortened(&name(key), LONGEST), shortened(value, LONGEST))
+    };
+    match (values, stem) {
+        ([], _) => rule.to_owned(),
+        (many, Some(stem)) if many.len() > MOST => format!("{rule} ({stem})"),
+        _ => format!("{rule} ({})", values.iter().map(part).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The order of values: what is unset, then numbers by their size, then words.
+pub fn order(a: &str, b: &str) -> Ordering {
+    let place = |text: &str| match number(text) {
+        Some(number) => (1, number),
+        None => (if text == UNSET { 0 } else { 2 }, 0.0),
+    };
+    let ((first, one), (second, other)) = (place(a), place(b));
+    first.cmp(&second).then(one.total_cmp(&other)).then_with(|| a.cmp(b))
+}
+
+/// A setting as a number, if it is one.
+pub fn number(text: &str) -> Option<f64> {
+    text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite())
+}
