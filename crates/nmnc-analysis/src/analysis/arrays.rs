@@ -52,6 +52,8 @@ pub fn arrays(
     }
     if dimensions.total_variance == 0.0 {
         warnings.push("activity does not vary, so it has no dimension".into());
+    } else {
+        warnings.extend(dimensions.notes.iter().cloned());
     }
     let mut alignment_found = None;
     if let Some(jacobian) = jacobian {
