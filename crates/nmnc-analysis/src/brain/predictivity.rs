@@ -26,8 +26,10 @@ pub struct NetworkPrediction {
     pub condition: String,
     /// Its seed.
     pub seed: u64,
-    /// Every stage with its number from 1.
+    /// Every stage that can predict, with its number from 1.
     pub stages: Vec<(usize, Predicted)>,
+    /// Every other stage, with the reason.
+    pub undefined: Vec<(usize, String)>,
     /// The stage most predictive over the stimuli that choose.
     pub chosen: usize,
 }
@@ -58,7 +60,12 @@ pub(super) fn predictions(
                 network.stages.iter().filter_map(|stage| Some((stage.stage, of(stage)?))).collect();
             let best = stages.iter().max_by(|a, b| a.1.selection.total_cmp(&b.1.selection))?;
             let (condition, seed, chosen) = (network.condition.clone(), network.seed, best.0);
-            Some(NetworkPrediction { condition, seed, stages, chosen })
+            let why = |stage: &StageRdm| {
+                let (_, reason) = stage.unpredicted.iter().find(|(name, _)| name == target)?;
+                Some((stage.stage, reason.clone()))
+            };
+            let undefined = network.stages.iter().filter_map(why).collect();
+            Some(NetworkPrediction { condition, seed, stages, undefined, chosen })
         })
         .collect();
     let conditions: Vec<ConditionPrediction> = conditions
@@ -70,7 +77,7 @@ pub(super) fn predictions(
                 network.stages.iter().find(|(number, _)| *number == stage).map(|(_, p)| p.clone())
             };
             let reported = own.iter().filter_map(|n| Some(at(n, n.chosen)?.reported.score));
-            let count = own.iter().map(|n| n.stages.len()).min()?;
+            let count = own.iter().map(|n| n.stages.len() + n.undefined.len()).min()?;
             let stages = (1..=count).filter_map(|stage| {
                 Some((stage, interval(own.iter().filter_map(|n| Some(at(n, stage)?.all.score)))?))
             });

@@ -22,6 +22,8 @@ struct NetworkRow<'a> {
     reported: Number,
     reported_low: Number,
     reported_high: Number,
+    /// Why there is no similarity.
+    note: Option<&'a str>,
 }
 
 impl<'a> NetworkRow<'a> {
@@ -51,14 +53,15 @@ pub(super) fn networks(scores: &Scores) -> String {
                     stage: Some(stage.stage),
                     chosen: Some(chosen),
                     selection: stage.selection.into(),
+                    note: stage.note.as_deref(),
                     ..NetworkRow::new(&target.target, &network.condition, &stage.all, reported)
                 }
             })
         });
-        let controls = target
-            .controls
-            .iter()
-            .map(|c| NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported)));
+        let controls = target.controls.iter().map(|c| NetworkRow {
+            note: c.note.as_deref(),
+            ..NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported))
+        });
         networks.chain(controls).collect::<Vec<_>>()
     }))
 }
@@ -120,6 +123,8 @@ struct PredictionRow<'a> {
     reported_sem: Number,
     reported_r: Number,
     reported_ceiling: Number,
+    /// Why there is no score.
+    note: Option<&'a str>,
 }
 
 impl<'a> PredictionRow<'a> {
@@ -147,12 +152,24 @@ impl<'a> PredictionRow<'a> {
 pub(super) fn predictions(scores: &Scores) -> String {
     csv(scores.predictivity.iter().flat_map(|target| {
         let networks = target.networks.iter().flat_map(|network| {
-            network.stages.iter().map(|(stage, predicted)| PredictionRow {
+            let predicted = network.stages.iter().map(|(stage, predicted)| PredictionRow {
                 seed: Some(network.seed),
                 stage: Some(*stage),
                 chosen: Some(*stage == network.chosen),
                 ..PredictionRow::new(&target.target, &network.condition, predicted)
-            })
+            });
+            let undefined = network.undefined.iter().map(|(stage, reason)| PredictionRow {
+                target: &target.target,
+                condition: &network.condition,
+                seed: Some(network.seed),
+                stage: Some(*stage),
+                chosen: Some(false),
+                note: Some(reason),
+                ..PredictionRow::default()
+            });
+            let mut rows: Vec<PredictionRow> = predicted.chain(undefined).collect();
+            rows.sort_by_key(|row| row.stage);
+            rows
         });
         let controls = target
             .controls
