@@ -65,7 +65,7 @@ fn every_type_order_and_container_gives_numpys_numbers() {
     }
     let path = folder.path().join("archive.npz");
     let error = Array::open(&path, None, &[]).map(|_| ()).unwrap_err().to_string();
-    assert!(error.ends_with("archive.npz: holds 2 arrays; name one: data, other"), "{error}");
+    assert!(error.ends_with("archive.npz: holds 2 arrays; name one with `array`: data, other"), "{error}");
     assert_eq!(Array::open(&path, Some("other"), &[]).unwrap().shape(), [2, 3, 4]);
     let error = Array::open(&path, Some("othre"), &[]).map(|_| ()).unwrap_err().to_string();
     assert!(error.ends_with("archive.npz: no array `othre`; did you mean `other`?"), "{error}");

@@ -163,6 +163,18 @@ fn responses_that_are_nan_are_missing_and_infinite_ones_an_error() {
         crossed.targets[0].warnings,
         ["2 of 5 units lack a response to some stimulus: they are in no dissimilarity"]
     );
+    // A file of one array has a row for each stimulus.
+    let lines: Vec<String> = means
+        .chunks_exact(units)
+        .map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(","))
+        .collect();
+    std::fs::write(folder.path().join("r.csv"), lines.join("\n")).unwrap();
+    let lone = benchmark(folder.path(), &target.replace("r.npz", "r.csv"), Distance::Euclidean);
+    assert_eq!(lone.targets[0].subjects, found.targets[0].subjects);
+    std::fs::write(folder.path().join("r.csv"), lines[1..].join("\n")).unwrap();
+    let error = Benchmark::open(folder.path(), None, Distance::Euclidean).unwrap_err().to_string();
+    assert!(error.contains("r.csv: 7 rows for 8 stimuli; give one row for each stimulus"), "{error}");
+    benchmark(folder.path(), target, Distance::Euclidean);
     values[7] = f64::INFINITY;
     write(&values);
     let error = Benchmark::open(folder.path(), None, Distance::Euclidean).unwrap_err().to_string();

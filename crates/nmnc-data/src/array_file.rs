@@ -120,7 +120,7 @@ impl Array {
                     (None, []) => return Err(Error::data(place(), "holds no arrays").mend(GIVE)),
                     (None, _) => known().ok_or_else(|| {
                         Error::data(place(), format!("holds {} arrays", names.len()))
-                            .mend(format!("name one: {}", names.join(", ")))
+                            .mend(format!("name one with `array`: {}", names.join(", ")))
                     })?,
                 };
                 Self::read(path, chosen)?.ok_or_else(|| {

@@ -157,7 +157,7 @@ pub(crate) fn of_labels(set: &RawSet) -> Option<String> {
             Some("all training examples are of one class, which leaves nothing to tell apart".to_owned())
         }
         (_, []) => None,
-        (_, [0]) if numbered => Some(format!(
+        (_, [0, others @ ..]) if numbered && others.first() != Some(&1) => Some(format!(
             "labels run from 1 to {}: no example is of class 0, whose output is there all the same; subtract 1 from all labels",
             counts.len() - 1
         )),

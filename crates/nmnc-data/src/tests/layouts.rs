@@ -183,7 +183,9 @@ fn labels_that_leave_classes_empty_are_said() {
             "labels run from 1 to 26: no example is of class 0, whose output is there all the same; subtract 1 from all labels"
         ]
     );
+    assert!(warnings(&[1, 2, 4])[0].starts_with("labels run from 1 to 4: no example is of class 0"));
     assert_eq!(warnings(&[0, 1, 2, 1]), [""; 0]);
+    assert_eq!(warnings(&[2, 3]), ["2 of 4 classes have no training example, the first of them `0`"]);
     assert_eq!(warnings(&[0, 3, 1]), ["1 of 4 classes have no training example, the first of them `2`"]);
     assert_eq!(
         warnings(&[2, 2]),

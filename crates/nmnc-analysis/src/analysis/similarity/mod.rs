@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::network::activity;
 use super::write::{FolderKind, Format};
 use super::{Loaded, MappedArray};
-use crate::dimension::{Matrix, Rows};
+use crate::dimension::Rows;
 use crate::similarity::{Estimator, Gram, Leading, cka, mean_correlation};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
