@@ -23,7 +23,8 @@ fn rdm(number: usize) -> Rdm {
 
 fn stage(stage: usize, rdm: Option<Rdm>) -> StageRdm {
     let undefined = rdm.is_none().then(|| "stimulus 3: the pattern is constant".to_owned());
-    StageRdm { stage, units: 4, rdm, undefined, predicted: Vec::new(), unpredicted: Vec::new() }
+    let unpredicted = vec![("flat".to_owned(), "no unit can be predicted".to_owned())];
+    StageRdm { stage, units: 4, rdm, undefined, predicted: Vec::new(), unpredicted }
 }
 
 /// A benchmark of eight pictures, which are not looked at; what is recorded is described by `targets`.
@@ -41,7 +42,7 @@ fn settings() -> BrainSettings {
         distance: Distance::Correlation,
         comparison: Comparison::Spearman,
         bootstrap: Bootstrap { draws: 20, seed: Seed(0), ..Bootstrap::default() },
-        regression: RegressionName::None,
+        regression: RegressionName::Pls,
         components: 10,
     }
 }
@@ -52,8 +53,12 @@ fn a_stage_without_dissimilarities_has_a_reason_and_the_others_their_scores() {
     let mut writer = NpzWriter::new();
     writer.put("area", &[STIMULI, STIMULI], &rdm(1).square()).unwrap();
     std::fs::write(folder.path().join("rdms.npz"), writer.finish().unwrap()).unwrap();
-    let target = "[[target]]\nname = \"area\"\nrdm = { file = \"rdms.npz\" }\n";
-    let benchmark = benchmark(folder.path(), target, Distance::Correlation);
+    // Responses of which none vary over units.
+    let flat: String = (0..STIMULI).map(|_| "2,2,2\n").collect();
+    std::fs::write(folder.path().join("flat.csv"), flat).unwrap();
+    let targets = "[[target]]\nname = \"area\"\nrdm = { file = \"rdms.npz\" }\n\
+                   [[target]]\nname = \"flat\"\nresponses = { file = \"flat.csv\" }\n";
+    let benchmark = benchmark(folder.path(), targets, Distance::Correlation);
     let network = |condition: &str, seed: u64, numbers: &[Option<usize>]| NetworkRdms {
         condition: condition.to_owned(),
         seed,
@@ -116,6 +121,17 @@ fn a_stage_without_dissimilarities_has_a_reason_and_the_others_their_scores() {
     assert_eq!(rows.lines().next().unwrap().split(',').next_back(), Some("note"));
     let noted = rows.lines().filter(|row| row.ends_with("stimulus 3: the pattern is constant")).count();
     assert_eq!(noted, 1 + 2 + 1, "{rows}");
+    // A target without dissimilarities, and stages that predict none of its responses.
+    assert_eq!(found.targets.len(), 1);
+    let why = &found.undefined[0].1;
+    assert!(why.starts_with("no dissimilarities: stimulus 1: the pattern is constant"), "{why}");
+    assert!(rows.lines().last().unwrap().starts_with("flat,") && rows.trim_end().ends_with(why), "{rows}");
+    let rows = &texts.iter().find(|(name, _)| name == "predictivity.csv").unwrap().1;
+    assert_eq!(
+        rows.lines().filter(|row| row.ends_with(",no unit can be predicted")).count(),
+        4 * 3 + 1,
+        "{rows}"
+    );
     let error = scores(&benchmark, &conditions, &networks[3..], &extra, &[], &settings()).unwrap_err();
     assert!(error.to_string().starts_with("no network to compare: dead (seed 0), stage 1 has no"), "{error}");
 }

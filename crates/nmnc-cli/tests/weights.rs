@@ -81,5 +81,5 @@ fn a_run_goes_on_from_the_weights_of_another() {
         assert_eq!(waiting, "error: pipe: is a pipe, not a regular file\n");
     }
     let missing = folder.run(&["weights", "list", "nowhere"]).failure(8).stderr;
-    assert!(missing.starts_with("error: nowhere: cannot read: "), "{missing}");
+    assert!(missing.starts_with("error: nowhere: cannot open: "), "{missing}");
 }

@@ -161,7 +161,7 @@ fn list(path: &Path, split: &[&str], cache: u64, shelf: &mut Shelf) -> Result<Li
         let source = Source { name: place.clone(), store: Store::Folder(path.to_owned()), parts: Vec::new() };
         return Ok(Listing { place, index, source: source.into() });
     }
-    let (images, others, source) = read_archive(path, cache)?;
+    let Packed { images, others, source } = read_archive(path, cache)?;
     let Layout { train, test, named } = layout(&images, &place)?;
     let (index, other) = match (split == TRAIN, named, test) {
         (true, _, None) | (false, false, None) => (train, None),
@@ -185,7 +185,7 @@ fn stays_inside(index: &Index) -> bool {
 /// Lists an archive that holds both splits, or images for training alone.
 fn list_both(path: &Path, cache: u64) -> Result<(Listing, Option<Listing>)> {
     let place = path.display().to_string();
-    let (images, others, source) = read_archive(path, cache)?;
+    let Packed { images, others, source } = read_archive(path, cache)?;
     let Layout { train, test, .. } = layout(&images, &place)?;
     if train.labels.is_empty() {
         return Err(no_train(path));
@@ -301,6 +301,13 @@ pub(crate) fn is_image(name: &str) -> bool {
     !name.starts_with('.') && matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png"))
 }
 
+/// What an archive holds: images, other files in its folders by the endings of their names, and where the images can be read.
+struct Packed {
+    images: Entries,
+    others: Vec<(String, u64)>,
+    source: Source,
+}
+
 /// How files of a name like this are called together: by the ending, if it has a short one.
 fn ending(name: &str) -> String {
     match name.rsplit_once('.') {
@@ -313,7 +320,7 @@ fn ending(name: &str) -> String {
 ///
 /// A plain tar is read by position later on. A compressed one is kept in memory up to `cache` bytes of images and beyond that
 /// spooled to a temporary file that has no name, so nothing stays behind.
-fn read_archive(path: &Path, cache: u64) -> Result<(Entries, Vec<(String, u64)>, Source)> {
+fn read_archive(path: &Path, cache: u64) -> Result<Packed> {
     let archive = Archive::open(path)?;
     let plain = archive.is_plain();
     let mut images = Entries::default();
@@ -345,7 +352,7 @@ fn read_archive(path: &Path, cache: u64) -> Result<(Entries, Vec<(String, u64)>,
     })?;
     let store = if plain { Store::File(guard::open(path)?.0) } else { spool.store()? };
     let source = Source { name: path.display().to_string(), store, parts: Vec::new() };
-    Ok((images, others.into_iter().collect(), source))
+    Ok(Packed { images, others: others.into_iter().collect(), source })
 }
 
 #[cfg(test)]

@@ -43,7 +43,12 @@ impl<'a> NetworkRow<'a> {
 }
 
 pub(super) fn networks(scores: &Scores) -> String {
-    csv(scores.targets.iter().flat_map(|target| {
+    let undefined = scores.undefined.iter().map(|(target, reason)| NetworkRow {
+        target,
+        note: Some(reason),
+        ..NetworkRow::default()
+    });
+    let rows = scores.targets.iter().flat_map(|target| {
         let networks = target.networks.iter().flat_map(|network| {
             network.stages.iter().map(|stage| {
                 let chosen = stage.stage == network.chosen;
@@ -63,7 +68,8 @@ pub(super) fn networks(scores: &Scores) -> String {
             ..NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported))
         });
         networks.chain(controls).collect::<Vec<_>>()
-    }))
+    });
+    csv(rows.chain(undefined))
 }
 
 /// `contrasts.csv`: a row for each difference; an empty stage is the chosen one.
@@ -155,7 +161,7 @@ pub(super) fn predictions(scores: &Scores) -> String {
             let predicted = network.stages.iter().map(|(stage, predicted)| PredictionRow {
                 seed: Some(network.seed),
                 stage: Some(*stage),
-                chosen: Some(*stage == network.chosen),
+                chosen: Some(Some(*stage) == network.chosen),
                 ..PredictionRow::new(&target.target, &network.condition, predicted)
             });
             let undefined = network.undefined.iter().map(|(stage, reason)| PredictionRow {
@@ -175,6 +181,12 @@ pub(super) fn predictions(scores: &Scores) -> String {
             .controls
             .iter()
             .map(|(name, predicted)| PredictionRow::new(&target.target, name, predicted));
-        networks.chain(controls).collect::<Vec<_>>()
+        let undefined = target.undefined.iter().map(|(name, reason)| PredictionRow {
+            target: &target.target,
+            condition: name,
+            note: Some(reason),
+            ..PredictionRow::default()
+        });
+        networks.chain(controls).chain(undefined).collect::<Vec<_>>()
     }))
 }

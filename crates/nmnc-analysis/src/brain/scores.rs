@@ -27,6 +27,8 @@ pub struct Scores {
     pub conditions: Vec<Condition>,
     /// Similarities, one entry for each target.
     pub targets: Vec<TargetScores>,
+    /// Targets without dissimilarities, and why.
+    pub undefined: Vec<(String, String)>,
     /// Predictivity, one entry for each target with responses.
     pub predictivity: Vec<PredictivityScores>,
     /// What the user should know, one sentence each.
@@ -189,6 +191,11 @@ pub fn scores(
         .filter(|target| target.recordings.is_some() && settings.regression != RegressionName::None)
         .filter_map(|target| predictions(&target.name, conditions, networks, extra))
         .collect();
+    let undefined = benchmark
+        .targets
+        .iter()
+        .filter_map(|target| Some((target.name.clone(), target.undefined.clone()?)))
+        .collect();
     let [selection, _] = halves;
     Ok(Scores {
         benchmark: benchmark.name.clone(),
@@ -197,6 +204,7 @@ pub fn scores(
         selection,
         conditions: conditions.to_vec(),
         targets,
+        undefined,
         predictivity,
         warnings,
     })

@@ -123,7 +123,7 @@ pub fn predictivity(scores: &Scores) -> Table {
                 .networks
                 .iter()
                 .filter(|n| n.condition == condition.condition)
-                .filter_map(|n| n.stages.iter().find(|(stage, _)| *stage == n.chosen))
+                .filter_map(|n| n.stages.iter().find(|(stage, _)| Some(*stage) == n.chosen))
                 .map(|(_, p)| &p.reported)
                 .collect();
             let at = |stage: usize| condition.stages.iter().find(|(number, _)| *number == stage);

@@ -80,6 +80,8 @@ pub struct Target {
     pub subjects: Vec<Rdm>,
     /// Responses of units to the benchmark's stimuli, in their order; none where dissimilarities are all there is.
     pub recordings: Option<Recordings>,
+    /// Why there are no dissimilarities of any subject.
+    pub undefined: Option<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -96,7 +98,7 @@ impl Target {
         let recordings = match (&config.rdm, &config.responses, &config.assembly) {
             (Some(rdm), None, None) => {
                 let subjects = dissimilarities(rdm, root, stimuli.len())?;
-                return Ok(Self { name, subjects, recordings: None, warnings: Vec::new() });
+                return Ok(Self { name, subjects, recordings: None, undefined: None, warnings: Vec::new() });
             }
             (None, Some(responses), None) => of_npz(responses, root, stimuli)?,
             (None, None, Some(assembly)) => of_assembly(assembly, root, stimuli, reading)?,
@@ -106,7 +108,8 @@ impl Target {
             }
         };
         let (subjects, warnings) = of_recordings(&recordings, distance)?;
-        Ok(Self { name, subjects, recordings: Some(recordings), warnings })
+        let undefined = subjects.is_empty().then(|| warnings.last().cloned().unwrap_or_default());
+        Ok(Self { name, subjects, recordings: Some(recordings), undefined, warnings })
     }
 }
 
