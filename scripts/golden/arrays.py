@@ -1,4 +1,4 @@
-"""arrays.json: files of arrays as NumPy, SciPy and h5py write them, in hexadecimal, with the numbers that numpy reads back from them.
+"""arrays.json: files of arrays as NumPy, SciPy and h5py write them, in hexadecimal, with numpy's numbers.
 
 One matrix [3, 4] in every type, byte order and memory order, one array [2, 3, 4]
 in both memory orders, an archive, tables of text, and files of other kinds of
