@@ -129,7 +129,11 @@ schedule = { shape = "cosine" }
 
 def arrays():
     keep("npy", "float32", {"a.npy": npy("<f4", (8, 3), floats(*range(24)))})
-    keep("npy", "refused-fortran", {"a.npy": npy("<f8", (4, 2), floats(*range(8), kind="d"), fortran=True)})
+    keep("npy", "fortran", {"a.npy": npy("<f8", (4, 2), floats(*range(8), kind="d"), fortran=True)})
+    keep("npy", "halves", {"a.npy": npy(">f2", (4, 2), struct.pack(">8e", *range(8)))})
+    keep("npy", "python2", {"a.npy": npy("<i2", "(4L, 2L)", struct.pack("<8h", *range(8)))})
+    keep("npy", "table", {"a.csv": b"a,b\n1,2\n3,5\n-1,nan\n2,2e3\n"})
+    keep("npy", "refused-matlab", {"a.mat": b"MATLAB 5.0 MAT-file, Platform: nt"})
     keep("npy", "jacobians", {"a.npy": npy(">f8", (2, 3, 4), struct.pack(">24d", *range(24)))})
     keep("npy", "archive", {"a.npz/data.npy": npy("<f4", (8, 3), floats(*range(24)))})
     labels = npy("<i8", (4,), integers(0, 1, 1, 0))
@@ -140,6 +144,8 @@ def arrays():
     }.items():
         names = ["x_train", "y_train", "x_test", "y_test"]
         keep("npz", name, {f"set.npz/{n}.npy": part for n, part in zip(names, [x, labels, x, labels])})
+    features = {"x_train": npy("<i4", (4, 3), struct.pack("<12i", *range(12))), "y_train": labels}
+    keep("npz", "features", {f"set.npz/{n}.npy": part for n, part in features.items()} | {f"set.npz/{n.replace('train', 'test')}.npy": part for n, part in features.items()})
     keep("npz", "packed", {"set.npz": zipped({"x_train.npy": x, "y_train.npy": labels, "x_test.npy": x, "y_test.npy": labels})})
     keep("npz", "folder", {f"set/{s}.npz/{n}.npy": p for s in ["train", "test"] for n, p in [("x", x), ("y", labels)]})
     inputs, kinds = npy("<f4", (3, 2, 2), floats(*range(12))), npy("<i8", (3, 2), integers(0, 1, 1, 0, 0, 1))

@@ -136,7 +136,7 @@ def follow(
 def participation_ratio(x: ArrayLike) -> Optional[tuple[float, Optional[float]]]:
     """The participation ratio, plain and corrected."""
 
-def two_nn(x: ArrayLike, points: int, seed: int) -> Optional[tuple[float, float, float, float]]:
+def two_nn(x: ArrayLike, points: int, seed: int) -> tuple[float, float, float, float]:
     """TwoNN: value, standard error, ends of the 95 % interval."""
 
 def captured_energy(

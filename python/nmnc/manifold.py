@@ -266,12 +266,9 @@ def two_nn(X: ArrayLike, *, points: int = 10_000, seed: int = 0) -> Estimate:
     Raises
     ------
     DataError
-        If fewer than 20 points are in different places.
+        If fewer than 20 points are in different places, or most are equally far from their two nearest, as values on a grid are.
     """
-    found = _native.two_nn(X, points, seed)
-    if found is None:
-        raise DataError("X: has fewer than 20 distinct points; give more samples")
-    value, error, low, high = found
+    value, error, low, high = _native.two_nn(X, points, seed)
     return Estimate(value, error, (low, high))
 
 

@@ -65,8 +65,8 @@ fn from_files(folder: &Path, descr: &str) -> Analysis {
     let (x, j) = (folder.join("x.npy"), folder.join("j.npy"));
     save(&x, descr, false, &[SAMPLES, UNITS], &activity);
     save(&j, descr, false, &[5, 3, UNITS], &jacobian);
-    let activity = MappedArray::open(&x).unwrap().activity(&x).unwrap();
-    let jacobian = MappedArray::open(&j).unwrap().jacobians(&j).unwrap();
+    let activity = MappedArray::open(&x).unwrap().activity().unwrap();
+    let jacobian = MappedArray::open(&j).unwrap().jacobians().unwrap();
     arrays(&activity, Some(&jacobian), &settings()).unwrap()
 }
 
@@ -105,7 +105,7 @@ fn one_jacobian_for_all_samples_and_none_at_all_are_enough() {
     let (activity, jacobian) = numbers();
     let path = folder.path().join("j.npy");
     save(&path, "<f8", false, &[3, UNITS], &jacobian[..3 * UNITS]);
-    let jacobian = MappedArray::open(&path).unwrap().jacobians(&path).unwrap();
+    let jacobian = MappedArray::open(&path).unwrap().jacobians().unwrap();
     let rows = Matrix::new(activity, UNITS);
     let found = arrays(&rows, Some(&jacobian), &settings()).unwrap();
     let a = found.stages[0].alignment.clone().unwrap();
@@ -136,27 +136,26 @@ fn limits_on_memory_and_points_are_said() {
 fn wrong_files_are_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let message = |path: &PathBuf, what: fn(MappedArray, &Path) -> nmnc_core::Result<()>| {
-        let error = MappedArray::open(path).and_then(|array| what(array, path)).unwrap_err().to_string();
+    let message = |path: &PathBuf, what: fn(MappedArray) -> nmnc_core::Result<()>| {
+        let error = MappedArray::open(path).and_then(what).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "tmp")
     };
-    let activity = |array: MappedArray, path: &Path| array.activity(path).map(|_| ());
-    let jacobian = |array: MappedArray, path: &Path| array.jacobians(path).map(|_| ());
-    let numpy = "give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))";
-    assert_eq!(
-        message(&path("none.npy"), activity),
-        "tmp/none.npy: no such file; give a .npy file, as numpy.save writes it"
-    );
+    let activity = |array: MappedArray| array.activity().map(|_| ());
+    let jacobian = |array: MappedArray| array.jacobians().map(|_| ());
+    let numpy = "give a .npy, .npz or .csv file, as numpy.save, numpy.savez and numpy.savetxt write them";
+    assert_eq!(message(&path("none.npy"), activity), format!("tmp/none.npy: no such file; {numpy}"));
     assert_eq!(
         message(&folder.path().to_owned(), activity),
-        "tmp: is a folder, not a regular file; give a .npy file, as numpy.save writes it"
+        format!("tmp: is a folder, not a regular file; {numpy}")
     );
     fs::write(path("text.npy"), "not an array at all").unwrap();
     assert_eq!(message(&path("text.npy"), activity), format!("tmp/text.npy: is no NumPy array; {numpy}"));
-    save(&path("f.npy"), "<f8", true, &[2, 3], &[0.0; 6]);
-    assert_eq!(message(&path("f.npy"), activity), format!("tmp/f.npy: header: is in Fortran order; {numpy}"));
-    save(&path("i.npy"), "<i8", false, &[2, 3], &[0.0; 6]);
-    assert_eq!(message(&path("i.npy"), activity), "tmp/i.npy: elements of type i8; use float32 or float64");
+    save(&path("c.npy"), "<c8", false, &[2, 3], &[0.0; 6]);
+    assert_eq!(
+        message(&path("c.npy"), activity),
+        "tmp/c.npy: header: elements of type `<c8` instead of numbers; save it as floats: numpy.save(path, numpy.asarray(array, \
+         dtype=float))"
+    );
     save(&path("short.npy"), "<f8", false, &[2, 3], &[0.0; 5]);
     assert_eq!(
         message(&path("short.npy"), activity),
@@ -173,17 +172,20 @@ fn wrong_files_are_one_line() {
          one column a unit"
     );
     save(&path("j.npy"), "<f8", false, &[2, 3], &[0.0; 6]);
-    let other = MappedArray::open(&path("j.npy")).unwrap().jacobians(&path("j.npy")).unwrap();
+    let other = MappedArray::open(&path("j.npy")).unwrap().jacobians().unwrap();
     let rows = Matrix::new(numbers().0, UNITS);
     assert_eq!(
-        arrays(&rows, Some(&other), &settings()).unwrap_err().to_string(),
-        "jacobian: has 3 columns, the activity 30 units; give dy/dx for the same units, in the same order"
+        arrays(&rows, Some(&other), &settings())
+            .unwrap_err()
+            .to_string()
+            .replace(&folder.path().display().to_string(), "tmp"),
+        "tmp/j.npy: has 3 columns, the activity 30 units; give dy/dx for the same units, in the same order"
     );
     let mut broken = numbers().1;
     broken[2 * 3 * UNITS + UNITS + 7] = f64::INFINITY;
     assert_eq!(
         arrays(&rows, Some(&InMemory(broken)), &settings()).unwrap_err().to_string(),
-        "jacobian: example 2, output 1, unit 7 is not finite"
+        "jacobian: example 2, output 1, unit 7 is not finite; leave out such examples, or units from both arrays"
     );
 }
 
@@ -193,7 +195,7 @@ fn reading_a_file_by_parts_gives_its_numbers() {
     let path = folder.path().join("x.npy");
     let values: Vec<f64> = (0..12).map(f64::from).collect();
     save(&path, "<f8", false, &[3, 4], &values);
-    let rows = MappedArray::open(&path).unwrap().activity(&path).unwrap();
+    let rows = MappedArray::open(&path).unwrap().activity().unwrap();
     let mut out = [0.0; 2];
     rows.row(2, 1..3, &mut out);
     assert_eq!((rows.samples(), rows.units(), out), (3, 4, [9.0, 10.0]));
@@ -245,8 +247,8 @@ fn files_of_numbers_of_any_size_say_the_same() {
         save(&x, "<f8", false, &[SAMPLES, UNITS], &scaled(&activity));
         save(&j, "<f8", false, &[5, 3, UNITS], &scaled(&jacobian));
         let (x, j) = (
-            MappedArray::open(&x).unwrap().activity(&x).unwrap(),
-            MappedArray::open(&j).unwrap().jacobians(&j).unwrap(),
+            MappedArray::open(&x).unwrap().activity().unwrap(),
+            MappedArray::open(&j).unwrap().jacobians().unwrap(),
         );
         let mut found = arrays(&x, Some(&j), &settings()).unwrap();
         let (one, square) = (2f64.powi(-power), 4f64.powi(-power));

@@ -1,7 +1,8 @@
 //! Dimension of known manifolds: against scikit-dimension, scikit-learn and closed forms.
 
 use nmnc_analysis::dimension::{
-    DimensionSettings, Dimensions, Matrix, Rows, components, measure, participation_ratio, shuffled, two_nn,
+    Absent, DimensionSettings, Dimensions, Matrix, Rows, components, measure, participation_ratio, shuffled,
+    two_nn,
 };
 use nmnc_core::Seed;
 use nmnc_testing::{Golden, assert_close, golden_path};
@@ -250,13 +251,93 @@ fn degenerate_activity_is_named_or_left_without_an_estimate() {
     let constant = estimate(&Matrix::new(vec![0.5; 200], 4));
     assert_eq!((constant.total_variance, constant.components), (0.0, [None; 3]));
     assert_eq!((constant.participation, constant.two_nn, constant.coincident), (None, None, 49));
-    // Each point twice: the copies are left out, and the estimate is that of the points.
+    let one_place = "all points lie in one place, where 20 are needed";
+    assert_eq!(
+        constant.notes,
+        [format!("no TwoNN: {one_place}"), format!("no maximum-likelihood dimension: {one_place}")]
+    );
+    // As many neighbors as points.
+    let few = Matrix::new(formulas::uniform(8, 21 * 2), 2);
+    let settings = DimensionSettings { neighbors: 21, ..DimensionSettings::default() };
+    let found = measure(&few, &settings).unwrap().0;
+    assert_eq!((found.two_nn.is_some(), found.mle), (true, None));
+    let expected = "no maximum-likelihood dimension: 21 neighbors in halves of the points need 44 in different places, and there \
+                    are 21";
+    assert_eq!(found.notes, [expected]);
+    let three = estimate(&Matrix::new(formulas::uniform(8, 3 * 2), 2));
+    assert_eq!(three.notes[0], "no corrected participation ratio: 3 samples, where four are needed");
+}
+
+#[test]
+fn copies_of_points_change_no_estimate_from_neighbors() {
     let once = formulas::uniform(8, 300 * 2);
-    let twice: Vec<f64> = once.chunks_exact(2).flat_map(|p| [p[0], p[1], p[0], p[1]]).collect();
-    let (single, double) = (estimate(&Matrix::new(once, 2)), estimate(&Matrix::new(twice, 2)));
-    assert_eq!((double.points, double.coincident), (600, 300));
-    let (a, b) = (single.two_nn.unwrap().value, double.two_nn.unwrap().value);
-    assert!((a / b - 1.0).abs() < 1e-9, "{a} {b}");
+    let single = estimate(&Matrix::new(once.clone(), 2));
+    assert_eq!(single.notes, [""; 0]);
+    for copies in [2, 30] {
+        let many: Vec<f64> = once.chunks_exact(2).flat_map(|p| p.repeat(copies)).collect();
+        let found = estimate(&Matrix::new(many, 2));
+        assert_eq!((found.points, found.coincident), (300 * copies, 300 * (copies - 1)));
+        for (a, b) in [(single.two_nn, found.two_nn), (single.mle, found.mle)] {
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert!((a.value / b.value - 1.0).abs() < 1e-9, "{copies} {a:?} {b:?}");
+            assert!((a.standard_error / b.standard_error - 1.0).abs() < 1e-6, "{copies} {a:?} {b:?}");
+        }
+    }
+}
+
+#[test]
+fn distances_that_are_equal_but_for_rounding_are_ties() {
+    let golden: Value =
+        serde_json::from_str(&std::fs::read_to_string(golden_path("ties.json")).unwrap()).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let number = |key: &str| case[key].as_u64().unwrap() as usize;
+        let (levels, axes, points) = (number("levels") as f64, number("axes"), number("points"));
+        let whole: Vec<f64> = formulas::uniform(number("seed") as u64, points * axes)
+            .into_iter()
+            .map(|u| (u * levels).floor())
+            .collect();
+        // Steps of a tenth have no exact numbers, and in single precision far rougher ones than in double.
+        let tenths: Vec<f64> = whole.iter().map(|k| 0.3 + 0.1 * k).collect();
+        let single: Vec<f32> = tenths.iter().map(|&v| v as f32).collect();
+        let distinct = points - number("coincident");
+        let tied = format!("{} of {distinct} points are equally far", number("tied"));
+        for found in [
+            estimate(&Matrix::new(whole, axes)),
+            estimate(&Matrix::new(tenths, axes)),
+            estimate(&Matrix::new(single, axes)),
+        ] {
+            assert_eq!(found.coincident, number("coincident"), "{case}");
+            assert_close(
+                &format!("{case}"),
+                &[found.mle.unwrap().value],
+                &[case["mle"].as_f64().unwrap()],
+                1e-5,
+            );
+            let said = found.notes.iter().filter(|note| note.contains(&tied)).count();
+            if 2 * number("tied") > distinct {
+                assert_eq!(found.two_nn, None, "{case}");
+                assert!(
+                    found.notes[0].starts_with("no TwoNN: the nearest 2 neighbors of"),
+                    "{:?}",
+                    found.notes
+                );
+                assert_eq!(said, 1, "{:?}", found.notes);
+            } else {
+                let expected = case["two_nn"].as_f64().unwrap();
+                assert_close(&format!("{case}"), &[found.two_nn.unwrap().value], &[expected], 1e-5);
+                assert_eq!(said, usize::from(20 * number("tied") > distinct), "{:?}", found.notes);
+            }
+        }
+    }
+    // Codes of one in many: all distances are the same, and neither estimate has anything to go by.
+    let codes: Vec<f64> = (0..60 * 60).map(|at| if at / 60 == at % 60 { 0.1 } else { 0.7 }).collect();
+    let found = estimate(&Matrix::new(codes, 60));
+    assert_eq!((found.two_nn, found.mle), (None, None));
+    assert!(
+        found.notes.iter().all(|note| note.contains("of 60 of 60 points are equally far")),
+        "{:?}",
+        found.notes
+    );
 }
 
 #[test]
@@ -277,7 +358,7 @@ fn what_is_measured_alone_is_what_is_measured_with_the_rest() {
     for units in [30, 300] {
         let rows = Matrix::new(formulas::normal(9, 100 * units), units);
         let (all, _) = measure(&rows, &DimensionSettings::default()).unwrap();
-        assert_eq!(two_nn(&rows, 10_000, Seed(0)).unwrap(), all.two_nn);
+        assert_eq!(two_nn(&rows, 10_000, Seed(0)).unwrap().ok(), all.two_nn);
         let (alone, expected) = (participation_ratio(&rows).unwrap().unwrap(), all.participation.unwrap());
         assert!((alone.plain / expected.plain - 1.0).abs() < 1e-9);
         assert!((alone.corrected.unwrap() / expected.corrected.unwrap() - 1.0).abs() < 1e-9);
@@ -285,6 +366,6 @@ fn what_is_measured_alone_is_what_is_measured_with_the_rest() {
     let constant = Matrix::new(vec![0.1; 40], 4);
     assert_eq!(
         (participation_ratio(&constant).unwrap(), two_nn(&constant, 10, Seed(0)).unwrap()),
-        (None, None)
+        (None, Err(Absent::Points { distinct: 1, needed: 20 }))
     );
 }

@@ -255,6 +255,28 @@ fn responses_are_predicted_and_have_dissimilarities_of_each_subject() {
     );
 }
 
+/// A blank picture has no correlation with others as pixels: that ends nothing.
+#[test]
+fn a_blank_stimulus_leaves_the_rest_scored() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    let blank = image::RgbImage::from_pixel(40, 40, image::Rgb([128; 3]));
+    blank.save(folder.path("bench/pictures/05.png")).unwrap();
+    folder.write("tiny.toml", TINY);
+    folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
+    let ran = folder.run(&["brain", "run", "--benchmark", "bench", "--draws", "50"]).success();
+    let why = "stimulus 6: the pattern is constant: it has no correlation with others; use the distance `euclidean`";
+    assert!(ran.stderr.contains(&format!("pixels has no dissimilarities: {why}")), "{}", ran.stderr);
+    let rows = fs::read_to_string(folder.path("run/brain-made-up/networks.csv")).unwrap();
+    let (pixels, others): (Vec<&str>, Vec<&str>) =
+        rows.lines().skip(1).partition(|row| row.contains(",pixels,"));
+    // Of each of two targets: two networks of three stages, and the model that comes with the benchmark.
+    assert_eq!((pixels.len(), others.len()), (2, 2 * (2 * 3 + 1)), "{rows}");
+    assert!(pixels.iter().all(|row| row.ends_with(why)), "{rows}");
+    let similarity = |row: &&str| row.split(',').nth(5).unwrap().parse::<f64>().is_ok_and(f64::is_finite);
+    assert!(others.iter().all(|row| row.ends_with(',') && similarity(row)), "{rows}");
+}
+
 #[test]
 fn whitened_measures_and_draws_of_subjects_work() {
     let folder = Folder::new();

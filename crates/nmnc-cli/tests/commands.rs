@@ -317,4 +317,11 @@ fn an_analysis_takes_runs_checkpoints_and_arrays() {
     let found = read(&folder.path("x-analysis/analysis.json"));
     assert_eq!(found["stages"][0]["alignment"]["outputs"], 2);
     assert_eq!(found["settings"]["centered"], false);
+
+    // What is absent says why, where it is seen and where it is kept. The rows repeat after 31.
+    let many = ["analyze", "--activity", "x.npy", "--neighbors", "40", "--curve", "4", "--dimensions", "2"];
+    let ran = folder.run(&many).success();
+    let why = "no maximum-likelihood dimension: 40 neighbors in halves of the points need 82 in different places, and there are 31";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert!(fs::read_to_string(folder.path("x-analysis/stages.csv")).unwrap().contains(why));
 }

@@ -188,7 +188,7 @@ fn what_standard_output_does_not_take_is_told() {
         "report run",
         "cite run",
         "cite run --bibtex",
-        "analyze run --examples 40 --probes 0 --jacobians 4 --dimensions 2",
+        "analyze run --examples 40 --neighbors 5 --probes 0 --jacobians 4 --dimensions 2",
         "train tiny.toml --out other",
         "train tiny.toml --out third --quiet",
         "help",

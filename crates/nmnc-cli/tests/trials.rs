@@ -93,8 +93,16 @@ fn trials_are_analyzed_from_arrays_and_archives() {
     assert_eq!(NoiseAlignment { subject: found.subject.clone(), ..same }, found);
     assert_eq!(fs::read_dir(folder.path("again")).unwrap().count(), 1);
 
-    let refused = folder.run(&["analyze", "--trials", "x.npz"]).failure(4);
-    assert_eq!(refused.stderr, "error: x.npz: holds no array `data`; known: spikes\n");
+    // The only array of an archive needs no name.
+    folder
+        .run(&["analyze", "--trials", "x.npz", "--dim", "2", "--out", "again", "--format", "json"])
+        .success();
+    assert_eq!(
+        NoiseAlignment { subject: found.subject.clone(), ..read(&folder, "again/trials.json") },
+        found
+    );
+    let refused = folder.run(&["analyze", "--trials", "x.npz", "--array", "data"]).failure(4);
+    assert_eq!(refused.stderr, "error: x.npz: no array `data`; known: spikes\n");
     let refused =
         folder.run(&["analyze", "--trials", "x.npy", "--max-memory", "1", "--out", "again"]).success();
     assert!(refused.stdout.ends_with("again\n"));

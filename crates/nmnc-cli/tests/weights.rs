@@ -74,6 +74,12 @@ fn a_run_goes_on_from_the_weights_of_another() {
         refused,
         "error: w.txt: has no extension of a format of weights; let it end in .safetensors or .pth\n"
     );
+    #[cfg(unix)]
+    {
+        assert!(std::process::Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
+        let waiting = folder.run(&["weights", "list", "pipe"]).failure(4).stderr;
+        assert_eq!(waiting, "error: pipe: is a pipe, not a regular file\n");
+    }
     let missing = folder.run(&["weights", "list", "nowhere"]).failure(8).stderr;
-    assert!(missing.starts_with("error: nowhere: cannot read: "), "{missing}");
+    assert!(missing.starts_with("error: nowhere: cannot open: "), "{missing}");
 }

@@ -119,6 +119,11 @@ impl Error {
         self
     }
 
+    /// Where it is: a file, a key, or what is inside of these.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The family this error belongs to.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -16,6 +16,7 @@
 //! | [`SHARDS`] | archives that make one set of images |
 //! | [`INDEX`] | a kept index of images |
 //! | [`TEXT`] | a configuration, a description, a table, a list of names |
+//! | [`TABLE`] | a table of numbers |
 //! | [`RECORDS`] | the records of a run |
 //! | [`TENSORS`] | a file of tensors |
 //! | [`RECORDINGS`] | numbers of an assembly of recordings that are kept |
@@ -55,6 +56,9 @@ pub const INDEX: u64 = 4 << 30;
 
 /// Bytes of a text that is read whole.
 pub const TEXT: u64 = 16 << 20;
+
+/// Bytes of a table of numbers that is read whole.
+pub const TABLE: u64 = 256 << 20;
 
 /// Bytes of the records of a run.
 pub const RECORDS: u64 = 1 << 30;

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::kind::ImageShape;
-use super::picture::{Cut, Picture};
+use super::picture::{Cut, Picture, shown, turned};
 use super::raw::Encoded;
 use super::resample;
 use nmnc_core::error::{Error, Result};
@@ -13,6 +13,10 @@ use nmnc_core::guard;
 
 /// Pixels that a byte of a JPEG's scans can stand for: a block of 8 by 8 takes a bit at least.
 const JPEG_PIXELS: u64 = 8 * 64;
+
+/// Markers of a JPEG.
+const START_OF_SCAN: u8 = 0xda;
+const EXIF: u8 = 0xe1;
 
 /// Bytes that a byte can stand for in deflate.
 const DEFLATE: u64 = 1032;
@@ -70,34 +74,54 @@ impl Target {
     }
 }
 
-/// Reads the header of `bytes` and refuses sizes beyond the limits.
+/// Reads the header of `bytes` and refuses sizes beyond the limits. Width and height are those of the picture as it is meant to be seen.
 pub(crate) fn header(bytes: &[u8], place: &dyn Fn() -> String) -> Result<Header> {
-    let decoder = decoder(bytes, place)?;
-    let (width, height) = decoder.dimensions();
+    let mut decoder = decoder(bytes, place)?;
+    let (mut width, mut height) = decoder.dimensions();
+    if turned(orientation(&mut decoder, bytes)) {
+        (width, height) = (height, width);
+    }
     let gray =
         matches!(decoder.color_type(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     Ok(Header { width, height, gray })
 }
 
+/// How the camera was held, as EXIF counts it from 1 (upright) to 8.
+fn orientation(decoder: &mut impl ImageDecoder, bytes: &[u8]) -> u8 {
+    // Headers are read once more for it, which small pictures would notice.
+    let told = !bytes.starts_with(&[0xff, 0xd8]) || segments(bytes).any(|(marker, _)| marker == EXIF);
+    // What cannot be read tells nothing.
+    if told { decoder.orientation().map_or(1, |found| found.to_exif()) } else { 1 }
+}
+
+/// The segments of a JPEG before its scans, and the header of the first of them: the marker, and where what follows begins.
+fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
+    let mut at = Some(2);
+    // Segments are passed over by their lengths: a thumbnail in one of them has an end mark of its own.
+    std::iter::from_fn(move || {
+        loop {
+            let start = at?;
+            let &[0xff, marker, high, low] = bytes.get(start..start + 4)? else { return None };
+            match marker {
+                // Padding, and marks without a length.
+                0xff => at = Some(start + 1),
+                0x01 | 0xd0..=0xd8 => at = Some(start + 2),
+                _ => {
+                    let next = start + 2 + usize::from(u16::from_be_bytes([high, low]));
+                    at = (marker != START_OF_SCAN).then_some(next);
+                    return Some((marker, next));
+                }
+            }
+        }
+    })
+}
+
 /// What follows the first header of a scan of a JPEG, if the end mark is in it. The decoder fills what is missing with gray and
 /// says nothing.
 fn jpeg_scans(bytes: &[u8]) -> Option<&[u8]> {
-    const START_OF_SCAN: u8 = 0xda;
-    let mut at = 2;
-    // Segments are passed over by their lengths: a thumbnail in one of them has an end mark of its own.
-    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
-        match marker {
-            // Padding, and marks without a length.
-            0xff => at += 1,
-            0x01 | 0xd0..=0xd8 => at += 2,
-            _ => at += 2 + usize::from(u16::from_be_bytes([high, low])),
-        }
-        if marker == START_OF_SCAN {
-            // Inside pixels, 0xff is always followed by 0 or a restart mark.
-            return bytes.get(at..).filter(|scan| scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]));
-        }
-    }
-    None
+    let (_, at) = segments(bytes).find(|(marker, _)| *marker == START_OF_SCAN)?;
+    // Inside pixels, 0xff is always followed by 0 or a restart mark.
+    bytes.get(at..).filter(|scan| scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]))
 }
 
 /// A decoder of which size and kind are checked, and that as many bytes are there as its pixels take at the very least.
@@ -157,7 +181,8 @@ fn memory_of_a_pixel(format: ImageFormat, color: ColorType) -> u64 {
         (ImageFormat::Jpeg, _) => 8,
         _ => 0,
     };
-    let (converted, plane) = (3, 4);
+    let converted = if color == ColorType::Rgba16 { 4 } else { 3 };
+    let plane = 4;
     (u64::from(color.bytes_per_pixel()) + converted.max(coefficients)).max(converted + plane)
 }
 
@@ -165,15 +190,13 @@ fn memory_of_a_pixel(format: ImageFormat, color: ColorType) -> u64 {
 pub(crate) fn picture(images: &Encoded, index: usize, channels: usize) -> Result<Picture> {
     let place = || images.place(index);
     let bytes = images.read(index)?;
-    let decoder = decoder(&bytes, &place)?;
+    let mut decoder = decoder(&bytes, &place)?;
+    let orientation = orientation(&mut decoder, &bytes);
     let image = DynamicImage::from_decoder(decoder)
         .map_err(|e| Error::data(place(), format!("cannot be decoded: {e}")).caused_by(e))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let pixels = match channels {
-        1 => image.into_luma8().into_raw(),
-        _ => image.into_rgb8().into_raw(),
-    };
-    Ok(Picture { height, width, channels, pixels })
+    let pixels = shown(image, channels);
+    Ok(Picture { height, width, channels, pixels }.upright(orientation))
 }
 
 /// Decodes image `index` to `[channels, height, width]` bytes of `target`.

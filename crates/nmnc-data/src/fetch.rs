@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::embedded;
 use super::known::{self, Archive, KnownSet, data_dir, hexadecimal};
 use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::guard;
 
 /// How often a broken connection is taken up again within one call, as long as each attempt brings something.
 const ATTEMPTS: usize = 5;
@@ -112,12 +113,12 @@ pub(crate) fn verify_in(data: &Path, set: &KnownSet) -> Result<PathBuf> {
 
 /// Checks the size and SHA-256 of the file at `path`.
 fn check(archive: &Archive, path: &Path) -> Result<()> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    let mut file = match guard::regular(path) {
+        Ok((file, _)) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::data(path.display(), "is not there"));
         }
-        Err(error) => return Err(Error::io(path, "open", error)),
+        Err(error) => return Err(guard::refused(path, error)),
     };
     check_open(archive, &mut file, path)
 }

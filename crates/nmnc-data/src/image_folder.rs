@@ -1,24 +1,24 @@
 //! Images in one folder per class, on disk or in tar archives.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::archive::{Archive, Member, Walk};
+use super::archive::{Archive, Walk};
 use super::index::{Index, Indexer, Mark, Shelf};
 use super::kind::Format;
+use super::layout::{Layout, TEST, TRAIN, layout};
 use super::raw::{Encoded, RawPixels, RawSet, RawSplit};
-use super::source::{Entry, Source, Store};
+use super::source::{Entries, Entry, Source, Store};
 use super::spool::Spool;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 
-/// Names of the training split.
-const TRAIN: &[&str] = &["train"];
-/// Names of the test split, the preferred ones first.
-const TEST: &[&str] = &["test", "val", "validation"];
+/// What to do with images of other kinds.
+const CONVERT: &str = "convert them to PNG, as `magick mogrify -format png *` does";
 
 /// How deep below its class an image may lie.
 const MAX_DEPTH: usize = 8;
@@ -31,24 +31,66 @@ pub(crate) fn recognizes(path: &Path) -> bool {
     Archive::open(path).is_ok_and(Archive::looks_like_tar)
 }
 
+/// Whether `path` is a folder of class folders with images, not parted in splits.
+pub(crate) fn recognizes_classes(path: &Path) -> bool {
+    let has_image = |folder: &Path| {
+        std::fs::read_dir(folder).is_ok_and(|entries| {
+            let names =
+                entries.take(guard::LISTED).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            names.into_iter().any(|name| is_image(&name))
+        })
+    };
+    class_root(path).is_ok_and(|root| {
+        let left = AtomicUsize::new(guard::LISTED);
+        let children = children(&root, &left).unwrap_or_default();
+        children.into_iter().any(|(name, is_folder)| is_folder && has_image(&root.join(name)))
+    })
+}
+
+/// Where the class folders lie: `path`, or below folders that are all that it holds.
+fn class_root(path: &Path) -> Result<PathBuf> {
+    let mut root = path.to_owned();
+    for _ in 0..MAX_DEPTH {
+        let left = AtomicUsize::new(guard::LISTED);
+        let inside = |folder: &Path| children(folder, &left);
+        let [(only, true)] = &inside(&root)?[..] else { break };
+        let next = root.join(only);
+        // A folder that holds files is a class.
+        if inside(&next)?.iter().any(|(_, is_folder)| !is_folder) {
+            break;
+        }
+        root = next;
+    }
+    Ok(root)
+}
+
 /// Reads a folder that has `train` and `test`, `val` or `validation`, each a folder or a `.tar`, `.tar.gz` or `.tgz` of
-/// `class/image` paths; or one archive with all of them inside. Of several in a folder the first named is
-/// used, and a folder before an archive.
+/// `class/image` paths; one archive with all of them inside; or a folder or an archive of `class/image` paths alone, whose images are
+/// all for training. Of several in a folder the first named is used, and a folder before an archive. What a [`layout`] passes over in
+/// an archive is passed over.
 ///
-/// Labels number the training classes in byte order. JPEG and PNG files count, files of other names are passed over. Images
-/// have three channels unless every training image is gray.
+/// Labels number the training classes in byte order. JPEG and PNG files count; files of other names in the folders of classes are
+/// passed over, which a note says. Images have three channels unless every training image is gray.
 ///
 /// # Errors
 /// When there is no training split, an image lies outside any class, a class has no images, a test class is unknown, or an
 /// archive is damaged or hostile.
 pub(crate) fn load(path: &Path, cache: u64, shelf: &mut Shelf) -> Result<RawSet> {
     let (train, test) = if path.is_dir() {
-        let train = locate(path, TRAIN).ok_or_else(|| no_train(path))?;
-        let test = locate(path, TEST);
-        (list(&train, TRAIN, cache, shelf)?, test.map(|test| list(&test, TEST, cache, shelf)).transpose()?)
+        match locate(path, TRAIN) {
+            Some(train) => {
+                let test = locate(path, TEST);
+                let test = test.map(|test| list(&test, TEST, cache, shelf)).transpose()?;
+                (list(&train, TRAIN, cache, shelf)?, test)
+            }
+            None => (list(&class_root(path)?, TRAIN, cache, shelf)?, None),
+        }
     } else {
         list_both(path, cache)?
     };
+    for listing in std::iter::once(&train).chain(&test) {
+        shelf.notes.extend(listing.passed_over());
+    }
     let mut classes: Vec<String> = train.index.classes.clone();
     classes.sort_unstable();
     let train = train.split(&classes)?;
@@ -78,6 +120,20 @@ struct Listing {
 }
 
 impl Listing {
+    /// What files are passed over, in a sentence.
+    fn passed_over(&self) -> Option<String> {
+        let others = &self.index.others;
+        let all: u64 = others.iter().map(|(_, count)| count).sum();
+        let kinds: Vec<String> = others.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+        (all > 0).then(|| {
+            format!(
+                "{}: JPEG and PNG images are read, and other files passed over: {}",
+                self.place,
+                kinds.join(", ")
+            )
+        })
+    }
+
     /// The split, labelled by the position of each class in `classes`, which are sorted.
     fn split(self, classes: &[String]) -> Result<RawSplit> {
         let Index { classes: names, labels, entries, .. } = self.index;
@@ -105,17 +161,19 @@ fn list(path: &Path, split: &[&str], cache: u64, shelf: &mut Shelf) -> Result<Li
         let source = Source { name: place.clone(), store: Store::Folder(path.to_owned()), parts: Vec::new() };
         return Ok(Listing { place, index, source: source.into() });
     }
-    let ([index, _], source) = read_archive(path, cache, |member| {
-        let components = member.components();
-        let inner = match components[..] {
-            // Packed together with the folder of the split.
-            [first, _, _, ..] if split.contains(&first) => &components[1..],
-            _ => &components[..],
-        };
-        let [class, _, ..] = inner else { return Err(outside(path, member)) };
-        Ok(Some((0, (*class).to_owned())))
-    })?;
-    Ok(Listing { place, index, source: source.into() })
+    let Packed { images, others, source } = read_archive(path, cache)?;
+    let Layout { train, test, named } = layout(&images, &place)?;
+    let (index, other) = match (split == TRAIN, named, test) {
+        (true, _, None) | (false, false, None) => (train, None),
+        (true, _, Some((_, name))) => (train, Some(name)),
+        (false, _, Some((test, _))) => (test, (!train.labels.is_empty()).then_some("train")),
+        (false, true, None) => (Index::default(), Some("train")),
+    };
+    if let Some(other) = other {
+        return Err(Error::data(place, format!("holds `{other}` beside what its name says"))
+            .mend("give this archive itself as the source, or keep one split in each"));
+    }
+    Ok(Listing { place, index: Index { others, ..index }, source: source.into() })
 }
 
 /// Whether all names of an index of a folder lead to below it.
@@ -124,43 +182,17 @@ fn stays_inside(index: &Index) -> bool {
     index.entries.iter().all(|entry| inside(entry.name))
 }
 
-/// Lists an archive that holds both splits.
+/// Lists an archive that holds both splits, or images for training alone.
 fn list_both(path: &Path, cache: u64) -> Result<(Listing, Option<Listing>)> {
-    let mut test_name: Option<&str> = None;
-    let mut tests: [bool; 3] = [false; 3];
-    let (splits, source) = read_archive(path, cache, |member| {
-        let components = member.components();
-        // At the top, or inside the one folder that the archive was packed as.
-        let split_at = (0..components.len().min(2))
-            .find(|&at| TRAIN.contains(&components[at]) || TEST.contains(&components[at]));
-        let Some(at) = split_at else { return Err(outside(path, member)) };
-        let [split, class, _, ..] = components[at..] else { return Err(outside(path, member)) };
-        if TRAIN.contains(&split) {
-            return Ok(Some((0, class.to_owned())));
-        }
-        let rank = TEST.iter().position(|&name| name == split).unwrap_or_default();
-        tests[rank] = true;
-        if tests.iter().filter(|&&seen| seen).count() > 1 {
-            return Err(Error::data(path.display(), "holds more than one of `test`, `val` and `validation`")
-                .mend("keep one of them"));
-        }
-        test_name = Some(TEST[rank]);
-        Ok(Some((1, class.to_owned())))
-    })?;
-    let source = Arc::new(source);
     let place = path.display().to_string();
-    let [train, test] = splits.map(|index| Listing { place: place.clone(), index, source: source.clone() });
-    if train.index.labels.is_empty() {
+    let Packed { images, others, source } = read_archive(path, cache)?;
+    let Layout { train, test, .. } = layout(&images, &place)?;
+    if train.labels.is_empty() {
         return Err(no_train(path));
     }
-    Ok((train, test_name.map(|_| test)))
-}
-
-fn outside(path: &Path, member: &Member) -> Error {
-    Error::data(format!("{}: {}", path.display(), member.path), "an image outside any class folder").mend(
-        "name the members `<class>/<image>`, or `train/<class>/<image>` where one archive holds all splits; read shards of \
-         WebDataset with `data.format = \"webdataset\"`",
-    )
+    let source = Arc::new(source);
+    let train = Listing { place: place.clone(), index: Index { others, ..train }, source: source.clone() };
+    Ok((train, test.map(|(index, _)| Listing { place, index, source })))
 }
 
 /// Looks through `folder/<class>/**/<image>`, sorted, several classes at a time.
@@ -180,20 +212,24 @@ fn index_folder(folder: &Path) -> Result<Index> {
             let mut found = Found::default();
             list_images(folder, class, 0, &left, &mut found)?;
             if found.names.is_empty() {
-                return Err(Error::data(
-                    folder.join(class).display(),
-                    "a class folder without JPEG or PNG images",
-                ));
+                let place = folder.join(class);
+                let none = Error::data(place.display(), "a class folder without JPEG or PNG images");
+                return Err(match found.others.first_key_value() {
+                    Some((ending, count)) => none.mend(format!("it holds {count} {ending}: {CONVERT}")),
+                    None => none,
+                });
             }
             Ok(found)
         })
         .collect::<Result<_>>()?;
     let mut indexer = Indexer::default();
-    for (class, Found { names, marks: below }) in classes.iter().zip(found) {
+    let mut others = BTreeMap::new();
+    for (class, Found { names, marks: below, others: own }) in classes.iter().zip(found) {
+        own.into_iter().for_each(|(ending, count)| *others.entry(ending).or_default() += count);
         names.iter().for_each(|name| indexer.push(class, Entry { name, offset: 0, len: 0, part: 0 }));
         marks.extend(below);
     }
-    let index = Index { marks, ..indexer.finish() };
+    let index = Index { marks, others: others.into_iter().collect(), ..indexer.finish() };
     if index.labels.is_empty() {
         return Err(Error::data(folder.display(), "no class folders")
             .mend("put images in `<class>/<image>` below it"));
@@ -206,6 +242,8 @@ fn index_folder(folder: &Path) -> Result<Index> {
 struct Found {
     names: Vec<String>,
     marks: Vec<Mark>,
+    /// Other files, by the endings of their names.
+    others: BTreeMap<String, u64>,
 }
 
 /// Appends the images below the folder that is `prefix` below that of the split, `root`.
@@ -223,6 +261,8 @@ fn list_images(root: &Path, prefix: &str, depth: usize, left: &AtomicUsize, foun
             list_images(root, &name, depth + 1, left, found)?;
         } else if is_image(&file_name) {
             found.names.push(name);
+        } else {
+            *found.others.entry(ending(&file_name)).or_default() += 1;
         }
     }
     Ok(())
@@ -261,28 +301,45 @@ pub(crate) fn is_image(name: &str) -> bool {
     !name.starts_with('.') && matches!(ending.as_deref(), Some("jpg" | "jpeg" | "png"))
 }
 
-/// Lists the images of an archive by what `classify` makes of each: the split (0 or 1) and the class.
+/// What an archive holds: images, other files in its folders by the endings of their names, and where the images can be read.
+struct Packed {
+    images: Entries,
+    others: Vec<(String, u64)>,
+    source: Source,
+}
+
+/// How files of a name like this are called together: by the ending, if it has a short one.
+fn ending(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((_, ending)) if (1..=8).contains(&ending.len()) => format!(".{}", ending.to_ascii_lowercase()),
+        _ => "without an ending".to_owned(),
+    }
+}
+
+/// Lists the images of an archive, and other files that lie in folders of it by the endings of their names.
 ///
 /// A plain tar is read by position later on. A compressed one is kept in memory up to `cache` bytes of images and beyond that
 /// spooled to a temporary file that has no name, so nothing stays behind.
-fn read_archive(
-    path: &Path,
-    cache: u64,
-    mut classify: impl FnMut(&Member) -> Result<Option<(usize, String)>>,
-) -> Result<([Index; 2], Source)> {
+fn read_archive(path: &Path, cache: u64) -> Result<Packed> {
     let archive = Archive::open(path)?;
     let plain = archive.is_plain();
-    let mut splits: [Indexer; 2] = Default::default();
+    let mut images = Entries::default();
+    let mut others: BTreeMap<String, u64> = BTreeMap::new();
     let mut spool = Spool::new(cache);
     archive.walk(|member, content| {
-        if !is_image(member.file_name()) || member.components().iter().any(|c| c.starts_with('.')) {
+        if member.components().iter().any(|c| c.starts_with('.')) {
+            return Ok(Walk::On);
+        }
+        if !is_image(member.file_name()) {
+            if member.path.contains('/') {
+                *others.entry(ending(member.file_name())).or_default() += 1;
+            }
             return Ok(Walk::On);
         }
         let place = || format!("{}: {}", path.display(), member.path);
         if member.size > guard::IMAGE_FILE {
             return Err(Error::data(place(), format!("claims {} bytes, too many for an image", member.size)));
         }
-        let Some((split, class)) = classify(member)? else { return Ok(Walk::On) };
         let offset = if plain {
             member.offset
         } else {
@@ -290,12 +347,12 @@ fn read_archive(
             let bytes = guard::read_len(&mut content, member.size).map_err(|e| guard::damaged(place(), e))?;
             spool.push(&bytes)?
         };
-        splits[split].push(&class, Entry { name: &member.path, offset, len: member.size as u32, part: 0 });
+        images.push(Entry { name: &member.path, offset, len: member.size as u32, part: 0 });
         Ok(Walk::On)
     })?;
     let store = if plain { Store::File(guard::open(path)?.0) } else { spool.store()? };
     let source = Source { name: path.display().to_string(), store, parts: Vec::new() };
-    Ok((splits.map(Indexer::finish), source))
+    Ok(Packed { images, others: others.into_iter().collect(), source })
 }
 
 #[cfg(test)]

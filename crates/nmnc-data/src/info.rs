@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::config::DataConfig;
 use super::index::Shelf;
-use super::kind::Format;
+use super::kind::{Format, ImageShape};
 use super::raw::{RawPixels, RawSplit};
 use super::{embedded, known, open, plan, webdataset};
 use nmnc_core::error::{Error, Result};
@@ -32,6 +32,8 @@ pub struct DataInfo {
     pub classes: usize,
     /// The splits, the training split first.
     pub splits: Vec<SplitInfo>,
+    /// What the user should know, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What a split holds.
@@ -74,7 +76,10 @@ pub struct KnownSetInfo {
 /// # Errors
 /// Those of [`DataConfig::open`] that concern the source; images of several sizes are no error here.
 pub fn info(source: &str) -> Result<DataInfo> {
-    let set = open::load(source, None, None, DataConfig::default().cache_bytes(), &mut Shelf::of_user())?;
+    let mut shelf = Shelf::of_user();
+    let set = open::load(source, None, None, DataConfig::default().cache_bytes(), &mut shelf)?;
+    let mut notes = shelf.notes;
+    notes.extend(open::of_labels(&set));
     let (channels, train) = describe("train", &set.train, &set.classes)?;
     let mut splits = vec![train];
     if let Some(test) = &set.test {
@@ -87,6 +92,7 @@ pub fn info(source: &str) -> Result<DataInfo> {
         channels,
         classes: set.classes.len(),
         splits,
+        notes,
     })
 }
 
@@ -175,6 +181,7 @@ fn bytes_below(path: &Path, depth: usize, left: &mut usize) -> Result<u64> {
 impl fmt::Display for DataInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.channels == 1 { "gray" } else { "color" };
+        let features = ImageShape { channels: self.channels, height: 1, width: 1 };
         let name = |text: &str| printable::line(text, LONGEST_NAME);
         writeln!(
             f,
@@ -193,7 +200,14 @@ impl fmt::Display for DataInfo {
                 }
                 [] => "no".to_owned(),
             };
-            writeln!(f, "{}: {} {kind} images, {sizes} pixels", split.name, split.examples)?;
+            if features.is_features() && matches!(split.sizes[..], [((1, 1), _)]) {
+                writeln!(f, "{}: {} examples of {features}", split.name, split.examples)?;
+            } else {
+                writeln!(f, "{}: {} {kind} images, {sizes} pixels", split.name, split.examples)?;
+            }
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {}", printable::line(note, printable::LONGEST))?;
         }
         let width =
             self.splits[0].classes.iter().map(|class| name(&class.name).chars().count()).max().unwrap_or(0);

@@ -39,7 +39,7 @@ impl fmt::Display for Format {
 /// Size of every image of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
-    /// Channels: 1 (gray) or 3 (red, green, blue).
+    /// Channels: 1 (gray) or 3 (red, green, blue); of examples without a geometry, features.
     pub channels: usize,
     /// Rows.
     pub height: usize,
@@ -53,10 +53,18 @@ impl ImageShape {
     pub fn len(&self) -> usize {
         self.channels * self.height * self.width
     }
+
+    /// Whether these are examples without a geometry: a single pixel of other channels than images have.
+    pub fn is_features(&self) -> bool {
+        (self.height, self.width) == (1, 1) && !matches!(self.channels, 1 | 3)
+    }
 }
 
 impl fmt::Display for ImageShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_features() {
+            return write!(f, "{} features", self.channels);
+        }
         write!(f, "{}x{}x{}", self.channels, self.height, self.width)
     }
 }

@@ -26,6 +26,7 @@
 //! extracted to a path that an archive names, and no format that can carry code (pickles) is read.
 
 mod archive;
+mod array_file;
 mod augment;
 mod cifar;
 mod config;
@@ -39,6 +40,7 @@ mod index;
 mod info;
 mod kind;
 mod known;
+mod layout;
 pub mod npy;
 pub mod npz;
 mod npz_writer;
@@ -65,6 +67,7 @@ mod webdataset;
 #[cfg(test)]
 mod tests;
 
+pub use array_file::ArrayFile;
 pub use augment::{Augment, Jitter, ResizedCrop};
 pub use config::{DataConfig, Standardize};
 pub use dataset::{Batch, Dataset, Splits};

@@ -63,7 +63,10 @@ impl Header {
             .and_then(|rest| rest.split_once('\''))
             .map(|(descr, _)| descr)
             .ok_or_else(|| bad("elements are records, not numbers".to_owned()))?;
-        let unsupported = || bad(format!("elements of type `{descr}` instead of numbers"));
+        let unsupported = || {
+            bad(format!("elements of type `{descr}` instead of numbers"))
+                .mend("save it as floats: numpy.save(path, numpy.asarray(array, dtype=float))")
+        };
         let mut letters = descr.chars();
         let (order, kind) = (letters.next(), letters.next());
         let (Some(order @ ('<' | '>' | '|' | '=')), Some(kind @ ('b' | 'i' | 'u' | 'f'))) = (order, kind)
@@ -71,8 +74,9 @@ impl Header {
             return Err(unsupported());
         };
         let size: usize = letters.as_str().parse().map_err(|_| unsupported())?;
-        if !matches!(size, 1 | 2 | 4 | 8) {
-            return Err(unsupported());
+        match (kind, size) {
+            ('b', 1) | ('i' | 'u', 1 | 2 | 4 | 8) | ('f', 2 | 4 | 8) => {}
+            _ => return Err(unsupported()),
         }
         let fortran = !value("fortran_order")?.starts_with("False");
         let shape = value("shape")?;
@@ -83,6 +87,8 @@ impl Header {
             .ok_or_else(|| bad("no shape".to_owned()))?;
         let shape: Vec<usize> = (shape.split(',').map(str::trim))
             .filter(|dimension| !dimension.is_empty())
+            // Python 2 wrote long integers.
+            .map(|dimension| dimension.strip_suffix('L').unwrap_or(dimension))
             .map(|dimension| dimension.parse().map_err(|_| bad(format!("shape ({shape})"))))
             .collect::<Result<_>>()?;
         if shape.len() > guard::DIMENSIONS {
@@ -94,6 +100,39 @@ impl Header {
             .ok_or_else(|| bad(format!("claims the absurd shape {shape:?}")))?;
         let big_endian = order == '>' || (order == '=' && cfg!(target_endian = "big"));
         Ok(Self { big_endian, kind, size, shape, fortran, len })
+    }
+
+    /// Checks that a file of `length` bytes, `start` of them up to the elements, holds what the header announces.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check_length(&self, start: usize, length: u64, place: &str) -> Result<()> {
+        let expected = (start as u64).saturating_add(self.len);
+        if length != expected {
+            return Err(Error::data(place, format!("has {length} bytes, its header announces {expected}"))
+                .mend("save it again"));
+        }
+        Ok(())
+    }
+
+    /// The element stored as `bytes`, of which there are as many as one takes.
+    pub fn number(&self, bytes: &[u8]) -> f64 {
+        let mut padded = [0; 8];
+        padded[..self.size].copy_from_slice(&bytes[..self.size]);
+        if self.big_endian {
+            padded[..self.size].reverse();
+        }
+        let whole = u64::from_le_bytes(padded);
+        // Signed ones have their sign where those of eight bytes have it.
+        let unused = 64 - 8 * self.size as u32;
+        match (self.kind, self.size) {
+            ('b', _) => f64::from(u8::from(whole != 0)),
+            ('u', _) => whole as f64,
+            ('i', _) => (((whole << unused) as i64) >> unused) as f64,
+            ('f', 2) => half(whole as u16),
+            ('f', 4) => f64::from(f32::from_bits(whole as u32)),
+            _ => f64::from_bits(whole),
+        }
     }
 
     /// Elements in C order, as bytes, of `bytes` as they are stored: [`Header::len`] of them. The work for an element does not
@@ -130,9 +169,38 @@ impl Header {
     }
 }
 
+/// A number of half precision (IEEE 754 binary16): a sign, 5 bits of exponent, 10 of the fraction.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff) / 1024.0);
+    let magnitude = match exponent {
+        0 => fraction * 2f64.powi(-14),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1.0 + fraction) * 2f64.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_are_those_of_the_standard() {
+        let cases = [
+            (0x0000, 0.0),
+            (0x0001, 5.960464477539063e-8),
+            (0x03ff, 6.097555160522461e-5),
+            (0x0400, 6.103515625e-5),
+            (0x3555, 0.333251953125),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0xfc00, f64::NEG_INFINITY),
+        ];
+        cases.iter().for_each(|&(bits, value)| assert_eq!(half(bits), value, "{bits:x}"));
+        assert!(half(0x7e00).is_nan() && half(0x8000).is_sign_negative());
+    }
 
     /// The element of each place, found by its index.
     fn by_index(shape: &[usize], elements: &[u16]) -> Vec<u16> {

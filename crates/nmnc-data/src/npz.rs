@@ -27,7 +27,8 @@ pub fn recognizes(path: &Path) -> bool {
 /// `y` from `train.npz` and, optionally, `test.npz` of a folder.
 ///
 /// Images are unsigned bytes or floats, `[N, height, width]`, `[N, channels, height, width]` or `[N, height, width, channels]`
-/// with one or three channels; floats are kept as they are. Labels are integers, `[N]` or `[N, 1]`.
+/// with one or three channels; floats are kept as they are. `[N, features]` are examples without a geometry, of numbers of any type.
+/// Labels are integers, `[N]` or `[N, 1]`.
 ///
 /// # Errors
 /// When an array is missing, of another kind, damaged, or the two disagree.
@@ -74,6 +75,17 @@ pub struct Array {
 }
 
 impl Array {
+    /// Of the elements `bytes` as they are stored.
+    pub(crate) fn new(place: String, header: Header, bytes: Vec<u8>) -> Self {
+        let bytes = header.in_c_order(bytes);
+        Self { place, header: Header { fortran: false, ..header }, bytes }
+    }
+
+    /// What its header says, of C order, and its elements as bytes.
+    pub fn into_parts(self) -> (Header, Vec<u8>) {
+        (self.header, self.bytes)
+    }
+
     /// The array `name` of the archive `path`; None when it is not there.
     ///
     /// # Errors
@@ -96,8 +108,7 @@ impl Array {
         if !guard::at_end(&mut reader).map_err(damaged)? {
             return Err(Error::data(&place, format!("goes on after the {} bytes it announces", header.len)));
         }
-        let bytes = header.in_c_order(bytes);
-        Ok(Some(Self { place, header, bytes }))
+        Ok(Some(Self::new(place, header, bytes)))
     }
 
     /// The elements, each made a number by `value`, which gets its bytes in little-endian order.
@@ -166,52 +177,50 @@ impl Array {
         Ok(self.elements(|bytes| integer(kind, size, bytes)))
     }
 
-    /// The elements of an array of numbers, all finite.
+    /// The elements as numbers, all finite.
     ///
     /// # Errors
-    /// If they are of another kind, or one is not finite.
+    /// If one is not finite.
     pub fn numbers(&self) -> Result<Vec<f64>> {
-        let values = self.values()?;
+        let values = self.values();
         match values.iter().position(|value| !value.is_finite()) {
             Some(at) => Err(Error::data(&self.place, format!("element {at} is not a finite number"))),
             None => Ok(values),
         }
     }
 
-    /// The elements of an array of numbers, finite or not.
-    ///
-    /// # Errors
-    /// If they are of another kind.
-    pub fn values(&self) -> Result<Vec<f64>> {
-        Ok(match (self.header.kind, self.header.size) {
-            ('f', 4) => self.elements(|b| f64::from(f32::from_le_bytes(b.try_into().expect("four bytes")))),
-            ('f', 8) => self.elements(|b| f64::from_le_bytes(b.try_into().expect("eight bytes"))),
-            ('b', 1) => self.elements(|b| f64::from(u8::from(b[0] != 0))),
-            (kind @ ('i' | 'u'), size) => self.elements(|b| integer(kind, size, b) as f64),
-            (kind, size) => {
-                return Err(Error::data(&self.place, format!("numbers of type {kind}{size}"))
-                    .mend("use float32 or float64"));
-            }
-        })
+    /// The elements as numbers, finite or not.
+    pub fn values(&self) -> Vec<f64> {
+        self.bytes.chunks_exact(self.header.size).map(|element| self.header.number(element)).collect()
     }
 
     /// [`Array::numbers`] in single precision.
     ///
     /// # Errors
-    /// As there.
+    /// As there; if one is beyond its range.
     pub fn floats(&self) -> Result<Vec<f32>> {
-        Ok(self.numbers()?.into_iter().map(|value| value as f32).collect())
+        let values: Vec<f32> = self.numbers()?.into_iter().map(|value| value as f32).collect();
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => {
+                Err(Error::data(&self.place, format!("element {at} is beyond the range of single precision"))
+                    .mend("give the array in a larger unit"))
+            }
+            None => Ok(values),
+        }
     }
 
     fn images(self) -> Result<RawPixels> {
+        let flat = self.header.shape.len() == 2;
         let (shape, last) = match self.header.shape[..] {
+            // Each feature is a channel, with a mean and a deviation of its own.
+            [_, features] => (ImageShape { channels: features, height: 1, width: 1 }, false),
             [_, height, width] => (ImageShape { channels: 1, height, width }, false),
             [_, channels @ (1 | 3), height, width] => (ImageShape { channels, height, width }, false),
             [_, height, width, channels @ (1 | 3)] => (ImageShape { channels, height, width }, true),
             _ => {
                 return Err(Error::data(&self.place, format!("images of shape {:?}", self.header.shape)).mend(
                     "use [N, height, width], [N, channels, height, width] or [N, height, width, channels] with 1 or 3 \
-                     channels",
+                     channels, or [N, features] for dense networks",
                 ));
             }
         };
@@ -223,22 +232,24 @@ impl Array {
                 let values = if last { channels_first(&self.bytes, shape) } else { self.bytes };
                 Ok(RawPixels::Bytes { shape, values })
             }
-            ('f', size @ (4 | 8)) => {
-                let values = self.elements(|bytes| match size {
-                    4 => f32::from_le_bytes(bytes.try_into().expect("four bytes")),
-                    _ => f64::from_le_bytes(bytes.try_into().expect("eight bytes")) as f32,
-                });
+            (kind, _) if kind == 'f' || flat => {
+                let size = self.header.size;
+                let number = |element: &[u8]| self.header.number(element);
+                let values: Vec<f32> = self.bytes.chunks_exact(size).map(|e| number(e) as f32).collect();
                 if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-                    return Err(Error::data(
-                        &self.place,
-                        format!("image {} holds a number that is not finite", at / shape.len()),
-                    ));
+                    let finite = number(&self.bytes[at * size..]).is_finite();
+                    let what =
+                        if finite { "beyond the range of single precision" } else { "that is not finite" };
+                    let (one, index) = (if flat { "example" } else { "image" }, at / shape.len());
+                    return Err(Error::data(&self.place, format!("{one} {index} holds a number {what}")));
                 }
                 let values = if last { channels_first(&values, shape) } else { values };
                 Ok(RawPixels::Floats { shape, values })
             }
-            (kind, size) => Err(Error::data(&self.place, format!("images of type {kind}{size}"))
-                .mend("use uint8, float32 or float64")),
+            (kind, size) => {
+                Err(Error::data(&self.place, format!("images of type {kind}{size}"))
+                    .mend("use uint8, or floats"))
+            }
         }
     }
 }

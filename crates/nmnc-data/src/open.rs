@@ -1,5 +1,6 @@
 //! From a configuration to two data sets.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::known::KnownSet;
 use super::plan::Plan;
 use super::raw::RawSet;
 use super::standardize::statistics;
-use super::{cifar, embedded, idx, image_folder, known, npz, select, webdataset};
+use super::{array_file, cifar, embedded, idx, image_folder, known, npz, select, webdataset};
 use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
@@ -32,8 +33,9 @@ impl DataConfig {
         let mut shelf = Shelf::of_user();
         let set =
             load(&self.source, self.test_source.as_deref(), self.format, self.cache_bytes(), &mut shelf)?;
-        let RawSet { format, classes, train, test } = set;
         let mut warnings = shelf.notes;
+        warnings.extend(of_labels(&set));
+        let RawSet { format, classes, train, test } = set;
         let chosen = select::training(
             &train.labels,
             classes.len(),
@@ -146,6 +148,30 @@ pub(crate) fn load_known(set: &KnownSet, data: &Path) -> Result<RawSet> {
     }
 }
 
+/// What the user should know of the labels: classes without examples to train on, or one of all examples.
+pub(crate) fn of_labels(set: &RawSet) -> Option<String> {
+    let mut counts = vec![0usize; set.classes.len()];
+    set.train.labels.iter().for_each(|&label| counts[label as usize] += 1);
+    let empty: Vec<usize> = (0..counts.len()).filter(|&class| counts[class] == 0).collect();
+    let numbered = set.classes.iter().enumerate().all(|(at, name)| *name == at.to_string());
+    match (counts.len() - empty.len(), &empty[..]) {
+        (1, _) => {
+            Some("all training examples are of one class, which leaves nothing to tell apart".to_owned())
+        }
+        (_, []) => None,
+        (_, [0, others @ ..]) if numbered && others.first() != Some(&1) => Some(format!(
+            "labels run from 1 to {}: no example is of class 0, whose output is there all the same; subtract 1 from all labels",
+            counts.len() - 1
+        )),
+        (_, [first, ..]) => Some(format!(
+            "{} of {} classes have no training example, the first of them `{}`",
+            empty.len(),
+            counts.len(),
+            set.classes[*first]
+        )),
+    }
+}
+
 /// What `path` holds, by content rather than by name where it is a file.
 pub(crate) fn detect(path: &Path) -> Result<Format> {
     let folder = path.is_dir();
@@ -160,13 +186,33 @@ pub(crate) fn detect(path: &Path) -> Result<Format> {
         Ok(Format::Webdataset)
     } else if folder && idx::recognizes(path) {
         Ok(Format::Idx)
+    } else if folder && image_folder::recognizes_classes(path) {
+        Ok(Format::ImageFolder)
     } else if folder {
         Err(Error::data(path.display(), "is not recognized as a data set").mend(
-            "it should hold `train/` or `train.tar.gz` with one folder per class, shards as \
+            "it should hold `train/` or `train.tar.gz` with one folder per class, such folders alone, shards as \
              `train-000.tar`, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
+        ))
+    } else if let Some(what) = foreign(path) {
+        Err(Error::data(path.display(), what).mend(
+            "save its arrays by numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...), images or [N, features] and \
+             the numbers of classes",
         ))
     } else {
         Err(Error::data(path.display(), "is neither .npz nor .tar nor .tar.gz")
             .mend("for IDX or CIFAR files, give the folder that holds them"))
+    }
+}
+
+/// What the file at `path` is if it is of a well-known kind that is not read as a set.
+fn foreign(path: &Path) -> Option<&'static str> {
+    let mut first = [0; 8];
+    let (mut file, _) = guard::regular(path).ok()?;
+    file.read_exact(&mut first).ok()?;
+    let ending = path.extension().map_or_else(String::new, |e| e.to_string_lossy().to_ascii_lowercase());
+    match first {
+        [0x1f, 0x8b, ..] => None,
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some("is one array, where a set has examples and labels"),
+        _ => array_file::foreign(&first, &ending).map(|(what, _)| what),
     }
 }

@@ -35,6 +35,16 @@ impl Plan {
             Some(size) => ImageShape { height: size, width: size, ..natural },
             None => natural,
         };
+        if natural.is_features() {
+            let key = if config.image_size.is_some() { "data.image_size" } else { "data.augment" };
+            if config.image_size.is_some() || config.augment != Augment::default() {
+                return Err(Error::config(
+                    key,
+                    format!("is for images, and these are examples of {natural}"),
+                )
+                .mend("leave it out"));
+            }
+        }
         if config.augment.crop > shape.height.min(shape.width) {
             return Err(Error::config(
                 "data.augment.crop",

@@ -69,14 +69,21 @@ pub(crate) fn statistics(
                     of_counts(&counts)
                 }
             };
-            for (channel, sd) in found.sd.iter_mut().enumerate() {
-                if *sd == 0.0 {
-                    warnings.push(format!(
-                        "channel {channel} has the same value everywhere in the training images: it is \
-                         shifted to 0 and not scaled"
-                    ));
-                    *sd = 1.0;
-                }
+            let constant: Vec<usize> =
+                (0..shape.channels).filter(|&channel| found.sd[channel] == 0.0).collect();
+            constant.iter().for_each(|&channel| found.sd[channel] = 1.0);
+            if shape.is_features() && !constant.is_empty() {
+                warnings.push(format!(
+                    "{} of {shape} have the same value in all training examples: they are shifted to 0 and not scaled",
+                    constant.len()
+                ));
+            } else {
+                warnings.extend(constant.iter().map(|channel| {
+                    format!(
+                        "channel {channel} has the same value everywhere in the training images: it is shifted to 0 and not \
+                         scaled"
+                    )
+                }));
             }
             Ok(found)
         }

@@ -28,6 +28,12 @@ pub fn stimuli(
     if files.is_empty() {
         return Err(Error::data(folder.display(), "there are no stimuli"));
     }
+    if shape.is_features() {
+        return Err(Error::data(
+            folder.display(),
+            format!("pictures, where the network was trained on examples of {shape}"),
+        ));
+    }
     for file in files {
         let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
         if !inside {

@@ -1,12 +1,12 @@
 //! Manifolds of activity: components, dimension, and what of a Jacobian they capture.
 
-use nmnc::Seed;
 use nmnc::analysis::random_control;
-use nmnc::dimension;
 use nmnc::dimension::product::{add_product, view};
+use nmnc::dimension::{self, Absent};
 use nmnc::linalg::singular_values;
 use nmnc::manifold::{Dimension, PcaMethod, Tracker, Tracking};
 use nmnc::seed::Role;
+use nmnc::{Error, Seed};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -92,11 +92,14 @@ pub fn two_nn(
     x: &Bound<'_, PyAny>,
     points: usize,
     seed: u64,
-) -> PyResult<Option<(f64, f64, f64, f64)>> {
+) -> PyResult<(f64, f64, f64, f64)> {
     let held = Held::of(x, "X")?;
     let samples = held.samples(py, "X")?;
     let found = py.detach(|| dimension::two_nn(&samples, points, Seed(seed))).raise(py)?;
-    Ok(found.map(|found| (found.value, found.standard_error, found.interval[0], found.interval[1])))
+    let absent =
+        |absent: Absent| Error::data("X", absent.to_string()).mend("give more samples, or unrounded ones");
+    let found = found.map_err(absent).raise(py)?;
+    Ok((found.value, found.standard_error, found.interval[0], found.interval[1]))
 }
 
 /// Energy of a Jacobian on the first 1, 2, ... components, and on random subspaces.

@@ -1,7 +1,6 @@
 //! Weights as they are shared: by the names others know them by, in files of safetensors or PyTorch.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::WeightsConfig;
 use nmnc_core::error::{Error, ErrorKind, Result, closest};
+use nmnc_core::guard;
 use nmnc_core::tensor_file::{self, Array};
 use nmnc_data::torch::{self, TorchTensor};
 use nmnc_learn::net::{Parameter, Weights, shared_name};
@@ -43,8 +43,8 @@ impl SharedWeights {
             return Self::of_checkpoint(&found(path)?);
         }
         let mut head = [0; 4];
-        let opened = File::open(path).and_then(|file| file.take(4).read_exact(&mut head));
-        let arrays = match opened {
+        let (mut file, _) = guard::open(path)?;
+        let arrays = match file.read_exact(&mut head) {
             Err(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => {
                 return Err(Error::io(path, "read", e));
             }

@@ -9,6 +9,11 @@ use nmnc_core::error::{Error, Result};
 
 /// Jacobians `[examples, outputs, units]` of outputs with respect to units, read one example at a time.
 pub trait Jacobians {
+    /// The file or whatever else it is, for errors.
+    fn place(&self) -> String {
+        "jacobian".to_owned()
+    }
+
     /// Examples, outputs and units.
     fn shape(&self) -> [usize; 3];
 
@@ -27,7 +32,7 @@ pub trait Jacobians {
 /// samples as fit into `settings.memory` bytes.
 ///
 /// # Errors
-/// Settings out of range, shapes that disagree, values that are not finite.
+/// Settings out of range, shapes that disagree, values that are not finite. Those of the Jacobian have its [place](Jacobians::place).
 pub fn arrays(
     activity: &dyn Rows,
     jacobian: Option<&dyn Jacobians>,
@@ -40,7 +45,9 @@ pub fn arrays(
         && jacobian.shape()[2] != units
     {
         let problem = format!("has {} columns, the activity {units} units", jacobian.shape()[2]);
-        return Err(Error::data("jacobian", problem).mend("give dy/dx for the same units, in the same order"));
+        return Err(
+            Error::data(jacobian.place(), problem).mend("give dy/dx for the same units, in the same order")
+        );
     }
     let (dimensions, axes) = dimension::measure(activity, &settings.dimension())?;
     let mut warnings = Vec::new();
@@ -52,6 +59,8 @@ pub fn arrays(
     }
     if dimensions.total_variance == 0.0 {
         warnings.push("activity does not vary, so it has no dimension".into());
+    } else {
+        warnings.extend(dimensions.notes.iter().cloned());
     }
     let mut alignment_found = None;
     if let Some(jacobian) = jacobian {
@@ -106,7 +115,8 @@ fn gather(
         let values = jacobian.example(index);
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             let place = format!("example {index}, output {}, unit {}", at / units, at % units);
-            return Err(Error::data("jacobian", format!("{place} is not finite")));
+            return Err(Error::data(jacobian.place(), format!("{place} is not finite"))
+                .mend("leave out such examples, or units from both arrays"));
         }
         sums.add(values)?;
     }

@@ -1,4 +1,4 @@
-//! NumPy arrays mapped into memory.
+//! Arrays in files: NumPy's mapped into memory, others held in it.
 
 use std::io::BufReader;
 use std::ops::Range;
@@ -11,71 +11,89 @@ use crate::dimension::Rows;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::guard;
 use nmnc_core::scale;
+use nmnc_data::ArrayFile;
 use nmnc_data::npy::Header;
+use nmnc_data::npz::Array;
 
-/// A `.npy` file of 32- or 64-bit floats in C order, of which only the parts in use are in memory.
+/// An array of numbers of any type and order. Of a `.npy` file only the parts in use are in memory.
 pub struct MappedArray {
-    map: Mmap,
+    bytes: Bytes,
+    /// Where the elements begin.
     start: usize,
-    /// Bytes of one element.
-    size: usize,
-    big_endian: bool,
-    shape: Vec<usize>,
+    header: Header,
+    /// Elements between two neighbors along each dimension.
+    strides: Vec<usize>,
+    /// The file, for errors.
+    place: String,
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Held(Vec<u8>),
 }
 
 impl MappedArray {
-    /// Opens the array at `path`.
+    /// Opens the only array in the file at `path`.
     ///
     /// # Errors
-    /// If it cannot be read, is no NumPy array of floats in C order, or is shorter or longer than its header says.
+    /// As of [`MappedArray::find`].
     pub fn open(path: &Path) -> Result<Self> {
+        Self::find(path, None, &[])
+    }
+
+    /// Opens an array in the file at `path`, as [`Array::open`] finds it.
+    ///
+    /// # Errors
+    /// As there; a `.npy` file that is shorter or longer than its header says.
+    pub fn find(path: &Path, name: Option<&str>, usual: &[&str]) -> Result<Self> {
         let place = path.display().to_string();
-        let numpy = "give a .npy file, as numpy.save writes it";
-        let (file, length) = guard::regular(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => Error::data(&place, "no such file").mend(numpy),
-            std::io::ErrorKind::InvalidInput => guard::refused(path, e).mend(numpy),
-            _ => Error::io(path, "read", e),
-        })?;
-        let (header, start) = Header::read(&mut BufReader::new(&file), &place).map_err(|e| {
-            e.mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))")
-        })?;
-        if header.fortran {
-            return Err(Error::data(&place, "header: is in Fortran order")
-                .mend("give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))"));
+        if ArrayFile::of(path)? != ArrayFile::Npy {
+            let array = Array::open(path, name, usual)?;
+            let place = array.place().to_owned();
+            let (header, bytes) = array.into_parts();
+            return Ok(Self::new(Bytes::Held(bytes), 0, header, place));
         }
-        if !(header.kind == 'f' && matches!(header.size, 4 | 8)) {
-            return Err(Error::data(&place, format!("elements of type {}{}", header.kind, header.size))
-                .mend("use float32 or float64"));
-        }
-        let expected = (start as u64).saturating_add(header.len);
-        if length != expected {
-            return Err(Error::data(&place, format!("has {length} bytes, its header announces {expected}"))
-                .mend("save it again"));
-        }
+        let (file, length) = guard::open(path)?;
+        let (header, start) = Header::read(&mut BufReader::new(&file), &place)?;
+        header.check_length(start, length, &place)?;
         // SAFETY: the map is only read, as bytes. Should another process shorten the file meanwhile, reading beyond its new end
         // ends this process with a signal, and should it change the values, the numbers found change with them.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, "map", e))?;
-        Ok(Self { map, start, size: header.size, big_endian: header.big_endian, shape: header.shape })
+        Ok(Self::new(Bytes::Mapped(map), start, header, place))
+    }
+
+    fn new(bytes: Bytes, start: usize, header: Header, place: String) -> Self {
+        let mut strides = vec![1; header.shape.len()];
+        let mut stride = 1;
+        let mut step = |at: usize| {
+            strides[at] = stride;
+            stride *= header.shape[at];
+        };
+        match header.fortran {
+            true => (0..header.shape.len()).for_each(&mut step),
+            false => (0..header.shape.len()).rev().for_each(&mut step),
+        }
+        Self { bytes, start, header, strides, place }
     }
 
     /// Shape, outermost first.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.header.shape
     }
 
     /// All numbers, row-major, finite or not.
     pub fn values(&self) -> Vec<f64> {
-        self.elements(0..self.shape.iter().product()).collect()
+        self.elements(0..self.shape().iter().product()).collect()
     }
 
     /// The array as activity `[samples, units]`.
     ///
     /// # Errors
     /// If it has another number of dimensions.
-    pub fn activity(self, path: &Path) -> Result<MappedActivity> {
-        if self.shape.len() != 2 {
-            let problem = format!("activity of shape {:?} instead of [samples, units]", self.shape);
-            return Err(Error::data(path.display(), problem).mend("reshape it to two dimensions"));
+    pub fn activity(self) -> Result<MappedActivity> {
+        if self.shape().len() != 2 {
+            let problem = format!("activity of shape {:?} instead of [samples, units]", self.shape());
+            return Err(Error::data(&self.place, problem).mend("reshape it to two dimensions"));
         }
         Ok(MappedActivity(self))
     }
@@ -84,8 +102,8 @@ impl MappedArray {
     ///
     /// # Errors
     /// If it has another number of dimensions, or none of some.
-    pub fn jacobians(self, path: &Path) -> Result<MappedJacobians> {
-        let shape = match self.shape[..] {
+    pub fn jacobians(self) -> Result<MappedJacobians> {
+        let shape = match *self.shape() {
             [outputs, units] => [1, outputs, units],
             [examples, outputs, units] => [examples, outputs, units],
             _ => [0; 3],
@@ -93,33 +111,39 @@ impl MappedArray {
         if shape.contains(&0) {
             let problem = format!(
                 "a Jacobian of shape {:?} instead of [outputs, units] or [samples, outputs, units]",
-                self.shape
+                self.shape()
             );
-            return Err(
-                Error::data(path.display(), problem).mend("one row for each output, one column a unit")
-            );
+            return Err(Error::data(&self.place, problem).mend("one row for each output, one column a unit"));
         }
-        let unit = match self.size {
-            4 => 1.0,
-            // Double precision is looked through for what single precision would not hold.
-            _ => scale::single_unit(scale::largest(self.elements(0..shape.iter().product()))),
+        let unit = match self.header.size {
+            8 => {
+                // Double precision is looked through for what single precision would not hold.
+                scale::single_unit(scale::largest(self.elements(0..shape.iter().product())))
+            }
+            _ => 1.0,
         };
         Ok(MappedJacobians { array: self, shape, unit })
     }
 
+    /// The elements of a range of places, counted row-major.
     fn elements(&self, range: Range<usize>) -> impl Iterator<Item = f64> {
-        let bytes = &self.map[self.start + range.start * self.size..self.start + range.end * self.size];
-        bytes.chunks_exact(self.size).map(|element| {
-            let mut padded = [0; 8];
-            padded[..self.size].copy_from_slice(element);
-            if self.big_endian {
-                padded[..self.size].reverse();
-            }
-            match self.size {
-                4 => f64::from(f32::from_le_bytes([padded[0], padded[1], padded[2], padded[3]])),
-                _ => f64::from_le_bytes(padded),
-            }
+        let size = self.header.size;
+        let bytes = match &self.bytes {
+            Bytes::Mapped(map) => &map[self.start..],
+            Bytes::Held(bytes) => &bytes[self.start..],
+        };
+        range.map(move |place| {
+            let at = size * if self.header.fortran { self.element(place) } else { place };
+            self.header.number(&bytes[at..at + size])
         })
+    }
+
+    /// Where the element of a place, counted row-major, is stored.
+    fn element(&self, place: usize) -> usize {
+        let dimensions = self.header.shape.iter().zip(&self.strides).rev();
+        let (_, at) = dimensions
+            .fold((place, 0), |(left, at), (&size, stride)| (left / size, at + left % size * stride));
+        at
     }
 }
 
@@ -128,11 +152,11 @@ pub struct MappedActivity(MappedArray);
 
 impl Rows for MappedActivity {
     fn samples(&self) -> usize {
-        self.0.shape[0]
+        self.0.header.shape[0]
     }
 
     fn units(&self) -> usize {
-        self.0.shape[1]
+        self.0.header.shape[1]
     }
 
     fn row(&self, sample: usize, columns: Range<usize>, out: &mut [f64]) {
@@ -150,6 +174,10 @@ pub struct MappedJacobians {
 }
 
 impl Jacobians for MappedJacobians {
+    fn place(&self) -> String {
+        self.array.place.clone()
+    }
+
     fn shape(&self) -> [usize; 3] {
         self.shape
     }

@@ -83,6 +83,11 @@ pub fn network(subject: &Subject, settings: &AnalysisSettings) -> Result<Analysi
     let mut analyzed = Vec::new();
     for (measured, gathered) in measured.into_iter().zip(trained) {
         let Measured { stage, dimensions, axes, .. } = measured;
+        if dimensions.total_variance == 0.0 {
+            warnings.push(format!("stage {}: activity does not vary, so it has no dimension", stage + 1));
+        } else {
+            warnings.extend(dimensions.notes.iter().map(|note| format!("stage {}: {note}", stage + 1)));
+        }
         let untrained = control.next().and_then(|mut gathered| gathered.captured.pop());
         let alignment = alignment(&gathered, &axes, untrained, dimensions.samples, stage, settings)?;
         let mut probes = Vec::new();

@@ -46,6 +46,8 @@ struct StageRow {
     rank_entropy_per_example: Number,
     rank_participation_per_example: Number,
     variation: Number,
+    /// Why estimates of the dimension are absent or unsure.
+    notes: String,
 }
 
 fn stages(analysis: &Analysis) -> String {
@@ -79,6 +81,7 @@ fn stages(analysis: &Analysis) -> String {
             rank_entropy_per_example: a.map(|a| a.rank_per_example.entropy).into(),
             rank_participation_per_example: a.map(|a| a.rank_per_example.participation).into(),
             variation: a.map(|a| a.variation).into(),
+            notes: d.notes.join("; "),
         }
     }))
 }

@@ -48,8 +48,8 @@ pub(super) fn contrasts(
         chosen.extend(contrast((a, b), None, reported, &paired));
         let count = paired.iter().map(|&(a, b)| networks[a].stages.len().min(networks[b].stages.len())).min();
         for stage in 1..=count.unwrap_or(0) {
-            let places: Vec<(usize, usize)> =
-                paired.iter().map(|&(a, b)| (index.place(a, stage), index.place(b, stage))).collect();
+            let place = |&(a, b): &(usize, usize)| Some((index.place(a, stage)?, index.place(b, stage)?));
+            let places: Vec<(usize, usize)> = paired.iter().filter_map(place).collect();
             staged.extend(contrast((a, b), Some(stage), all, &places));
         }
     }

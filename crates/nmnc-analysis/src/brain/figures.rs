@@ -164,10 +164,10 @@ fn matrices(scores: &Scores, benchmark: &Benchmark, networks: &[NetworkRdms]) ->
     let mut out: Vec<(String, String, Rdm)> = benchmark
         .targets
         .iter()
-        .map(|t| {
+        .filter_map(|t| {
             let all: Vec<&Rdm> = t.subjects.iter().collect();
-            let mean = if all.len() > 1 { pooled(&all, how) } else { all[0].clone() };
-            (t.name.clone(), plural(all.len(), "subject"), mean)
+            let mean = if all.len() > 1 { pooled(&all, how) } else { (*all.first()?).clone() };
+            Some((t.name.clone(), plural(all.len(), "subject"), mean))
         })
         .collect();
     for condition in &scores.conditions {
@@ -183,7 +183,7 @@ fn matrices(scores: &Scores, benchmark: &Benchmark, networks: &[NetworkRdms]) ->
             .iter()
             .filter(|n| n.condition == condition.name)
             .filter_map(|n| n.stages.iter().find(|s| s.stage == stage))
-            .map(|s| &s.rdm)
+            .filter_map(|s| s.rdm.as_ref())
             .collect();
         if !rdms.is_empty() {
             out.push((condition.label.clone(), format!("stage {stage}"), pooled(&rdms, how)));

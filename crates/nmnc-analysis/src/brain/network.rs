@@ -12,10 +12,16 @@ pub struct StageRdm {
     pub stage: usize,
     /// Number of units.
     pub units: usize,
-    /// Dissimilarities of the stimuli.
-    pub rdm: Rdm,
+    /// Dissimilarities of the stimuli; none where the activity has none, such as constant activity by correlation.
+    pub rdm: Option<Rdm>,
+    /// Why there are no dissimilarities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<String>,
     /// How well its activity predicts responses, for each target that has any.
     pub predicted: Vec<Predicted>,
+    /// Targets whose responses it cannot predict, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpredicted: Vec<(String, String)>,
 }
 
 /// One network, trained by a rule from a seed.
@@ -40,23 +46,25 @@ pub struct Condition {
     pub look: usize,
 }
 
-/// Where networks and their stages stand in a list of models.
+/// Where networks and their stages stand in a list of models: of all stages that have dissimilarities, in order.
 pub(super) struct Index {
     conditions: Vec<String>,
     seeds: Vec<u64>,
-    /// Place of each network's first stage.
-    pub(super) first: Vec<usize>,
+    /// Place of each stage of each network.
+    places: Vec<Vec<Option<usize>>>,
 }
 
 impl Index {
     pub(super) fn new(networks: &[NetworkRdms]) -> Self {
-        let first = networks.iter().scan(0, |next, network| {
-            let first = *next;
-            *next += network.stages.len();
-            Some(first)
-        });
+        let mut next = 0;
+        let mut place = |stage: &StageRdm| {
+            stage.rdm.as_ref().map(|_| {
+                next += 1;
+                next - 1
+            })
+        };
         Self {
-            first: first.collect(),
+            places: networks.iter().map(|n| n.stages.iter().map(&mut place).collect()).collect(),
             conditions: networks.iter().map(|n| n.condition.clone()).collect(),
             seeds: networks.iter().map(|n| n.seed).collect(),
         }
@@ -67,13 +75,14 @@ impl Index {
         (0..self.conditions.len()).filter(|&at| self.conditions[at] == condition).collect()
     }
 
-    /// Of each stage that all networks of a condition have: its number, and its place in every network.
-    pub(super) fn stages(&self, networks: &[NetworkRdms], condition: &str) -> Vec<(usize, Vec<usize>)> {
+    /// Of each stage that all networks of a condition have: its number, and its places in those in which it has dissimilarities.
+    /// Stages that have none in any network are left out.
+    pub(super) fn stages(&self, condition: &str) -> Vec<(usize, Vec<usize>)> {
         let members = self.of(condition);
-        let count = members.iter().map(|&at| networks[at].stages.len()).min().unwrap_or(0);
-        (0..count)
-            .map(|stage| (stage + 1, members.iter().map(|&at| self.first[at] + stage).collect()))
-            .collect()
+        let count = members.iter().map(|&at| self.places[at].len()).min().unwrap_or(0);
+        let places =
+            |stage: usize| -> Vec<usize> { members.iter().filter_map(|&at| self.place(at, stage)).collect() };
+        (1..=count).map(|stage| (stage, places(stage))).filter(|(_, places)| !places.is_empty()).collect()
     }
 
     /// Networks of two conditions with the same seed.
@@ -83,8 +92,8 @@ impl Index {
         self.of(a).into_iter().filter_map(pair).collect()
     }
 
-    /// Place of a stage (from 1) of a network.
-    pub(super) fn place(&self, network: usize, stage: usize) -> usize {
-        self.first[network] + stage - 1
+    /// Place of a stage (from 1) of a network, if it has dissimilarities.
+    pub(super) fn place(&self, network: usize, stage: usize) -> Option<usize> {
+        *self.places[network].get(stage - 1)?
     }
 }

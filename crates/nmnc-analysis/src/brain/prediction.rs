@@ -9,7 +9,7 @@ use crate::dimension::{Matrix, Rows};
 use crate::similarity::{
     PlsSettings, PredictivitySettings, Projection, Regression, RidgeSettings, predictivity,
 };
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::{Error, ErrorKind, Result};
 
 /// Predictivity of one stage for one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,15 +41,18 @@ pub struct Prediction {
     pub left_out: usize,
 }
 
+/// Predictivities, and targets without one with the reason.
+pub(super) type PredictedOrNot = (Vec<Predicted>, Vec<(String, String)>);
+
 /// Predictivity of `activity` `[stimuli, units]` for each target with responses.
 pub(super) fn predicted(
     activity: &Matrix<f32>,
     benchmark: &Benchmark,
     [choose, report]: &[Vec<usize>; 2],
     settings: &BrainSettings,
-) -> Result<Vec<Predicted>> {
+) -> Result<PredictedOrNot> {
     if settings.regression == RegressionName::None {
-        return Ok(Vec::new());
+        return Ok(PredictedOrNot::default());
     }
     let with_responses: Vec<(&str, &Recordings)> = benchmark
         .targets
@@ -57,7 +60,7 @@ pub(super) fn predicted(
         .filter_map(|target| Some((target.name.as_str(), target.recordings.as_ref()?)))
         .collect();
     if with_responses.is_empty() {
-        return Ok(Vec::new());
+        return Ok(PredictedOrNot::default());
     }
     let seed = settings.bootstrap.seed;
     let features: Vec<f64> = match activity.units() > settings.components {
@@ -114,7 +117,15 @@ pub(super) fn predicted(
                 reported: score(recordings, report)?,
             })
         };
-        measure().map_err(|e| e.within(format!("target `{target}`")))
+        measure()
     };
-    with_responses.into_iter().map(one).collect()
+    let (mut predicted, mut unpredicted) = PredictedOrNot::default();
+    for (target, recordings) in with_responses {
+        match one((target, recordings)) {
+            Ok(found) => predicted.push(found),
+            Err(e) if e.kind() == ErrorKind::Data => unpredicted.push((target.to_owned(), e.to_string())),
+            Err(e) => return Err(e.within(format!("target `{target}`"))),
+        }
+    }
+    Ok((predicted, unpredicted))
 }

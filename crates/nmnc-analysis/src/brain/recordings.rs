@@ -35,7 +35,7 @@ pub struct Recordings {
 }
 
 impl Recordings {
-    /// Checks that sizes agree and that every stimulus was shown.
+    /// Checks that sizes agree, that every stimulus was shown, and that no response is infinite.
     ///
     /// # Errors
     /// If not.
@@ -47,10 +47,18 @@ impl Recordings {
                 return Err(Error::data(name, problem).mend("give one for each unit"));
             }
         }
-        match self.responses().units()? {
-            found if found == units => Ok(()),
-            found => Err(Error::data("units", format!("{units} ids for {found} columns"))
-                .mend("give one for each column of the presentations")),
+        let found = self.responses().units()?;
+        if found != units {
+            return Err(Error::data("units", format!("{units} ids for {found} columns"))
+                .mend("give one for each column of the presentations"));
+        }
+        match self.presentations.iter().position(|v| v.is_infinite()) {
+            None => Ok(()),
+            Some(at) => {
+                let place = format!("presentation {}, unit {}", at / units, at % units);
+                Err(Error::data("responses", format!("{place} is infinite"))
+                    .mend("write NaN where a unit was not recorded"))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::dimension::{Matrix, Rows};
 use crate::similarity::rdm;
 use nmnc_core::device::matrix;
 use nmnc_core::doing;
-use nmnc_core::error::Result;
+use nmnc_core::error::{ErrorKind, Result};
 use nmnc_data::Dataset;
 use nmnc_learn::net::Network;
 
@@ -28,9 +28,12 @@ pub struct Representation {
 
 /// Shows the stimuli to a network read back, scaled and standardized like the images that it was trained on.
 ///
+/// Activity without dissimilarities, such as constant activity with
+/// [`Distance::Correlation`](crate::similarity::Distance::Correlation), leaves its stage without them and a reason in their place; so do
+/// responses that it cannot predict.
+///
 /// # Errors
-/// Stimuli that cannot be read; activity without dissimilarities, such as constant activity with
-/// [`Distance::Correlation`](crate::similarity::Distance::Correlation).
+/// Stimuli that cannot be read; settings that no measure can have.
 pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &BrainSettings) -> Result<Representation> {
     let shown = benchmark.stimuli.shown(loaded.training.shape(), loaded.training.statistics())?;
     let stimuli = shown.len();
@@ -39,9 +42,13 @@ pub fn represent(loaded: &Loaded, benchmark: &Benchmark, settings: &BrainSetting
         let _stage = doing::now(|| format!("dissimilarities and predictions, stage {stage}"));
         let place = || if stage == 0 { "pixels".to_owned() } else { format!("stage {stage}") };
         let measure = || -> Result<StageRdm> {
-            let rdm = rdm(activity.values(), stimuli, settings.distance)?;
-            let predicted = predicted(&activity, benchmark, &halves, settings)?;
-            Ok(StageRdm { stage, units: activity.units(), rdm, predicted })
+            let (rdm, undefined) = match rdm(activity.values(), stimuli, settings.distance) {
+                Ok(rdm) => (Some(rdm), None),
+                Err(e) if e.kind() == ErrorKind::Data => (None, Some(e.to_string())),
+                Err(e) => return Err(e),
+            };
+            let (predicted, unpredicted) = predicted(&activity, benchmark, &halves, settings)?;
+            Ok(StageRdm { stage, units: activity.units(), rdm, undefined, predicted, unpredicted })
         };
         measure().map_err(|e| e.within(place()))
     };

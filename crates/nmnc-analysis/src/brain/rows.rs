@@ -22,6 +22,8 @@ struct NetworkRow<'a> {
     reported: Number,
     reported_low: Number,
     reported_high: Number,
+    /// Why there is no similarity.
+    note: Option<&'a str>,
 }
 
 impl<'a> NetworkRow<'a> {
@@ -41,7 +43,12 @@ impl<'a> NetworkRow<'a> {
 }
 
 pub(super) fn networks(scores: &Scores) -> String {
-    csv(scores.targets.iter().flat_map(|target| {
+    let undefined = scores.undefined.iter().map(|(target, reason)| NetworkRow {
+        target,
+        note: Some(reason),
+        ..NetworkRow::default()
+    });
+    let rows = scores.targets.iter().flat_map(|target| {
         let networks = target.networks.iter().flat_map(|network| {
             network.stages.iter().map(|stage| {
                 let chosen = stage.stage == network.chosen;
@@ -51,16 +58,18 @@ pub(super) fn networks(scores: &Scores) -> String {
                     stage: Some(stage.stage),
                     chosen: Some(chosen),
                     selection: stage.selection.into(),
+                    note: stage.note.as_deref(),
                     ..NetworkRow::new(&target.target, &network.condition, &stage.all, reported)
                 }
             })
         });
-        let controls = target
-            .controls
-            .iter()
-            .map(|c| NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported)));
+        let controls = target.controls.iter().map(|c| NetworkRow {
+            note: c.note.as_deref(),
+            ..NetworkRow::new(&target.target, &c.control, &c.all, Some(&c.reported))
+        });
         networks.chain(controls).collect::<Vec<_>>()
-    }))
+    });
+    csv(rows.chain(undefined))
 }
 
 /// `contrasts.csv`: a row for each difference; an empty stage is the chosen one.
@@ -120,6 +129,8 @@ struct PredictionRow<'a> {
     reported_sem: Number,
     reported_r: Number,
     reported_ceiling: Number,
+    /// Why there is no score.
+    note: Option<&'a str>,
 }
 
 impl<'a> PredictionRow<'a> {
@@ -147,17 +158,35 @@ impl<'a> PredictionRow<'a> {
 pub(super) fn predictions(scores: &Scores) -> String {
     csv(scores.predictivity.iter().flat_map(|target| {
         let networks = target.networks.iter().flat_map(|network| {
-            network.stages.iter().map(|(stage, predicted)| PredictionRow {
+            let predicted = network.stages.iter().map(|(stage, predicted)| PredictionRow {
                 seed: Some(network.seed),
                 stage: Some(*stage),
-                chosen: Some(*stage == network.chosen),
+                chosen: Some(Some(*stage) == network.chosen),
                 ..PredictionRow::new(&target.target, &network.condition, predicted)
-            })
+            });
+            let undefined = network.undefined.iter().map(|(stage, reason)| PredictionRow {
+                target: &target.target,
+                condition: &network.condition,
+                seed: Some(network.seed),
+                stage: Some(*stage),
+                chosen: Some(false),
+                note: Some(reason),
+                ..PredictionRow::default()
+            });
+            let mut rows: Vec<PredictionRow> = predicted.chain(undefined).collect();
+            rows.sort_by_key(|row| row.stage);
+            rows
         });
         let controls = target
             .controls
             .iter()
             .map(|(name, predicted)| PredictionRow::new(&target.target, name, predicted));
-        networks.chain(controls).collect::<Vec<_>>()
+        let undefined = target.undefined.iter().map(|(name, reason)| PredictionRow {
+            target: &target.target,
+            condition: name,
+            note: Some(reason),
+            ..PredictionRow::default()
+        });
+        networks.chain(controls).chain(undefined).collect::<Vec<_>>()
     }))
 }

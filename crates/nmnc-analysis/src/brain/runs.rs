@@ -135,9 +135,16 @@ mod tests {
 
     fn run(folder: &str, rule: &str, seed: u64, initial: &str) -> Shown {
         let rdm = Rdm::new(3, vec![0.1, 0.2, seed as f64]).unwrap();
-        let stages = vec![StageRdm { stage: 1, units: 4, rdm: rdm.clone(), predicted: Vec::new() }];
-        let pixels =
-            StageRdm { stage: 0, rdm: Rdm::new(3, vec![1.0, 2.0, 3.0]).unwrap(), ..stages[0].clone() };
+        let one = |stage: usize, rdm: Rdm| StageRdm {
+            stage,
+            units: 4,
+            rdm: Some(rdm),
+            undefined: None,
+            predicted: Vec::new(),
+            unpredicted: Vec::new(),
+        };
+        let stages = vec![one(1, rdm)];
+        let pixels = one(0, Rdm::new(3, vec![1.0, 2.0, 3.0]).unwrap());
         let representation = Representation { trained: stages.clone(), untrained: stages, pixels };
         let (folder, rule, initial) = (folder.to_owned(), rule.to_owned(), initial.to_owned());
         Shown { folder, rule, seed, initial, representation }

@@ -28,6 +28,8 @@ pub struct Scores {
     pub conditions: Vec<Condition>,
     /// Similarities, one entry for each target.
     pub targets: Vec<TargetScores>,
+    /// Targets without dissimilarities, and why.
+    pub undefined: Vec<(String, String)>,
     /// Predictivity, one entry for each target with responses.
     pub predictivity: Vec<PredictivityScores>,
     /// What the user should know, one sentence each.
@@ -66,6 +68,9 @@ pub struct ControlScore {
     pub all: Range,
     /// Over the stimuli that score chosen stages.
     pub reported: Range,
+    /// Why there is no similarity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Similarity of a network.
@@ -92,7 +97,13 @@ pub struct StageScore {
     pub all: Range,
     /// Over the stimuli by which the stage was or was not chosen.
     pub selection: f64,
+    /// Why there is no similarity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
+
+/// Of what has no dissimilarities.
+const UNDEFINED: Range = Range { value: f64::NAN, low: f64::NAN, high: f64::NAN, p: f64::NAN };
 
 /// A mean over networks.
 #[derive(Clone, Debug, Serialize)]
@@ -117,8 +128,11 @@ pub struct ConditionScore {
 /// Compares `networks` with every target of the benchmark. `pairs` are the conditions whose differences are of interest: (a, b) for
 /// a less b. `extra` are models beside those of the benchmark.
 ///
+/// A stage, pixels or a target without dissimilarities has no similarity, and a warning says why; a network without any stage that
+/// has them is left out.
+///
 /// # Errors
-/// No network; whole measures drawn over subjects and stimuli at once.
+/// No network, or none that has dissimilarities; no target that has them; whole measures drawn over subjects and stimuli at once.
 pub fn scores(
     benchmark: &Benchmark,
     conditions: &[Condition],
@@ -131,16 +145,32 @@ pub fn scores(
         return Err(Error::config("brain", "no network to compare").mend("give at least one run"));
     }
     let halves = benchmark.stimuli.halves(settings.bootstrap.seed);
-    let own = benchmark.controls.iter().map(|(name, rdm)| (name.clone(), rdm));
-    let controls: Vec<(String, &Rdm)> =
-        extra.iter().map(|(name, stage)| (name.clone(), &stage.rdm)).chain(own).collect();
-    let mut warnings = Vec::new();
+    let own = benchmark.controls.iter().map(|(name, rdm)| (name.clone(), Ok(rdm)));
+    let controls: Vec<Control> = extra
+        .iter()
+        .map(|(name, stage)| (name.clone(), stage.rdm.as_ref().ok_or_else(|| reason(stage))))
+        .chain(own)
+        .collect();
+    let mut warnings = missing(networks, extra);
     for target in &benchmark.targets {
         warnings.extend(target.warnings.iter().map(|warning| format!("{}: {warning}", target.name)));
+    }
+    let whole: Vec<NetworkRdms> =
+        networks.iter().filter(|n| n.stages.iter().any(|s| s.rdm.is_some())).cloned().collect();
+    let none = |what: &str| {
+        let why = warnings.iter().find(|warning| warning.contains("no dissimilarities"));
+        Err(Error::data(what, why.cloned().unwrap_or_default()))
+    };
+    if benchmark.targets.iter().all(|target| target.subjects.is_empty()) {
+        return none("nothing to compare networks with");
+    }
+    if whole.is_empty() {
+        return none("no network to compare");
     }
     let targets = benchmark
         .targets
         .iter()
+        .filter(|target| !target.subjects.is_empty())
         .map(|target| {
             let mut bootstrap = settings.bootstrap;
             let _drawing = doing::now(|| format!("{}: {} draws of stimuli", target.name, bootstrap.draws));
@@ -152,7 +182,7 @@ pub fn scores(
                 ));
             }
             let settings = BrainSettings { bootstrap, ..*settings };
-            against(target, conditions, networks, &controls, pairs, &halves, &settings)
+            against(target, conditions, &whole, &controls, pairs, &halves, &settings)
                 .map_err(|e| e.within(&target.name))
         })
         .collect::<Result<Vec<TargetScores>>>()?;
@@ -163,6 +193,11 @@ pub fn scores(
         .filter(|target| target.recordings.is_some() && settings.regression != RegressionName::None)
         .filter_map(|target| predictions(&target.name, conditions, networks, extra))
         .collect();
+    let undefined = benchmark
+        .targets
+        .iter()
+        .filter_map(|target| Some((target.name.clone(), target.undefined.clone()?)))
+        .collect();
     let [selection, _] = halves;
     Ok(Scores {
         benchmark: benchmark.name.clone(),
@@ -171,20 +206,51 @@ pub fn scores(
         selection,
         conditions: conditions.to_vec(),
         targets,
+        undefined,
         predictivity,
         warnings,
     })
 }
 
-/// What has no similarity with a target, which files leave empty.
+/// A model to compare with beside networks, or why it has no dissimilarities.
+type Control<'a> = (String, std::result::Result<&'a Rdm, &'a str>);
+
+fn reason(stage: &StageRdm) -> &str {
+    stage.undefined.as_deref().unwrap_or("no dissimilarities")
+}
+
+/// What of networks and pixels has no dissimilarities or predicts no responses, and why.
+fn missing(networks: &[NetworkRdms], extra: &[(String, StageRdm)]) -> Vec<String> {
+    let of_networks = networks.iter().flat_map(|network| {
+        let name = |stage: &StageRdm| {
+            format!("{} (seed {}), stage {}", network.condition, network.seed, stage.stage)
+        };
+        network.stages.iter().map(move |stage| (name(stage), stage))
+    });
+    let all = of_networks.chain(extra.iter().map(|(name, stage)| (name.clone(), stage)));
+    let mut out = Vec::new();
+    for (name, stage) in all {
+        if stage.rdm.is_none() {
+            out.push(format!("{name} has no dissimilarities: {}", reason(stage)));
+        }
+        out.extend(
+            stage.unpredicted.iter().map(|(target, why)| format!("{name} predicts no {target}: {why}")),
+        );
+    }
+    out
+}
+
+/// What has no similarity with a target though it has dissimilarities, which files leave empty.
 fn undefined(target: &TargetScores) -> impl Iterator<Item = String> {
     let stages = target.networks.iter().flat_map(|network| {
         let name = move |stage: &StageScore| {
             format!("{} (seed {}), stage {}", network.condition, network.seed, stage.stage)
         };
-        network.stages.iter().map(move |stage| (name(stage), stage.all.value))
+        let defined = network.stages.iter().filter(|stage| stage.note.is_none());
+        defined.map(move |stage| (name(stage), stage.all.value))
     });
-    let controls = target.controls.iter().map(|control| (control.control.clone(), control.all.value));
+    let defined = target.controls.iter().filter(|control| control.note.is_none());
+    let controls = defined.map(|control| (control.control.clone(), control.all.value));
     stages.chain(controls).filter(|(_, value)| !value.is_finite()).map(|(name, _)| {
         format!("{}: the dissimilarities of {name} do not vary, so it has no similarity", target.target)
     })
@@ -194,7 +260,7 @@ fn against(
     target: &Target,
     conditions: &[Condition],
     networks: &[NetworkRdms],
-    controls: &[(String, &Rdm)],
+    controls: &[Control],
     pairs: &[(String, String)],
     [choose, report]: &[Vec<usize>; 2],
     settings: &BrainSettings,
@@ -207,29 +273,35 @@ fn against(
     let (choosing, reporting) = (cut(&subjects, choose)?, cut(&subjects, report)?);
 
     // Every stage of every network, then the controls, over all stimuli.
-    let stages: Vec<&StageRdm> = networks.iter().flat_map(|n| &n.stages).collect();
+    let index = Index::new(networks);
+    let stages: Vec<&Rdm> = networks.iter().flat_map(|n| &n.stages).filter_map(|s| s.rdm.as_ref()).collect();
     let models: Vec<&Rdm> =
-        stages.iter().map(|s| &s.rdm).chain(controls.iter().map(|(_, rdm)| *rdm)).collect();
+        stages.iter().copied().chain(controls.iter().filter_map(|(_, rdm)| rdm.ok())).collect();
     let all = replicates(&models, &subjects, how, &settings.bootstrap)?;
 
     // The best stage by one half of the stimuli, scored by the other.
     let mut selection = Vec::new();
     for stage in &stages {
-        let part = stage.rdm.subset(choose)?;
+        let part = stage.subset(choose)?;
         selection
             .push(choosing.iter().map(|data| compare(&part, data, how)).sum::<f64>() / choosing.len() as f64);
     }
-    let (mut first, mut chosen) = (0, Vec::new());
-    for network in networks {
-        let own = &selection[first..first + network.stages.len()];
-        // What has no similarity is never the most similar.
-        let known = |at: usize| if own[at].is_nan() { f64::NEG_INFINITY } else { own[at] };
-        let best = (0..own.len()).max_by(|&i, &j| known(i).total_cmp(&known(j))).unwrap_or(0);
-        chosen.push(first + best);
-        first += own.len();
-    }
-    let best: Vec<&Rdm> =
-        chosen.iter().map(|&at| &stages[at].rdm).chain(controls.iter().map(|(_, rdm)| *rdm)).collect();
+    // What has no similarity is never the most similar.
+    let known = |at: usize| if selection[at].is_nan() { f64::NEG_INFINITY } else { selection[at] };
+    // Number and place of the stage of each network.
+    let chosen: Vec<(usize, usize)> = networks
+        .iter()
+        .enumerate()
+        .filter_map(|(number, network)| {
+            let places = network.stages.iter().filter_map(|s| Some((s.stage, index.place(number, s.stage)?)));
+            places.max_by(|(_, i), (_, j)| known(*i).total_cmp(&known(*j)))
+        })
+        .collect();
+    let best: Vec<&Rdm> = chosen
+        .iter()
+        .map(|&(_, at)| stages[at])
+        .chain(controls.iter().filter_map(|(_, rdm)| rdm.ok()))
+        .collect();
     let best = cut(&best, report)?;
     let reported = replicates(
         &best.iter().collect::<Vec<_>>(),
@@ -238,16 +310,25 @@ fn against(
         &settings.bootstrap,
     )?;
 
+    let mut place = 0..;
     let controls = controls
         .iter()
-        .enumerate()
-        .map(|(at, (name, _))| ControlScore {
-            control: name.clone(),
-            all: all.range(|v| v[stages.len() + at]),
-            reported: reported.range(|v| v[networks.len() + at]),
+        .map(|(name, rdm)| {
+            let control = name.clone();
+            match rdm {
+                Ok(_) => {
+                    let at = place.next().unwrap_or_default();
+                    let all = all.range(|v| v[stages.len() + at]);
+                    let reported = reported.range(|v| v[networks.len() + at]);
+                    ControlScore { control, all, reported, note: None }
+                }
+                Err(why) => {
+                    let note = Some((*why).to_owned());
+                    ControlScore { control, all: UNDEFINED, reported: UNDEFINED, note }
+                }
+            }
         })
         .collect();
-    let index = Index::new(networks);
     let networks_scored: Vec<NetworkScore> = networks
         .iter()
         .enumerate()
@@ -257,13 +338,15 @@ fn against(
             stages: network
                 .stages
                 .iter()
-                .enumerate()
-                .map(|(at, stage)| {
-                    let at = index.first[number] + at;
-                    StageScore { stage: stage.stage, all: all.range(|v| v[at]), selection: selection[at] }
+                .map(|stage| {
+                    let (all, selection, note) = match index.place(number, stage.stage) {
+                        Some(at) => (all.range(|v| v[at]), selection[at], None),
+                        None => (UNDEFINED, f64::NAN, Some(reason(stage).to_owned())),
+                    };
+                    StageScore { stage: stage.stage, all, selection, note }
                 })
                 .collect(),
-            chosen: stages[chosen[number]].stage,
+            chosen: chosen[number].0,
             reported: reported.range(|v| v[number]),
         })
         .collect();
@@ -271,7 +354,7 @@ fn against(
         .iter()
         .filter_map(|condition| {
             let reported = mean(&reported, &index.of(&condition.name))?;
-            let numbers = index.stages(networks, &condition.name);
+            let numbers = index.stages(&condition.name);
             let stages =
                 numbers.into_iter().filter_map(|(stage, places)| Some((stage, mean(&all, &places)?)));
             Some(ConditionScore { condition: condition.name.clone(), reported, stages: stages.collect() })

@@ -107,8 +107,17 @@ impl Stimuli {
             let name = entry.map_err(|e| Error::io(&folder, "read", e))?.file_name();
             let Some(name) = name.to_str() else { continue };
             let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-            if !name.starts_with('.') && matches!(ending.as_deref(), Some("png" | "jpg" | "jpeg")) {
-                files.push(name.to_owned());
+            if name.starts_with('.') {
+                continue;
+            }
+            match ending.as_deref() {
+                Some("png" | "jpg" | "jpeg") => files.push(name.to_owned()),
+                // Left out without a word, it would move all others against what was recorded.
+                Some("bmp" | "gif" | "webp" | "tif" | "tiff" | "avif" | "heic" | "ppm" | "jp2") => {
+                    return Err(Error::data(folder.join(name).display(), "is neither PNG nor JPEG")
+                        .mend("convert it to PNG, or list the stimuli in a table"));
+                }
+                _ => {}
             }
         }
         files.sort_unstable();

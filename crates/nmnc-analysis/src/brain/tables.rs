@@ -63,7 +63,8 @@ pub fn contrasts(scores: &Scores) -> Table {
 
 /// A row for each condition and control of each target.
 pub fn summary(scores: &Scores) -> Table {
-    let stages = scores.targets.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
+    let numbers = scores.targets.iter().flat_map(|t| &t.conditions).flat_map(|c| &c.stages);
+    let stages = numbers.map(|(stage, _)| *stage).max().unwrap_or(0);
     let mut headings = vec!["", "Target", "Chosen stage", "95 % of it"];
     // Of a ceiling that is not above 0 there are no shares: subjects agree no more than by chance.
     let ceilings = scores.targets.iter().any(|t| t.reported_ceiling.is_some_and(|c| c.lower > 0.0));
@@ -90,8 +91,11 @@ pub fn summary(scores: &Scores) -> Table {
                 ends(stimuli),
             ];
             row.extend(share(seeds.mean));
+            // A stage without dissimilarities has no entry.
+            let at = |stage: usize| condition.stages.iter().find(|(number, _)| *number == stage);
             row.extend(
-                condition.stages.iter().take(STAGES.len()).map(|(_, mean)| with_sem(Some(mean.seeds), 3)),
+                (1..=stages.min(STAGES.len()))
+                    .map(|stage| with_sem(at(stage).map(|(_, mean)| mean.seeds), 3)),
             );
             row.resize(headings.len(), NONE.to_owned());
             rows.push(row);
@@ -145,8 +149,8 @@ fn ends(range: &Range) -> String {
 
 /// A row for each condition and control of each target with responses.
 pub fn predictivity(scores: &Scores) -> Table {
-    let count =
-        scores.predictivity.iter().flat_map(|t| &t.conditions).map(|c| c.stages.len()).max().unwrap_or(0);
+    let numbers = scores.predictivity.iter().flat_map(|t| &t.conditions).flat_map(|c| &c.stages);
+    let count = numbers.map(|(stage, _)| *stage).max().unwrap_or(0);
     let mut headings = vec!["", "Target", "Chosen stage", "Median r", "Ceiling", "Units"];
     headings.extend(&STAGES[..count.min(STAGES.len())]);
     let mut rows = Vec::new();
@@ -175,10 +179,11 @@ pub fn predictivity(scores: &Scores) -> Table {
                 .networks
                 .iter()
                 .filter(|n| n.condition == condition.condition)
-                .filter_map(|n| n.stages.iter().find(|(stage, _)| *stage == n.chosen))
+                .filter_map(|n| n.stages.iter().find(|(stage, _)| Some(*stage) == n.chosen))
                 .map(|(_, p)| &p.reported)
                 .collect();
-            let stages = condition.stages.iter().map(|(_, score)| with_sem(Some(*score), 3)).collect();
+            let at = |stage: usize| condition.stages.iter().find(|(number, _)| *number == stage);
+            let stages = (1..=count).map(|stage| with_sem(at(stage).map(|(_, score)| *score), 3)).collect();
             let label = label.map_or_else(String::new, |c| c.label.clone());
             rows.push(row(label, with_sem(Some(condition.reported), 3), &chosen, stages));
         }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::recordings::{AssemblyOptions, Recordings};
 use super::stimuli::Stimuli;
 use crate::similarity::{Distance, Rdm, crossnobis, rdm};
-use nmnc_core::error::{Error, Result};
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_data::ArrayFile;
 use nmnc_data::npz::Array;
 
 /// How an assembly is read.
@@ -23,12 +24,12 @@ pub(super) struct TargetConfig {
     assembly: Option<AssemblyConfig>,
 }
 
-/// Responses in a `.npz` file.
+/// Responses in a `.npz` file, or in a file of one array with a row for each stimulus.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResponsesConfig {
     file: PathBuf,
-    /// Array `[presentations, units]`.
+    /// Array `[presentations, units]`; NaN where a unit was not recorded.
     #[serde(default = "responses")]
     responses: String,
     /// Array `[presentations]` of the row of each one's stimulus in the table, from 0.
@@ -61,7 +62,7 @@ struct AssemblyConfig {
     stimulus: Option<String>,
 }
 
-/// An array of a `.npz` file.
+/// An array in a file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArrayConfig {
@@ -75,10 +76,12 @@ pub(super) struct ArrayConfig {
 pub struct Target {
     /// Its name, such as `monkey IT`.
     pub name: String,
-    /// Dissimilarities of each subject.
+    /// Dissimilarities of each subject that has any.
     pub subjects: Vec<Rdm>,
     /// Responses of units to the benchmark's stimuli, in their order; none where dissimilarities are all there is.
     pub recordings: Option<Recordings>,
+    /// Why there are no dissimilarities of any subject.
+    pub undefined: Option<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -95,7 +98,7 @@ impl Target {
         let recordings = match (&config.rdm, &config.responses, &config.assembly) {
             (Some(rdm), None, None) => {
                 let subjects = dissimilarities(rdm, root, stimuli.len())?;
-                return Ok(Self { name, subjects, recordings: None, warnings: Vec::new() });
+                return Ok(Self { name, subjects, recordings: None, undefined: None, warnings: Vec::new() });
             }
             (None, Some(responses), None) => of_npz(responses, root, stimuli)?,
             (None, None, Some(assembly)) => of_assembly(assembly, root, stimuli, reading)?,
@@ -105,13 +108,14 @@ impl Target {
             }
         };
         let (subjects, warnings) = of_recordings(&recordings, distance)?;
-        Ok(Self { name, subjects, recordings: Some(recordings), warnings })
+        let undefined = subjects.is_empty().then(|| warnings.last().cloned().unwrap_or_default());
+        Ok(Self { name, subjects, recordings: Some(recordings), undefined, warnings })
     }
 }
 
 fn of_npz(config: &ResponsesConfig, root: &Path, stimuli: &Stimuli) -> Result<Recordings> {
-    let array =
-        |name: &str| open(&ArrayConfig { file: config.file.clone(), array: Some(name.to_owned()) }, root);
+    let path = root.join(&config.file);
+    let array = |name: &str| Array::open(&path, Some(name), &[]);
     let responses = array(&config.responses)?;
     let &[presentations, units] = responses.shape() else {
         return Err(Error::data(responses.place(), format!("responses of shape {:?}", responses.shape()))
@@ -131,7 +135,18 @@ fn of_npz(config: &ResponsesConfig, root: &Path, stimuli: &Stimuli) -> Result<Re
             Error::data(root.join(&config.file).display(), problem)
         })
     };
-    let shown = list(&config.stimulus, presentations, "presentations")?;
+    // A file of one array has a row for each stimulus, in the order of the table.
+    let lone = ArrayFile::of(&path)? != ArrayFile::Npz;
+    if lone && (presentations != stimuli.len() || config.subject.is_some()) {
+        return Err(Error::data(path.display(), format!("{presentations} rows for {} stimuli", stimuli.len())).mend(
+            "give one row for each stimulus; repetitions and subjects need a .npz file with the arrays `responses`, `stimulus` and \
+             the one that `subject` names",
+        ));
+    }
+    let shown = match lone {
+        true => (0..presentations as i64).collect(),
+        false => list(&config.stimulus, presentations, "presentations")?,
+    };
     let stimulus_of: Vec<usize> = shown.into_iter().enumerate().map(row).collect::<Result<_>>()?;
     let mut seen = vec![false; stimuli.len()];
     stimulus_of.iter().for_each(|&stimulus| seen[stimulus] = true);
@@ -147,7 +162,7 @@ fn of_npz(config: &ResponsesConfig, root: &Path, stimuli: &Stimuli) -> Result<Re
     };
     let recordings = Recordings {
         stimuli: stimuli.ids.clone(),
-        presentations: responses.numbers()?,
+        presentations: responses.values(),
         stimulus_of,
         units: (1..=units).map(|unit| unit.to_string()).collect(),
         region: vec![String::new(); units],
@@ -178,33 +193,46 @@ fn of_assembly(
     own.in_order(&stimuli.ids).map_err(within)
 }
 
-/// Dissimilarities of each subject's units, those aside that were not recorded for every stimulus.
+/// Dissimilarities of each subject's units, those aside that were not recorded for every stimulus. A subject whose responses have
+/// none is left out, and a warning says so.
 fn of_recordings(recordings: &Recordings, distance: Distance) -> Result<(Vec<Rdm>, Vec<String>)> {
     let mut warnings = Vec::new();
-    let subjects = recordings
+    let found: Vec<Option<Rdm>> = recordings
         .subjects()
         .into_iter()
         .map(|name| {
             let own = recordings.of_subject(name)?;
             let (means, units) = (own.means()?, own.units.len());
-            let whole: Vec<usize> =
-                (0..units).filter(|unit| means.iter().skip(*unit).step_by(units).all(|v| v.is_finite())).collect();
+            // Cross-validation needs every presentation, means one of each stimulus.
+            let needed = if distance == Distance::Crossnobis { &own.presentations } else { &means };
+            let recorded = |unit: &usize| needed.iter().skip(*unit).step_by(units).all(|v| v.is_finite());
+            let whole: Vec<usize> = (0..units).filter(recorded).collect();
             if whole.len() < units {
                 let left = units - whole.len();
                 warnings.push(format!(
-                    "{left} of {units} units{} have no response to some stimulus: they are in no dissimilarity",
+                    "{left} of {units} units{} lack a response to some stimulus: they are in no dissimilarity",
                     if name.is_empty() { String::new() } else { format!(" of {name}") }
                 ));
             }
             let own = own.of_units(&whole);
             let stimuli = own.stimuli.len();
-            match distance {
+            let dissimilarities = || match distance {
+                _ if whole.is_empty() => Err(Error::data("responses", "no unit has one to every stimulus")),
                 Distance::Crossnobis => crossnobis(&own.presentations, &own.stimulus_of, stimuli),
                 _ => rdm(&own.means()?, stimuli, distance),
+            };
+            match dissimilarities() {
+                Ok(found) => Ok(Some(found)),
+                Err(e) if e.kind() == ErrorKind::Data => {
+                    let whose = if name.is_empty() { String::new() } else { format!("subject {name}: ") };
+                    warnings.push(format!("{whose}no dissimilarities: {e}"));
+                    Ok(None)
+                }
+                Err(e) => Err(e),
             }
         })
         .collect::<Result<_>>()?;
-    Ok((subjects, warnings))
+    Ok((found.into_iter().flatten().collect(), warnings))
 }
 
 /// Dissimilarities of one or more subjects: `[stimuli, stimuli]`, `[subjects, stimuli, stimuli]` or
@@ -244,16 +272,5 @@ pub(super) fn dissimilarities(config: &ArrayConfig, root: &Path, stimuli: usize)
 
 /// The array that `config` names.
 fn open(config: &ArrayConfig, root: &Path) -> Result<Array> {
-    let path = root.join(&config.file);
-    let names = Array::names(&path)?;
-    let name = match (&config.array, &names[..]) {
-        (Some(name), _) => name,
-        (None, [only]) => only,
-        (None, _) => {
-            return Err(Error::data(path.display(), format!("holds {} arrays", names.len()))
-                .mend(format!("name one with `array`: {}", names.join(", "))));
-        }
-    };
-    Array::read(&path, name)?
-        .ok_or_else(|| Error::data(path.display(), format!("no array `{name}`")).suggest(name, &names))
+    Array::open(&root.join(&config.file), config.array.as_deref(), &[])
 }

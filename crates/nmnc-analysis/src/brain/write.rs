@@ -75,7 +75,7 @@ pub fn write(
 }
 
 /// Every matrix, square, f64: `target.NAME` `[subjects, stimuli, stimuli]`, `control.NAME`, and
-/// `network.CONDITION-seedN.stageM`.
+/// `network.CONDITION-seedN.stageM` of stages that have one.
 fn rdms(
     benchmark: &Benchmark,
     networks: &[NetworkRdms],
@@ -88,14 +88,15 @@ fn rdms(
         let values = target.subjects.iter().flat_map(Rdm::square).collect();
         put(format!("target.{}", target.name), &[target.subjects.len(), n, n], values)?;
     }
-    let pixels = extra.iter().map(|(name, stage)| (name, &stage.rdm));
+    let pixels = extra.iter().filter_map(|(name, stage)| Some((name, stage.rdm.as_ref()?)));
     for (name, rdm) in benchmark.controls.iter().map(|(name, rdm)| (name, rdm)).chain(pixels) {
         put(format!("control.{name}"), &[n, n], rdm.square())?;
     }
     for network in networks {
         for stage in &network.stages {
+            let Some(rdm) = &stage.rdm else { continue };
             let name = format!("network.{}-seed{}.stage{}", network.condition, network.seed, stage.stage);
-            put(name, &[n, n], stage.rdm.square())?;
+            put(name, &[n, n], rdm.square())?;
         }
     }
     writer.finish()

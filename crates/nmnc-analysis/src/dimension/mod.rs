@@ -2,6 +2,7 @@
 //!
 //! Everything is read by blocks through [`Rows`], so that a recording larger than memory can be measured. Sums are in f64.
 
+mod absent;
 mod intrinsic;
 mod neighbors;
 mod participation;
@@ -11,7 +12,8 @@ mod spectrum;
 
 use serde::{Deserialize, Serialize};
 
-pub use intrinsic::Estimate;
+pub use absent::Absent;
+pub use intrinsic::{Estimate, Found, TIE};
 pub use participation::Participation;
 pub use rows::{Chosen, Matrix, Rows, shuffled};
 pub use spectrum::Components;
@@ -56,9 +58,10 @@ pub struct Dimensions {
     pub components: [Option<usize>; 3],
     /// Participation ratio; none without variance.
     pub participation: Option<Participation>,
-    /// TwoNN; none with fewer than 20 distinct points.
+    /// TwoNN; none with fewer than 20 points in different places, or where most are equally far from their two nearest.
     pub two_nn: Option<Estimate>,
-    /// Maximum likelihood from k neighbors; none with too few distinct points.
+    /// Maximum likelihood from k neighbors; none with fewer than 2 (k + 1) points in different places, or where most are equally far
+    /// from all k.
     pub mle: Option<Estimate>,
     /// Neighbors k of the maximum-likelihood estimate.
     pub neighbors: usize,
@@ -66,10 +69,16 @@ pub struct Dimensions {
     pub points: usize,
     /// Points left out of them because another one is in the same place.
     pub coincident: usize,
+    /// Why an estimate is absent, or what makes one doubtful: a sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The fractions of variance of [`Dimensions::components`].
 pub const FRACTIONS: [f64; 3] = [0.9, 0.95, 0.99];
+
+/// The share of points equally far from their two nearest above which that is said.
+const NOTED_TIES: f64 = 0.05;
 
 /// Neighbors of each point that TwoNN chooses its two from in every half of the points.
 const NEAREST: usize = 100;
@@ -109,7 +118,7 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
     let points = settings.points.min(affordable).min(samples);
     let chosen = Chosen::draw(rows, points, settings.seed);
     // Half of the points must leave k neighbors in a list of all.
-    let (neighbors, pair_sums) = neighbors::neighbors(&Centered::new(&chosen)?, 5 * k);
+    let (neighbors, pair_sums) = neighbors::neighbors(&chosen, 5 * k)?;
     let sums = if found.complete {
         let scale = samples.saturating_sub(1) as f64;
         let relative = |variance: f64| variance / found.unit / found.unit;
@@ -122,17 +131,39 @@ pub fn measure(rows: &dyn Rows, settings: &DimensionSettings) -> Result<(Dimensi
     } else {
         pair_sums
     };
+    let participation = participation::participation(sums);
+    let two_nn = intrinsic::two_nn(&neighbors, settings.seed);
+    let mle = intrinsic::mle(&neighbors, k, settings.seed);
+    let mut notes = Vec::new();
+    if participation.is_some_and(|p| p.corrected.is_none()) {
+        notes.push(match samples {
+            0..4 => format!("no corrected participation ratio: {samples} samples, where four are needed"),
+            _ => "no corrected participation ratio: the samples are too few to tell variance from chance"
+                .into(),
+        });
+    }
+    for (name, found) in [("TwoNN", two_nn), ("maximum-likelihood dimension", mle)] {
+        notes.extend(found.err().map(|absent| format!("no {name}: {absent}")));
+    }
+    let (tied, distinct) = (intrinsic::tied(&neighbors, 2), neighbors.lists.len());
+    if two_nn.is_ok() && tied as f64 > NOTED_TIES * distinct as f64 {
+        notes.push(format!(
+            "the two nearest neighbors of {tied} of {distinct} points are equally far: values on a grid or rounded ones, of which \
+             TwoNN and the maximum-likelihood dimension are unsure"
+        ));
+    }
     let dimensions = Dimensions {
         samples,
         units,
         total_variance: found.total_variance,
         components: FRACTIONS.map(|fraction| found.explaining(fraction)),
-        participation: participation::participation(sums),
-        two_nn: intrinsic::two_nn(&neighbors, settings.seed),
-        mle: intrinsic::mle(&neighbors, k, settings.seed),
+        participation,
+        two_nn: two_nn.ok(),
+        mle: mle.ok(),
         neighbors: k,
         points,
-        coincident: neighbors.coincident(),
+        coincident: neighbors.coincident,
+        notes,
     };
     Ok((dimensions, found))
 }
@@ -149,14 +180,14 @@ pub fn participation_ratio(rows: &dyn Rows) -> Result<Option<Participation>> {
     Ok(participation::participation(Sums::of(&Centered::new(rows)?)))
 }
 
-/// TwoNN of `rows` alone, as in [`measure`], among at most `points` samples drawn by `seed`; none with fewer than 20 distinct points.
+/// TwoNN of `rows` alone, as in [`measure`], among at most `points` samples drawn by `seed`; or why there is none.
 ///
 /// # Errors
 /// As [`components`].
-pub fn two_nn(rows: &dyn Rows, points: usize, seed: Seed) -> Result<Option<Estimate>> {
+pub fn two_nn(rows: &dyn Rows, points: usize, seed: Seed) -> Result<Found> {
     check(rows)?;
     let chosen = Chosen::draw(rows, points.min(rows.samples()), seed);
-    Ok(intrinsic::two_nn(&neighbors::neighbors(&Centered::new(&chosen)?, NEAREST).0, seed))
+    Ok(intrinsic::two_nn(&neighbors::neighbors(&chosen, NEAREST)?.0, seed))
 }
 
 fn check(rows: &dyn Rows) -> Result<()> {

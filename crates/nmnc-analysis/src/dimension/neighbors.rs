@@ -6,31 +6,46 @@ use rayon::prelude::*;
 
 use super::participation::Sums;
 use super::product::{add_product, view};
-use super::rows::Centered;
+use super::rows::{Centered, Chosen, Rows};
+use nmnc_core::error::Result;
 
 /// Elements of a strip of the Gram matrix: 128 MB in f64.
 const STRIP: usize = 16 << 20;
 /// Squared distances below this fraction of the points' squared lengths are found again from the difference itself.
 const CANCELLATION: f64 = 1e-8;
 
+/// Distances below this fraction of the points' lengths are none: what rounding in double precision leaves of equal points.
+const COINCIDENT: f64 = 1e-12;
+
 /// The nearest other points of each point, nearest first.
 #[derive(Clone, Debug)]
 pub(super) struct Neighbors {
-    /// Index and distance.
+    /// Index and distance, for each point in a place of its own.
     pub lists: Vec<Vec<(u32, f64)>>,
-    /// Whether a point counts: of points in the same place only the first does.
-    pub counted: Vec<bool>,
+    /// Points left out because an earlier one is in the same place.
+    pub coincident: usize,
 }
 
-impl Neighbors {
-    /// Number of points left out because another one is in the same place.
-    pub fn coincident(&self) -> usize {
-        self.counted.iter().filter(|c| !**c).count()
+/// The `most` nearest neighbors of every point of `rows`, of points in the same place only the first; and the sums for the
+/// participation ratio of all points.
+///
+/// # Errors
+/// At the first value that is not finite.
+pub(super) fn neighbors(rows: &dyn Rows, most: usize) -> Result<(Neighbors, Sums)> {
+    let (lists, sums) = lists(&Centered::new(rows)?, most);
+    let earlier = |i: &usize| lists[*i].iter().any(|&(j, distance)| distance == 0.0 && (j as usize) < *i);
+    let distinct: Vec<usize> = (0..lists.len()).filter(|i| !earlier(i)).collect();
+    let coincident = lists.len() - distinct.len();
+    if coincident == 0 {
+        return Ok((Neighbors { lists, coincident }, sums));
     }
+    // Copies fill the lists of others, so that neighbors are found anew among the rest.
+    let (lists, _) = self::lists(&Centered::new(&Chosen::new(rows, distinct))?, most);
+    Ok((Neighbors { lists, coincident }, sums))
 }
 
-/// The `most` nearest neighbors of every point, and the sums for the participation ratio that come along.
-pub(super) fn neighbors(x: &Centered, most: usize) -> (Neighbors, Sums) {
+/// The `most` nearest other points of every point, and the sums for the participation ratio that come along.
+fn lists(x: &Centered, most: usize) -> (Vec<Vec<(u32, f64)>>, Sums) {
     let points = x.samples();
     let lengths = x.squares();
     let mut sums = Sums {
@@ -54,9 +69,7 @@ pub(super) fn neighbors(x: &Centered, most: usize) -> (Neighbors, Sums) {
             sums.square += square;
         }
     }
-    let earlier = |i: usize| lists[i].iter().any(|&(j, distance)| distance == 0.0 && (j as usize) < i);
-    let counted = (0..points).map(|i| !earlier(i)).collect();
-    (Neighbors { lists, counted }, sums)
+    (lists, sums)
 }
 
 /// The rows of a strip of the Gram matrix, over all columns of the samples in blocks.
@@ -75,7 +88,11 @@ fn nearest(x: &Centered, i: usize, gram: &[f64], lengths: &[f64], most: usize) -
     let square = |j: usize| {
         let scale = lengths[i] + lengths[j];
         let square = scale - 2.0 * gram[j];
-        if square < CANCELLATION * scale { direct(x, i, j) } else { square }
+        if square >= CANCELLATION * scale {
+            return square;
+        }
+        let square = direct(x, i, j);
+        if square <= COINCIDENT * COINCIDENT * scale { 0.0 } else { square }
     };
     let mut all: Vec<(f64, u32)> =
         (0..lengths.len()).filter(|&j| j != i).map(|j| (square(j), j as u32)).collect();

@@ -7,7 +7,6 @@ use crate::means::ColumnMeans;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::scale;
 use nmnc_core::seed::Stream;
-use nmnc_data::npz::Array;
 
 /// Repeats of a condition that are needed: two halves, and in each a mean and a variance around it.
 const FEWEST: usize = 4;
@@ -71,27 +70,14 @@ impl Trials {
         Ok(trials)
     }
 
-    /// Reads a `.npy` file of floats, or the array `array` of a `.npz` file, of at most `memory` bytes as numbers of double precision.
+    /// Reads a `.npy` file, or the array `array` of a `.npz` file (without a name its only one, or `data`), of at most `memory` bytes as
+    /// numbers of double precision.
     ///
     /// # Errors
     /// If it cannot be read; as [`Trials::new`].
-    pub fn read(path: &Path, array: &str, memory: u64) -> Result<Self> {
+    pub fn read(path: &Path, array: Option<&str>, memory: u64) -> Result<Self> {
         let place = path.display();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
-            if !path.is_file() {
-                return Err(
-                    Error::data(place, "no such file").mend("give a .npy or .npz file, as numpy writes it")
-                );
-            }
-            let Some(found) = Array::read(path, array)? else {
-                let names = Array::names(path)?;
-                return Err(Error::data(place, format!("holds no array `{array}`")).suggest(array, names));
-            };
-            let shape = found.shape().to_vec();
-            affordable(&shape, memory).map_err(|e| e.within(&place))?;
-            return Self::new(found.values()?, &shape).map_err(|e| e.within(place));
-        }
-        let found = MappedArray::open(path)?;
+        let found = MappedArray::find(path, array, &["data", "trials"])?;
         let shape = found.shape().to_vec();
         affordable(&shape, memory).map_err(|e| e.within(&place))?;
         Self::new(found.values(), &shape).map_err(|e| e.within(place))

@@ -15,8 +15,8 @@ pub const EXAMPLES: &str = "Examples:
   nmnc analyze --trials trials.npy --dim 10
 
 Of a run, the latest checkpoint is analyzed, against the same network before training as a control. Arrays are \
-NumPy files of 32- or 64-bit floats in C order: activity [samples, n], Jacobian [outputs, n] or [samples, outputs, n]. \
-They are read by blocks and may be larger than memory; principal axes take about 8 n (CURVE + 10) bytes.
+.npy files of numbers of any type, arrays in .npz files, or tables (.csv): activity [samples, n], Jacobian [outputs, n] or \
+[samples, outputs, n]. Files of .npy are read by blocks and may be larger than memory; principal axes take about 8 n (CURVE + 10) bytes.
 
 Trials [conditions, repeats, n] show whether variability over repeats lies on the manifold of the condition means, and \
 which credit such noise would assign. Trials of NaN are missing; four of each condition must be there.
@@ -29,20 +29,20 @@ pub struct Analyze {
     /// Run folder, or folder of a checkpoint in one
     #[arg(value_name = "RUN", required_unless_present_any = ["activity", "trials"], conflicts_with_all = ["activity", "trials"])]
     pub run: Option<PathBuf>,
-    /// Recorded activity (.npy), [samples, n]
+    /// Recorded activity (.npy, .npz or .csv), [samples, n]
     #[arg(long, value_name = "FILE")]
     pub activity: Option<PathBuf>,
-    /// Jacobian of outputs with respect to the recorded units (.npy), [outputs, n] or [samples, outputs, n]
+    /// Jacobian of outputs with respect to the recorded units (.npy, .npz or .csv), [outputs, n] or [samples, outputs, n]
     #[arg(long, value_name = "FILE", requires = "activity")]
     pub jacobian: Option<PathBuf>,
-    /// Recorded trials (.npy, or .npz with --array), [conditions, repeats, n]
+    /// Recorded trials (.npy or .npz), [conditions, repeats, n]
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "activity", "stage", "examples", "jacobians", "over_training", "data", "split", "dimensions", "points", "neighbors", "probes",
     ])]
     pub trials: Option<PathBuf>,
-    /// Name of the array in a .npz file of trials
-    #[arg(long, value_name = "NAME", requires = "trials", default_value = "data")]
-    pub array: String,
+    /// Name of the array in a .npz file of activity or trials [default: its only one, or `data`]
+    #[arg(long, value_name = "NAME", conflicts_with = "run")]
+    pub array: Option<String>,
     /// Signal components of trials that make the manifold: a number, or a fraction of the signal variance
     #[arg(long, value_name = "D", requires = "trials", value_parser = dimension, default_value = "0.9")]
     pub dim: Dimension,

@@ -12,8 +12,8 @@ pub const EXAMPLES: &str = "Examples:
   nmnc similarity runs/a runs/b --data stimuli/ --against recordings.npy
 
 Every network is shown the same examples; every two are compared stage by stage, a single one with itself. A recording \
-has one row for each example of the split, in its order, and one column a unit: a .npy file, or the array `data` of a \
-.npz file. CKA is the linear one by unbiased HSIC, SVCCA the mean canonical correlation of what holds 99 % of the variance.
+has one row for each example of the split, in its order, and one column a unit: a .npy or .csv file, or a .npz file with one \
+array or one called `data`. CKA is the linear one by unbiased HSIC, SVCCA the mean canonical correlation of what holds 99 % of the variance.
 
 The folder gets similarity.json (everything), similarity.csv (a row for every two stages) and report.html.";
 
@@ -23,7 +23,7 @@ pub struct Similarity {
     /// Run folders, or folders of checkpoints in one
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
-    /// Recordings to compare with (repeatable), [examples, units] as .npy or .npz
+    /// Recordings to compare with (repeatable), [examples, units] as .npy, .npz or .csv
     #[arg(long, value_name = "FILE")]
     pub against: Vec<PathBuf>,
     /// Data to show instead of the runs' own: a name or path

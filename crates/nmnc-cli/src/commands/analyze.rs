@@ -115,7 +115,7 @@ fn of_trials(path: &Path, arguments: &Analyze, started: Instant, out: Output) ->
         ..TrialsSettings::default()
     };
     settings.check()?;
-    let recorded = Trials::read(path, &arguments.array, arguments.max_memory << 20)?;
+    let recorded = Trials::read(path, arguments.array.as_deref(), arguments.max_memory << 20)?;
     let mut found = noise_alignment(&recorded, &settings).map_err(|e| e.within(path.display()))?;
     found.subject = naming::text(path);
     let default = || path.with_file_name(format!("{}-analysis", stem(path)));
@@ -169,14 +169,20 @@ fn network(run: &Path, arguments: &Analyze, out: Output) -> Result<(Analysis, Pa
 }
 
 fn arrays(path: &Path, arguments: &Analyze) -> Result<(Analysis, PathBuf)> {
-    let activity = MappedArray::open(path)?.activity(path)?;
+    let array = arguments.array.as_deref();
+    let activity = MappedArray::find(path, array, &["data", "activity"])?.activity()?;
     let jacobian = match &arguments.jacobian {
-        Some(path) => Some(MappedArray::open(path)?.jacobians(path)?),
+        Some(path) => Some(MappedArray::find(path, None, &["jacobian", "data"])?.jacobians()?),
         None => None,
     };
     let settings = AnalysisSettings { centered: arguments.center_outputs, probes: 0, ..settings(arguments) };
     let given = jacobian.as_ref().map(|jacobian| jacobian as &dyn Jacobians);
-    let mut analysis = analysis::arrays(&activity, given, &settings).map_err(|e| e.within(path.display()))?;
+    let of_jacobian = given.map(|jacobian| jacobian.place());
+    let own = |e: Error| match &of_jacobian {
+        Some(place) if e.place().starts_with(place) => e,
+        _ => e.within(path.display()),
+    };
+    let mut analysis = analysis::arrays(&activity, given, &settings).map_err(own)?;
     analysis.subject = naming::text(path);
     Ok((analysis, path.with_file_name(format!("{}-analysis", stem(path)))))
 }

@@ -63,7 +63,7 @@ fn in_data() {
             |f| fs::create_dir(f.path("empty")).unwrap(),
             "train tiny.toml --set data.source=empty",
             4,
-            "empty: is not recognized as a data set; it should hold `train/` or `train.tar.gz` with one folder per class, shards as `train-000.tar`, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
+            "empty: is not recognized as a data set; it should hold `train/` or `train.tar.gz` with one folder per class, such folders alone, shards as `train-000.tar`, `train.npz`, IDX files named as in MNIST, or the binary files of CIFAR",
         ),
         prepared(
             |f| f.write("x.tar.gz", "not an archive"),

@@ -87,6 +87,8 @@ fn in_analyses() {
             let values: Vec<u8> = (0..numbers).flat_map(|i| f64::from(i).to_le_bytes()).collect();
             fs::write(folder.path(name), [&npy_header("<f8", shape)[..], &values].concat()).unwrap();
         }
+        let values: Vec<u8> = [0.0, f64::NAN, 1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        fs::write(folder.path("gap.npy"), [&npy_header("<f8", "(1, 3)")[..], &values].concat()).unwrap();
     }
     fn trials(folder: &Folder) {
         let write = |name: &str, shape: &str, values: &[f64]| {
@@ -156,7 +158,13 @@ fn in_analyses() {
             arrays,
             "analyze --activity x.npy --jacobian j.npy",
             4,
-            "x.npy: jacobian: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+            "j.npy: has 4 columns, the activity 3 units; give dy/dx for the same units, in the same order",
+        ),
+        prepared(
+            arrays,
+            "analyze --activity x.npy --jacobian gap.npy",
+            4,
+            "gap.npy: example 0, output 0, unit 1 is not finite; leave out such examples, or units from both arrays",
         ),
         prepared(
             arrays,
@@ -206,13 +214,13 @@ fn in_analyses() {
             trials,
             "analyze --trials none.npz",
             4,
-            "none.npz: no such file; give a .npy or .npz file, as numpy writes it",
+            "none.npz: no such file; give a .npy, .npz or .csv file, as numpy.save, numpy.savez and numpy.savetxt write them",
         ),
         prepared(
             arrays,
             "analyze --activity tiny.toml",
             4,
-            "tiny.toml: is no NumPy array; give floats in C order: numpy.save(path, numpy.ascontiguousarray(array))",
+            "tiny.toml: is no NumPy array; give a .npy, .npz or .csv file, as numpy.save, numpy.savez and numpy.savetxt write them",
         ),
     ]);
 }
@@ -271,7 +279,7 @@ fn in_comparisons() {
             recordings,
             "similarity run --against none.npz",
             4,
-            "none.npz: no such file; give a .npy or .npz file, as numpy writes it",
+            "none.npz: no such file; give a .npy, .npz or .csv file, as numpy.save, numpy.savez and numpy.savetxt write them",
         ),
         prepared(
             recordings,

@@ -8,7 +8,7 @@ use crate::known::hexadecimal;
 use crate::source::Entry;
 use nmnc_core::guard;
 
-const FIRST_LINE: &[u8] = b"nmnc index 1\n";
+const FIRST_LINE: &[u8] = b"nmnc index 2\n";
 const SUM: usize = 32;
 
 /// Bytes of an image beside its name: offset, length, part, label, and the length of the name.
@@ -22,7 +22,7 @@ pub(super) fn name(what: &str) -> String {
 
 /// The file.
 pub(super) fn encode(what: &str, index: &Index) -> Vec<u8> {
-    let Index { classes, labels, entries, marks } = index;
+    let Index { classes, labels, entries, others, marks } = index;
     let mut out = Vec::with_capacity(1024 + entries.len() * (ROW + 32));
     let text = |out: &mut Vec<u8>, text: &str| {
         out.extend((text.len() as u32).to_le_bytes());
@@ -41,6 +41,11 @@ pub(super) fn encode(what: &str, index: &Index) -> Vec<u8> {
     }
     count(&mut out, classes.len());
     classes.iter().for_each(|class| text(&mut out, class));
+    count(&mut out, others.len());
+    for (ending, files) in others {
+        text(&mut out, ending);
+        out.extend(files.to_le_bytes());
+    }
     count(&mut out, entries.len());
     for (entry, label) in entries.iter().zip(labels) {
         text(&mut out, entry.name);
@@ -74,6 +79,9 @@ pub(super) fn decode(bytes: &[u8], what: &str) -> Option<Index> {
     }
     for _ in 0..left.count(4)? {
         index.classes.push(left.text()?.to_owned());
+    }
+    for _ in 0..left.count(4 + 8)? {
+        index.others.push((left.text()?.to_owned(), left.long()?));
     }
     let images = left.count(ROW)?;
     index.labels.reserve_exact(images);

@@ -29,6 +29,8 @@ pub(crate) struct Index {
     /// Of each image, the position of its class among them.
     pub(crate) labels: Vec<u32>,
     pub(crate) entries: Entries,
+    /// How many files that are no images lie beside them, by the endings of their names.
+    pub(crate) others: Vec<(String, u64)>,
     /// What must be as it was for all this to hold.
     pub(crate) marks: Vec<Mark>,
 }

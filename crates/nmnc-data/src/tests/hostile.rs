@@ -44,7 +44,7 @@ fn archives() {
         ("no end mark", train.clone(), "without the end mark"),
         ("no images", tar(&[member("train/a/x.txt", b"")]), "no training images"),
         ("no class", tar(&[member("train/x.png", &good)]), "outside any class"),
-        ("no split", tar(&[member("a/b/x.png", &good)]), "outside any class"),
+        ("no split", tar(&[member("a/b/x.png", &good)]), "has no test split"),
         (
             "two tests",
             tar(&[train.clone(), member("val/a/x.png", &good), member("test/a/x.png", &good)]),

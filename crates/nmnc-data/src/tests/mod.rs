@@ -10,7 +10,9 @@ mod images;
 // Elsewhere a folder does not let its time of change be set.
 #[cfg(unix)]
 mod indexed;
+mod layouts;
 mod mutations;
+mod pictures;
 mod shards;
 mod shared;
 

@@ -16,8 +16,8 @@ pub(super) fn arrays(files: &Bundle<'_>, folder: &Path) -> Result<()> {
     let path = folder.join(name.split_once('/').map_or(*name, |(archive, _)| archive));
     let settings = SimilaritySettings { examples: 16, memory: 1 << 20, ..SimilaritySettings::default() };
     let seen = Seen::file(&path, &settings);
-    let activity = MappedArray::open(&path).and_then(|array| array.activity(&path).map(drop));
-    let jacobians = MappedArray::open(&path).and_then(|array| array.jacobians(&path).map(drop));
+    let activity = MappedArray::open(&path).and_then(|array| array.activity().map(drop));
+    let jacobians = MappedArray::open(&path).and_then(|array| array.jacobians().map(drop));
     // An array of one use is none of another.
     seen.map(drop).or(activity).or(jacobians)
 }

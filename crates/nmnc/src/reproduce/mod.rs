@@ -16,7 +16,6 @@ mod scaling;
 mod statistics;
 mod widths;
 
-use std::fs;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -36,6 +35,7 @@ pub use widths::SCALES;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::files::write_atomically;
+use nmnc_core::guard;
 use nmnc_core::records::{Status, Summary};
 use nmnc_report::Measurements;
 use nmnc_train::{Config, Found, Observer, PlannedRun, RunConfig, RunFolder, RunOptions, share};
@@ -188,7 +188,7 @@ pub fn reproduce<E: Experiment>(
 
 /// A measurement made before of the same run in the same way; one that cannot be read is made again.
 fn kept<M: DeserializeOwned>(file: &Path, config_sha256: &str, measurement: &Value) -> Option<M> {
-    let kept: Kept<M> = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let kept: Kept<M> = serde_json::from_slice(&guard::whole(file, guard::RECORDS).ok()?).ok()?;
     let same = kept.version == env!("CARGO_PKG_VERSION")
         && kept.config_sha256 == config_sha256
         && kept.measurement == *measurement;

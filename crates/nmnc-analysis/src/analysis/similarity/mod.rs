@@ -10,13 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::network::activity;
 use super::write::{FolderKind, Format};
 use super::{Loaded, MappedArray};
-use crate::dimension::{Matrix, Rows};
+use crate::dimension::Rows;
 use crate::similarity::{Estimator, Gram, Leading, cka, mean_correlation};
 use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
 use nmnc_core::seed::{Role, Seed};
-use nmnc_data::npz::Array;
 
 pub use page::similarity_page;
 pub use tables::similarity_table;
@@ -171,29 +170,8 @@ impl Seen {
     /// If it cannot be read, has another shape, or holds what is not finite.
     pub fn file(path: &Path, settings: &SimilaritySettings) -> Result<Self> {
         let place = path.display().to_string();
-        if !path.is_file() {
-            return Err(
-                Error::data(&place, "no such file").mend("give a .npy or .npz file, as numpy writes it")
-            );
-        }
-        let is_archive = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
-        let stage = if is_archive {
-            let array = Array::read(path, ARRAY)?.ok_or_else(|| {
-                Error::data(&place, format!("holds no array `{ARRAY}`")).mend(
-                    "save it by numpy.savez(path, data=array) with one row an example, one column a unit",
-                )
-            })?;
-            let units = match array.shape()[..] {
-                [_, units] if units > 0 => units,
-                _ => {
-                    let problem = format!("data of shape {:?} instead of [examples, units]", array.shape());
-                    return Err(Error::data(&place, problem).mend("reshape it to two dimensions"));
-                }
-            };
-            Stage::new("Data".to_owned(), &Matrix::new(array.numbers()?, units), settings)
-        } else {
-            Stage::new("Data".to_owned(), &MappedArray::open(path)?.activity(path)?, settings)
-        };
+        let activity = MappedArray::find(path, None, &[ARRAY])?.activity()?;
+        let stage = Stage::new("Data".to_owned(), &activity, settings);
         let stage = stage.map_err(|e| e.within(&place))?;
         let what = format!("{} units recorded", stage.units);
         Ok(Self { label: place, what, stages: vec![stage] })

@@ -114,7 +114,11 @@ fn over_loaded(
     let quick = AnalysisSettings { shuffled: false, random: 2, probes: 0, ..settings.clone() };
     let mut warnings = loaded.warnings.clone();
     let mut moments = Vec::new();
+    let said = |analysis: &Analysis, step: u64| -> Vec<String> {
+        analysis.warnings.iter().map(|warning| format!("step {step}: {warning}")).collect()
+    };
     let start = network(&subject(&loaded.untrained, &inputs, stages), &quick)?;
+    warnings.extend(said(&start, 0));
     moments.push(moment(
         &start,
         0,
@@ -144,6 +148,7 @@ fn over_loaded(
         let mut trained = loaded.fresh()?;
         checkpoint.restore_weights(&mut trained, &loaded.device)?;
         let analysis = network(&subject(&trained, &inputs, stages), &quick)?;
+        warnings.extend(said(&analysis, step));
         moments.push(moment(&analysis, step, agreement, weights::weights(&loaded, &trained, step)));
     }
     let last = Subject { untrained: Some(&loaded.untrained), ..subject(&loaded.network, &inputs, stages) };
@@ -156,7 +161,7 @@ fn over_loaded(
         agreement,
         weights::weights(&loaded, &loaded.network, loaded.step),
     ));
-    warnings.extend(last.warnings.iter().cloned());
+    warnings.extend(said(&last, loaded.step));
     let found = OverTraining {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         subject: loaded.run.display().to_string(),

@@ -50,6 +50,8 @@ struct EstimateRow {
     participation_ratio_corrected: Number,
     two_nn: Number,
     mle: Number,
+    /// Why estimates are absent or unsure.
+    notes: String,
 }
 
 /// `runs` are names of families, seeds, and what was measured.
@@ -75,6 +77,7 @@ pub(super) fn estimates<'a>(runs: impl Iterator<Item = (&'static str, u64, &'a D
             participation_ratio_corrected: d.participation.and_then(|p| p.corrected).into(),
             two_nn: d.two_nn.map(|e| e.value).into(),
             mle: d.mle.map(|e| e.value).into(),
+            notes: d.notes.join("; "),
         }
     }))
 }
