@@ -78,11 +78,10 @@ impl Loaded {
             .mend("put back the config.toml that the run wrote"));
         }
         let own = config.data.clone();
-        let data = match &source.data {
-            Some(given) => DataConfig { source: given.clone(), ..own },
-            None => own,
-        };
-        let splits = data.open(config.seed)?;
+        let splits = match &source.data {
+            Some(given) => DataConfig { source: given.clone(), ..own }.open_shown(config.seed),
+            None => own.open(config.seed),
+        }?;
         warnings.extend(splits.warnings);
         let training = splits.train.clone();
         let data = match source.split {
