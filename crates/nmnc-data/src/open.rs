@@ -28,6 +28,19 @@ impl DataConfig {
     /// [`ErrorKind::Config`](nmnc_core::ErrorKind::Config) for contradictory settings; [`ErrorKind::Data`](nmnc_core::ErrorKind::Data)
     /// for a source that is absent, unrecognized, damaged, mislabelled or hostile.
     pub fn open(&self, seed: Seed) -> Result<Splits> {
+        self.open_splits(seed, false)
+    }
+
+    /// [`DataConfig::open`] for examples that are only shown to networks: of a set that has no test split all are training examples, and
+    /// are the ones to evaluate on, too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_shown(&self, seed: Seed) -> Result<Splits> {
+        self.open_splits(seed, true)
+    }
+
+    fn open_splits(&self, seed: Seed, shown: bool) -> Result<Splits> {
         self.check()?;
         let _reading = doing::now(|| format!("reading {}", self.source));
         let mut shelf = Shelf::of_user();
@@ -36,15 +49,20 @@ impl DataConfig {
         let mut warnings = shelf.notes;
         warnings.extend(of_labels(&set));
         let RawSet { format, classes, train, test } = set;
+        // Nothing is held out where nothing is trained.
+        let lone = shown && test.is_none();
+        let validation = if lone { 0 } else { self.validation };
         let chosen = select::training(
             &train.labels,
             classes.len(),
             self.train_limit,
-            self.validation,
+            validation,
             seed,
             &mut warnings,
         )?;
-        let (evaluation, evaluation_name) = if self.validation > 0 {
+        let (evaluation, evaluation_name) = if lone {
+            (train.copy(&(0..train.labels.len()).collect::<Vec<_>>()), "training")
+        } else if self.validation > 0 {
             (train.copy(&chosen.validation), "validation")
         } else {
             let Some(test) = test else {

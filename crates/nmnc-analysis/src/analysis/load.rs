@@ -85,18 +85,17 @@ impl Loaded {
         }
         let own = config.data.clone();
         let mut trained = None;
-        let data = match &source.data {
+        let splits = match &source.data {
             Some(given) => {
                 // Other images are shifted and scaled as those were that the network was trained on.
                 let seen = trained_on(&checkpoint, &own, config.seed)?;
                 let Statistics { mean, sd } = seen.statistics.clone();
                 trained = Some(seen);
                 let standardize = Standardize::Fixed { mean, sd };
-                DataConfig { source: given.clone(), standardize, ..own }
+                DataConfig { source: given.clone(), standardize, ..own }.open_shown(config.seed)
             }
-            None => own,
-        };
-        let splits = data.open(config.seed)?;
+            None => own.open(config.seed),
+        }?;
         warnings.extend(splits.warnings);
         let training = splits.train.clone();
         let data = match source.split {

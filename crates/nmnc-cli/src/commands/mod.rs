@@ -56,12 +56,14 @@ fn what(command: &Command) -> &'static str {
             "preparing to train"
         }
         Command::Report(_) => "writing the page",
+        Command::Predict(_) => "showing examples",
         Command::Bench(_) | Command::Plan(_) => "timing",
         Command::Analyze(_) | Command::Brain(_) | Command::Similarity(_) => "analyzing",
         Command::Data(_) => "looking at the data",
         Command::Tasks(_) => "making trials",
         Command::Weights(_) => "copying weights",
         Command::ReadAssembly { .. } => "reading recordings",
-        Command::Config(_) | Command::Cite(_) | Command::Completions { .. } => "reading",
+        Command::Config(_) => "trying the configuration",
+        Command::Cite(_) | Command::Completions { .. } => "reading",
     }
 }

@@ -56,6 +56,9 @@ fn classes_without_splits_are_for_training_however_they_are_packed() {
         );
         assert_eq!(seen(&splits), [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0), (5, 1)], "{set}");
         assert_eq!(splits.warnings, [""; 0], "{set}");
+        // Where they are only shown, all are of either split.
+        let shown = DataConfig { validation: 2, ..config(&at(set)) }.open_shown(Seed(0)).unwrap();
+        assert_eq!((shown.train.len(), shown.train.labels()), (6, shown.evaluation.labels()), "{set}");
     }
     // An archive whose name says one split holds another one too.
     let both = [member("train/cat/1.png", &png(4, 4, [0; 3])), member("test/cat/1.png", &png(4, 4, [0; 3]))];
