@@ -274,7 +274,7 @@ mod tests {
         names.sort_by(|a, b| natural(a, b));
         assert_eq!(
             names,
-            ["", "2", "10", "d4", "d4-lr0.5", "d4-lr0.05", "d16", "d128", "e", "seed9", "seed10"]
+            ["", "2", "10", "d4", "d4-lr0.05", "d4-lr0.5", "d16", "d128", "e", "seed9", "seed10"]
         );
         let long = "9".repeat(500);
         assert_eq!(natural(&long, &long), Ordering::Equal);
