@@ -38,7 +38,7 @@ impl Output {
 
     /// Sentences of the account, in lines that every terminal has room for.
     pub fn prose(&self, text: impl Display) {
-        self.line(wrapped(&text.to_string(), COLUMNS));
+        self.line(wrapped(&text.to_string(), COLUMNS, 2));
     }
 
     /// A line that even `--quiet` shows.
@@ -102,8 +102,8 @@ fn told_first(text: &str) -> bool {
 }
 
 /// `text` in lines of at most `most` characters, parted between words; what is longer than a line stays whole. Lines after the first of a
-/// sentence begin further in.
-pub fn wrapped(text: &str, most: usize) -> String {
+/// sentence begin `further` in.
+pub fn wrapped(text: &str, most: usize, further: usize) -> String {
     let mut out = String::new();
     for (at, sentence) in text.split('\n').enumerate() {
         if at > 0 {
@@ -113,8 +113,9 @@ pub fn wrapped(text: &str, most: usize) -> String {
         for word in sentence.split(' ') {
             let width = word.chars().count();
             if used > 0 && used + 1 + width > most {
-                out.push_str("\n  ");
-                used = 2;
+                out.push('\n');
+                out.push_str(&" ".repeat(further));
+                used = further;
             } else if used > 0 {
                 out.push(' ');
                 used += 1;
@@ -158,8 +159,8 @@ mod tests {
 
     #[test]
     fn sentences_are_parted_between_words() {
-        assert_eq!(wrapped("one two three four", 9), "one two\n  three\n  four");
-        assert_eq!(wrapped("a\nlonger-than-a-line b", 6), "a\nlonger-than-a-line\n  b");
-        assert_eq!(wrapped("", 6), "");
+        assert_eq!(wrapped("one two three four", 9, 2), "one two\n  three\n  four");
+        assert_eq!(wrapped("a\nlonger-than-a-line b", 6, 2), "a\nlonger-than-a-line\n  b");
+        assert_eq!(wrapped("", 6, 0), "");
     }
 }

@@ -90,14 +90,14 @@ pub fn text(plan: &Plan) -> String {
     let threads = rayon::current_num_threads();
     let mut text = format!(
         "{}\n{device}, {threads} thread{}; batches of {batch}, {steps_per_epoch} steps an epoch, {epochs} epochs\n\n",
-        wrapped(&format!("{rule}, {subject}"), MOST),
+        wrapped(&format!("{rule}, {subject}"), MOST, 2),
         if threads == 1 { "" } else { "s" },
     );
     table(plan, &mut text);
     let step = plan.step();
     let memory = plan.need.total() as f64;
     let mut line = |name: &str, what: String| {
-        let _ = writeln!(text, "{}", wrapped(&format!("{name:<11} {what}"), MOST));
+        let _ = writeln!(text, "{}", wrapped(&format!("{name:<11} {what}"), MOST, 2));
     };
     line("memory", format!("{} at the height of a step{}", scaled(memory, "B"), largest(plan)));
     line("step", total(step, step.seconds.map(|s| format!("{} {examples}/s", digits(*batch as f64 / s)))));
@@ -112,7 +112,7 @@ pub fn text(plan: &Plan) -> String {
         None => format!("{} of it before the first step", scaled(start.flops, "FLOP")),
     });
     line("training", total(plan.run(), before));
-    let _ = writeln!(text, "\n{}", wrapped(&verdict(plan), MOST));
+    let _ = writeln!(text, "\n{}", wrapped(&verdict(plan), MOST, 2));
     text
 }
 

@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
+use nmnc::report::COLUMNS;
 use nmnc::train::reference::{Kind, Setting, settings};
 
-/// Columns of a line on the terminal.
-const COLUMNS: usize = 80;
+use crate::output::wrapped;
 
 /// A setting as a paragraph; `among` are those that it is shown with.
 pub fn plain(setting: &Setting, kind: Kind, among: &[Setting]) -> String {
     let mut text = format!("{}\n", setting.path);
     let mut paragraph = |words: &str, indent: usize| {
-        for line in wrapped(words, COLUMNS - indent) {
+        for line in wrapped(words, COLUMNS - indent, 0).lines() {
             let _ = writeln!(text, "{:indent$}{line}", "");
         }
     };
@@ -76,21 +76,6 @@ fn conditions(setting: &Setting, kind: Kind, among: &[Setting], code: bool) -> V
         all.push(format!("with {}", names.join(" or ")));
     }
     all
-}
-
-/// The words of a text in lines of at most `width` characters, where words allow it.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// The page of all settings, in Markdown.

@@ -15,8 +15,10 @@ use nmnc::{doing, printable};
 const MOMENT: Duration = Duration::from_millis(1500);
 /// How often waits are looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often the same is said where lines stay.
+/// How often the same is said where lines stay,
 const AGAIN: Duration = Duration::from_secs(60);
+/// and how often anything is.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// What the program does, and since when nothing was heard of it.
 struct State {
@@ -25,6 +27,8 @@ struct State {
     heard: Instant,
     /// When what was said in lines that stay, numbers left out.
     said: BTreeMap<String, Instant>,
+    /// When anything was.
+    spoke: Option<Instant>,
     /// The bar of a run, which says it in its own line.
     bar: Option<ProgressBar>,
     spinner: Option<ProgressBar>,
@@ -108,7 +112,15 @@ enum Shown {
 
 impl State {
     fn new(now: Instant) -> Self {
-        Self { what: String::new(), began: now, heard: now, said: BTreeMap::new(), bar: None, spinner: None }
+        Self {
+            what: String::new(),
+            began: now,
+            heard: now,
+            said: BTreeMap::new(),
+            spoke: None,
+            bar: None,
+            spinner: None,
+        }
     }
 
     fn change(&mut self, what: String, now: Instant) {
@@ -140,9 +152,11 @@ impl State {
             return None;
         }
         let key: String = self.what.chars().filter(|c| !c.is_ascii_digit()).collect();
-        let due = self.said.get(&key).is_none_or(|at| now.duration_since(*at) >= AGAIN);
+        let due = self.said.get(&key).is_none_or(|at| now.duration_since(*at) >= AGAIN)
+            && self.spoke.is_none_or(|at| now.duration_since(at) >= PAUSE);
         due.then(|| {
             self.said.insert(key, now);
+            self.spoke = Some(now);
             Shown::Line(format!("... {what}{since}"))
         })
     }
@@ -177,10 +191,12 @@ mod tests {
         assert!(look(&mut state, 75.0).unwrap().contains("(60 s)"));
         // Phases that pass quickly are told when nothing was heard for long.
         state.change("Jacobians: example 7 of 99".into(), at(75.9));
-        assert_eq!(look(&mut state, 76.0).as_deref(), Some("... Jacobians: example 7 of 99"));
+        assert_eq!(look(&mut state, 76.0), None, "something was said a moment ago");
+        state.change("Jacobians: example 8 of 99".into(), at(84.9));
+        assert_eq!(look(&mut state, 85.0).as_deref(), Some("... Jacobians: example 8 of 99"));
         // Long names leave the line whole, and do what they say to no terminal.
-        state.change(format!("reading {}\u{1b}[2J", "x".repeat(500)), at(76.0));
-        let line = look(&mut state, 90.0).unwrap();
+        state.change(format!("reading {}\u{1b}[2J", "x".repeat(500)), at(85.0));
+        let line = look(&mut state, 99.0).unwrap();
         assert!(line.chars().count() <= COLUMNS && !line.contains('\u{1b}'), "{line}");
     }
 }

@@ -90,7 +90,7 @@ fn told(stage: &Geometry) -> String {
 }
 
 fn lines(start: &Start, config: &Resolved<AnyConfig>, out: Output) {
-    out.line(format!("ok: {}, {}", config.rule(), start.subject));
+    out.prose(format!("ok: {}, {}", config.rule(), start.subject));
     for (index, stage) in start.parts.iter().enumerate() {
         out.line(format!("stage {}  {stage}", index + 1));
     }
