@@ -25,6 +25,7 @@ mod context_decision;
 mod copying;
 mod delay_comparison;
 mod delay_match;
+mod order;
 mod perceptual_decision;
 mod ready_set_go;
 mod recorded;

@@ -88,6 +88,18 @@ impl Task for Archive {
         Some(self.evaluation.len())
     }
 
+    fn warnings(&self) -> Vec<String> {
+        let [steps, size] = [self.trials.steps, self.trials.size()];
+        let odd = steps > size;
+        let told = || {
+            format!(
+                "the archive is read as {size} trials of {steps} steps; if it holds {steps} trials of {size} steps, store its arrays as \
+                 [T, B, ..], steps first"
+            )
+        };
+        odd.then(told).into_iter().collect()
+    }
+
     /// Training trials are drawn with replacement; evaluation trials come in turn.
     fn longest(&self) -> Option<usize> {
         Some(self.trials.steps)
