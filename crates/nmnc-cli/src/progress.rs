@@ -24,6 +24,8 @@ pub struct Watcher {
     epochs: u64,
     /// What examples are called.
     examples: &'static str,
+    /// Whether answers are values, of which how far they are off says more than how many are near.
+    values: bool,
     bar: ProgressBar,
     start: Instant,
     first: u64,
@@ -45,6 +47,7 @@ impl Watcher {
             label: label.to_owned(),
             epochs: config.epochs(),
             examples: config.examples(),
+            values: config.answers_are_values(),
             bar,
             start: Instant::now(),
             first: 0,
@@ -105,12 +108,20 @@ impl Observer for Watcher {
             let steps = self.last.map_or(0, |progress| progress.total);
             let mut line = format!("epoch {:.2}/{}  step {}/{steps}", record.epoch, self.epochs, record.step);
             if let Some(score) = record.train {
-                line += &format!("  loss {}  accuracy {:.1} %", loss(score.loss), 100.0 * score.accuracy);
+                line += &format!("  loss {}", loss(score.loss));
+                if !self.values {
+                    line += &format!("  accuracy {:.1} %", 100.0 * score.accuracy);
+                }
             }
             if let Some(score) = record.test {
-                line += &format!("  test {:.1} %{}", 100.0 * score.accuracy, top5(score));
+                line += &match record.trials.and_then(|trials| trials.answer_error) {
+                    Some(error) => format!("  test {}", off(error, score)),
+                    None => format!("  test {:.1} %{}", 100.0 * score.accuracy, top5(score)),
+                };
             }
-            if let Some(trials) = record.trials {
+            if let Some(trials) = record.trials
+                && trials.answer_error.is_none()
+            {
                 line += &format!(
                     "  fixation breaks {:.1} % (as errors: {:.1} %)",
                     100.0 * trials.fixation_breaks,
@@ -148,14 +159,17 @@ impl Drop for Watcher {
 
 /// How a run came out, in a few words.
 pub fn outcome(summary: &Summary) -> String {
-    let percent = |score: Option<Score>| {
-        score.map_or_else(
-            || "not evaluated".to_owned(),
-            |score| format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
-        )
+    let error = summary.trials.and_then(|trials| trials.answer_error);
+    let told = |score: Option<Score>| match (score, error) {
+        (None, _) => "not evaluated".to_owned(),
+        (Some(score), Some(error)) => format!("test {}", off(error, score)),
+        (Some(score), None) => format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
     };
+    let diverging = summary
+        .loss_factor
+        .map_or_else(String::new, |factor| format!(", diverging (loss {} times its start)", loss(factor)));
     let state = match summary.status {
-        Status::Complete => percent(summary.test),
+        Status::Complete => told(summary.test) + &diverging,
         Status::Diverged => format!("diverged after {} steps", summary.steps),
     };
     let probes = match summary.probes {
@@ -163,6 +177,11 @@ pub fn outcome(summary: &Summary) -> String {
         probes => format!(", {probes} probes"),
     };
     format!("{state}{probes}, {}", duration(summary.seconds))
+}
+
+/// How far answers are off, and how many are near.
+fn off(error: f64, score: Score) -> String {
+    format!("error {error:.4} (r.m.s.), within tolerance {:.1} %", 100.0 * score.accuracy)
 }
 
 /// How often the label is among the five largest outputs, where that was measured.

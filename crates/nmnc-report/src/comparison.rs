@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
+use super::conditions::{CONDITIONS_NOTE, by_condition};
 use super::figure::{Mark, key};
 use super::figures::figures;
 use super::overview::{COLUMNS, rows, seconds, state};
@@ -23,6 +24,10 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         .section("Results", &results(&groups))
         .figures(&reading, &figures)
         .section(&plural(runs.len(), "run"), &run_list(runs));
+    let page = match by_condition(&groups) {
+        none if none.rows.is_empty() => page,
+        table => page.table("Accuracy by condition", &table, CONDITIONS_NOTE),
+    };
     let page = match warnings(runs) {
         none if none.is_empty() => page,
         warnings => page.section("Warnings", &list(warnings)),
@@ -53,6 +58,16 @@ fn notices(groups: &[Group<'_>]) -> Vec<String> {
                 run.seed,
                 run.folder.display()
             ));
+        }
+        for run in &group.complete {
+            if run.summary.as_ref().is_some_and(|s| s.loss_factor.is_some()) {
+                items.push(format!(
+                    "{}, seed {}: {}: it diverged without leaving the finite numbers, and is in the means.",
+                    group.label,
+                    run.seed,
+                    state(run)
+                ));
+            }
         }
         if group.complete.len() > 1 {
             let steps = |run: &RunRecords| run.records.iter().map(|r| r.step).collect::<BTreeSet<_>>();
@@ -128,7 +143,7 @@ fn run_list(runs: &[RunRecords]) -> String {
             state(run),
             grouped(steps),
             percent(final_accuracy(run)),
-            percent(best),
+            percent(final_accuracy(run).and(best)),
             seconds(run).map_or_else(|| NONE.to_owned(), duration)
         );
     }

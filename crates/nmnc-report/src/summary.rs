@@ -1,6 +1,6 @@
 //! The summary in words, computed from the numbers.
 
-use super::aggregate::{Group, curve, final_accuracy, probes};
+use super::aggregate::{Group, curve, final_accuracy, final_error, probes};
 use super::overview::state;
 use super::setup::data_set;
 use super::text::{count, fixed, list, plural, plus_minus, rule_name, shortened, significant};
@@ -56,6 +56,10 @@ pub fn paragraph(groups: &[Group<'_>], runs: &[RunRecords]) -> String {
             ))
         }));
     }
+    sentences.extend(groups.iter().filter_map(|group| {
+        let error = mean_sem(group.complete.iter().filter_map(|run| final_error(run)))?;
+        Some(format!("{}: answers are off by {} (root mean square).", group.label, plus_minus(&error, 3)))
+    }));
     sentences.extend(economy(&ranked));
     sentences.extend(averaging(groups));
     sentences.extend(incomplete(groups));

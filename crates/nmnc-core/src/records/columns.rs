@@ -23,6 +23,9 @@ const COLUMNS: [Column; 15] = [
     ("unbroken_accuracy", |r| Some(r.trials?.unbroken_accuracy)),
 ];
 
+/// After those of the stages, where none was when tables were first written.
+const LAST_COLUMNS: [Column; 1] = [("answer_error", |r| r.trials?.answer_error)];
+
 const STAGE_COLUMNS: [StageColumn; 14] = [
     ("cosine", |s| Some(s.cosine)),
     ("angle_degrees", |s| Some(s.angle_degrees)),
@@ -45,7 +48,7 @@ pub fn columns(stages: usize) -> Vec<String> {
     let plain = COLUMNS.iter().map(|(name, _)| (*name).to_owned());
     let staged =
         (1..=stages).flat_map(|s| STAGE_COLUMNS.iter().map(move |(name, _)| format!("stage{s}.{name}")));
-    plain.chain(staged).collect()
+    plain.chain(staged).chain(LAST_COLUMNS.iter().map(|(name, _)| (*name).to_owned())).collect()
 }
 
 /// The values of `record` in the order of [`columns`]; none where nothing was measured.
@@ -55,5 +58,5 @@ pub fn values(record: &Record, stages: usize) -> Vec<Option<f64>> {
         let stage = record.stages.iter().find(move |s| s.stage == number);
         STAGE_COLUMNS.iter().map(move |(_, column)| stage.and_then(column))
     });
-    plain.chain(staged).collect()
+    plain.chain(staged).chain(LAST_COLUMNS.iter().map(|(_, column)| column(record))).collect()
 }

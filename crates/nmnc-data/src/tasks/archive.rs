@@ -40,6 +40,15 @@ pub fn export(path: &Path, batch: &TrialBatch) -> Result<()> {
 
 fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
     let mut writer = NpzWriter::new();
+    put_trials(&mut writer, batch)?;
+    writer.finish()
+}
+
+/// Adds the arrays of `batch` to an archive, which then is one of trials whatever else it holds.
+///
+/// # Errors
+/// If the archive grows too large.
+pub fn put_trials(writer: &mut NpzWriter, batch: &TrialBatch) -> std::io::Result<()> {
     let [t, b] = [batch.steps, batch.size()];
     writer.put("inputs", &[t, b, batch.inputs], &batch.values)?;
     match &batch.targets {
@@ -72,7 +81,7 @@ fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
     if let Some(Answer::Value { tolerance }) = batch.info.first().map(|info| &info.answer) {
         writer.put("tolerance", &[1], &[*tolerance])?;
     }
-    writer.finish()
+    Ok(())
 }
 
 /// Reads the trials of `path`.

@@ -154,6 +154,15 @@ impl TaskConfig {
         })
     }
 
+    /// Whether its answers are values rather than classes: how far they are off then says more than how many are near.
+    pub fn answers_are_values(&self) -> bool {
+        match self {
+            Self::Adding(_) => true,
+            Self::Recorded(task) => task.holds_values(),
+            _ => false,
+        }
+    }
+
     /// Name, as in `task = "ReadySetGo"`.
     pub fn name(&self) -> String {
         self.table()["name"].as_str().expect("the tag is a string").to_owned()

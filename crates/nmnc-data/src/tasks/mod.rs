@@ -37,7 +37,7 @@ mod trial;
 
 pub use adding::Adding;
 pub use anti_reach::AntiReach;
-pub use archive::{export, import};
+pub use archive::{export, import, put_trials};
 pub use batch::{TrialBatch, TrialInfo, generate};
 pub use config::{TASKS, TaskConfig, TaskEntry};
 pub use context_decision::ContextDecisionMaking;
