@@ -302,6 +302,8 @@ mod tests {
         let tensor = Tensor::<2>::from_floats([[1.0]], &burn::tensor::Device::flex());
         let shown = Shown {
             states,
+            output: Vec::new(),
+            outcomes: Vec::new(),
             subspace: Subspace::new(tensor, vec![1.0], 1.0),
             energies: LaggedEnergies { inside: vec![], total: vec![] },
             coordinates,
