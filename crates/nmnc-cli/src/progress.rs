@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::naming;
 use crate::output::Output;
-use crate::progress_line::{fitted, loss, of_record, top5};
+use crate::progress_line::{fitted, loss, of_record, off, top5};
 use crate::waiting;
 
 /// Plain lines come at most this often, except for those with an evaluation.
@@ -30,6 +30,8 @@ pub struct Watcher {
     epochs: u64,
     /// What examples are called.
     examples: &'static str,
+    /// Whether answers are values, of which how far they are off says more than how many are near.
+    values: bool,
     bar: ProgressBar,
     /// When the first step of this process ended, and which it was: what it compiles and finds for the first time is no measure for the
     /// others.
@@ -53,6 +55,7 @@ impl Watcher {
             label: label.to_owned(),
             epochs: config.epochs(),
             examples: config.examples(),
+            values: config.answers_are_values(),
             bar,
             first: None,
             last: None,
@@ -105,7 +108,7 @@ impl Observer for Watcher {
         let due = self.shown.is_none_or(|at| at.elapsed() >= PACE) && self.bar.is_hidden();
         if evaluated || due {
             self.shown = Some(Instant::now());
-            let line = of_record(record, self.epochs, self.examples, self.remaining());
+            let line = of_record(record, self.epochs, self.examples, self.values, self.remaining());
             self.bar.suspend(|| self.out.line(line));
         }
     }
@@ -143,14 +146,17 @@ fn left(elapsed: Duration, first: u64, step: u64, total: u64) -> Option<f64> {
 
 /// How a run came out, in a few words.
 pub fn outcome(summary: &Summary) -> String {
-    let percent = |score: Option<Score>| {
-        score.map_or_else(
-            || "not evaluated".to_owned(),
-            |score| format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
-        )
+    let error = summary.trials.and_then(|trials| trials.answer_error);
+    let told = |score: Option<Score>| match (score, error) {
+        (None, _) => "not evaluated".to_owned(),
+        (Some(score), Some(error)) => format!("test {}", off(error, score)),
+        (Some(score), None) => format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
     };
+    let diverging = summary
+        .loss_factor
+        .map_or_else(String::new, |factor| format!(", diverging (loss {} times its start)", loss(factor)));
     let state = match summary.status {
-        Status::Complete => percent(summary.test),
+        Status::Complete => told(summary.test) + &diverging,
         Status::Diverged => format!("diverged after {} steps", summary.steps),
     };
     let probes = match summary.probes {

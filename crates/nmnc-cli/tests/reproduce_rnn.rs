@@ -4,9 +4,13 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use common::Folder;
 use common::files::{csv, json, number};
+use nmnc::analysis::TaskLoaded;
+use nmnc::data::npz::Array;
+use nmnc::net::Weights;
 
 const TINY: [&str; 20] = [
     "reproduce",
@@ -113,7 +117,27 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
     assert!(number(&lags[0], "alpha") > 0.0 && lags[0]["ms"] == "0");
     let times: Vec<f64> = csv(&analysis.join("dimension.csv")).iter().map(|m| number(m, "ms")).collect();
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]) && times.contains(&0.0));
-    assert!(analysis.join("report.html").is_file() && analysis.join("curves.csv").is_file());
+    assert!(analysis.join("curves.csv").is_file());
+    let page = fs::read_to_string(analysis.join("report.html")).unwrap();
+    for words in ["PC 1", "PC 2", "PC 3", "Accuracy by condition"] {
+        assert!(page.contains(words), "{words}");
+    }
+    exported(&run, &analysis);
+    // What cannot be shown pictures says what can be done with it.
+    for arguments in [&["similarity", path, path][..], &["analyze", path, "--data", "sample"]] {
+        let failed = folder.run(arguments);
+        assert!(
+            failed.stderr.contains("on a task") && failed.stderr.lines().count() == 1,
+            "{}",
+            failed.stderr
+        );
+    }
+    let failed = folder.run(&["similarity", path, path]).failure(5);
+    assert!(
+        failed.stderr.contains("a run on a task, whose network sees trials and no images"),
+        "{}",
+        failed.stderr
+    );
     for (arguments, told) in [
         (&["--stage", "1"][..], "--stage: has no meaning for a recurrent network on a task"),
         (&["--over-training"], "--over-training: has no meaning"),
@@ -121,6 +145,50 @@ fn rules_on_tasks_leave_tables_and_a_page_that_agree_and_are_made_once() {
     ] {
         let failed = folder.run(&[&["analyze", path], arguments].concat()).failure(3);
         assert!(failed.stderr.contains(told) && failed.stderr.lines().count() == 1, "{}", failed.stderr);
+    }
+}
+
+/// States and outputs of an analysis of 60 trials: outputs are what the readout of the checkpoint makes of states, step by step, and
+/// the archive is one of trials.
+fn exported(run: &Path, analysis: &Path) {
+    let file = analysis.join("arrays.npz");
+    let array = |name: &str| Array::read(&file, name).unwrap().unwrap();
+    let batch = nmnc::tasks::import(&file).unwrap();
+    let (steps, trials) = (batch.steps, 60);
+    let (states, outputs) = (array("states"), array("network_outputs"));
+    assert_eq!(
+        (states.shape(), outputs.shape()),
+        (&[steps, trials, 24][..], &[steps, trials, batch.outputs][..])
+    );
+    let (states, outputs) = (states.floats().unwrap(), outputs.floats().unwrap());
+    let network = TaskLoaded::open(run, None).unwrap().network;
+    let of = |name: &str| -> Vec<f64> {
+        let (_, parameter) = network.parameters().into_iter().find(|(own, _)| own == name).unwrap();
+        nmnc::device::values(&parameter.value)
+    };
+    let (weight, bias) = (of("readout.weight"), of("readout.bias"));
+    for row in 0..steps * trials {
+        for out in 0..batch.outputs {
+            let told = f64::from(outputs[row * batch.outputs + out]);
+            let sum: f64 = (0..24).map(|i| weight[out * 24 + i] * f64::from(states[row * 24 + i])).sum();
+            assert!((told - sum - bias[out]).abs() < 1e-4, "{told}, {sum}");
+        }
+    }
+    // The right answers by condition, counted from what the archive says of each trial.
+    let correct = array("correct").numbers().unwrap();
+    let rows = csv(&analysis.join("conditions.csv"));
+    let names: Vec<&String> = rows.iter().map(|row| &row["condition"]).collect();
+    assert_eq!(rows.iter().map(|row| number(row, "trials")).sum::<f64>(), 60.0, "{names:?}");
+    let good: f64 = rows.iter().map(|row| number(row, "trials") * number(row, "accuracy")).sum();
+    assert!((good - correct.iter().sum::<f64>()).abs() < 1e-9);
+    // Orthonormal components.
+    let components = array("components");
+    let [d, n] = components.shape() else { panic!("{:?}", components.shape()) };
+    let (d, n, u) = (*d, *n, components.floats().unwrap());
+    assert_eq!((d, n), (4, 24));
+    for (i, j) in (0..d).flat_map(|i| (0..d).map(move |j| (i, j))) {
+        let dot: f32 = (0..n).map(|k| u[i * n + k] * u[j * n + k]).sum();
+        assert!((dot - f32::from(u8::from(i == j))).abs() < 1e-4, "{i}, {j}: {dot}");
     }
 }
 

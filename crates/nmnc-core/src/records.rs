@@ -89,6 +89,21 @@ pub struct TrialRecord {
     pub misses: f64,
     /// Fraction of trials answered rightly with no answer before the response period: accuracy if fixation breaks count as errors.
     pub unbroken_accuracy: f64,
+    /// Of a task whose answers are values: root mean square of their deviations from the targets, over trials and outputs, at the last
+    /// step of the response period, in the unit of the targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_error: Option<f64>,
+}
+
+/// How trials of one condition of a task were answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConditionRecord {
+    /// Name of the condition.
+    pub condition: String,
+    /// Number of trials.
+    pub trials: usize,
+    /// Fraction of them answered rightly.
+    pub accuracy: f64,
 }
 
 /// One line of `metrics.jsonl`.
@@ -119,6 +134,9 @@ pub struct Record {
     /// Over the evaluation trials of a task, where they were evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<TrialRecord>,
+    /// The same by condition, of a task with at most 256 of them; conditions without a trial are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionRecord>,
     /// Per-stage alignment, where it was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageRecord>,
@@ -164,6 +182,10 @@ pub struct Summary {
     pub stage_units: Vec<usize>,
     /// Number of trainable parameters.
     pub parameters: usize,
+    /// Loss at the last record, of training or test, over that of the first training step, if it was more than 10 times as much: the run
+    /// has diverged, though within the finite numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_factor: Option<f64>,
     /// Warnings given during the run, each once.
     pub warnings: Vec<String>,
     /// Version of nmnc.

@@ -279,6 +279,141 @@ fn plain_arrays_are_trials_too() {
     assert_eq!(batch.info[1].answer, Answer::Choice { label: 2, window: 1..3 });
 }
 
+/// Trials of neurogym's tasks with trials first, as other programs store them, and as they should be.
+#[test]
+fn archives_with_trials_first_are_refused_with_the_shape_they_should_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trials.npz");
+    for task in TASKS.iter().filter(|task| task.neurogym || task.name == "Copying") {
+        let opened = config(task.name, "").unwrap().open(Seed(0)).unwrap();
+        for trials in [2, 3, 12, 200] {
+            let batch = generate(opened.as_ref(), Seed(1), TrialSet::Training, 0..trials).unwrap();
+            let [t, b, n] = [batch.steps, batch.size(), batch.inputs];
+            let Targets::Labels(labels) = &batch.targets else { panic!("classes") };
+            let rows = |step: usize, trial: usize| (step * b + trial) * n..(step * b + trial + 1) * n;
+            let inputs = |[first, second]: [usize; 2], trials_first: bool| -> Vec<f64> {
+                let of = |i: usize, j: usize| if trials_first { rows(j, i) } else { rows(i, j) };
+                let all = (0..first).flat_map(|i| (0..second).map(move |j| (i, j)));
+                all.flat_map(|(i, j)| batch.values[of(i, j)].iter().map(|x| f64::from(*x))).collect()
+            };
+            let own: Vec<f64> = labels.iter().map(|label| f64::from(*label)).collect();
+            let turned: Vec<f64> =
+                (0..b).flat_map(|i| (0..t).map(move |j| (i, j))).map(|(i, j)| own[j * b + i]).collect();
+            let told = |inputs: Vec<f64>,
+                        targets: &[f64],
+                        [first, second]: [usize; 2],
+                        more: &[(&str, &[usize], &[f64])]| {
+                let plain = [
+                    ("inputs", &[first, second, n][..], &inputs[..]),
+                    ("targets", &[first, second][..], targets),
+                ];
+                write(&path, &[&plain[..], more].concat(), true);
+                import(&path)
+            };
+            let right = told(inputs([t, b], false), &own, [t, b], &[]).unwrap();
+            assert_eq!(right.size(), b, "{}", task.name);
+            let wrong = told(inputs([b, t], true), &turned, [b, t], &[]).unwrap_err().to_string();
+            let start = format!(
+                "inputs: has shape [{b}, {t}, {n}], read as {b} steps of {t} trials, but along its second axis"
+            );
+            let end = format!(
+                "store inputs as [{t}, {b}, {n}] ([T, B, n_in], in NumPy x.swapaxes(0, 1)) and targets as [{t}, {b}]"
+            );
+            assert!(wrong.contains(&start) && wrong.contains(&end), "{}: {wrong}", task.name);
+            if b != t {
+                let conditions = vec![0.0; b];
+                let more: (&str, &[usize], &[f64]) = ("conditions", &[b], &conditions);
+                let wrong = told(inputs([b, t], true), &turned, [b, t], &[more]).unwrap_err().to_string();
+                assert!(
+                    wrong.contains(&format!("but `conditions` has an entry for each of {b} trials")),
+                    "{wrong}"
+                );
+            }
+        }
+    }
+    // One class a trial, the same at all its steps.
+    let classes = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0];
+    let held: Vec<f64> = classes.iter().flat_map(|class| [*class; 4]).collect();
+    let steps_first: Vec<f64> = (0..4).flat_map(|_| classes).collect();
+    let zeros = [0.0; 24];
+    write(
+        &path,
+        &[("inputs", &[6, 4, 1], &zeros), ("targets", &[6, 4], &held), ("kind", &[1], &[1.0])],
+        true,
+    );
+    let wrong = import(&path).unwrap_err().to_string();
+    assert!(wrong.contains("classes are the same all along its second axis"), "{wrong}");
+    write(
+        &path,
+        &[("inputs", &[4, 6, 1], &zeros), ("targets", &[4, 6], &steps_first), ("kind", &[1], &[1.0])],
+        true,
+    );
+    assert_eq!(import(&path).unwrap().info[1].answer, Answer::Class(1));
+    // Whoever says how many trials there are is believed.
+    let conditions: (&str, &[usize], &[f64]) = ("conditions", &[4], &[0.0; 4]);
+    write(
+        &path,
+        &[("inputs", &[6, 4, 1], &zeros), ("targets", &[6, 4], &held), ("kind", &[1], &[1.0]), conditions],
+        true,
+    );
+    assert_eq!(import(&path).unwrap().size(), 4);
+}
+
+/// Periods are reckoned from their names here: those of 0 ms are left out, all others are there.
+#[test]
+fn no_event_vanishes_in_a_long_step() {
+    for dt in [20.0_f64, 83.0, 100.0, 250.0, 400.0] {
+        let task = config("ReadySetGo", &format!("dt = {dt:?}")).unwrap().open(Seed(0)).unwrap();
+        let batch = generate(task.as_ref(), Seed(0), TrialSet::Training, 0..100).unwrap();
+        let shown = |b: usize, channel: usize| {
+            let at = |t: usize| batch.values[(t * batch.size() + b) * batch.inputs + channel];
+            (0..batch.info[b].steps).filter(|t| at(*t) == 1.0).count()
+        };
+        let expected = if dt > 83.0 { 1 } else { (83.0 / dt) as usize };
+        assert!((0..batch.size()).all(|b| [shown(b, 1), shown(b, 2)] == [expected; 2]), "{dt} ms");
+        assert!(batch.steps <= task.longest().unwrap());
+        let told = task.warnings();
+        assert_eq!(
+            told.iter().any(|text| text.starts_with("task.timing.set: 83 ms are less than a step of")),
+            dt > 83.0
+        );
+    }
+    for (name, settings, periods) in [
+        ("DelayMatchSample", "dt = 600.0", [1, 1, 1, 1, 1]),
+        ("DelayComparison", "dt = 600.0", [1, 1, 1, 1, 1]),
+        ("AntiReach", "dt = 600.0\ntiming = { delay = 1300 }", [1, 1, 2, 1, 0]),
+        ("PerceptualDecisionMaking", "dt = 600.0", [1, 3, 0, 1, 0]),
+        ("ContextDecisionMaking", "dt = 900.0\ntiming = { delay = { choice = [0, 10] } }", [1, 1, 0, 1, 0]),
+    ] {
+        let task = config(name, settings).unwrap().open(Seed(0)).unwrap();
+        let batch = generate(task.as_ref(), Seed(0), TrialSet::Training, 0..40).unwrap();
+        let least: usize = periods.iter().sum();
+        let lengths: std::collections::BTreeSet<usize> = batch.info.iter().map(|info| info.steps).collect();
+        let drawn = name == "ContextDecisionMaking";
+        assert!(lengths.into_iter().eq(least..=least + usize::from(drawn)), "{name}");
+        assert!(!task.warnings().is_empty(), "{name}");
+    }
+    for task in TASKS.iter().filter(|task| task.neurogym) {
+        assert_eq!(config(task.name, "").unwrap().open(Seed(0)).unwrap().warnings(), Vec::<String>::new());
+    }
+    // An ideal observer has as many steps as there are.
+    let task = config("PerceptualDecisionMaking", "dt = 3000.0").unwrap().open(Seed(0)).unwrap();
+    assert!(task.ideal_accuracy().unwrap() > 0.5);
+}
+
+/// Where the tables say that defaults are neurogym's own, they are those that neurogym has (the golden file's settings are its defaults).
+#[test]
+fn defaults_that_are_not_neurogyms_are_told() {
+    let told: Vec<&str> =
+        TASKS.iter().filter(|task| !task.differs.is_empty()).map(|task| task.name).collect();
+    assert_eq!(told, ["ContextDecisionMaking"]);
+    let settings = config("ContextDecisionMaking", "").unwrap().table();
+    for name in ["use_expl_context", "go_cue"] {
+        assert_eq!(settings[name].as_bool(), Some(true));
+        assert!(TASKS.iter().any(|task| task.differs.contains(&format!("{name} = false"))), "{name}");
+    }
+}
+
 #[test]
 fn wrong_archives_and_settings_are_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -295,6 +430,16 @@ fn wrong_archives_and_settings_are_told_in_one_line() {
     assert_eq!(
         of(&[inputs, ("targets", &[3, 1], &[0.0; 3])]),
         "FILE: targets: has shape [3, 1] beside inputs [2, 1, 1]; use [T, B] or [T, B, n_out]"
+    );
+    let three: (&str, &[usize], &[f64]) = ("inputs", &[2, 3, 1], &[0.0; 6]);
+    assert_eq!(
+        of(&[three, ("targets", &[3, 2], &[0.0; 6])]),
+        "FILE: targets: has shape [3, 2] beside inputs [2, 3, 1]; use [T, B] = [2, 3], in NumPy targets.T, if the order of inputs is \
+         right"
+    );
+    assert_eq!(
+        of(&[three, ("targets", &[3], &[1.0; 3])]),
+        "FILE: targets: has shape [3] beside inputs [2, 3, 1]; use [T, B] = [2, 3], the class of each step"
     );
     assert_eq!(of(&[inputs, ("targets", &[2, 1], &[0.0, -1.0])]), "FILE: targets: holds the class -1");
     assert_eq!(
@@ -328,7 +473,7 @@ fn wrong_archives_and_settings_are_told_in_one_line() {
         "task.timing.measure: 900 to 800 ms is no duration"
     );
     assert_eq!(setting("Recorded", ""), "task.path: is missing; name a .npz file");
-    let short = config("AntiReach", "timing = { decision = 50 }").unwrap().open(Seed(0)).unwrap();
+    let short = config("AntiReach", "timing = { decision = 0 }").unwrap().open(Seed(0)).unwrap();
     let error = generate(short.as_ref(), Seed(0), TrialSet::Training, 0..1).unwrap_err().to_string();
     assert_eq!(
         error,

@@ -71,8 +71,17 @@ pub fn last(run: &RunRecords, value: &dyn Fn(&Record) -> Option<f64>) -> Option<
     run.records.iter().rev().find_map(value)
 }
 
-/// Test accuracy at the end of the run.
+/// How far answers that are values were off at the end of the run (root mean square).
+pub fn final_error(run: &RunRecords) -> Option<f64> {
+    let summary = run.summary.as_ref().and_then(|s| s.trials);
+    summary.and_then(|t| t.answer_error).or_else(|| last(run, &|r| r.trials.and_then(|t| t.answer_error)))
+}
+
+/// Test accuracy at the end of the run; none where answers are values, which are off by more or less.
 pub fn final_accuracy(run: &RunRecords) -> Option<f64> {
+    if final_error(run).is_some() {
+        return None;
+    }
     let summary = run.summary.as_ref().and_then(|s| s.test);
     summary.map(|s| s.accuracy).or_else(|| last(run, &|r| r.test.map(|s| s.accuracy)))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::aggregate::{Group, final_accuracy, groups, settings};
+use super::conditions::{CONDITIONS_NOTE, by_condition};
 use super::differences;
 use super::figure::{Figure, Mark, key};
 use super::figures::{MEANS, ONE_SEED, figures};
@@ -59,6 +60,10 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
             &differences::table(&ranked),
             differences::NOTE,
         );
+        let conditions = by_condition(groups);
+        if !conditions.rows.is_empty() {
+            page = page.table(&of("Accuracy by condition"), &conditions, CONDITIONS_NOTE);
+        }
     }
     let ordered: Vec<&RunRecords> =
         parts.iter().flat_map(|(_, groups)| groups.iter().flat_map(Group::runs)).collect();
@@ -95,6 +100,16 @@ fn notices(groups: &[Group<'_>]) -> Vec<String> {
                 run.seed,
                 run.folder.display()
             ));
+        }
+        for run in &group.complete {
+            if run.summary.as_ref().is_some_and(|s| s.loss_factor.is_some()) {
+                items.push(format!(
+                    "{}, seed {}: {}: it diverged without leaving the finite numbers, and is in the means.",
+                    group.label,
+                    run.seed,
+                    state(run)
+                ));
+            }
         }
         if group.complete.len() > 1 {
             let steps = |run: &RunRecords| run.records.iter().map(|r| r.step).collect::<BTreeSet<_>>();
@@ -204,7 +219,7 @@ fn run_list(runs: &[&RunRecords]) -> String {
             state(run),
             grouped(steps),
             percent(final_accuracy(run)),
-            percent(best),
+            percent(final_accuracy(run).and(best)),
             seconds(run).map_or_else(|| NONE.to_owned(), duration)
         );
     }

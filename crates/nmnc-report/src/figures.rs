@@ -56,7 +56,10 @@ pub fn figures(groups: &[Group<'_>]) -> (Vec<&'static str>, Vec<Figure>) {
     let mut swept = sweep::figures(groups, &context.styles);
     let learning = [
         context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
-            r.test.map(|s| 100.0 * s.accuracy)
+            r.test.filter(|_| r.trials.is_none_or(|t| t.answer_error.is_none())).map(|s| 100.0 * s.accuracy)
+        }),
+        context.learning("Error of answers", "Error of answers (r.m.s.)", Kind::Loss, &|r| {
+            r.trials.and_then(|t| t.answer_error)
         }),
         context
             .learning("Training loss", "Training loss per example", Kind::Loss, &|r| r.train.map(|s| s.loss)),

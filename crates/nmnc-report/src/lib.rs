@@ -9,6 +9,7 @@ pub mod axis;
 pub mod bars;
 pub mod colors;
 mod comparison;
+mod conditions;
 mod csv;
 mod differences;
 pub mod figure;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::aggregate::{Group, final_accuracy, final_top5, groups, last, probes};
+use super::aggregate::{Group, final_accuracy, final_error, final_top5, groups, last, probes};
 use super::figures::styles;
 use super::look::Style;
 use super::parts::parts;
@@ -32,10 +32,11 @@ pub struct Row {
 type Column = (&'static str, fn(&[&RunRecords]) -> String);
 
 /// The columns after the rule.
-pub const COLUMNS: [Column; 11] = [
+pub const COLUMNS: [Column; 12] = [
     ("Seeds", seeds),
     ("Test accuracy (%)", |runs| over(runs, |r| final_accuracy(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
     ("Top-5 accuracy (%)", |runs| over(runs, |r| final_top5(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
+    ("Error of answers (r.m.s.)", |runs| over(runs, final_error, |v| plus_minus(v, 3))),
     ("Train loss", |runs| {
         over(
             runs,
@@ -87,7 +88,10 @@ pub fn state(run: &RunRecords) -> String {
     let at =
         epoch.map_or_else(String::new, |e| format!(" at epoch {}", count_tick((e * 10.0).round() / 10.0)));
     match run.status() {
-        Some(Status::Complete) => "complete".to_owned(),
+        Some(Status::Complete) => match run.summary.as_ref().and_then(|s| s.loss_factor) {
+            Some(factor) => format!("complete; loss {} times its start", significant(factor, 2)),
+            None => "complete".to_owned(),
+        },
         Some(Status::Diverged) => format!("diverged{at}"),
         None => format!("unfinished{at}"),
     }

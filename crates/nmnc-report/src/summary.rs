@@ -1,6 +1,6 @@
 //! The summary in words, computed from the numbers.
 
-use super::aggregate::{Group, final_accuracy, probes};
+use super::aggregate::{Group, final_accuracy, final_error, probes};
 use super::differences;
 use super::overview::state;
 use super::setup::data_set;
@@ -65,6 +65,10 @@ pub fn sentences(groups: &[Group<'_>], runs: &[&RunRecords], place: &str) -> Vec
     }
     let best: Vec<&Group<'_>> = ranked.iter().map(|(group, _)| *group).collect();
     sentences.extend(differences::sentences(&best[..named]));
+    sentences.extend(groups.iter().filter_map(|group| {
+        let error = mean_sem(group.complete.iter().filter_map(|run| final_error(run)))?;
+        Some(format!("{}: answers are off by {} (root mean square).", group.label, plus_minus(&error, 3)))
+    }));
     let mut probing = best.iter().filter(|group| !group.without_probes());
     if let (Some(first), Some(next)) = (probing.next(), probing.next()) {
         sentences.extend(differences::economy(first, next));

@@ -169,6 +169,7 @@ impl Home {
             seconds: tally.seconds(),
             stage_units: problem.stage_units(),
             parameters: parameter_count(problem.network()),
+            loss_factor: tally.loss_factor(),
             warnings: tally.notes().to_vec(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             environment: nmnc_core::ENVIRONMENT.map(own).to_vec(),

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::checkpoint::TrainedOn;
 use nmnc_core::error::Result;
-use nmnc_core::records::{Score, StageRecord, TrialRecord};
+use nmnc_core::records::{ConditionRecord, Score, StageRecord, TrialRecord};
 use nmnc_core::state::State;
 use nmnc_learn::net::{Gradients, Weights};
 use nmnc_learn::workers::{Alone, Contribution, Workers};
@@ -183,10 +183,12 @@ impl Assessed {
 }
 
 /// Scores over the examples held back.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Loss and accuracy.
     pub score: Score,
     /// Of trials: how they went beside their answers.
     pub trials: Option<TrialRecord>,
+    /// Of trials: the same by condition.
+    pub conditions: Vec<ConditionRecord>,
 }

@@ -257,7 +257,7 @@ impl<'a, P: Problem> Run<'a, P> {
         let _evaluating = doing::now(|| "evaluating".to_owned());
         self.learner.check_weights(self.problem.network())?;
         let found = self.problem.evaluate()?;
-        self.tally.evaluated(found);
+        self.tally.evaluated(&found);
         Ok(found)
     }
 
@@ -270,6 +270,13 @@ impl<'a, P: Problem> Run<'a, P> {
     ) -> Result<()> {
         let step = self.learner.step();
         let (train, images_per_second, waiting) = self.tally.take_interval();
+        let (test, trials, conditions) = match evaluation {
+            Some(found) => (Some(found.score), found.trials, found.conditions),
+            None => (None, None, Vec::new()),
+        };
+        if let Some(told) = self.tally.look(step, train.iter().chain(&test).map(|score| score.loss)) {
+            self.warn(&told, observer);
+        }
         let record = Record {
             step,
             epoch: step as f64 / self.steps_per_epoch as f64,
@@ -279,8 +286,9 @@ impl<'a, P: Problem> Run<'a, P> {
             images_per_second,
             waiting,
             train,
-            test: evaluation.map(|found| found.score),
-            trials: evaluation.and_then(|found| found.trials),
+            test,
+            trials,
+            conditions,
             stages,
         };
         if let Some(home) = &mut self.home {

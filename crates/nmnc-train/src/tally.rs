@@ -11,6 +11,11 @@ use nmnc_core::state::State;
 const NOTICED_SHARE: f64 = 0.1;
 /// and the seconds.
 const NOTICED_SECONDS: f64 = 5.0;
+/// How many times that of the first step a loss is that has left its start: no training that goes well comes near.
+const LEFT: f64 = 10.0;
+
+/// How what is told of such a loss begins.
+const LEFT_ITS_START: &str = "the loss has left its start";
 
 /// Times of a run, in seconds: what differs between runs that are the same otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,10 @@ pub struct Tally {
     last_test: Option<Score>,
     best_accuracy: Option<f64>,
     last_trials: Option<TrialRecord>,
+    /// Loss of the first step.
+    first_loss: Option<f64>,
+    /// That of the last record in it, where it has left it.
+    loss_factor: Option<f64>,
     notes: Vec<String>,
 }
 
@@ -51,6 +60,7 @@ impl Tally {
     /// Counts one training step: mean loss and, possibly in part, right ones of its `images` (or other examples), and
     /// the seconds it took, of which some went by waiting for data.
     pub fn add(&mut self, loss: f64, correct: f64, images: usize, [seconds, waited]: [f64; 2]) {
+        self.first_loss.get_or_insert(loss);
         self.loss += loss * images as f64;
         self.correct += correct;
         for counter in [&mut self.interval_images, &mut self.images, &mut self.process_images] {
@@ -88,8 +98,29 @@ impl Tally {
         (waited > NOTICED_SHARE * seconds && waited > NOTICED_SECONDS).then(|| waited / seconds)
     }
 
+    /// Compares the losses of a record with that of the first step. What to tell where they have left it, the same for all steps of a run.
+    pub fn look(&mut self, step: u64, losses: impl Iterator<Item = f64>) -> Option<String> {
+        let first = self.first_loss.filter(|first| *first > 0.0)?;
+        let worst = losses.fold(0.0, f64::max);
+        let new = worst > LEFT * first && !self.notes.iter().any(|note| note.starts_with(LEFT_ITS_START));
+        self.loss_factor = (worst > LEFT * first).then(|| worst / first);
+        new.then(|| {
+            format!(
+                "{LEFT_ITS_START}: {} at step {step}, {} at the first; training diverges: try a lower learning rate, \
+                 weight decay or train.clip_norm",
+                short(worst),
+                short(first)
+            )
+        })
+    }
+
+    /// The loss at the last record in that of the first step, where it is far more.
+    pub fn loss_factor(&self) -> Option<f64> {
+        self.loss_factor
+    }
+
     /// Counts an evaluation.
-    pub fn evaluated(&mut self, found: Evaluation) {
+    pub fn evaluated(&mut self, found: &Evaluation) {
         let score = found.score;
         self.last_test = Some(score);
         self.last_trials = found.trials;
@@ -130,9 +161,9 @@ impl Tally {
         rate(self.process_images, self.process_seconds)
     }
 
-    /// The last evaluation, as a problem gave it.
+    /// The last evaluation, as a problem gave it, but not by condition.
     pub fn last_evaluation(&self) -> Option<Evaluation> {
-        self.last_test.map(|score| Evaluation { score, trials: self.last_trials })
+        self.last_test.map(|score| Evaluation { score, trials: self.last_trials, conditions: Vec::new() })
     }
 
     /// Scores of the last evaluation.
@@ -168,6 +199,9 @@ impl Tally {
                 self.last_trials
                     .map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses, t.unbroken_accuracy]),
             ),
+            ("answer_error", self.last_trials.and_then(|t| t.answer_error).into_iter().collect()),
+            ("first_loss", self.first_loss.into_iter().collect()),
+            ("loss_factor", self.loss_factor.into_iter().collect()),
         ];
         // Empty lists cannot be told from absent ones in some formats, so they are left out.
         let present = numbers.into_iter().filter(|(_, list)| !list.is_empty());
@@ -188,6 +222,7 @@ impl Tally {
             Some(Score { loss, accuracy, top5: list.get(2).copied() })
         };
         let trials = state.numbers.get("last_trials").and_then(|list| list.first_chunk::<3>());
+        let number = |name: &str| state.numbers.get(name).and_then(|list| list.first()).copied();
         Ok(Self {
             loss,
             correct,
@@ -201,15 +236,23 @@ impl Tally {
             process_images: 0,
             process_seconds: 0.0,
             last_test: state.numbers.get("last_test").and_then(test),
-            best_accuracy: state.numbers.get("best_accuracy").and_then(|list| list.first()).copied(),
+            best_accuracy: number("best_accuracy"),
             last_trials: trials.map(|&[fixation_breaks, misses, unbroken_accuracy]| TrialRecord {
                 fixation_breaks,
                 misses,
                 unbroken_accuracy,
+                answer_error: number("answer_error"),
             }),
+            first_loss: number("first_loss"),
+            loss_factor: number("loss_factor"),
             notes: state.texts.get("notes").cloned().unwrap_or_default(),
         })
     }
+}
+
+/// A loss in a few characters.
+fn short(loss: f64) -> String {
+    if (1e-3..1e4).contains(&loss) { format!("{loss:.3}") } else { format!("{loss:.2e}") }
 }
 
 fn rate(images: u64, seconds: f64) -> f64 {
@@ -224,9 +267,10 @@ mod tests {
     fn a_restored_tally_goes_on_as_the_first_would_have() {
         let mut tally = Tally::default();
         tally.add(2.0, 3.0, 10, [0.5, 0.25]);
-        tally.evaluated(Evaluation {
+        tally.evaluated(&Evaluation {
             score: Score { loss: 1.0, accuracy: 0.25, top5: Some(0.75) },
             trials: None,
+            conditions: Vec::new(),
         });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
         let mut restored = Tally::restore(&tally.state(), tally.clock()).unwrap();
@@ -238,6 +282,23 @@ mod tests {
         assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125, top5: None }), 40.0, 0.25));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
         assert_eq!(restored.last_test(), tally.last_test());
+    }
+
+    #[test]
+    fn a_loss_that_left_its_start_is_told_once_and_as_it_last_was() {
+        let mut tally = Tally::default();
+        tally.add(2.0, 0.0, 10, [0.0, 0.0]);
+        assert_eq!((tally.look(1, [2.0, 20.0].into_iter()), tally.loss_factor()), (None, None));
+        let told = tally.look(5, [1.0, 3e8].into_iter()).unwrap();
+        assert!(
+            told.starts_with("the loss has left its start: 3.00e8 at step 5, 2.000 at the first; "),
+            "{told}"
+        );
+        assert!(tally.note(&told));
+        let mut tally = Tally::restore(&tally.state()).unwrap();
+        assert_eq!(tally.loss_factor(), Some(1.5e8));
+        assert_eq!((tally.look(9, [24.0].into_iter()), tally.loss_factor()), (None, Some(12.0)));
+        assert_eq!((tally.look(9, [1.0].into_iter()), tally.loss_factor()), (None, None));
     }
 
     #[test]

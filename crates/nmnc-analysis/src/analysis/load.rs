@@ -11,7 +11,7 @@ use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{DataConfig, Dataset, Standardize, Statistics};
 use nmnc_learn::net::Network;
 use nmnc_train::checkpoint::{self, Checkpoint, TrainedOn};
-use nmnc_train::{Config, Loss, Resolved, Schedule};
+use nmnc_train::{AnyConfig, Config, Loss, Resolved, Schedule};
 
 /// Which examples to show a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,13 @@ impl Loaded {
     /// If it is no run or checkpoint, is damaged or of another configuration, or if the data cannot be read or do not fit.
     pub fn open(source: &Source) -> Result<Self> {
         let (run, single) = find(&source.path)?;
-        let config = Config::read(&run.join("config.toml"), &[])?.resolve()?;
+        let config = match AnyConfig::read(&run.join("config.toml"), &[])? {
+            AnyConfig::Images(config) => config.resolve()?,
+            AnyConfig::Trials(_) => {
+                return Err(Error::checkpoint(run.display(), "is a run on a task, whose network sees trials and no images")
+                    .mend("give runs on images (`data` in their configuration); `nmnc analyze` writes states and outputs of a run on a task"));
+            }
+        };
         let _opening = doing::now(|| format!("opening {}", run.display()));
         let device = device_for(&config.device, config.precision, source.device.as_deref())?;
         let (checkpoint, mut warnings) = match single {

@@ -46,7 +46,8 @@ pub use similarity::{
     similarity_table, write_similarity,
 };
 pub use states::{
-    ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings, states, states_table, write_states,
+    ConditionAccuracy, ConditionCurve, LagAlpha, StateAnalysis, StateArrays, StateMoment, StatesSettings,
+    states, states_table, write_states,
 };
 pub use states::{portrait_cell, portrait_legend};
 pub use tables::terminal_table;

@@ -68,11 +68,12 @@ fn states(run: &Path, arguments: &Analyze, started: Instant, out: Output) -> Res
     }
     let dimension = arguments.dimensions.iter().copied().min().unwrap_or(StatesSettings::default().dimension);
     let settings = StatesSettings { trials: arguments.examples, dimension, ..StatesSettings::default() };
-    let found = analysis::states(run, arguments.device.as_deref(), &settings)?;
+    let (found, arrays) = analysis::states(run, arguments.device.as_deref(), &settings)?;
     let parent = if run.join("config.toml").is_file() { run.to_owned() } else { run.join("../..") };
     let default = || parent.join("analysis").join(format!("step-{:010}", found.step));
     let folder = arguments.out.clone().unwrap_or_else(default);
-    analysis::write_states(&folder, &found, &command_line())?;
+    let formats: Vec<Format> = arguments.format.iter().map(|format| of_name(*format)).collect();
+    analysis::write_states(&folder, &found, &arrays, &formats, &command_line())?;
     for warning in &found.warnings {
         out.warning(&found.subject, warning);
     }

@@ -25,8 +25,15 @@ fn list(out: Output) -> Result<()> {
     let width = TASKS.iter().map(|task| task.name.len()).max().unwrap_or(0);
     for task in TASKS {
         let origin = if task.neurogym { "neurogym" } else { "" };
-        out.event("task", json!({ "name": task.name, "summary": task.summary, "neurogym": task.neurogym }));
-        out.result(format_args!("{:width$}  {origin:8}  {}", task.name, task.summary));
+        out.event(
+            "task",
+            json!({ "name": task.name, "summary": task.summary, "neurogym": task.neurogym, "differs": task.differs }),
+        );
+        let star = if task.differs.is_empty() { "" } else { " (*)" };
+        out.result(format_args!("{:width$}  {origin:8}  {}{star}", task.name, task.summary));
+    }
+    for task in TASKS.iter().filter(|task| !task.differs.is_empty()) {
+        out.line(format_args!("(*) {}", task.differs));
     }
     out.line("`nmnc tasks show NAME` tells timing and parameters");
     Ok(())
@@ -66,6 +73,9 @@ fn show(choice: &TaskChoice, trials: u64, out: Output) -> Result<()> {
         channels.outputs.len()
     ));
     let whole = toml::Table::from_iter([("task".to_owned(), toml::Value::Table(settings))]);
+    if let Some(entry) = TASKS.iter().find(|entry| entry.name == config.name() && !entry.differs.is_empty()) {
+        out.line(entry.differs);
+    }
     out.line(format_args!("\n{}", toml::to_string(&whole).expect("settings are representable in TOML")));
     out.line(format_args!(
         "{} trials: {fewest} to {most} steps of {} ms, mean {:.2}",

@@ -8,6 +8,8 @@ pub const MOST_STAGES: usize = 4_096;
 const LONGEST_NAME: usize = 200;
 /// Bytes of the longest text: a command line may be long.
 const LONGEST_TEXT: usize = 4 << 20;
+/// Conditions of a task that records tell of.
+const MOST_CONDITIONS: u64 = 256;
 /// The most steps, units or the like: larger numbers are not all told apart when they are drawn.
 const MOST: u64 = 1 << 53;
 
@@ -30,6 +32,12 @@ pub(super) fn record(record: &Record, before: Option<u64>) -> Checked {
     ];
     for (name, value) in numbers {
         not_negative(name, value)?;
+    }
+    at_most("conditions", record.conditions.len() as u64, MOST_CONDITIONS)?;
+    for told in &record.conditions {
+        at_most("bytes of a condition's name", told.condition.len() as u64, LONGEST_TEXT as u64)?;
+        at_most("trials", told.trials as u64, MOST)?;
+        not_negative("accuracy of a condition", told.accuracy)?;
     }
     let mut last = 0;
     for stage in &record.stages {
@@ -73,6 +81,7 @@ pub(super) fn summary(summary: &Summary) -> Checked {
     at_most("stage_units", summary.stage_units.len() as u64, MOST_STAGES as u64)?;
     let named = summary.environment.iter().flat_map(|(name, value)| [name, value]);
     let texts = [&summary.version, &summary.device, &summary.command, &summary.config_sha256];
+    not_negative("loss_factor", summary.loss_factor.unwrap_or(0.0))?;
     match texts.into_iter().chain(named).chain(&summary.warnings).find(|text| text.len() > LONGEST_TEXT) {
         Some(text) => Err(format!("a text of {} bytes is longer than {LONGEST_TEXT}", text.len())),
         None => Ok(()),

@@ -48,7 +48,7 @@ impl<T> Column<T> {
 }
 
 /// Columns of a record.
-pub const COLUMNS: [Column<Record>; 15] = [
+pub const COLUMNS: [Column<Record>; 16] = [
     Column::new("step", "count", |r| Some(r.step as f64), "training steps done"),
     Column::new("epoch", "count", |r| Some(r.epoch), "epochs done, a fraction on the way"),
     Column::new("probes", "count", |r| Some(r.probes as f64), "perturbed examples so far, summed over stages"),
@@ -111,6 +111,14 @@ pub const COLUMNS: [Column<Record>; 15] = [
         "fraction",
         |r: &Record| Some(r.trials?.unbroken_accuracy),
         "evaluation trials answered rightly with no answer before the response period",
+    )
+    .of(Examples::Trials),
+    Column::new(
+        "answer_error",
+        "value",
+        |r: &Record| r.trials?.answer_error,
+        "of tasks whose answers are values, the root mean square of their deviations from the targets over trials and outputs, at the last step of the \
+         response period, in the unit of the targets",
     )
     .of(Examples::Trials),
 ];

@@ -107,6 +107,7 @@ mod tests {
             train: Some(Score { loss: 1.25, accuracy: 0.5, top5: None }),
             test: None,
             trials: None,
+            conditions: Vec::new(),
             stages: Vec::new(),
         }
     }

@@ -148,6 +148,7 @@ mod tests {
             train: Some(Score { loss: 1.5, accuracy: 0.5, top5: None }),
             test: None,
             trials: None,
+            conditions: Vec::new(),
             stages: Vec::new(),
         };
         serde_json::to_string(&record).unwrap()

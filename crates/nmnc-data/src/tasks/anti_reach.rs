@@ -59,6 +59,10 @@ impl Task for AntiReach {
         Some(super::timing::longest(&self.timing, self.dt))
     }
 
+    fn warnings(&self) -> Vec<String> {
+        super::timing::stretched(&self.timing, self.dt)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let choice = stream.below(self.dim_ring);
         let mut sketch = Sketch::timed(1 + self.dim_ring, &self.timing, &PERIODS, self.dt, stream);

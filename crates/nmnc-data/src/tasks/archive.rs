@@ -1,5 +1,7 @@
 //! Trials in NumPy archives, so that other programs can use them and their trials can be used here.
 //!
+//! Steps come first, trials second: where arrays disagree with that, or classes do, the archive is refused.
+//!
 //! | array | shape | |
 //! |---|---|---|
 //! | `inputs` | `[T, B, n_in]` | float |
@@ -17,6 +19,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::batch::{TrialBatch, TrialInfo};
+use super::order::Order;
 use super::trial::{Answer, Targets};
 use crate::NpzWriter;
 use crate::npz::Array;
@@ -37,6 +40,15 @@ pub fn export(path: &Path, batch: &TrialBatch) -> Result<()> {
 
 fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
     let mut writer = NpzWriter::new();
+    put_trials(&mut writer, batch)?;
+    writer.finish()
+}
+
+/// Adds the arrays of `batch` to an archive, which then is one of trials whatever else it holds.
+///
+/// # Errors
+/// If the archive grows too large.
+pub fn put_trials(writer: &mut NpzWriter, batch: &TrialBatch) -> std::io::Result<()> {
     let [t, b] = [batch.steps, batch.size()];
     writer.put("inputs", &[t, b, batch.inputs], &batch.values)?;
     match &batch.targets {
@@ -69,7 +81,7 @@ fn bytes(batch: &TrialBatch) -> std::io::Result<Vec<u8>> {
     if let Some(Answer::Value { tolerance }) = batch.info.first().map(|info| &info.answer) {
         writer.put("tolerance", &[1], &[*tolerance])?;
     }
-    writer.finish()
+    Ok(())
 }
 
 /// Reads the trials of `path`.
@@ -92,15 +104,41 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
     if steps == 0 || size == 0 || width == 0 {
         return Err(Error::data(place("inputs"), format!("has shape {:?}", inputs.shape())));
     }
+    let classes = match targets.shape()[..] {
+        [t, b] if [t, b] == [steps, size] => Some(targets.integers()?),
+        _ => None,
+    };
+    Order {
+        place: path.display().to_string(),
+        inputs: [steps, size, width],
+        targets: targets.shape(),
+        by_trial: by_trial(path, &targets)?,
+        labels: classes.as_deref(),
+    }
+    .check()?;
     let values = inputs.floats()?;
     let (targets, outputs) = match targets.shape()[..] {
-        [t, b] if [t, b] == [steps, size] => labels(targets.integers()?, &place("targets"))?,
+        [t, b] if [t, b] == [steps, size] => labels(classes.unwrap_or_default(), &place("targets"))?,
         [t, b, outputs] if [t, b] == [steps, size] && outputs > 0 => {
             (Targets::Values(targets.floats()?), outputs)
         }
         _ => {
             let problem = format!("has shape {:?} beside inputs {:?}", targets.shape(), [steps, size, width]);
-            return Err(Error::data(place("targets"), problem).mend("use [T, B] or [T, B, n_out]"));
+            let mend = match targets.shape()[..] {
+                [n] if n == size => format!("use [T, B] = [{steps}, {size}], the class of each step"),
+                [t, b] if [t, b] == [size, steps] => {
+                    format!(
+                        "use [T, B] = [{steps}, {size}], in NumPy targets.T, if the order of inputs is right"
+                    )
+                }
+                [t, b, n] if [t, b] == [size, steps] => {
+                    format!(
+                        "use [T, B, n_out] = [{steps}, {size}, {n}], in NumPy targets.swapaxes(0, 1), if the order of inputs is right"
+                    )
+                }
+                _ => "use [T, B] or [T, B, n_out]".to_owned(),
+            };
+            return Err(Error::data(place("targets"), problem).mend(mend));
         }
     };
     let optional = |name: &str, shape: &[usize]| -> Result<Option<Array>> {
@@ -190,6 +228,20 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
         })
         .collect::<Result<_>>()?;
     Ok(TrialBatch { steps, inputs: width, outputs, values, targets, mask, info })
+}
+
+/// Lengths of what has an entry a trial.
+fn by_trial(path: &Path, targets: &Array) -> Result<Vec<(&'static str, usize)>> {
+    let mut found = Vec::new();
+    for name in ["conditions", "response", "window"] {
+        if let Some(array) = Array::read(path, name)? {
+            found.extend(array.shape().first().map(|length| (name, *length)));
+        }
+    }
+    if let [trials] = targets.shape() {
+        found.push(("targets", *trials));
+    }
+    Ok(found)
 }
 
 /// Classes, and how many there are.

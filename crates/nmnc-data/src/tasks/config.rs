@@ -61,13 +61,19 @@ pub struct TaskEntry {
     pub summary: &'static str,
     /// Whether it takes neurogym's name, timing and parameters.
     pub neurogym: bool,
+    /// Where its defaults are not neurogym's, and how to have those; empty elsewhere.
+    pub differs: &'static str,
 }
 
 /// Every task.
 pub const TASKS: [TaskEntry; 10] = [
     entry("PerceptualDecisionMaking", "which of two noisy stimuli is stronger", true),
     entry("DelayMatchSample", "is the test the sample seen before a delay", true),
-    entry("ContextDecisionMaking", "two noisy stimuli, of which a context says which counts", true),
+    TaskEntry {
+        differs: "two defaults differ from neurogym 2.2, where the context is always the same and nothing tells when to decide: \
+                  use_expl_context = false and go_cue = false make its task",
+        ..entry("ContextDecisionMaking", "two noisy stimuli, of which a context says which counts", true)
+    },
     entry("ReadySetGo", "measure an interval and produce it", true),
     entry("DelayComparison", "which of two stimuli, apart in time, is larger", true),
     entry("AntiReach", "answer in the direction opposite to the stimulus", true),
@@ -78,7 +84,7 @@ pub const TASKS: [TaskEntry; 10] = [
 ];
 
 const fn entry(name: &'static str, summary: &'static str, neurogym: bool) -> TaskEntry {
-    TaskEntry { name, summary, neurogym }
+    TaskEntry { name, summary, neurogym, differs: "" }
 }
 
 impl TaskConfig {
@@ -146,6 +152,15 @@ impl TaskConfig {
             Self::Adding(task) => Box::new(task),
             Self::Recorded(task) => Box::new(task.open(seed)?),
         })
+    }
+
+    /// Whether its answers are values rather than classes: how far they are off then says more than how many are near.
+    pub fn answers_are_values(&self) -> bool {
+        match self {
+            Self::Adding(_) => true,
+            Self::Recorded(task) => task.holds_values(),
+            _ => false,
+        }
     }
 
     /// Name, as in `task = "ReadySetGo"`.

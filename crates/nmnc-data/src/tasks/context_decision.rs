@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::perceptual_decision::discriminability;
-use super::timing::{Draw, Span, Timing, resolve};
+use super::timing::{Draw, Span, Timing, resolve, whole_steps};
 use super::trial::{Sketch, Trial, ring, tuned};
 use super::{Channels, Task, TrialId, check_strengths};
 use nmnc_core::error::Result;
@@ -21,12 +21,12 @@ pub struct ContextDecisionMaking {
     /// Milliseconds a step.
     #[schemars(transform = nmnc_core::ranges::MILLISECONDS.stated())]
     pub dt: f64,
-    /// The context changes from trial to trial and two more inputs tell which it is.
+    /// The context changes from trial to trial and two more inputs tell which it is. Of neurogym 2.2 the default is false.
     pub use_expl_context: bool,
     /// The modality that always counts when the context is not given: 0 or 1.
     #[schemars(transform = nmnc_core::ranges::Range::closed(0.0, 1.0).stated())]
     pub impl_context_modality: usize,
-    /// The fixation cue goes off when the decision is due; without it, at the end of the fixation period.
+    /// The fixation cue goes off when the decision is due; without it, at the end of the fixation period, as in neurogym 2.2.
     pub go_cue: bool,
     /// Number of stimuli of each modality, and of choices.
     #[schemars(transform = super::RING.stated())]
@@ -103,6 +103,10 @@ impl Task for ContextDecisionMaking {
         Some(super::timing::longest(&self.timing, self.dt))
     }
 
+    fn warnings(&self) -> Vec<String> {
+        super::timing::stretched(&self.timing, self.dt)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (choice, other) = (stream.below(self.dim_ring), stream.below(self.dim_ring));
         let contexts = self.contexts();
@@ -136,7 +140,7 @@ impl Task for ContextDecisionMaking {
         if self.dim_ring != 2 {
             return None;
         }
-        let steps = (duration / self.dt).floor();
+        let steps = whole_steps(duration, self.dt);
         let right = |coh: &f64| discriminability(coh / 100.0, steps, self.sigma / self.dt.sqrt());
         Some(self.cohs.iter().map(right).sum::<f64>() / self.cohs.len() as f64)
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::perceptual_decision::discriminability;
-use super::timing::{Span, Timing, resolve};
+use super::timing::{Span, Timing, resolve, whole_steps};
 use super::trial::{Sketch, Trial};
 use super::{Channels, Task, TrialId};
 use nmnc_core::error::{Error, Result};
@@ -80,6 +80,10 @@ impl Task for DelayComparison {
         Some(super::timing::longest(&self.timing, self.dt))
     }
 
+    fn warnings(&self) -> Vec<String> {
+        super::timing::stretched(&self.timing, self.dt)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (answer, pair) = (stream.below(2), stream.below(self.vpairs.len()));
         let mut values = self.vpairs[pair];
@@ -106,7 +110,7 @@ impl Task for DelayComparison {
         else {
             return None;
         };
-        let steps = [first, second].map(|duration| (duration / self.dt).floor());
+        let steps = [first, second].map(|duration| whole_steps(*duration, self.dt));
         if steps[0] != steps[1] || self.vpairs.iter().any(|[a, b]| a < b) {
             return None;
         }

@@ -25,6 +25,7 @@ mod context_decision;
 mod copying;
 mod delay_comparison;
 mod delay_match;
+mod order;
 mod perceptual_decision;
 mod ready_set_go;
 mod recorded;
@@ -36,7 +37,7 @@ mod trial;
 
 pub use adding::Adding;
 pub use anti_reach::AntiReach;
-pub use archive::{export, import};
+pub use archive::{export, import, put_trials};
 pub use batch::{TrialBatch, TrialInfo, generate};
 pub use config::{TASKS, TaskConfig, TaskEntry};
 pub use context_decision::ContextDecisionMaking;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::timing::{Span, Timing, resolve};
+use super::timing::{Span, Timing, resolve, whole_steps};
 use super::trial::{Sketch, Trial, normal_distribution, ring, tuned};
 use super::{Channels, Task, TrialId, check_strengths};
 use nmnc_core::error::Result;
@@ -66,6 +66,10 @@ impl Task for PerceptualDecisionMaking {
         Some(super::timing::longest(&self.timing, self.dt))
     }
 
+    fn warnings(&self) -> Vec<String> {
+        super::timing::stretched(&self.timing, self.dt)
+    }
+
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {
         let (choice, coh) = (stream.below(self.dim_ring), stream.below(self.cohs.len()));
         let mut sketch = Sketch::timed(1 + self.dim_ring, &self.timing, &PERIODS, self.dt, stream);
@@ -86,7 +90,7 @@ impl Task for PerceptualDecisionMaking {
         if self.dim_ring != 2 {
             return None;
         }
-        let steps = (duration / self.dt).floor();
+        let steps = whole_steps(duration, self.dt);
         let right = |coh: &f64| discriminability(coh / 100.0, steps, self.sigma / self.dt.sqrt());
         Some(self.cohs.iter().map(right).sum::<f64>() / self.cohs.len() as f64)
     }

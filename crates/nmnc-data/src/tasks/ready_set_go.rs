@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::delay_match::names;
-use super::timing::{Draw, Span, Timing, resolve};
+use super::timing::{Draw, Span, Timing, resolve, whole_steps};
 use super::trial::{Answer, Sketch, Trial};
 use super::{Channels, Task, TrialId};
 use nmnc_core::error::{Error, Result};
@@ -46,7 +46,7 @@ impl ReadySetGo {
             ("set", Span::Fixed(83.0)),
         ];
         self.timing = resolve(&self.timing, &own)?;
-        let shortest = |name: &str| (self.timing[name].range()[0] / self.dt).floor();
+        let shortest = |name: &str| whole_steps(self.timing[name].range()[0], self.dt);
         if shortest("measure") * self.gain < 1.0 || shortest("measure") < shortest("ready").max(1.0) {
             return Err(Error::config(
                 "timing.measure",
@@ -79,6 +79,10 @@ impl Task for ReadySetGo {
     fn longest(&self) -> Option<usize> {
         let produced = 2.0 * self.gain * self.timing["measure"].range()[1] / self.dt;
         Some(super::timing::longest(&self.timing, self.dt).saturating_add(produced as usize))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        super::timing::stretched(&self.timing, self.dt)
     }
 
     fn trial(&self, _id: TrialId, stream: &mut Stream) -> Result<Trial> {

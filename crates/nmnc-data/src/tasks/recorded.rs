@@ -9,6 +9,7 @@ use super::archive::import;
 use super::batch::TrialBatch;
 use super::trial::{Targets, Trial};
 use super::{Channels, STEP, Task, TrialId, TrialSet};
+use crate::npz::Array;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed, Stream};
 
@@ -38,6 +39,12 @@ impl Recorded {
             return Err(Error::config("path", "is missing").mend("name a .npz file"));
         }
         Ok(self)
+    }
+
+    /// Whether targets are values; an archive that cannot be read is told when it is opened.
+    pub(super) fn holds_values(&self) -> bool {
+        Array::read(&self.path, "targets")
+            .is_ok_and(|array| array.is_some_and(|array| array.shape().len() == 3))
     }
 
     pub(super) fn open(&self, seed: Seed) -> Result<Archive> {
@@ -86,6 +93,18 @@ impl Task for Archive {
 
     fn evaluation_size(&self) -> Option<usize> {
         Some(self.evaluation.len())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let [steps, size] = [self.trials.steps, self.trials.size()];
+        let odd = steps > size;
+        let told = || {
+            format!(
+                "the archive is read as {size} trials of {steps} steps; if it holds {steps} trials of {size} steps, store its arrays as \
+                 [T, B, ..], steps first"
+            )
+        };
+        odd.then(told).into_iter().collect()
     }
 
     /// Training trials are drawn with replacement; evaluation trials come in turn.

@@ -12,6 +12,8 @@ pub struct Outcome {
     pub missed: bool,
     /// An answer was given before the response period. It does not count, and the trial goes on.
     pub broken: bool,
+    /// Of an answer of values: the square of its deviation from the target, averaged over outputs.
+    pub squared_error: Option<f64>,
 }
 
 /// Many trials judged.
@@ -27,6 +29,10 @@ pub struct TrialScore {
     pub broken: usize,
     /// Sum of [`Outcome::correct`] over the other trials.
     pub unbroken_correct: f64,
+    /// Trials with values for answers.
+    pub valued: usize,
+    /// Sum of [`Outcome::squared_error`].
+    pub squared_error: f64,
 }
 
 impl TrialScore {
@@ -37,6 +43,8 @@ impl TrialScore {
         self.missed += usize::from(outcome.missed);
         self.broken += usize::from(outcome.broken);
         self.unbroken_correct += if outcome.broken { 0.0 } else { outcome.correct };
+        self.valued += usize::from(outcome.squared_error.is_some());
+        self.squared_error += outcome.squared_error.unwrap_or(0.0);
     }
 
     /// Fraction of trials answered rightly in the response period.
@@ -47,6 +55,11 @@ impl TrialScore {
     /// The same where an answer before the response period makes a trial wrong.
     pub fn unbroken_accuracy(&self) -> f64 {
         self.unbroken_correct / self.trials.max(1) as f64
+    }
+
+    /// Root mean square of the deviations of answers from targets, over trials and outputs, where answers are values.
+    pub fn answer_error(&self) -> Option<f64> {
+        (self.valued > 0).then(|| (self.squared_error / self.valued as f64).sqrt())
     }
 
     /// Fraction of trials with an answer before the response period.
@@ -73,7 +86,7 @@ pub fn judge(batch: &TrialBatch, outputs: &[f64]) -> Vec<Outcome> {
         (1..width).fold(0, |best, next| if row[next] > row[best] { next } else { best }) as u32
     };
     let one = |(trial, info): (usize, &super::batch::TrialInfo)| {
-        let mut outcome = Outcome { correct: 0.0, missed: false, broken: false };
+        let mut outcome = Outcome { correct: 0.0, missed: false, broken: false, squared_error: None };
         let last = info.response.end - 1;
         match &info.answer {
             Answer::Choice { label, window } => {
@@ -94,9 +107,9 @@ pub fn judge(batch: &TrialBatch, outputs: &[f64]) -> Vec<Outcome> {
             Answer::Value { tolerance } => {
                 let Targets::Values(values) = &batch.targets else { return outcome };
                 let target = &values[(last * size + trial) * width..][..width];
-                let near =
-                    row(trial, last).iter().zip(target).all(|(y, t)| (y - f64::from(*t)).abs() <= *tolerance);
-                outcome.correct = f64::from(near);
+                let deviations = || row(trial, last).iter().zip(target).map(|(y, t)| y - f64::from(*t));
+                outcome.correct = f64::from(deviations().all(|off| off.abs() <= *tolerance));
+                outcome.squared_error = Some(deviations().map(|off| off * off).sum::<f64>() / width as f64);
             }
         }
         outcome
@@ -128,7 +141,7 @@ mod tests {
     #[test]
     fn the_first_answer_in_the_response_period_counts() {
         let choice = || Answer::Choice { label: 2, window: 3..5 };
-        let is = |correct, missed, broken| Outcome { correct, missed, broken };
+        let is = |correct, missed, broken| Outcome { correct, missed, broken, squared_error: None };
         assert_eq!(judged(choice(), [0, 0, 0, 2, 1]), is(1.0, false, false));
         assert_eq!(judged(choice(), [0, 0, 0, 0, 2]), is(1.0, false, false));
         assert_eq!(judged(choice(), [0, 0, 0, 1, 2]), is(0.0, false, false));
@@ -145,10 +158,36 @@ mod tests {
         for (correct, missed, broken) in
             [(1.0, false, false), (1.0, false, true), (0.5, false, false), (0.0, true, true)]
         {
-            score.add(Outcome { correct, missed, broken });
+            score.add(Outcome { correct, missed, broken, squared_error: None });
         }
         assert_eq!((score.accuracy(), score.unbroken_accuracy()), (2.5 / 4.0, 1.5 / 4.0));
         assert_eq!((score.fixation_breaks(), score.misses()), (0.5, 0.25));
+    }
+
+    #[test]
+    fn values_are_off_by_the_root_mean_square() {
+        let info = |response| TrialInfo {
+            steps: 2,
+            response,
+            answer: Answer::Value { tolerance: 0.5 },
+            condition: 0,
+        };
+        let batch = TrialBatch {
+            steps: 2,
+            inputs: 1,
+            outputs: 2,
+            values: vec![0.0; 4],
+            targets: Targets::Values(vec![9.0, 9.0, 1.0, 2.0, 3.0, 4.0, 9.0, 9.0]),
+            mask: vec![1.0; 4],
+            info: vec![info(1..2), info(0..1)],
+        };
+        // Off by 0.3 and 0.4 in the first trial, by 1 and 0 in the second.
+        let outcomes = judge(&batch, &[0.0, 0.0, 2.0, 2.0, 3.3, 3.6, 0.0, 0.0]);
+        let mut score = TrialScore::default();
+        outcomes.into_iter().for_each(|outcome| score.add(outcome));
+        assert_eq!(score.accuracy(), 0.5);
+        assert!((score.answer_error().unwrap() - ((0.125 + 0.5) / 2.0_f64).sqrt()).abs() < 1e-12);
+        assert_eq!(TrialScore::default().answer_error(), None);
     }
 
     #[test]

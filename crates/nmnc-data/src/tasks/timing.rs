@@ -36,7 +36,7 @@ pub enum Draw {
 }
 
 impl Span {
-    /// A duration in whole steps of `dt` milliseconds, rounded down as neurogym does.
+    /// A duration in whole steps of `dt` milliseconds.
     pub(super) fn steps(&self, dt: f64, stream: &mut Stream) -> usize {
         let milliseconds = match self {
             Self::Fixed(value) => *value,
@@ -49,7 +49,7 @@ impl Span {
                 }
             },
         };
-        (milliseconds / dt).floor() as usize
+        whole_steps(milliseconds, dt) as usize
     }
 
     /// The shortest and the longest it can be, in milliseconds.
@@ -90,9 +90,42 @@ impl Span {
 /// Durations by name of the period.
 pub type Timing = BTreeMap<String, Span>;
 
+/// Steps of `dt` in a duration, both in milliseconds: rounded down as neurogym does, except that what lasts for less than a step takes
+/// one, where neurogym leaves it out. What lasts for 0 ms is left out.
+pub(super) fn whole_steps(milliseconds: f64, dt: f64) -> f64 {
+    let least = if milliseconds > 0.0 { 1.0 } else { 0.0 };
+    (milliseconds / dt).floor().max(least)
+}
+
 /// Steps of the longest trial.
 pub(super) fn longest(timing: &Timing, dt: f64) -> usize {
-    timing.values().map(|span| (span.range()[1] / dt).floor() as usize).fold(0, usize::saturating_add)
+    timing.values().map(|span| whole_steps(span.range()[1], dt) as usize).fold(0, usize::saturating_add)
+}
+
+/// Says which periods can be shorter than a step.
+pub(super) fn stretched(timing: &Timing, dt: f64) -> Vec<String> {
+    let told = |(name, span): (&String, &Span)| {
+        // A period that can be of 0 ms has no shortest duration above.
+        let shortest = match span {
+            Span::Drawn(Draw::Choice(all)) => {
+                all.iter().copied().filter(|ms| *ms > 0.0).fold(f64::INFINITY, f64::min)
+            }
+            _ => span.range()[0].max(f64::MIN_POSITIVE),
+        };
+        let [low, high] = span.range();
+        (shortest < dt && high > 0.0).then(|| match span {
+            Span::Fixed(ms) => {
+                format!(
+                    "task.timing.{name}: {ms} ms are less than a step of {dt} ms, and take one; lower task.dt to have it last as told"
+                )
+            }
+            Span::Drawn(_) => format!(
+                "task.timing.{name}: of {low} to {high} ms, what is less than a step of {dt} ms takes one; lower task.dt to have it \
+                 last as told"
+            ),
+        })
+    };
+    timing.iter().filter_map(told).collect()
 }
 
 /// The timing `given` laid over a task's own, which names every period there is.

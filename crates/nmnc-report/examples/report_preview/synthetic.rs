@@ -88,6 +88,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
             train: Some(Score { loss: loss.max(0.02), accuracy: accuracy + 0.03, top5: None }),
             test: whole.then_some(Score { loss: loss + 0.08 + 0.004 * epoch, accuracy, top5: None }),
             trials: None,
+            conditions: Vec::new(),
             stages: if whole { units.iter().enumerate().map(stage).collect() } else { Vec::new() },
         });
     }
@@ -113,6 +114,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
         seconds: last.map_or(0.0, |r| r.seconds),
         stage_units: units.to_vec(),
         parameters: 1_742_858,
+        loss_factor: None,
         warnings: if shape.dimension.is_some() {
             vec!["stage 3: the manifold has fewer directions than were asked for (10 of 32)".to_owned()]
         } else {

@@ -25,6 +25,11 @@ pub trait RunConfig: Clone + Serialize {
     /// What examples are called: `images` or `trials`.
     fn examples(&self) -> &'static str;
 
+    /// Whether what is learned are values, of which an accuracy says little.
+    fn answers_are_values(&self) -> bool {
+        false
+    }
+
     /// Name of the credit rule.
     fn rule(&self) -> &str;
 
@@ -137,6 +142,10 @@ impl RunConfig for SequenceConfig {
         "trials"
     }
 
+    fn answers_are_values(&self) -> bool {
+        self.task.answers_are_values()
+    }
+
     fn rule(&self) -> &str {
         &self.credit.rule
     }
@@ -178,6 +187,10 @@ macro_rules! each {
 impl RunConfig for AnyConfig {
     fn examples(&self) -> &'static str {
         each!(self, config => config.examples())
+    }
+
+    fn answers_are_values(&self) -> bool {
+        each!(self, config => config.answers_are_values())
     }
 
     fn rule(&self) -> &str {

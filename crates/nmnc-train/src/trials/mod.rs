@@ -10,7 +10,7 @@ pub use loss::{SequenceJudgement, is_centered, judge_sequence};
 use crate::diverged::{at_step, diverged};
 use crate::problem::{Assessed, Evaluation, Problem};
 use nmnc_core::error::{Error, Result};
-use nmnc_core::records::{Score, StageRecord, TrialRecord};
+use nmnc_core::records::{ConditionRecord, Score, StageRecord, TrialRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_core::state::State;
 use nmnc_data::tasks::{Task, TrialBatch, TrialScore, TrialSet, generate};
@@ -20,6 +20,9 @@ use nmnc_learn::workers::{Alone, Share, Workers};
 
 /// Trials an evaluation pass takes at a time.
 pub(crate) const EVALUATION_BATCH: u64 = 250;
+
+/// The most conditions of which each has its score in records.
+const MOST_CONDITIONS: usize = 256;
 
 /// What [`Trials`] leave open.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,26 +212,43 @@ impl Problem for Trials {
         measure::align(&self.network, self.rule(), measured, step, &self.options)
     }
 
-    /// Without noise of the state.
+    /// Without noise of the state. The loss is the mean over the steps of all trials, with their weights.
     fn evaluate(&self) -> Result<Evaluation> {
         let wanted = self.options.evaluation;
         let total = self.task.evaluation_size().map_or(wanted, |most| most.min(wanted)) as u64;
-        let (mut loss, mut score) = (0.0, TrialScore::default());
+        let (mut losses, mut score) = (Vec::new(), TrialScore::default());
+        let names = self.task.conditions();
+        let mut conditions = vec![TrialScore::default(); names.len()];
         for start in (0..total).step_by(EVALUATION_BATCH as usize) {
             let numbers = start..total.min(start + EVALUATION_BATCH);
             let batch = generate(self.task(), self.options.seed, TrialSet::Evaluation, numbers)?;
             let (output, _) = self.network.evaluate(&batch.values, [batch.steps, batch.size()]);
             let judged = judge_sequence(&batch, &output, self.options.response_weight);
-            loss += judged.loss * batch.size() as f64;
-            judged.outcomes.into_iter().for_each(|outcome| score.add(outcome));
+            losses.push((judged.loss, judged.weight));
+            for (outcome, info) in judged.outcomes.into_iter().zip(&batch.info) {
+                score.add(outcome);
+                conditions[info.condition].add(outcome);
+            }
         }
+        // In trials, so that the loss of trials that make one batch has the bits it would have by itself.
+        let weight: f64 = losses.iter().map(|(_, weight)| weight).sum();
+        let loss: f64 = losses.iter().map(|(loss, own)| loss * (own / weight * total as f64)).sum();
         let trials = TrialRecord {
             fixation_breaks: score.fixation_breaks(),
             misses: score.misses(),
             unbroken_accuracy: score.unbroken_accuracy(),
+            answer_error: score.answer_error(),
         };
+        let named = names.into_iter().zip(conditions).filter(|(_, score)| score.trials > 0);
+        let by_condition = named.map(|(condition, score)| ConditionRecord {
+            condition,
+            trials: score.trials,
+            accuracy: score.accuracy(),
+        });
+        let conditions: Vec<_> = by_condition.collect();
+        let conditions = if conditions.len() <= MOST_CONDITIONS { conditions } else { Vec::new() };
         let score = Score { loss: loss / total as f64, accuracy: score.accuracy(), top5: None };
-        Ok(Evaluation { score, trials: Some(trials) })
+        Ok(Evaluation { score, trials: Some(trials), conditions })
     }
 
     fn describe(&self) -> String {
@@ -249,7 +269,27 @@ impl Problem for Trials {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.task.warnings()
+        let mut found = self.task.warnings();
+        let TrialOptions { trials, batch, lags, .. } = self.options;
+        let made = self.steps_per_epoch() as usize * batch;
+        if made != trials {
+            let batches = self.steps_per_epoch();
+            found.push(format!(
+                "train.trials: an epoch has {made} trials, {batches} of train.batch = {batch}, not {trials}; choose a multiple of the batch"
+            ));
+        }
+        // Up to the number that is meant where nothing is said, lags are as many as there are steps for.
+        let usual = TrialOptions::default().lags;
+        let most = self.task.longest().map_or(usize::MAX, |steps| steps.saturating_sub(1));
+        for (place, lags) in [("metrics.lags", lags), ("credit.lags", self.rule.lags())] {
+            if lags > most.max(usual) {
+                found.push(format!(
+                    "{place}: of {lags} lags {most} are there, as no trial has more than {} steps",
+                    most + 1
+                ));
+            }
+        }
+        found
     }
 
     fn probes(&self) -> u64 {

@@ -97,7 +97,11 @@ impl Problem for Line {
 
     fn evaluate(&self) -> Result<Evaluation> {
         let loss = self.coefficients().iter().zip(Self::TRUTH).map(|(own, told)| (own - told).powi(2)).sum();
-        Ok(Evaluation { score: Score { loss, accuracy: 0.0, top5: None }, trials: None })
+        Ok(Evaluation {
+            score: Score { loss, accuracy: 0.0, top5: None },
+            trials: None,
+            conditions: Vec::new(),
+        })
     }
 
     fn describe(&self) -> String {

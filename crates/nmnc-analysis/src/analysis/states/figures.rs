@@ -27,7 +27,7 @@ pub fn portrait_cell(
         Curve::new(Style(index + 1), curve.condition.clone(), points)
     };
     let share = |i: usize| format!("{:.0} %", 100.0 * explained[i]);
-    let note = format!("PC{} {}, PC{} {}", across + 1, share(across), up + 1, share(up));
+    let note = format!("PC {} {}, PC {} {}", across + 1, share(across), up + 1, share(up));
     cell(heading, note, curves.iter().enumerate().map(curve).collect())
 }
 
@@ -81,11 +81,11 @@ pub(super) fn figures(found: &StateAnalysis) -> Vec<Figure> {
         )],
     );
     let plane = |axes: [usize; 2]| portrait_cell(&found.task, &found.curves, &found.explained, axes);
-    let portrait = figure(
-        "State space",
-        portrait_legend().to_owned(),
-        ("Component of lower number", "Component of higher number", Scale::Plane),
-        vec![plane([0, 1]), plane([0, 2])],
-    );
-    [dimension, alpha, portrait].into_iter().flatten().collect()
+    let portrait = |title: &str, up: (usize, &str)| {
+        let axes = ("PC 1", up.1, Scale::Plane);
+        figure(title, portrait_legend().to_owned(), axes, vec![plane([0, up.0])])
+    };
+    let first = portrait("State space, PC 1 and PC 2", (1, "PC 2"));
+    let second = portrait("State space, PC 1 and PC 3", (2, "PC 3"));
+    [dimension, alpha, first, second].into_iter().flatten().collect()
 }

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 
-use super::{ConditionCurve, LagAlpha, StateAnalysis, StateMoment, StatesSettings};
+use super::{
+    ConditionAccuracy, ConditionCurve, LagAlpha, StateAnalysis, StateArrays, StateMoment, StatesSettings,
+};
 use crate::analysis::task::TaskLoaded;
 use crate::dimension::{DimensionSettings, Matrix, measure};
 use nmnc_core::device::values;
 use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Role;
-use nmnc_data::tasks::{TrialBatch, TrialSet, generate};
+use nmnc_data::tasks::{Outcome, TrialBatch, TrialScore, TrialSet, generate, judge};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::recurrent::{LaggedEnergies, RecurrentNetwork, lagged_energies, live_rows, selected};
 use nmnc_train::{RunConfig, SequenceConfig, is_centered};
@@ -23,7 +25,11 @@ const CURVES: usize = 8;
 ///
 /// # Errors
 /// If it is no run on a task, is damaged or of another configuration, or if trials cannot be made.
-pub fn states(path: &Path, device: Option<&str>, settings: &StatesSettings) -> Result<StateAnalysis> {
+pub fn states(
+    path: &Path,
+    device: Option<&str>,
+    settings: &StatesSettings,
+) -> Result<(StateAnalysis, StateArrays)> {
     let _looking = doing::now(|| format!("states of {} trials", settings.trials));
     settings.check()?;
     let TaskLoaded { config, run, step, task, network, untrained, mut warnings, .. } =
@@ -50,7 +56,7 @@ pub fn states(path: &Path, device: Option<&str>, settings: &StatesSettings) -> R
     let variances = own.subspace.variances();
     let explained =
         [0, 1, 2].map(|i| variances.get(i).copied().unwrap_or(0.0) / own.subspace.total_variance());
-    Ok(StateAnalysis {
+    let found = StateAnalysis {
         subject: format!(
             "{} after {} steps ({}, seed {})",
             run.display(),
@@ -68,8 +74,31 @@ pub fn states(path: &Path, device: Option<&str>, settings: &StatesSettings) -> R
         over_time: over_time(&own.states, &batch, dt)?,
         lags: (0..own.energies.total.len()).map(lag).collect(),
         curves: curves(&own, &batch, &task.conditions(), dt),
+        conditions: accuracies(&own.outcomes, &batch, task.conditions()),
         warnings,
-    })
+    };
+    let Shown { states, output, outcomes, subspace, .. } = own;
+    let components = values(&subspace.basis().clone().transpose());
+    let correct = outcomes.iter().map(|outcome| outcome.correct).collect();
+    Ok((found, StateArrays { trials: batch, states, output, correct, components }))
+}
+
+/// How each condition was answered, in the task's order; those without a trial are left out.
+fn accuracies(outcomes: &[Outcome], batch: &TrialBatch, names: Vec<String>) -> Vec<ConditionAccuracy> {
+    let mut scores = vec![TrialScore::default(); names.len()];
+    for (outcome, info) in outcomes.iter().zip(&batch.info) {
+        scores[info.condition].add(*outcome);
+    }
+    let named = names.into_iter().zip(scores).filter(|(_, score)| score.trials > 0);
+    let of = |(condition, score): (String, TrialScore)| ConditionAccuracy {
+        condition,
+        trials: score.trials,
+        accuracy: score.accuracy(),
+        misses: score.misses(),
+        fixation_breaks: score.fixation_breaks(),
+        answer_error: score.answer_error(),
+    };
+    named.map(of).collect()
 }
 
 fn ratio(energies: &LaggedEnergies, lag: usize) -> Option<f64> {
@@ -80,6 +109,9 @@ fn ratio(energies: &LaggedEnergies, lag: usize) -> Option<f64> {
 struct Shown {
     /// `[T B, N]`
     states: Vec<f32>,
+    /// `[T B, n_out]`
+    output: Vec<f32>,
+    outcomes: Vec<Outcome>,
     subspace: Subspace,
     energies: LaggedEnergies,
     /// `[T B, 3]` along the first components.
@@ -121,7 +153,9 @@ impl Shown {
         let mean =
             |i: usize| live.iter().map(|row| coordinates[row * 3 + i]).sum::<f64>() / live.len() as f64;
         let center = [0, 1, 2].map(mean);
-        Ok(Self { states: values(&all), subspace, energies, coordinates, center })
+        let outcomes = judge(batch, &values::<f64>(&pass.output));
+        let output = values(&pass.output);
+        Ok(Self { states: values(&all), output, outcomes, subspace, energies, coordinates, center })
     }
 }
 
@@ -270,6 +304,8 @@ mod tests {
         let tensor = Tensor::<2>::from_floats([[1.0]], &burn::tensor::Device::flex());
         let shown = Shown {
             states,
+            output: Vec::new(),
+            outcomes: Vec::new(),
             subspace: Subspace::new(tensor, vec![1.0], 1.0),
             energies: LaggedEnergies { inside: vec![], total: vec![] },
             coordinates,

@@ -11,6 +11,7 @@ pub use measure::states;
 pub use write::{states_table, write_states};
 
 use nmnc_core::error::{Error, Result};
+use nmnc_data::tasks::TrialBatch;
 
 /// How states are analyzed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +88,38 @@ pub struct ConditionCurve {
     pub points: Vec<[f64; 3]>,
 }
 
+/// How trials of one condition were answered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConditionAccuracy {
+    /// Name of the condition.
+    pub condition: String,
+    /// Trials of it.
+    pub trials: usize,
+    /// Fraction answered rightly in the response period.
+    pub accuracy: f64,
+    /// Fraction without an answer.
+    pub misses: f64,
+    /// Fraction with an answer before the response period.
+    pub fixation_breaks: f64,
+    /// Of answers that are values: root mean square of their deviations from the targets.
+    pub answer_error: Option<f64>,
+}
+
+/// What the network was shown and did, step by step: what `arrays.npz` holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateArrays {
+    /// The trials.
+    pub trials: TrialBatch,
+    /// States `[T, B, N]`, those after the end of a trial among them.
+    pub states: Vec<f32>,
+    /// Outputs of the network `[T, B, n_out]`.
+    pub output: Vec<f32>,
+    /// What each trial is worth: 1 for a right answer, 0 for a wrong one, `[B]`.
+    pub correct: Vec<f64>,
+    /// Leading principal components of states, orthonormal, `[d, N]`.
+    pub components: Vec<f32>,
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateAnalysis {
@@ -112,6 +145,9 @@ pub struct StateAnalysis {
     pub lags: Vec<LagAlpha>,
     /// At most eight conditions, evenly spaced among the task's.
     pub curves: Vec<ConditionCurve>,
+    /// Accuracy by condition.
+    #[serde(default)]
+    pub conditions: Vec<ConditionAccuracy>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }

@@ -5,29 +5,66 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::figures::figures;
-use super::{LagAlpha, StateAnalysis};
-use nmnc_core::error::Result;
+use super::{ConditionAccuracy, LagAlpha, StateAnalysis, StateArrays};
+use crate::analysis::write::Format;
+use nmnc_core::error::{Error, Result};
 use nmnc_core::files::replace_folder;
+use nmnc_data::NpzWriter;
+use nmnc_data::tasks::put_trials;
 use nmnc_report::text::{NONE, fixed};
 use nmnc_report::{Number, Page, Table, csv};
 
-/// Writes `states.json`, `dimension.csv`, `lags.csv`, `curves.csv` and `report.html` to `folder`, whole or not at all.
+/// What the folder may hold.
+const FILES: [&str; 7] =
+    ["states.json", "dimension.csv", "lags.csv", "curves.csv", "conditions.csv", "arrays.npz", "report.html"];
+
+/// Writes to `folder`, whole or not at all and in the given formats: `states.json`; `dimension.csv`, `lags.csv`, `curves.csv` and
+/// `conditions.csv`; `arrays.npz` (an archive of trials, with `states`, `network_outputs`, `correct` and `components` beside them); and
+/// `report.html`.
 ///
 /// # Errors
 /// If the file system refuses, or `folder` holds something else.
-pub fn write_states(folder: &Path, found: &StateAnalysis, command: &str) -> Result<()> {
-    let json = serde_json::to_string_pretty(found).expect("numbers are representable in JSON") + "\n";
-    let files = [
-        ("states.json", json),
-        ("dimension.csv", dimension_csv(found)),
-        ("lags.csv", lags_csv(found)),
-        ("curves.csv", curves_csv(found)),
-        ("report.html", page(found, command)),
-    ];
-    let files: Vec<(String, Vec<u8>)> =
-        files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect();
-    let known = ["states.json", "dimension.csv", "lags.csv", "curves.csv", "report.html"];
-    replace_folder(folder, &files, &known, "an analysis of states")
+pub fn write_states(
+    folder: &Path,
+    found: &StateAnalysis,
+    arrays: &StateArrays,
+    formats: &[Format],
+    command: &str,
+) -> Result<()> {
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut add = |name: &str, bytes: Vec<u8>| files.push((name.to_owned(), bytes));
+    for format in formats {
+        match format {
+            Format::Json => {
+                let json = serde_json::to_string_pretty(found).expect("numbers are representable in JSON");
+                add("states.json", (json + "\n").into_bytes());
+            }
+            Format::Csv => {
+                add("dimension.csv", dimension_csv(found).into_bytes());
+                add("lags.csv", lags_csv(found).into_bytes());
+                add("curves.csv", curves_csv(found).into_bytes());
+                add("conditions.csv", csv(found.conditions.iter().cloned()).into_bytes());
+            }
+            Format::Npz => {
+                let bytes = npz(found, arrays).map_err(|e| Error::io(folder, "write", e))?;
+                add("arrays.npz", bytes);
+            }
+            Format::Html => add("report.html", page(found, command).into_bytes()),
+        }
+    }
+    replace_folder(folder, &files, &FILES, "an analysis of states")
+}
+
+fn npz(found: &StateAnalysis, arrays: &StateArrays) -> std::io::Result<Vec<u8>> {
+    let StateArrays { trials, states, output, correct, components } = arrays;
+    let [steps, size] = [trials.steps, trials.size()];
+    let mut writer = NpzWriter::new();
+    put_trials(&mut writer, trials)?;
+    writer.put("states", &[steps, size, found.units], states)?;
+    writer.put("network_outputs", &[steps, size, trials.outputs], output)?;
+    writer.put("correct", &[size], correct)?;
+    writer.put("components", &[found.dimension, found.units], components)?;
+    writer.finish()
 }
 
 /// `dimension.csv`.
@@ -110,9 +147,28 @@ fn table(found: &StateAnalysis) -> Table {
     )
 }
 
-/// The numbers by lag, for the terminal.
+fn conditions(found: &StateAnalysis) -> Table {
+    let percent = |value: f64| fixed(100.0 * value, 1);
+    let values = found.conditions.iter().any(|c| c.answer_error.is_some());
+    let judged: (&'static str, &dyn Fn(&&ConditionAccuracy) -> String) = match values {
+        true => ("Error (r.m.s.)", &|c| c.answer_error.map_or_else(|| NONE.to_owned(), |e| fixed(e, 4))),
+        false => ("Accuracy (%)", &|c| percent(c.accuracy)),
+    };
+    Table::of(
+        &found.conditions,
+        &[
+            ("Condition", &|c: &&ConditionAccuracy| c.condition.clone()),
+            ("Trials", &|c| c.trials.to_string()),
+            judged,
+            ("Misses (%)", &|c| percent(c.misses)),
+            ("Fixation breaks (%)", &|c| percent(c.fixation_breaks)),
+        ],
+    )
+}
+
+/// The numbers by condition and by lag, for the terminal.
 pub fn states_table(found: &StateAnalysis) -> String {
-    format!("{}\n{}", lead(found), table(found).text())
+    format!("{}\n{}\n{}", lead(found), conditions(found).text(), table(found).text())
 }
 
 fn lead(found: &StateAnalysis) -> String {
@@ -147,6 +203,7 @@ fn page(found: &StateAnalysis, command: &str) -> String {
         ])
         .notices("To note", &found.warnings)
         .figures("", &figures(found))
+        .table("Accuracy by condition", &conditions(found), "")
         .table("Numbers", &table(found), "")
         .command(command)
         .html()

@@ -53,6 +53,11 @@ pub trait TimeRule: Send {
         EligibilityTrace::None
     }
 
+    /// The most steps back from an output that the rule looks for its causes.
+    fn lags(&self) -> usize {
+        0
+    }
+
     /// Perturbed trial-steps so far: a state of one trial at one step, perturbed, counts one.
     fn probes(&self) -> u64 {
         0

@@ -178,7 +178,7 @@ fn portraits(results: &Results) -> Vec<Figure> {
         figure(
             &format!("State space after {}", condition.label),
             portrait_legend().to_owned(),
-            ("PC1", "PC2", Scale::Plane),
+            ("PC 1", "PC 2", Scale::Plane),
             results.tasks.iter().enumerate().filter_map(cell).collect(),
         )
     };

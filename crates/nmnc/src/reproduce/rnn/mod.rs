@@ -258,7 +258,7 @@ impl Experiment for Recurrent {
             seconds: summary.seconds,
             cosine: mean(|stage| stage.cosine),
             weight_cosine: mean(|stage| stage.weight_cosine),
-            states: states(folder, None, &StatesSettings::default())?,
+            states: states(folder, None, &StatesSettings::default())?.0,
         })
     }
 

@@ -255,6 +255,7 @@ mod tests {
                 over_time: Vec::new(),
                 lags: Vec::new(),
                 curves: Vec::new(),
+                conditions: Vec::new(),
                 warnings: Vec::new(),
             },
         };

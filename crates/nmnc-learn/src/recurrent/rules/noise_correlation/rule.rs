@@ -205,6 +205,10 @@ fn windowed(mut numbers: Vec<f64>, batch: usize, lags: usize) -> Vec<f64> {
 }
 
 impl TimeRule for TemporalNoiseCorrelation {
+    fn lags(&self) -> usize {
+        self.config.lags
+    }
+
     fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
         let lengths = context.lengths.iter().map(|&length| length as f64).collect();
         let lengths = context.share.numbers(lengths)?.into_iter();
