@@ -295,7 +295,7 @@ mod tests {
             "{told}"
         );
         assert!(tally.note(&told));
-        let mut tally = Tally::restore(&tally.state()).unwrap();
+        let mut tally = Tally::restore(&tally.state(), tally.clock()).unwrap();
         assert_eq!(tally.loss_factor(), Some(1.5e8));
         assert_eq!((tally.look(9, [24.0].into_iter()), tally.loss_factor()), (None, Some(12.0)));
         assert_eq!((tally.look(9, [1.0].into_iter()), tally.loss_factor()), (None, None));

@@ -3,7 +3,7 @@
 use nmnc::net::{Geometry, Pool};
 use nmnc::plan::plan;
 use nmnc::train::{AnyConfig, Need, Resolved, RunConfig};
-use nmnc::{Result, memory};
+use nmnc::{ErrorKind, Result, memory};
 use serde_json::{Value, json};
 
 use crate::cli::CheckConfig;
@@ -28,7 +28,11 @@ pub fn run(arguments: &CheckConfig, out: Output) -> Result<()> {
     let toml = arguments.resolved.then(|| config.to_toml());
     let start = match arguments.resolved || arguments.settings {
         true => None,
-        false => Some(start(&config)?),
+        false => Some(start(&config).map_err(|e| match e.kind() {
+            // The device is named in the file.
+            ErrorKind::Config if e.place() == "device" => e.within(path.display()),
+            _ => e,
+        })?),
     };
     out.event(
         "checked",
