@@ -251,6 +251,7 @@ mod tests {
             train: None,
             test: None,
             trials: None,
+            conditions: Vec::new(),
             stages: Vec::new(),
         };
         (serde_json::to_string(&record).unwrap() + "\n").into_bytes()
