@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::{self, Contents};
+use crate::clock::Clock;
 use crate::config::LoggingConfig;
 use crate::identity::Identity;
 use crate::learner::Learner;
@@ -11,7 +12,7 @@ use crate::observer::Observer;
 use crate::place::{Place, SAME};
 use crate::problem::Problem;
 use crate::run_folder::{Forms, Found, RunFolder, checkpoints, rows};
-use crate::tally::{Clock, Tally};
+use crate::tally::Tally;
 use crate::weights::{device_of, parameter_count};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::{Record, Status, Summary};

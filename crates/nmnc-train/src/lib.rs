@@ -26,6 +26,7 @@
 
 mod build;
 pub mod checkpoint;
+mod clock;
 mod compare;
 mod config;
 mod diverged;
@@ -46,6 +47,7 @@ mod run_folder;
 mod schedule;
 mod shared_weights;
 mod tally;
+mod trained_on;
 mod trials;
 mod weights;
 
@@ -72,4 +74,5 @@ pub use run::{Run, RunOutcome, RunPlan, fit};
 pub use run_folder::{Found, RunFolder};
 pub use schedule::{Schedule, ScheduleConfig, ScheduleShape};
 pub use shared_weights::SharedWeights;
+pub use trained_on::TrainedOn;
 pub use trials::{MeasuredTrials, SequenceJudgement, TrialOptions, Trials, is_centered, judge_sequence};

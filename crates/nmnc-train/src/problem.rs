@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::checkpoint::TrainedOn;
+use crate::trained_on::TrainedOn;
 use nmnc_core::error::Result;
 use nmnc_core::records::{ConditionRecord, Score, StageRecord, TrialRecord};
 use nmnc_core::state::State;

@@ -1,7 +1,6 @@
 //! Bookkeeping of a run: sums since the last record, time, warnings, evaluations.
 
-use serde::{Deserialize, Serialize};
-
+use crate::clock::Clock;
 use crate::problem::Evaluation;
 use nmnc_core::error::Result;
 use nmnc_core::records::{Score, TrialRecord};
@@ -16,18 +15,6 @@ const LEFT: f64 = 10.0;
 
 /// How what is told of such a loss begins.
 const LEFT_ITS_START: &str = "the loss has left its start";
-
-/// Times of a run, in seconds: what differs between runs that are the same otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clock {
-    /// Of training.
-    seconds: f64,
-    /// Of training since the last record.
-    interval_seconds: f64,
-    /// Of waiting for data since the last record.
-    interval_waited: f64,
-}
 
 /// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
 #[derive(Clone, Debug, Default, PartialEq)]

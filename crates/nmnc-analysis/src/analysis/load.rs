@@ -10,8 +10,8 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_data::{DataConfig, Dataset, Standardize, Statistics};
 use nmnc_learn::net::Network;
-use nmnc_train::checkpoint::{self, Checkpoint, TrainedOn};
-use nmnc_train::{AnyConfig, Config, Loss, Resolved, Schedule};
+use nmnc_train::checkpoint::{self, Checkpoint};
+use nmnc_train::{AnyConfig, Config, Loss, Resolved, Schedule, TrainedOn};
 
 /// Which examples to show a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,5 +6,5 @@ mod saved;
 
 pub(crate) use folder::prune;
 pub use folder::{latest, list};
-pub use saved::{Checkpoint, TrainedOn, load};
+pub use saved::{Checkpoint, load};
 pub(crate) use saved::{Contents, glance, save};

@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Clock;
 use crate::ledger::Mark;
-use crate::tally::Clock;
+use crate::trained_on::TrainedOn;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::files::{is_there, partial_folder, read_if_there, replace_by, sha256};
 use nmnc_core::state::State;
 use nmnc_core::tensor_file::{self, Array};
-use nmnc_data::Statistics;
 use nmnc_learn::net::{Parameter, Weights};
 
 const FORMAT: u32 = 4;
@@ -54,16 +54,6 @@ struct Description {
 struct Written {
     records: Mark,
     clock: Clock,
-}
-
-/// What whoever shows a network other examples has to know of those it was trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainedOn {
-    /// How they were shifted and scaled.
-    #[serde(flatten)]
-    pub statistics: Statistics,
-    /// Names of the classes, in the order of the network's outputs.
-    pub classes: Vec<String>,
 }
 
 /// A checkpoint read back.

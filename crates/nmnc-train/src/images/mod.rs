@@ -8,9 +8,9 @@ use burn::tensor::Device;
 pub use classifier::{Classifier, ImageBatch, MeasuredImages};
 pub use measure::{EVALUATION_BATCH, align, evaluate};
 
-use crate::checkpoint::TrainedOn;
 use crate::loss::Objective;
 use crate::problem::{Assessed, Evaluation, Problem};
+use crate::trained_on::TrainedOn;
 use nmnc_core::device::matrix;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::StageRecord;

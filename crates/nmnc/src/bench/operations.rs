@@ -33,7 +33,8 @@ mod tests {
 
     /// Input 1x6x6, a 3x3 convolution to 2x6x6 pooled to 2x3x3 = 18 units, 5 dense units, 3 outputs.
     fn small() -> Network {
-        let text = "[[stages]]\nkind = 'conv'\nchannels = 2\n[[stages]]\nkind = 'dense'\nunits = 5\n";
+        let text =
+            "[[stages]]\nkind = 'conv'\nchannels = 2\npool = 'max'\n[[stages]]\nkind = 'dense'\nunits = 5\n";
         let config = toml::from_str::<NetworkConfig>(text).unwrap().resolve().unwrap();
         config.build([1, 6, 6], 3, Seed(0), &Device::flex()).unwrap()
     }
