@@ -38,7 +38,7 @@ fn network(text: &str) -> Network {
 /// Two convolutions with pooling, a dense stage, the readout.
 fn conv_and_dense() -> Network {
     network(
-        "[[stages]]\nkind = 'conv'\nchannels = 6\n[[stages]]\nkind = 'conv'\nchannels = 8\n[[stages]]\nkind = 'dense'\nunits = 20",
+        "[[stages]]\nkind = 'conv'\nchannels = 6\npool = 'max'\n[[stages]]\nkind = 'conv'\nchannels = 8\npool = 'max'\n[[stages]]\nkind = 'dense'\nunits = 20",
     )
 }
 

@@ -26,7 +26,7 @@ fn network(text: &str) -> Network {
 
 /// Two convolutions and a dense stage, and a residual network.
 fn networks() -> [Network; 2] {
-    let chain = "[[stages]]\nkind = 'conv'\nchannels = 6\n[[stages]]\nkind = 'conv'\nchannels = 4\n[[stages]]\nkind = 'dense'\nunits = 20";
+    let chain = "[[stages]]\nkind = 'conv'\nchannels = 6\npool = 'max'\n[[stages]]\nkind = 'conv'\nchannels = 4\npool = 'max'\n[[stages]]\nkind = 'dense'\nunits = 20";
     [network(chain), network("preset = 'resnet20'\nscale = 0.25")]
 }
 

@@ -230,7 +230,11 @@ impl Tally {
                 unbroken_accuracy,
                 answer_error: number("answer_error"),
             }),
-            first_loss: number("first_loss"),
+            // There is one from the first step on.
+            first_loss: match state.counter("images")? {
+                0 => None,
+                _ => Some(state.numbers("first_loss", 1)?[0]),
+            },
             loss_factor: number("loss_factor"),
             notes: state.texts.get("notes").cloned().unwrap_or_default(),
         })

@@ -90,7 +90,7 @@ fn what_does_not_fit_is_one_line_that_says_what_to_do() {
         refused("", &changed, 5),
         "FILE: is no whole file of weights; give one of safetensors, one of PyTorch 1.6 or later, or a run folder"
     );
-    assert!(refused("", &folder.path().join("none.pth"), 5).starts_with("FILE: cannot read: "));
+    assert!(refused("", &folder.path().join("none.pth"), 5).starts_with("FILE: cannot open: "));
     assert!(refused("", folder.path(), 5).starts_with("FILE: holds no checkpoint; give a file of weights"));
     let text = "network = { preset = 'mlp' }\ncredit = { rule = 'bp' }\nweights = { except = ['a'] }";
     let alone = Config::parse(text, "test", &[]).unwrap_err().to_string();

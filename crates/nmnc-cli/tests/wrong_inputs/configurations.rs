@@ -71,7 +71,7 @@ fn in_configurations() {
         case(
             "train tiny.toml --set train.optimizer=[1]",
             3,
-            "tiny.toml: train.optimizer: a list is not a table of settings",
+            "tiny.toml: train.optimizer[0]: 1 is not a name",
         ),
         case(
             "train tiny.toml --set train.epochs=ten",

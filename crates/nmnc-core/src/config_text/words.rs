@@ -76,7 +76,7 @@ fn form(wanted: &str) -> String {
         "a boolean" => "true or false",
         "a string" => "text",
         "a sequence" => "a list",
-        "string or map" | "string only" => "a name",
+        "string or map" | "string only" | "variant identifier" => "a name",
         other if other.starts_with("enum ") => "a name",
         other => other,
     };
