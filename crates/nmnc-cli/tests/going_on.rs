@@ -8,6 +8,7 @@ use std::path::Path;
 use common::files::json;
 use common::{Folder, Ran, TINY, last_checkpoint, metrics};
 use nmnc::data::npz::Array;
+use nmnc::train::SharedWeights;
 
 fn weights(run: &Path) -> Vec<u8> {
     fs::read(last_checkpoint(run).join("weights.safetensors")).unwrap()
@@ -171,6 +172,23 @@ fn predictions_are_those_of_the_run_and_other_pictures_are_seen_as_it_saw_its_ow
     assert_eq!(logits.len(), 15 * 3);
     assert_eq!(floats(&archive, "stage_1").len(), 15 * 4 * 6 * 6);
     assert_eq!(floats(&archive, "stage_3").len(), 15 * 4);
+    // Logits are the readout of the last stage's activity, decisions the largest of them.
+    let weights = SharedWeights::read(&folder.path("run")).unwrap();
+    let [weight, bias] = ["readout.weight", "readout.bias"].map(|name| weights.arrays[name].singles());
+    let (activity, labels) = (floats(&archive, "stage_3"), floats(&archive, "labels"));
+    let mut right = 0;
+    for (row, activity) in activity.chunks_exact(4).enumerate() {
+        let own = &logits[3 * row..3 * row + 3];
+        for (class, logit) in own.iter().enumerate() {
+            let sum: f32 = activity.iter().zip(&weight[4 * class..]).map(|(a, w)| a * w).sum();
+            assert!((sum + bias[class] - logit).abs() < 1e-4 && *logit != 0.0, "{row}, {class}");
+        }
+        let largest = (0..3).max_by(|&a, &b| own[a].total_cmp(&own[b])).unwrap();
+        assert_eq!(floats(&archive, "predicted")[row], largest as f32);
+        right += usize::from(labels[row] == largest as f32);
+    }
+    assert_eq!(own["accuracy"], right as f64 / 15.0);
+    assert_eq!(labels, [[0.0; 5], [1.0; 5], [2.0; 5]].concat());
     // The same pictures beside other training pictures, two of the classes: shifted and scaled as in training, matched by name.
     pictures(&folder.path("other/train"), &[("gray", 250), ("bright", 240)], 3);
     pictures(&folder.path("other/test"), &[("gray", 100), ("bright", 200)], 5);

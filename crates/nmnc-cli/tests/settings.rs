@@ -124,6 +124,8 @@ fn a_check_does_all_that_a_run_begins_with() {
     // Which is what is wanted of a run on another machine.
     let settings = check("data.source=nowhere", &["--settings"]).success().stdout;
     assert_eq!(settings, "ok: the settings; neither data nor device were opened\n");
+    let problem = check("device=flexx", &["--settings"]).failure(3).stderr;
+    assert!(problem.contains("tiny.toml: device: unknown device `flexx`"), "{problem}");
     // Explicit convolutions pool if they are told to.
     let stages = "network={stages=[{kind='conv', channels=4}, {kind='conv', channels=4, pool='average'}]}";
     let told = check(stages, &[]).success().stdout;

@@ -1,9 +1,11 @@
 //! `nmnc config check`: whether a run can start.
 
+use std::path::Path;
+
 use nmnc::net::{Geometry, Pool};
 use nmnc::plan::plan;
 use nmnc::train::{AnyConfig, Need, Resolved, RunConfig};
-use nmnc::{ErrorKind, Result, memory};
+use nmnc::{ErrorKind, Result, device, memory};
 use serde_json::{Value, json};
 
 use crate::cli::CheckConfig;
@@ -25,14 +27,11 @@ struct Start {
 pub fn run(arguments: &CheckConfig, out: Output) -> Result<()> {
     let path = &arguments.config;
     let config = AnyConfig::read(path, &arguments.overrides.settings())?.resolve()?;
+    check_name(path, config.device())?;
     let toml = arguments.resolved.then(|| config.to_toml());
     let start = match arguments.resolved || arguments.settings {
         true => None,
-        false => Some(start(&config).map_err(|e| match e.kind() {
-            // The device is named in the file.
-            ErrorKind::Config if e.place() == "device" => e.within(path.display()),
-            _ => e,
-        })?),
+        false => Some(start(&config)?),
     };
     out.event(
         "checked",
@@ -54,6 +53,17 @@ pub fn run(arguments: &CheckConfig, out: Output) -> Result<()> {
             out.line("ok: the settings; neither data nor device were opened");
             Ok(())
         }
+    }
+}
+
+/// A device that this machine lacks is no fault of the configuration, a misspelled one is.
+fn check_name(path: &Path, name: &str) -> Result<()> {
+    if device::has_driver(name) {
+        return Ok(());
+    }
+    match device::open(name) {
+        Err(error) if error.kind() == ErrorKind::Config => Err(error.within(path.display())),
+        _ => Ok(()),
     }
 }
 
@@ -102,8 +112,8 @@ fn lines(start: &Start, config: &Resolved<AnyConfig>, out: Output) {
     let there = memory::available().map(|there| format!(" of {} that are there", scaled(there as f64, "B")));
     out.line(format!("memory   {needed}{}", there.unwrap_or_default()));
     if let Some(seconds) = start.seconds {
-        let device = config.device();
-        out.line(format!("time     about {} on {device}, measurements aside", time(seconds)));
+        let name = config.device();
+        out.line(format!("time     about {} on {name}, measurements aside", time(seconds)));
     }
 }
 
