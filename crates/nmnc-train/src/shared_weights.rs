@@ -119,11 +119,7 @@ impl SharedWeights {
     /// # Errors
     /// The first that is missing, superfluous or of another shape; an exception that excepts nothing.
     pub fn give(&self, network: &mut impl Weights, except: &[String], device: &Device) -> Result<()> {
-        let own = |(name, parameter): (String, &Parameter)| {
-            (shared_name(&name).to_owned(), parameter.shape.clone())
-        };
-        let parameters: Vec<_> = network.parameters().into_iter().map(own).collect();
-        let buffers: Vec<_> = network.buffers().into_iter().map(own).collect();
+        let [parameters, buffers] = shapes(network);
         let known: Vec<&str> = parameters.iter().chain(&buffers).map(|(name, _)| name.as_str()).collect();
         self.check_names(&known, except)?;
         self.put(network, except, device)
@@ -131,11 +127,7 @@ impl SharedWeights {
 
     /// Puts all that is here into `network`.
     fn put(&self, network: &mut impl Weights, except: &[String], device: &Device) -> Result<()> {
-        let own = |(name, parameter): (String, &Parameter)| {
-            (shared_name(&name).to_owned(), parameter.shape.clone())
-        };
-        let parameters: Vec<_> = network.parameters().into_iter().map(own).collect();
-        let buffers: Vec<_> = network.buffers().into_iter().map(own).collect();
+        let [parameters, buffers] = shapes(network);
         self.take(&parameters, network.values_mut(), except, device)?;
         self.take(&buffers, network.buffer_values_mut(), except, device)
     }
@@ -145,9 +137,7 @@ impl SharedWeights {
     /// # Errors
     /// If there are none.
     fn fitting(&self, network: &impl Weights, except: &[String]) -> Result<(Self, String)> {
-        let all = network.parameters().into_iter().chain(network.buffers());
-        let known: BTreeMap<String, Vec<usize>> =
-            all.map(|(name, own)| (shared_name(&name).to_owned(), own.shape.clone())).collect();
+        let known: BTreeMap<String, Vec<usize>> = shapes(network).into_iter().flatten().collect();
         let fits = |name: &String, array: &Array| {
             known.get(name) == Some(&array.shape) && !except.iter().any(|prefix| is_under(name, prefix))
         };
@@ -270,6 +260,14 @@ impl WeightsConfig {
             _ => Ok(None),
         }
     }
+}
+
+/// Parameters and buffers of a network by the names that others know, with their shapes.
+fn shapes(network: &impl Weights) -> [Vec<(String, Vec<usize>)>; 2] {
+    [network.parameters(), network.buffers()].map(|all| {
+        let own = |(name, array): (String, &Parameter)| (shared_name(&name).to_owned(), array.shape.clone());
+        all.into_iter().map(own).collect()
+    })
 }
 
 /// The checkpoint that a folder stands for.
