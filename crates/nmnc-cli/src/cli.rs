@@ -36,7 +36,7 @@ pub use similarity::{Similarity, TableFormat};
     bin_name = "nmnc",
     version,
     arg_required_else_help = true,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "Start with `nmnc demo`. `nmnc help COMMAND` tells more; `nmnc help` lists the exit codes.",
     after_long_help = concat_examples()
 )]

@@ -66,7 +66,7 @@ impl Output {
         if !self.quiet && !self.json && told_first(text) {
             let [place, text] = [place, text].map(|text| printable::line(text, printable::LONGEST));
             waiting::heard();
-            let _ = writeln!(io::stderr(), "warning: {place}: {text}");
+            complain(&format!("warning: {place}: {text}"));
         }
     }
 
@@ -79,7 +79,7 @@ impl Output {
     /// The end of the program by a mistake of this kind.
     pub fn failure(&self, kind: &str, code: u8, message: &str) {
         self.event("error", json!({ "kind": kind, "exit_code": code, "message": message }));
-        let _ = writeln!(io::stderr(), "error: {message}");
+        complain(&format!("error: {message}"));
     }
 
     /// What a command was asked to print. A file gets it as it is.
@@ -127,6 +127,19 @@ pub fn wrapped(text: &str, most: usize, further: usize) -> String {
     out
 }
 
+/// An entry of a list: what it begins with, and beside it `text`, whose further lines stand under its first.
+pub fn entry(lead: &str, text: &str) -> String {
+    let indent = lead.chars().count();
+    let beside = wrapped(text, COLUMNS.saturating_sub(indent), 0);
+    format!("{lead}{}", beside.replace('\n', &format!("\n{}", " ".repeat(indent))))
+}
+
+/// A line on standard error, which stays one line for programs that read it and is parted between words on a terminal.
+fn complain(text: &str) {
+    let shown = if io::stderr().is_terminal() { wrapped(text, COLUMNS, 2) } else { text.to_owned() };
+    let _ = writeln!(io::stderr(), "{shown}");
+}
+
 /// Whether everything that was printed arrived.
 ///
 /// # Errors
@@ -162,5 +175,17 @@ mod tests {
         assert_eq!(wrapped("one two three four", 9, 2), "one two\n  three\n  four");
         assert_eq!(wrapped("a\nlonger-than-a-line b", 6, 2), "a\nlonger-than-a-line\n  b");
         assert_eq!(wrapped("", 6, 0), "");
+    }
+
+    #[test]
+    fn entries_of_a_list_stand_beside_what_they_begin_with() {
+        assert_eq!(entry("  fa  ", "one"), "  fa  one");
+        let text =
+            "feedback alignment: backprop's path through fixed random weights, as long as a line can be";
+        let lines: Vec<String> = entry("  fa  ", text).lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.len() <= COLUMNS), "{lines:?}");
+        assert!(lines[1].starts_with("      ") && !lines[1].starts_with("       "), "{lines:?}");
+        assert_eq!(lines.iter().map(|line| line[6..].to_owned()).collect::<Vec<_>>().join(" "), text);
     }
 }

@@ -300,6 +300,49 @@ fn lines_of_runs_and_tables_have_room_on_every_terminal() {
 }
 
 #[test]
+fn lists_and_help_have_room_on_every_terminal() {
+    let folder = Folder::new();
+    folder.write("run.toml", &TINY.replace("\"bp\"", "\"nmnc\""));
+    let mut said = Vec::new();
+    for list in [
+        &["config", "presets"][..],
+        &["tasks", "list"],
+        &["data", "list"],
+        &["tasks", "show", "ContextDecisionMaking"],
+        &["data", "info", "fashion-mnist-sample"],
+    ] {
+        said.push((list.join(" "), folder.run(list).success().stdout));
+    }
+    folder.run(&["train", "run.toml", "--out", "run", "--quiet"]).success();
+    said.push(("cite".to_owned(), folder.run(&["cite", "run"]).success().stdout));
+    // Every command, and every command within it, as the help itself lists them.
+    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = commands.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = folder.run(&arguments).success().stdout;
+        let listed = help.split_once("Commands:\n").map_or("", |(_, list)| list);
+        for line in listed.lines().take_while(|line| line.starts_with("  ")) {
+            let name = line[2..].split(' ').next().unwrap_or("");
+            if !name.is_empty() && name != "help" {
+                commands.push([&command[..], &[name.to_owned()]].concat());
+            }
+        }
+        said.push((arguments.join(" "), help));
+    }
+    assert!(said.len() > 30, "the help lists too few commands: {}", said.len());
+    for (command, text) in said {
+        let wide: Vec<&str> =
+            text.lines().filter(|line| line.chars().count() > 80 && !address(line)).collect();
+        assert!(wide.is_empty(), "{command}: {wide:#?}");
+    }
+}
+
+/// Whether a line is too long for the sake of one word that nothing may part: an address or a path.
+fn address(line: &str) -> bool {
+    line.split_whitespace().any(|word| word.len() > 60)
+}
+
+#[test]
 fn a_warning_that_all_runs_share_is_told_once() {
     let folder = Folder::new();
     folder.write("tiny.toml", &TINY.replace("dimension = 4, refresh = 3", "dimension = 60, refresh = 3"));

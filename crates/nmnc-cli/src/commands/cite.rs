@@ -1,11 +1,12 @@
 //! `nmnc cite`.
 
+use nmnc::report::COLUMNS;
 use nmnc::{Result, cite};
 use serde_json::json;
 
 use super::report::run_folders;
 use crate::cli::Cite;
-use crate::output::Output;
+use crate::output::{Output, entry, wrapped};
 
 /// Prints the references of the runs, each once.
 pub fn run(arguments: &Cite, out: Output) -> Result<()> {
@@ -24,7 +25,11 @@ pub fn run(arguments: &Cite, out: Output) -> Result<()> {
         );
         match arguments.bibtex {
             true => out.result(format_args!("% {settings}\n{}\n", reference.bibtex)),
-            false => out.result(format_args!("{}\n    {settings}", reference.text())),
+            false => out.result(format_args!(
+                "{}\n{}",
+                wrapped(&reference.text(), COLUMNS, 2),
+                entry("    ", &settings)
+            )),
         }
     }
     if all.is_empty() {

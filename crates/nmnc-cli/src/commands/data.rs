@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::Data;
 use crate::naming;
-use crate::output::Output;
+use crate::output::{Output, entry};
 
 /// Does what the subcommand says.
 pub fn run(command: &Data, out: Output) -> Result<()> {
@@ -27,12 +27,8 @@ fn list(out: Output) -> Result<()> {
     for set in &sets {
         let present = if set.present { "present" } else { "to fetch" };
         out.event("data", json!(set));
-        out.result(format_args!(
-            "{:width$}  {present:8}  {:>6.1} MB  {}",
-            set.name,
-            set.bytes as f64 / 1e6,
-            set.about
-        ));
+        let lead = format!("{:width$}  {present:8}  {:>6.1} MB  ", set.name, set.bytes as f64 / 1e6);
+        out.result(entry(&lead, &set.about));
     }
     out.line(format_args!("Fetched sets are kept in {}", naming::shown(&data_dir()?)));
     Ok(())

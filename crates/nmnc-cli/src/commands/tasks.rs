@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::{TaskChoice, Tasks};
 use crate::naming;
-use crate::output::Output;
+use crate::output::{Output, entry};
 
 /// Does what the subcommand says.
 pub fn run(command: &Tasks, out: Output) -> Result<()> {
@@ -30,10 +30,11 @@ fn list(out: Output) -> Result<()> {
             json!({ "name": task.name, "summary": task.summary, "neurogym": task.neurogym, "differs": task.differs }),
         );
         let star = if task.differs.is_empty() { "" } else { " (*)" };
-        out.result(format_args!("{:width$}  {origin:8}  {}{star}", task.name, task.summary));
+        let lead = format!("{:width$}  {origin:8}  ", task.name);
+        out.result(entry(&lead, &format!("{}{star}", task.summary)));
     }
     for task in TASKS.iter().filter(|task| !task.differs.is_empty()) {
-        out.line(format_args!("(*) {}", task.differs));
+        out.line(entry("(*) ", task.differs));
     }
     out.line("`nmnc tasks show NAME` tells timing and parameters");
     Ok(())
@@ -74,7 +75,7 @@ fn show(choice: &TaskChoice, trials: u64, out: Output) -> Result<()> {
     ));
     let whole = toml::Table::from_iter([("task".to_owned(), toml::Value::Table(settings))]);
     if let Some(entry) = TASKS.iter().find(|entry| entry.name == config.name() && !entry.differs.is_empty()) {
-        out.line(entry.differs);
+        out.prose(entry.differs);
     }
     out.line(format_args!("\n{}", toml::to_string(&whole).expect("settings are representable in TOML")));
     out.line(format_args!(

@@ -13,7 +13,7 @@ use nmnc::train::SequenceConfig;
 use serde_json::json;
 
 use crate::cli::Config;
-use crate::output::Output;
+use crate::output::{Output, entry};
 use crate::presets::{self, PRESETS};
 
 /// Does what the subcommand says.
@@ -78,7 +78,7 @@ fn list(out: Output) -> Result<()> {
         let gap = if number == 0 { "" } else { "\n" };
         let _ = writeln!(text, "{gap}{heading}:");
         for (name, summary) in entries {
-            let _ = writeln!(text, "  {name:width$}  {summary}");
+            let _ = writeln!(text, "{}", entry(&format!("  {name:width$}  "), summary));
         }
     }
     out.payload(&text)
