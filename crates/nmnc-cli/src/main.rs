@@ -12,6 +12,7 @@ mod presets;
 mod progress;
 mod progress_line;
 mod settings_text;
+mod together;
 mod trial;
 mod usage;
 mod waiting;

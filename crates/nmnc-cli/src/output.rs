@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nmnc::report::COLUMNS;
 use nmnc::{Error, Result, printable};
@@ -18,6 +19,18 @@ use crate::{exit, waiting};
 
 /// Why standard output takes no more, from the first time on.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Whether another process of the same job speaks for this one.
+static MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing more: another process does.
+#[cfg_attr(
+    not(feature = "mpi"),
+    expect(dead_code, reason = "only processes of one job speak for each other")
+)]
+pub fn mute() {
+    MUTE.store(true, Ordering::Relaxed);
+}
 
 /// How to speak.
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +149,9 @@ pub fn entry(lead: &str, text: &str) -> String {
 
 /// A line on standard error, which stays one line for programs that read it and is parted between words on a terminal.
 fn complain(text: &str) {
+    if MUTE.load(Ordering::Relaxed) {
+        return;
+    }
     let shown = if io::stderr().is_terminal() { wrapped(text, COLUMNS, 2) } else { text.to_owned() };
     let _ = writeln!(io::stderr(), "{shown}");
 }
@@ -159,6 +175,9 @@ fn write_line(text: &impl Display) {
 
 /// Writes, unless something was refused before: an account with holes would be worse than one that ends.
 fn write(bytes: &[u8]) {
+    if MUTE.load(Ordering::Relaxed) {
+        return;
+    }
     let mut refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if refused.is_none() {
         let mut out = io::stdout().lock();

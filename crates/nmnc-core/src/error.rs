@@ -3,13 +3,15 @@
 use std::fmt;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::printable;
 
 /// Result with the library's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// The family an error belongs to. The command line maps each family to one exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A configuration or argument is malformed, unknown or contradictory.

@@ -25,8 +25,12 @@ pub trait Workers: Send {
     /// workers call this equally often, in the course of a step as well as at its end.
     ///
     /// # Errors
-    /// If another worker cannot be reached, or has given up: one whose training diverges does not call again.
+    /// If another worker cannot be reached, or has given up.
     fn gather(&self, own: Contribution) -> Result<Vec<Contribution>>;
+
+    /// Tells the others that this worker cannot go on, and why: their next call of [`Workers::gather`] fails with it. For workers who would
+    /// wait forever otherwise.
+    fn give_up(&self, _reason: &Error) {}
 
     /// The examples of a batch of `whole` that are this worker's where they are divided as evenly as can be.
     ///

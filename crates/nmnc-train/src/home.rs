@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::{self, Contents};
-use crate::clock::Clock;
+use burn::tensor::Device;
+
+use crate::checkpoint::{self, Checkpoint, Contents};
 use crate::config::LoggingConfig;
 use crate::identity::Identity;
 use crate::learner::Learner;
@@ -83,9 +84,7 @@ impl Home {
                 .mend("put back the configuration the run began with, or remove the checkpoint if it is from elsewhere"));
         }
         let (rows, complaint) = rows(lock.folder(), &found.records, options.accept_records)?;
-        found.restore_weights(problem.network_mut(), &device)?;
-        let mut tally = restore(found.step, &found.state, found.clock, problem, learner)
-            .map_err(|e| e.within(found.path.display()))?;
+        let mut tally = restore_all(&found, problem, learner, &device)?;
         if let Some(difference) = extended {
             let cosine = identity.to_toml().contains("shape = \"cosine\"");
             let schedule = if cosine {
@@ -184,16 +183,22 @@ impl Home {
     }
 }
 
-fn restore(
-    step: u64,
-    state: &State,
-    clock: Clock,
+/// Takes problem and learner to where a checkpoint left them, and gives the bookkeeping so far.
+pub(crate) fn restore_all(
+    found: &Checkpoint,
     problem: &mut impl Problem,
     learner: &mut Learner,
+    device: &Device,
 ) -> Result<Tally> {
+    found.restore_weights(problem.network_mut(), device)?;
+    restore(found, problem, learner).map_err(|e| e.within(found.path.display()))
+}
+
+fn restore(found: &Checkpoint, problem: &mut impl Problem, learner: &mut Learner) -> Result<Tally> {
+    let state = &found.state;
     problem.restore(&state.nested("rule"))?;
-    learner.restore(step, &state.nested("optimizer"), problem.network())?;
-    let tally = Tally::restore(&state.nested("tally"), clock)?;
+    learner.restore(found.step, &state.nested("optimizer"), problem.network())?;
+    let tally = Tally::restore(&state.nested("tally"), found.clock)?;
     state.check_taken(&whole_state(problem, learner, &tally))?;
     Ok(tally)
 }

@@ -42,6 +42,7 @@ mod observer;
 mod optimizer;
 mod place;
 mod problem;
+pub mod replicas;
 mod run;
 mod run_folder;
 mod schedule;

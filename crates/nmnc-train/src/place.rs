@@ -1,9 +1,11 @@
 //! A run folder that this process has to itself, before it is known whether a run begins there or goes on.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::identity::Identity;
 use crate::observer::Observer;
+use crate::replicas::Processes;
 use crate::run_folder::{Found, RunFolder};
 use nmnc_core::error::Result;
 use nmnc_core::files::FolderLock;
@@ -25,6 +27,8 @@ pub struct RunOptions {
     pub wait: bool,
     /// The command line, for the summary.
     pub command: String,
+    /// The processes that host the replicas of the run, of which this is the first; none for this process alone.
+    pub processes: Option<Arc<dyn Processes>>,
 }
 
 /// A run folder that no other process writes as long as this is there.
@@ -48,6 +52,11 @@ impl Place {
     ) -> Result<Self> {
         let lock = FolderLock::take(path, options.wait, &mut |text| observer.warning(text))?;
         Ok(Self { lock, identity, options: options.clone() })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.lock.folder()
     }
 
     /// The summary of the run that is here, if it has ended and is not to go on.

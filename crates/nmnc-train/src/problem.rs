@@ -60,7 +60,8 @@ pub trait Problem {
         measured: bool,
     ) -> Result<(Assessed, Option<Self::Measured>)>;
 
-    /// What the rule did at each stage, against the exact gradient. Before the step's update.
+    /// What the rule did at each stage, against the exact gradient. Before the step's update. With several workers the first one alone
+    /// measures, on what it has been given of all.
     ///
     /// # Errors
     /// Data that cannot be read; activity that is not finite.
@@ -73,6 +74,11 @@ pub trait Problem {
     /// # Errors
     /// Data that cannot be read.
     fn evaluate(&self) -> Result<Evaluation>;
+
+    /// Whether workers share the evaluation, so that all have to call it; else the first one alone does.
+    fn evaluates_together(&self) -> bool {
+        false
+    }
 
     /// Examples and network in a few words, for people.
     fn describe(&self) -> String;
@@ -162,23 +168,31 @@ impl Assessed {
     /// # Errors
     /// If another worker cannot be reached.
     pub fn of_all(self, workers: &dyn Workers) -> Result<Self> {
+        Ok(self.of_all_or_stop(workers, false)?.0)
+    }
+
+    /// The same, and whether any of several workers wishes to stop.
+    pub(crate) fn of_all_or_stop(self, workers: &dyn Workers, wish: bool) -> Result<(Self, bool)> {
         if workers.count() == 1 {
-            return Ok(self);
+            return Ok((self, false));
         }
         let names: Vec<&str> = self.gradients.iter().map(|(name, _)| name).collect();
         let matrices: Vec<&Tensor<2>> =
             self.gradients.iter().map(|(_, gradient)| gradient).chain(&self.buffers).collect();
         let device = matrices.first().map(|matrix| matrix.device()).unwrap_or_default();
-        let numbers = vec![self.loss, self.weight, self.correct, self.count as f64];
+        let wish = f64::from(u8::from(wish));
+        let numbers = vec![self.loss, self.weight, self.correct, self.count as f64, wish];
         let given = workers.gather(Contribution::new(numbers, matrices))?;
+        let stop = given.iter().any(|given| given.numbers.last() == Some(&1.0));
         let share = |given: Contribution| {
-            let [loss, weight, correct, count] = given.numbers[..] else { unreachable!("four numbers") };
+            let [loss, weight, correct, count, _] = given.numbers[..] else { unreachable!("five numbers") };
             let mut matrices = given.tensors(&device);
             let gradients = names.iter().map(|name| (*name).to_owned()).zip(&mut matrices).collect();
             let buffers = matrices.collect();
             Self { loss, weight, correct, count: count as usize, gradients, buffers }
         };
-        Ok(Self::joined(given.into_iter().map(share).collect()).expect("one share is this worker's"))
+        let all = Self::joined(given.into_iter().map(share).collect()).expect("one share is this worker's");
+        Ok((all, stop))
     }
 }
 

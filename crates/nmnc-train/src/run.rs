@@ -3,18 +3,20 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::checkpoint;
 use crate::config::{CheckpointConfig, LoggingConfig};
-use crate::home::{Home, Keep};
+use crate::home::{self, Home, Keep};
 use crate::identity::Identity;
 use crate::learner::Learner;
-use crate::observer::{Observer, Progress};
+use crate::observer::{Observer, Progress, Silent};
 use crate::place::{Place, RunOptions};
 use crate::problem::{Evaluation, Problem};
 use crate::tally::Tally;
-use crate::weights::parameter_count;
+use crate::weights::{device_of, parameter_count};
 use nmnc_core::doing;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::records::{Record, StageRecord, Status, Summary};
+use nmnc_learn::workers::Contribution;
 
 /// How long to train, and what to do on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +61,8 @@ pub struct Run<'a, P: Problem> {
     plan: RunPlan,
     home: Option<Home>,
     tally: Tally,
+    /// Whether the observer wishes to stop, of which other workers hear in the next step.
+    wish: bool,
     /// Steps whose checkpoints are kept for good.
     milestones: Vec<u64>,
     steps_per_epoch: u64,
@@ -83,7 +87,16 @@ impl<'a, P: Problem> Run<'a, P> {
     pub fn new(problem: &'a mut P, learner: &'a mut Learner, plan: RunPlan) -> Self {
         let steps_per_epoch = problem.steps_per_epoch().max(1);
         let milestones = plan.checkpoint.milestones(plan.epochs.saturating_mul(steps_per_epoch));
-        Self { problem, learner, plan, home: None, tally: Tally::default(), milestones, steps_per_epoch }
+        Self {
+            problem,
+            learner,
+            plan,
+            home: None,
+            tally: Tally::default(),
+            wish: false,
+            milestones,
+            steps_per_epoch,
+        }
     }
 
     /// The same kept in the folder `path`, new or, with `options.resume`, to go on from the folder's latest checkpoint.
@@ -112,7 +125,38 @@ impl<'a, P: Problem> Run<'a, P> {
         let (home, tally) =
             Home::open(place, keep, &self.plan.logging, self.problem, self.learner, observer)?;
         (self.home, self.tally) = (Some(home), tally);
+        self.begin()?;
         Ok(self)
+    }
+
+    /// The same as another worker than the first, which is where the first one is: it reads the checkpoint, in the folder `checkpoints`,
+    /// that the first one goes on from.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read here, or the reason why the first worker does not begin.
+    pub(crate) fn beside(mut self, checkpoints: &Path) -> Result<Self> {
+        let step = self.begin()?;
+        if step > 0 {
+            let device = device_of(self.problem.network());
+            let found = checkpoint::of_step(checkpoints, step, &device)?;
+            self.tally = home::restore_all(&found, self.problem, self.learner, &device)?;
+        }
+        Ok(self)
+    }
+
+    /// Tells the other workers after how many steps the first one begins.
+    fn begin(&self) -> Result<u64> {
+        let workers = self.problem.workers();
+        let own = if self.leads() { self.learner.step() as f64 } else { 0.0 };
+        Ok(match workers.count() {
+            1 => self.learner.step(),
+            _ => workers.gather(Contribution::new(vec![own], []))?[0].numbers[0] as u64,
+        })
+    }
+
+    /// Whether this is the first of the workers, which measures, records and keeps checkpoints.
+    fn leads(&self) -> bool {
+        self.problem.workers().number() == 0
     }
 
     /// Trains to the end of the last epoch.
@@ -142,6 +186,21 @@ impl<'a, P: Problem> Run<'a, P> {
             None => None,
         };
         Ok(RunOutcome { evaluation: outcome?, summary })
+    }
+
+    /// Makes all steps beside the first worker, which evaluates and records.
+    ///
+    /// # Errors
+    /// As [`Run::train`], for what this worker's part of the work comes to.
+    pub(crate) fn assist(mut self) -> Result<()> {
+        let began = self.learner.step();
+        while self.learner.step() < self.total_steps() {
+            self.make_step(&mut Silent)?;
+        }
+        if began == self.total_steps() && self.problem.evaluates_together() {
+            self.evaluate()?;
+        }
+        Ok(())
     }
 
     /// Adds to the error of a run that diverged where to go on from.
@@ -206,18 +265,18 @@ impl<'a, P: Problem> Run<'a, P> {
         let (assessed, kept) = self.problem.assess(batch, before, measured)?;
         let mut seconds = started.elapsed().as_secs_f64();
         let stages = match kept {
-            Some(kept) => {
+            Some(kept) if self.leads() => {
                 let _measuring = doing::now(|| "comparing with backprop".to_owned());
                 self.problem.measure(&kept, before)?
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         let update = Instant::now();
         if !last {
             self.problem.prepare(step);
         }
         let waited = waited + update.elapsed().as_secs_f64();
-        let whole = assessed.of_all(self.problem.workers())?;
+        let (whole, agreed) = assessed.of_all_or_stop(self.problem.workers(), self.wish)?;
         let (loss, correct, count) = (whole.loss, whole.correct, whole.count);
         self.learner.update(self.problem.network_mut(), whole)?;
         seconds += update.elapsed().as_secs_f64();
@@ -237,12 +296,15 @@ impl<'a, P: Problem> Run<'a, P> {
             ));
         }
         if epoch_ends || measured || due(self.plan.record_interval) {
-            let evaluation = if epoch_ends { Some(self.evaluate()?) } else { None };
+            let called = epoch_ends && (self.leads() || self.problem.evaluates_together());
+            let evaluation = if called { Some(self.evaluate()?) } else { None };
             self.record(evaluation, stages, learning_rate, observer)?;
         }
         let interval = self.plan.checkpoint.interval;
         let regular = if interval == 0 { epoch_ends } else { step.is_multiple_of(interval) };
-        let stopped = !last && observer.stop();
+        // Several workers stop after the same step, the next one.
+        self.wish = !last && observer.stop();
+        let stopped = !last && if self.problem.workers().count() == 1 { self.wish } else { agreed };
         if (last || regular || stopped || self.milestones.contains(&step))
             && let Some(home) = &self.home
         {

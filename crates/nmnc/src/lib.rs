@@ -6,6 +6,8 @@
 
 pub mod bench;
 pub mod cite;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 pub mod plan;
 pub mod reproduce;
 

@@ -1,8 +1,10 @@
 //! `nmnc train`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use nmnc::train::{AnyConfig, Found, RunConfig, RunFolder, RunOptions};
+use nmnc::train::replicas::{self, Processes};
+use nmnc::train::{AnyConfig, Found, Resolved, RunConfig, RunFolder, RunOptions};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -10,19 +12,38 @@ use crate::cli::Train;
 use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::{Watcher, outcome};
-use crate::trial;
+use crate::{together, trial};
 
-/// Trains, or says that it is done already.
+/// Trains, or says that it is done already; as one of several processes, does its part.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
+    let Some(processes) = together::processes()? else { return lead(arguments, read(arguments)?, None, out) };
+    let config = read(arguments).inspect_err(|error| replicas::give_up(processes.as_ref(), error))?;
+    match processes.number() {
+        0 => lead(arguments, config, Some(processes), out),
+        _ => config.assist(&folder(arguments, &*config), &processes),
+    }
+}
+
+fn read(arguments: &Train) -> Result<Resolved<AnyConfig>> {
     let config = AnyConfig::read(&arguments.config, &arguments.overrides.settings())?;
     let config = match arguments.seed {
         Some(seed) => config.with_seed(Seed(seed)).resolve()?,
         None => config.resolve()?,
     };
     trial::check(config.device())?;
-    let folder = arguments.out.clone().unwrap_or_else(|| default_folder(&arguments.config, &*config));
+    Ok(config)
+}
+
+fn lead(
+    arguments: &Train,
+    config: Resolved<AnyConfig>,
+    processes: Option<Arc<dyn Processes>>,
+    out: Output,
+) -> Result<()> {
+    let folder = folder(arguments, &*config);
     // A run that is complete is told from its files alone: they may be nobody's to write any more.
     if arguments.resume
+        && processes.is_none()
         && !arguments.accept_records
         && RunFolder::extends(&folder, &config.identity())?.is_none()
         && let Found::Ended(summary) = RunFolder::find(&folder, &config.identity()).map_err(different)?
@@ -41,6 +62,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         extend: arguments.resume,
         wait: arguments.wait,
         command: command_line(),
+        processes,
     };
     let mut watcher = Watcher::new(out, &folder, &*config, "");
     let summary = config.run(&folder, &options, &mut watcher)?;
@@ -52,6 +74,10 @@ fn different(error: Error) -> Error {
     error.or_mend("use the same configuration, or name another folder with --out")
 }
 
-fn default_folder(path: &Path, config: &impl RunConfig) -> PathBuf {
-    Path::new("runs").join(format!("{}-{}-seed{}", stem(path), config.rule(), config.seed().0))
+fn folder(arguments: &Train, config: &impl RunConfig) -> PathBuf {
+    let default = || {
+        let name = format!("{}-{}-seed{}", stem(&arguments.config), config.rule(), config.seed().0);
+        Path::new("runs").join(name)
+    };
+    arguments.out.clone().unwrap_or_else(default)
 }

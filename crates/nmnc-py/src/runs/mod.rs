@@ -59,6 +59,7 @@ pub fn train(
         extend: resume,
         wait,
         command: "nmnc.train".to_owned(),
+        processes: None,
     };
     let ended = py.detach(|| config.config()?.resolve()?.run(&out, &options, &mut watch));
     match (watch.raised(), ended) {

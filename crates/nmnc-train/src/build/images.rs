@@ -3,9 +3,12 @@
 use burn::tensor::Device;
 
 use super::learner;
+use super::together::Parts;
 use crate::config::{Config, Resolved};
 use crate::images::{Classifier, ImageOptions, Images};
 use crate::learner::Learner;
+use crate::problem::Problem;
+use crate::replicas::Team;
 use crate::run::RunPlan;
 use nmnc_core::device;
 use nmnc_core::error::Result;
@@ -23,22 +26,40 @@ impl Resolved<Config> {
         self.images_of(self.data.open(self.seed)?, &device)
     }
 
+    /// Problem and learner of each replica of `team` here, which share the images.
+    pub(super) fn parts(&self, team: &Team) -> Result<Parts<Images>> {
+        let device = device::open_with(&self.device, self.precision)?;
+        let splits = self.data.open(self.seed)?;
+        let here = team.replicas().count();
+        let part = |replica| {
+            let images = self.images_of_some(splits.clone(), &device, here)?.shared(replica);
+            let learner = self.learner(images.steps_per_epoch());
+            Ok((images, learner))
+        };
+        team.replicas().map(part).collect()
+    }
+
     /// The problem on images that are open already.
     ///
     /// # Errors
     /// An impossible network or rule; [`ErrorKind::Memory`](nmnc_core::ErrorKind::Memory) if it needs more memory than there is.
     pub fn images_of(&self, splits: Splits, device: &Device) -> Result<Images> {
+        self.images_of_some(splits, device, 1)
+    }
+
+    /// The same where there is to be memory for so many of them.
+    fn images_of_some(&self, splits: Splits, device: &Device, some: usize) -> Result<Images> {
         let shape = splits.train.shape();
         let input = [shape.channels, shape.height, shape.width];
         let classes = splits.train.classes().len();
         let counts = [splits.train.len(), splits.evaluation.len()];
         let deep = self.network.architecture().is_some();
         if !deep {
-            self.need(input, classes, counts, None)?.check()?;
+            self.need(input, classes, counts, None)?.times(some).check()?;
         }
         let network = self.initial_network(input, classes, device)?;
         if deep {
-            self.need(input, classes, counts, Some(&network))?.check()?;
+            self.need(input, classes, counts, Some(&network))?.times(some).check()?;
         }
         let rule = self.credit.build(&RuleSetup { network: &network, seed: self.seed, device })?;
         let options = ImageOptions {

@@ -1,9 +1,11 @@
 //! From resolved configurations to parts, and from parts to runs.
 
 mod images;
+mod together;
 mod trials;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,12 +15,13 @@ use crate::learner::Learner;
 use crate::observer::Observer;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::place::{Place, RunOptions};
-use crate::problem::Problem;
-use crate::run::{Run, RunPlan};
+use crate::replicas::{OneProcess, Processes, Team};
 use crate::schedule::ScheduleConfig;
 use nmnc_core::error::Result;
 use nmnc_core::records::Summary;
 use nmnc_core::seed::Seed;
+
+use together::{follow, lead, told};
 
 /// A kind of configuration.
 pub trait RunConfig: Clone + Serialize {
@@ -48,11 +51,25 @@ pub trait RunConfig: Clone + Serialize {
     /// An unknown rule, or settings that belong to one rule alone.
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>>;
 
-    /// Runs `config` in a folder that has been taken for it.
+    /// Replicas that each batch is divided among.
+    fn replicas(&self) -> usize;
+
+    /// Runs `config` with the replicas of `team`, the first one among them, in a folder that has been taken for it.
     ///
     /// # Errors
     /// As [`Resolved::run`].
-    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary>;
+    fn run(
+        config: &Resolved<Self>,
+        team: &Team,
+        place: Place,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary>;
+
+    /// Makes the steps of `config` with the replicas of `team`, the first one not among them, for the run in `folder`.
+    ///
+    /// # Errors
+    /// As [`Resolved::assist`].
+    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()>;
 }
 
 impl<C: RunConfig> Resolved<C> {
@@ -62,11 +79,38 @@ impl<C: RunConfig> Resolved<C> {
     /// Anything wrong with data, device, network, rule or folder; [`ErrorKind::Busy`](nmnc_core::ErrorKind::Busy) when another process
     /// writes the folder; [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) when training leaves the finite numbers, after which the
     /// folder holds a summary that says so.
+    ///
+    /// # Panics
+    /// If `options` name processes of which this is not the first.
     pub fn run(&self, folder: &Path, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary> {
-        let place = Place::take(folder, self.identity(), options, observer)?;
-        match place.ended()? {
-            Some(summary) => Ok(summary),
-            None => C::run(self, place, observer),
+        let processes = options.processes.clone().unwrap_or_else(|| Arc::new(OneProcess));
+        let team = Team::new(processes, self.replicas())?;
+        assert!(team.leads(), "the first process runs, the others assist");
+        let place = Place::take(folder, self.identity(), options, observer);
+        let ended = place.and_then(|place| Ok((place.ended()?, place)));
+        match ended.inspect_err(|error| team.give_up(error))? {
+            (Some(summary), _) => team.agree(0.0).map(|_| summary),
+            (None, place) => {
+                team.agree(1.0)?;
+                C::run(self, &team, place, observer)
+            }
+        }
+    }
+
+    /// Takes part in the run that the first of `processes` keeps in `folder`, which is on a disk of them all.
+    ///
+    /// # Errors
+    /// What goes wrong here, or the reason why another process has given up.
+    ///
+    /// # Panics
+    /// If this is the first process.
+    pub fn assist(&self, folder: &Path, processes: &Arc<dyn Processes>) -> Result<()> {
+        let team = Team::new(processes.clone(), self.replicas())?;
+        assert!(!team.leads(), "the first process runs, the others assist");
+        match team.agree(0.0)?[0] {
+            // The run has ended already.
+            0.0 => Ok(()),
+            _ => C::assist(self, &team, folder),
         }
     }
 
@@ -78,19 +122,6 @@ impl<C: RunConfig> Resolved<C> {
     /// SHA-256 of [`Resolved::to_toml`], in hexadecimal: two runs with the same value are the same run.
     pub fn sha256(&self) -> String {
         self.identity().sha256()
-    }
-
-    fn run_parts<P: Problem>(
-        &self,
-        mut problem: P,
-        mut learner: Learner,
-        plan: RunPlan,
-        place: Place,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
-        let run = Run::new(&mut problem, &mut learner, plan);
-        let outcome = run.in_place(place, observer)?.train(observer)?;
-        Ok(outcome.summary.expect("a run in a folder has a summary"))
     }
 }
 
@@ -125,15 +156,26 @@ impl RunConfig for Config {
         self.train.epochs
     }
 
+    fn replicas(&self) -> usize {
+        self.train.replicas
+    }
+
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
         Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
     }
 
-    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
-        let images = config.images()?;
-        let learner = config.learner(images.steps_per_epoch());
-        config.weights.told(images.network())?.iter().for_each(|words| observer.warning(words));
-        config.run_parts(images, learner, config.plan(), place, observer)
+    fn run(
+        config: &Resolved<Self>,
+        team: &Team,
+        place: Place,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary> {
+        let parts = told(config.parts(team), &config.weights, team, observer)?;
+        lead(parts, config.plan(), place, observer)
+    }
+
+    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
+        follow(config.parts(team).inspect_err(|error| team.give_up(error))?, &config.plan(), folder)
     }
 }
 
@@ -162,15 +204,26 @@ impl RunConfig for SequenceConfig {
         self.train.epochs
     }
 
+    fn replicas(&self) -> usize {
+        self.train.replicas
+    }
+
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
         Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
     }
 
-    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
-        let trials = config.trials()?;
-        let learner = config.learner(trials.steps_per_epoch());
-        config.weights.told(trials.network())?.iter().for_each(|words| observer.warning(words));
-        config.run_parts(trials, learner, config.plan(), place, observer)
+    fn run(
+        config: &Resolved<Self>,
+        team: &Team,
+        place: Place,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary> {
+        let parts = told(config.parts(team), &config.weights, team, observer)?;
+        lead(parts, config.plan(), place, observer)
+    }
+
+    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
+        follow(config.parts(team).inspect_err(|error| team.give_up(error))?, &config.plan(), folder)
     }
 }
 
@@ -209,11 +262,24 @@ impl RunConfig for AnyConfig {
         each!(self, config => config.epochs())
     }
 
+    fn replicas(&self) -> usize {
+        each!(self, config => config.replicas())
+    }
+
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
         each!(self, config => Ok(Resolved::new(config.for_rule(rule, seed)?.into_inner().into())))
     }
 
-    fn run(config: &Resolved<Self>, place: Place, observer: &mut dyn Observer) -> Result<Summary> {
-        each!(&**config, config => RunConfig::run(&Resolved::new((**config).clone()), place, observer))
+    fn run(
+        config: &Resolved<Self>,
+        team: &Team,
+        place: Place,
+        observer: &mut dyn Observer,
+    ) -> Result<Summary> {
+        each!(&**config, config => RunConfig::run(&Resolved::new((**config).clone()), team, place, observer))
+    }
+
+    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
+        each!(&**config, config => RunConfig::assist(&Resolved::new((**config).clone()), team, folder))
     }
 }

@@ -3,8 +3,11 @@
 use burn::tensor::Device;
 
 use super::learner;
+use super::together::Parts;
 use crate::config::{Resolved, SequenceConfig};
 use crate::learner::Learner;
+use crate::problem::Problem;
+use crate::replicas::Team;
 use crate::run::RunPlan;
 use crate::trials::{TrialOptions, Trials};
 use nmnc_core::device::{self, matrix};
@@ -23,11 +26,27 @@ impl Resolved<SequenceConfig> {
     /// # Errors
     /// Data or device that cannot be opened; an impossible network or rule; too little memory.
     pub fn trials(&self) -> Result<Trials> {
+        self.trials_of_some(&device::open_with(&self.device, self.precision)?, 1)
+    }
+
+    /// Problem and learner of each replica of `team` here.
+    pub(super) fn parts(&self, team: &Team) -> Result<Parts<Trials>> {
         let device = device::open_with(&self.device, self.precision)?;
+        let here = team.replicas().count();
+        let part = |replica| {
+            let trials = self.trials_of_some(&device, here)?.shared(replica);
+            let learner = self.learner(trials.steps_per_epoch());
+            Ok((trials, learner))
+        };
+        team.replicas().map(part).collect()
+    }
+
+    /// The problem where there is to be memory for so many of them.
+    fn trials_of_some(&self, device: &Device, some: usize) -> Result<Trials> {
         let task = self.task.open(self.seed)?;
-        self.need(task.as_ref())?.check()?;
-        let network = self.initial_network(task.as_ref(), &device)?;
-        let setup = TimeSetup { network: &network, seed: self.seed, device: &device };
+        self.need(task.as_ref())?.times(some).check()?;
+        let network = self.initial_network(task.as_ref(), device)?;
+        let setup = TimeSetup { network: &network, seed: self.seed, device };
         let rule = self.credit.build(&setup)?;
         let options = TrialOptions {
             name: self.task.name(),

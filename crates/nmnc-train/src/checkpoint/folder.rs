@@ -93,6 +93,14 @@ pub fn latest(folder: &Path, device: &Device) -> Result<(Option<Checkpoint>, Vec
     }
 }
 
+/// The checkpoint of step `step` in `folder`, on `device`.
+///
+/// # Errors
+/// If it is not there, is damaged or cannot be read.
+pub(crate) fn of_step(folder: &Path, step: u64, device: &Device) -> Result<Checkpoint> {
+    load(&folder.join(folder_name(step)), device)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

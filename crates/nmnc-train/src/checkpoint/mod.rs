@@ -4,7 +4,7 @@
 mod folder;
 mod saved;
 
-pub(crate) use folder::prune;
 pub use folder::{latest, list};
+pub(crate) use folder::{of_step, prune};
 pub use saved::{Checkpoint, load};
 pub(crate) use saved::{Contents, glance, save};

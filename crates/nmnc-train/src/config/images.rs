@@ -11,7 +11,7 @@ use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
-use super::{flex, seed_zero};
+use super::{flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::loss::{Loss, Objective};
 use crate::optimizer::OptimizerConfig;
@@ -83,6 +83,11 @@ pub struct TrainConfig {
     /// does not grow with depth, and a step costs one more forward pass. For local rules (dfa, vnc, nmnc and node perturbation).
     /// Steps measured against backprop (metrics.alignment_interval) keep all of it.
     pub streamed: bool,
+    /// Replicas of the network that each batch is divided among: what each makes of its part is summed in their order. Any number of
+    /// processes up to theirs may host them, to the same bits. Normalisation takes the statistics of each part.
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(transform = ranges::COUNT.stated())]
+    pub replicas: usize,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::POSITIVE.stated())]
@@ -101,6 +106,7 @@ impl Default for TrainConfig {
             loss: Loss::CrossEntropy,
             label_smoothing: 0.0,
             streamed: false,
+            replicas: 1,
             clip_norm: None,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),

@@ -25,6 +25,12 @@ use nmnc_core::seed::Seed;
 fn seed_zero() -> Seed {
     Seed(0)
 }
+
+/// What a setting is where nothing is divided, and is not written then.
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
 fn flex() -> String {
     "flex".to_owned()
 }

@@ -11,7 +11,7 @@ use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
-use super::{flex, seed_zero};
+use super::{flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
@@ -80,6 +80,11 @@ pub struct SequenceTrainConfig {
     /// Weight of steps of the response period in the loss; other steps have weight 1.
     #[schemars(transform = ranges::FACTOR.stated())]
     pub response_weight: f64,
+    /// Replicas of the network that each batch is divided among: what each makes of its part is summed in their order. Any number of
+    /// processes up to theirs may host them, to the same bits. Normalisation takes the statistics of each part.
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(transform = ranges::COUNT.stated())]
+    pub replicas: usize,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::POSITIVE.stated())]
@@ -101,6 +106,7 @@ impl Default for SequenceTrainConfig {
             batch: 64,
             evaluation: 1000,
             response_weight: 1.0,
+            replicas: 1,
             clip_norm: Some(1.0),
             fixed: Vec::new(),
             optimizer: OptimizerConfig::default(),

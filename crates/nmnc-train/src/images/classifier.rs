@@ -136,8 +136,9 @@ impl Classifier {
         device_of(&self.network)
     }
 
-    /// Works out step `step` on the examples of this worker; `inputs` are more training inputs, for rules that want them. A measured step keeps the whole forward pass
-    /// and all signals; any other no more of them than the work needs. Both come to the same bits.
+    /// Works out step `step` on the examples of this worker; `inputs` are more training inputs, for rules that want them. A measured step
+    /// keeps the whole forward pass and all signals, of all workers' examples and for the first worker alone; any other no more of them than
+    /// the work needs. Both come to the same bits.
     ///
     /// # Errors
     /// [`ErrorKind::Diverged`](nmnc_core::ErrorKind::Diverged) naming step and stage when a number is not finite; a worker that cannot
@@ -150,8 +151,7 @@ impl Classifier {
         measured: bool,
     ) -> Result<(Assessed, Option<MeasuredImages>)> {
         if measured {
-            let (assessed, kept) = self.assess_whole(batch, step, inputs)?;
-            return Ok((assessed, Some(kept)));
+            return self.assess_whole(batch, step, inputs);
         }
         let ImageBatch { images, labels } = batch;
         let share = &Share::of(self.workers.as_ref(), labels.len())?;
@@ -208,7 +208,7 @@ impl Classifier {
         batch: ImageBatch,
         step: u64,
         inputs: &dyn InputSampler,
-    ) -> Result<(Assessed, MeasuredImages)> {
+    ) -> Result<(Assessed, Option<MeasuredImages>)> {
         let (network, seed) = (&self.network, self.seed);
         let share = &Share::of(self.workers.as_ref(), batch.labels.len())?;
         let pass = network.training_forward(batch.images.clone(), seed, step, share.rows().start);
@@ -220,8 +220,37 @@ impl Classifier {
         let gradients = network.gradients(&pass, &signals, error);
         let buffers = network.updated_buffers(&pass);
         let assessed = assessed(score, batch.labels.len(), gradients.clone(), buffers);
-        let ImageBatch { images, .. } = batch;
-        Ok((assessed, MeasuredImages { images, pass, error: judging.error, signals, gradients }))
+        let kept = if share.is_alone() {
+            Some(MeasuredImages { images: batch.images, pass, error: judging.error, signals, gradients })
+        } else {
+            self.measured_of_all(batch, step, signals, &assessed, share)?
+        };
+        Ok((assessed, kept))
+    }
+
+    /// What the first worker keeps of the examples of all.
+    fn measured_of_all(
+        &self,
+        batch: ImageBatch,
+        step: u64,
+        signals: Vec<Tensor<2>>,
+        assessed: &Assessed,
+        share: &Share,
+    ) -> Result<Option<MeasuredImages>> {
+        // Signals are those of a mean over a worker's own examples.
+        let part = batch.labels.len() as f64 / share.whole() as f64;
+        let signals: Vec<Tensor<2>> =
+            signals.into_iter().map(|signal| share.all(&(signal * part))).collect::<Result<_>>()?;
+        let images = share.all(&batch.images)?;
+        let labels = share.numbers(batch.labels.iter().map(|&label| f64::from(label)).collect())?;
+        let gradients = assessed.clone().of_all(share.workers())?.gradients;
+        if share.rows().start > 0 {
+            return Ok(None);
+        }
+        let pass = self.network.training_forward(images.clone(), self.seed, step, 0);
+        let labels: Vec<u32> = labels.into_iter().map(|label| label as u32).collect();
+        let error = self.objective.ask(&pass.output, &labels).error;
+        Ok(Some(MeasuredImages { images, pass, error, signals, gradients }))
     }
 
     /// Loss and hits, or where the first number that is not finite came from.

@@ -12,6 +12,7 @@ use nmnc_learn::agreement::{agreement_of_rows, agreement_of_weights, agreement_w
 use nmnc_learn::credit::{InputSampler, backpropagate};
 use nmnc_learn::manifold::{self, Dimension, PcaMethod, Subspace};
 use nmnc_learn::net::{Inputs, Network};
+use nmnc_learn::workers::{Alone, Contribution, Workers};
 
 /// Examples an evaluation pass takes at a time.
 pub const EVALUATION_BATCH: usize = 500;
@@ -24,20 +25,41 @@ const MANY_CLASSES: usize = 11;
 /// # Errors
 /// If the data cannot be read.
 pub fn evaluate(network: &Network, data: &Dataset, objective: impl Into<Objective>) -> Result<Score> {
-    let (device, objective) = (device_of(network), objective.into());
-    let (mut sum, mut correct, mut among_five) = (0.0, 0, 0);
-    for batch in data.batches((0..data.len()).collect(), EVALUATION_BATCH, None) {
+    evaluate_among(network, data, objective.into(), &Alone)
+}
+
+/// The same by `workers`, who take the batches in turn, and sum them in their order: to the bits of one worker alone.
+pub(super) fn evaluate_among(
+    network: &Network,
+    data: &Dataset,
+    objective: Objective,
+    workers: &dyn Workers,
+) -> Result<Score> {
+    let device = device_of(network);
+    let all: Vec<usize> = (0..data.len()).collect();
+    let batches = all.chunks(EVALUATION_BATCH);
+    let own = batches.clone().skip(workers.number()).step_by(workers.count());
+    let mut found = Vec::new();
+    for batch in data.batches(own.flatten().copied().collect(), EVALUATION_BATCH, None) {
         let batch = batch?;
         let count = batch.labels.len();
         let output = network.output(matrix(batch.images, [count, data.shape().len()], &device));
         let judged = objective.judge(&output, &batch.labels);
-        sum += judged.loss * count as f64;
-        correct += judged.hits.first;
-        among_five += judged.hits.among_five;
+        let hits = [judged.hits.first, judged.hits.among_five].map(|hits| hits as f64);
+        found.extend([judged.loss * count as f64, hits[0], hits[1]]);
     }
-    let count = data.len() as f64;
-    let top5 = (data.classes().len() >= MANY_CLASSES).then(|| among_five as f64 / count);
-    Ok(Score { loss: sum / count, accuracy: correct as f64 / count, top5 })
+    let given = workers.gather(Contribution::new(found, []))?;
+    let of_batch = |batch: usize| {
+        let (worker, turn) = (batch % workers.count(), batch / workers.count());
+        &given[worker].numbers[3 * turn..3 * (turn + 1)]
+    };
+    let mut sums = [0.0; 3];
+    for batch in 0..batches.len() {
+        sums.iter_mut().zip(of_batch(batch)).for_each(|(sum, own)| *sum += own);
+    }
+    let (count, [loss, correct, among_five]) = (data.len() as f64, sums);
+    let top5 = (data.classes().len() >= MANY_CLASSES).then(|| among_five / count);
+    Ok(Score { loss: loss / count, accuracy: correct / count, top5 })
 }
 
 /// Alignment of every stage with backprop and, up to [`MOST_OUTPUTS`](nmnc_learn::agreement::MOST_OUTPUTS) outputs, with the exact mean

@@ -106,24 +106,30 @@ impl Images {
         TrainingInputs { data: &self.splits.train, seed: self.options.seed, device: self.classifier.device() }
     }
 
-    /// Batches from step `step` to the end of its epoch.
-    fn open(&self, step: u64) -> BatchStream {
+    /// This worker's parts of the batches from step `step` to the end of its epoch.
+    fn open(&self, step: u64) -> Result<BatchStream> {
         let (train, seed, size) = (&self.splits.train, self.options.seed, self.options.batch);
         let (epoch, done) = (step / self.steps_per_epoch(), step % self.steps_per_epoch());
-        let order = order(train.len(), seed, epoch)[done as usize * size..].to_vec();
-        train.batches(order, size, Some((seed, epoch)))
+        let order = order(train.len(), seed, epoch);
+        let mut own = Vec::new();
+        for batch in order[done as usize * size..].chunks(size) {
+            own.extend_from_slice(&batch[self.workers().part(batch.len())?]);
+        }
+        // Of whole batches every part is equally long.
+        let part = self.workers().part(size)?.len();
+        Ok(train.batches(own, part, Some((seed, epoch))))
     }
 
     /// The batch of step `step`, copied to the device.
     fn load(&mut self, step: u64) -> Result<ImageBatch> {
         let mut stream = match self.stream.take() {
             Some((next, stream)) if next == step => stream,
-            _ => self.open(step),
+            _ => self.open(step)?,
         };
         let batch = match stream.next() {
             Some(batch) => batch?,
             None => {
-                stream = self.open(step);
+                stream = self.open(step)?;
                 stream.next().expect("an epoch has a batch left")?
             }
         };
@@ -133,8 +139,7 @@ impl Images {
             [batch.labels.len(), self.splits.train.shape().len()],
             &self.classifier.device(),
         );
-        let part = self.workers().part(batch.labels.len())?;
-        Ok(ImageBatch { images, labels: batch.labels }.part(part))
+        Ok(ImageBatch { images, labels: batch.labels })
     }
 }
 
@@ -192,8 +197,13 @@ impl Problem for Images {
     }
 
     fn evaluate(&self) -> Result<Evaluation> {
-        let score = evaluate(self.network(), &self.splits.evaluation, self.classifier.objective())?;
+        let (data, objective) = (&self.splits.evaluation, self.classifier.objective());
+        let score = measure::evaluate_among(self.network(), data, objective, self.workers())?;
         Ok(Evaluation { score, trials: None, conditions: Vec::new() })
+    }
+
+    fn evaluates_together(&self) -> bool {
+        true
     }
 
     fn describe(&self) -> String {

@@ -103,7 +103,8 @@ impl Resolved<Config> {
                 (sections, [end.sizes.parameters, end.kept.saturating_add(end.read)])
             }
         };
-        let (outs, batch) = (outputs as u128, self.train.batch.min(examples) as u128);
+        let part = self.train.batch.min(examples).div_ceil(self.train.replicas);
+        let (outs, batch) = (outputs as u128, part as u128);
         let sizes = Sizes {
             batch,
             steps: 1,

@@ -74,6 +74,19 @@ impl Need {
         Err(Error::new(ErrorKind::Memory, "memory", problem).mend(self.mend))
     }
 
+    /// That of so many trainings at once.
+    #[must_use]
+    pub fn times(self, count: usize) -> Self {
+        let all = |bytes: u128| bytes.saturating_mul(count as u128);
+        let parts = self.parts.into_iter();
+        Self {
+            parts: parts
+                .map(|part| Part { held: all(part.held), passing: all(part.passing), ..part })
+                .collect(),
+            ..self
+        }
+    }
+
     fn new(mend: &'static str) -> Self {
         Self { parts: Vec::new(), mend }
     }

@@ -25,7 +25,7 @@ impl Resolved<SequenceConfig> {
         let gated = product([gates, n]);
         let parameters = product([gated, n + inputs + 2]).saturating_add(product([outputs, n + 1]));
         let sizes = Sizes {
-            batch: self.train.batch as u128,
+            batch: self.train.batch.div_ceil(self.train.replicas) as u128,
             steps: task.longest().unwrap_or(1).max(1) as u128,
             outputs,
             inputs,

@@ -131,6 +131,38 @@ impl Trials {
         self.rule.as_ref()
     }
 
+    /// What the first worker keeps of the trials of all.
+    fn measured_of_all(
+        &self,
+        step: u64,
+        signals: Tensor<2>,
+        assessed: &Assessed,
+        share: &Share,
+    ) -> Result<Option<MeasuredTrials>> {
+        // Signals are those of a mean over a worker's own trials.
+        let whole: f64 = share.numbers(vec![assessed.weight])?.iter().sum();
+        let rows = signals.dims()[0] / assessed.count * share.whole();
+        let signals = signals * (assessed.weight / whole);
+        let signals = share.selected(&signals, &(0..rows).collect::<Vec<_>>())?;
+        let gradients = assessed.clone().of_all(share.workers())?.gradients;
+        if share.rows().start > 0 {
+            return Ok(None);
+        }
+        let batch = self.whole_batch(step)?;
+        let noise = self.options.seed.stream(Role::StateNoise, 0, step);
+        let alone = Share::alone(batch.size());
+        let pass = self.network.forward(&batch.values, [batch.steps, batch.size()], Some((noise, &alone)));
+        let error = judge_sequence(&batch, &pass.output, self.options.response_weight).error;
+        let lengths = batch.info.iter().map(|info| info.steps).collect();
+        Ok(Some(MeasuredTrials { pass, error, signals, lengths, centered: is_centered(&batch), gradients }))
+    }
+
+    /// The trials of all workers in step `step`.
+    fn whole_batch(&self, step: u64) -> Result<TrialBatch> {
+        let size = self.options.batch as u64;
+        generate(self.task(), self.options.seed, TrialSet::Training, step * size..(step + 1) * size)
+    }
+
     fn trains(&self, name: &str) -> bool {
         !self.options.fixed.iter().any(|part| part.holds(name))
     }
@@ -159,9 +191,7 @@ impl Problem for Trials {
 
     /// All workers make all trials, so that their parts have the steps of the longest.
     fn batch(&mut self, step: u64) -> Result<TrialBatch> {
-        let size = self.options.batch as u64;
-        let numbers = step * size..(step + 1) * size;
-        let batch = generate(self.task(), self.options.seed, TrialSet::Training, numbers)?;
+        let batch = self.whole_batch(step)?;
         Ok(match self.workers.count() {
             1 => batch,
             _ => batch.part(self.workers.part(batch.size())?),
@@ -193,19 +223,24 @@ impl Problem for Trials {
         // Signals that nothing else owns are worked on in place.
         let kept = measured.then(|| signals.clone());
         let gradients = network.gradients(&pass, signals, self.rule.trace(), &error);
-        let kept = kept.map(|signals| {
-            let (gradients, centered) = (gradients.clone(), is_centered(&batch));
-            MeasuredTrials { pass, error, signals, lengths, centered, gradients }
-        });
         let assessed = Assessed {
             loss: judged.loss,
             weight: judged.weight,
             correct: score.correct,
             count: batch.size(),
-            gradients: gradients.only(|name| self.trains(name)),
+            gradients,
             buffers: Vec::new(),
         };
-        Ok((assessed, kept))
+        let kept = match kept {
+            Some(signals) if share.is_alone() => {
+                let (gradients, centered) = (assessed.gradients.clone(), is_centered(&batch));
+                Some(MeasuredTrials { pass, error, signals, lengths, centered, gradients })
+            }
+            Some(signals) => self.measured_of_all(step, signals, &assessed, share)?,
+            None => None,
+        };
+        let gradients = assessed.gradients.only(|name| self.trains(name));
+        Ok((Assessed { gradients, ..assessed }, kept))
     }
 
     fn measure(&self, measured: &MeasuredTrials, step: u64) -> Result<Vec<StageRecord>> {

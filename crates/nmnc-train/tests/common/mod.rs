@@ -23,6 +23,7 @@ pub fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Stops a run in the middle of a step, the hard way.
+#[allow(dead_code, reason = "each test file uses some of these")]
 pub struct StopAt(pub u64);
 
 impl Observer for StopAt {
