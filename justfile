@@ -20,6 +20,17 @@ check:
 test-devices FEATURE="vulkan":
     cargo test --release --workspace --features {{FEATURE}} --test devices -- --nocapture
 
+# A training by the processes of an MPI job. Needs an MPI library with headers and `mpirun`, and libclang; says so where there are none.
+mpi:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v mpirun >/dev/null || ! command -v mpicc >/dev/null; then
+        echo "passed over: no mpirun and mpicc are here (Debian: libopenmpi-dev, openmpi-bin, libclang-dev)"
+        exit 0
+    fi
+    cargo clippy --release --workspace --all-targets --features vulkan,mpi -- -D warnings
+    cargo test --release --workspace --features mpi --test mpi
+
 # Every access of the portable kernels checked by Miri, an interpreter of Rust: stages, sequences and shapes of any sizes are computed or
 # refused (15 minutes on one core; needs `rustup component add miri rust-src --toolchain nightly`). The library of threads is sound under tree
 # borrows alone, and leaves its threads running.
@@ -80,7 +91,7 @@ soak SECONDS="3600" CSV="target/soak.csv":
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
 # What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12")
+ci: check deny (notices "--check") docs results test mpi examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12")
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

@@ -13,7 +13,7 @@ use serde_json::Value;
 const LAYERED: &str = "
     network = { preset = 'mlp', widths = [6, 5] }
     data = { train_limit = 40 }
-    train = { epochs = 1, batch = 8, clip_norm = 1.0 }
+    train = { epochs = 1, batch = 8, replicas = 2, clip_norm = 1.0 }
     metrics = { samples = 20, dimension = 3 }";
 
 const STAGES: &str = "
@@ -23,7 +23,7 @@ const STAGES: &str = "
 
 const OVER_TIME: &str = "
     recurrent = { units = 6, tau = 150, density = 0.5, excitatory = 0.8, readout_dimension = 2, state_noise = 0.1 }
-    train = { epochs = 1, trials = 16, batch = 8, evaluation = 10 }
+    train = { epochs = 1, trials = 16, batch = 8, replicas = 2, evaluation = 10 }
     metrics = { dimension = 3, lags = 2 }";
 
 fn is_number(schema: &Value) -> bool {

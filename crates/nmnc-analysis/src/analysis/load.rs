@@ -219,6 +219,10 @@ pub(super) fn find(path: &Path) -> Result<(PathBuf, Option<PathBuf>)> {
         return Ok((path.to_owned(), None));
     }
     let mend = "give a run folder, or a folder in its checkpoints/";
+    if path.is_file() {
+        let mend = format!("{mend}; files of arrays have options of their own, see --help");
+        return Err(Error::checkpoint(path.display(), "is a file, not a folder").mend(mend));
+    }
     if !path.is_dir() {
         return Err(Error::checkpoint(path.display(), "no such folder").mend(mend));
     }

@@ -94,6 +94,11 @@ fn in_configurations() {
             "tiny.toml: train.batch: -1 is not from 1 to 1000000000",
         ),
         case(
+            "train tiny.toml --set train.replicas=65",
+            3,
+            "tiny.toml: train.replicas: 65 cannot share a batch of 64; set it to train.batch or less",
+        ),
+        case(
             "train tiny.toml --set train.epochs",
             3,
             "--set train.epochs: is not of the form key=value; for example --set train.epochs=5",

@@ -115,6 +115,12 @@ fn in_analyses() {
             2,
             "the following required arguments were not provided: <RUN>; see `nmnc analyze --help`",
         ),
+        case(
+            "analyze tiny.toml",
+            5,
+            "tiny.toml: is a file, not a folder; give a run folder, or a folder in its checkpoints/; \
+             files of arrays have options of their own, see --help",
+        ),
         case("analyze none", 5, "none: no such folder; give a run folder, or a folder in its checkpoints/"),
         prepared(
             lone_checkpoint,

@@ -11,7 +11,7 @@ use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
-use super::{flex, is_one, seed_zero};
+use super::{check_replicas, flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::loss::{Loss, Objective};
 use crate::optimizer::OptimizerConfig;
@@ -202,6 +202,7 @@ impl Config {
             );
         }
         self.train.optimizer.check()?;
+        check_replicas(self.train.replicas, self.train.batch)?;
         Ok(Resolved::new(resolved))
     }
 }

@@ -20,6 +20,7 @@ pub use text::set;
 pub use trials::{SequenceConfig, SequenceMetricsConfig, SequenceTrainConfig};
 pub use weights::WeightsConfig;
 
+use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
 
 fn seed_zero() -> Seed {
@@ -29,6 +30,15 @@ fn seed_zero() -> Seed {
 /// What a setting is where nothing is divided, and is not written then.
 fn is_one(value: &usize) -> bool {
     *value == 1
+}
+
+/// Every replica needs an example of each batch.
+fn check_replicas(replicas: usize, batch: usize) -> Result<()> {
+    if replicas <= batch {
+        return Ok(());
+    }
+    let problem = format!("{replicas} cannot share a batch of {batch}");
+    Err(Error::config("train.replicas", problem).mend("set it to train.batch or less"))
 }
 
 fn flex() -> String {

@@ -11,7 +11,7 @@ use super::reference::{Kind, point_out};
 use super::resolved::Resolved;
 use super::text::{parse_table, read_text};
 use super::weights::WeightsConfig;
-use super::{flex, is_one, seed_zero};
+use super::{check_replicas, flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
 use crate::schedule::ScheduleConfig;
@@ -188,6 +188,7 @@ impl SequenceConfig {
             return Err(Error::config("train.fixed", "leaves nothing to train"));
         }
         train.optimizer.check()?;
+        check_replicas(train.replicas, train.batch)?;
         Ok(Resolved::new(Self {
             device: device::canonical(&self.device),
             task: self.task.clone().resolve().map_err(|e| e.under("task"))?,
