@@ -51,9 +51,10 @@ fn cells(row: &Row) -> [String; 9] {
         Part::Step => format!("step {variant}"),
         Part::Refresh => format!("manifold refresh, {variant}"),
         Part::Data => format!("data, {variant}"),
+        Part::Network => variant.to_owned(),
     };
     let optional = |value: Option<String>| value.unwrap_or_else(|| NONE.to_owned());
-    let digits = if row.part == Part::Launch { 4 } else { 2 };
+    let digits = if matches!(row.part, Part::Launch | Part::Network) { 4 } else { 2 };
     let milliseconds = |seconds: f64| format!("{:.digits$}", 1e3 * seconds);
     let spread = &row.seconds;
     [

@@ -381,6 +381,8 @@ pub enum BenchPart {
     Step,
     /// The manifold refresh
     Refresh,
+    /// What processes started together exchange; with `mpirun`, and no other part
+    Network,
 }
 
 /// `nmnc config`.

@@ -78,6 +78,23 @@ fn what_is_wrong_is_one_line() {
     assert!(folder.path("hot/summary.json").exists());
 }
 
+#[test]
+fn processes_measure_what_they_exchange() {
+    let folder = Folder::new();
+    let Some(ran) = ran(&folder, 2, &["bench", "--only", "network", "--runs", "2"]) else { return };
+    let ran = ran.success();
+    for row in ["gather 4 bytes, 2 processes", "gather 16 MiB, 2 processes", "sum 1 MiB, 2 processes"] {
+        assert_eq!(ran.stdout.matches(row).count(), 1, "{}", ran.stdout);
+    }
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    let alone = folder.run(&["bench", "--only", "network", "--runs", "2"]).failure(3);
+    assert!(
+        alone.stderr.contains("one process alone has nobody to exchange anything with"),
+        "{}",
+        alone.stderr
+    );
+}
+
 /// Kills one of the processes of a job, not the first, without warning.
 fn kill_one(job: &Child) -> bool {
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", job.id())).unwrap_or_default();

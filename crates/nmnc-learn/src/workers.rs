@@ -5,9 +5,9 @@
 //! [`Workers::gather`], in an order that is the same for all, so that all know the same to the bit, and up to the order of sums what one
 //! worker with the whole batch would. Random numbers are those of the rows that a worker holds.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Element, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::device::selected;
@@ -27,6 +27,15 @@ pub trait Workers: Send {
     /// # Errors
     /// If another worker cannot be reached, or has given up.
     fn gather(&self, own: Contribution) -> Result<Vec<Contribution>>;
+
+    /// The sums over all workers of what each contributes, numbers and matrices of the same shapes everywhere: the same to the bit for all.
+    /// All workers call this equally often.
+    ///
+    /// # Errors
+    /// As [`Workers::gather`].
+    fn sum(&self, own: Contribution) -> Result<Contribution> {
+        Ok(Contribution::sum(self.gather(own)?))
+    }
 
     /// Tells the others that this worker cannot go on, and why: their next call of [`Workers::gather`] fails with it. For workers who would
     /// wait forever otherwise.
@@ -61,6 +70,25 @@ impl Contribution {
         Self { numbers, matrices: matrices.into_iter().map(Tensor::to_data).collect() }
     }
 
+    /// The sums of contributions of the same shapes, made in their order.
+    ///
+    /// # Panics
+    /// If there are none, or they differ in shape.
+    pub fn sum(contributions: Vec<Self>) -> Self {
+        let sum = |mut a: Self, b: Self| {
+            a.numbers.iter_mut().zip(&b.numbers).for_each(|(a, b)| *a += b);
+            for (a, b) in a.matrices.iter_mut().zip(&b.matrices) {
+                assert_eq!(a.shape(), b.shape(), "workers sum matrices of the same shapes");
+                match a.dtype() {
+                    DType::F64 => add::<f64>(a, b),
+                    _ => add::<f32>(a, b),
+                }
+            }
+            a
+        };
+        contributions.into_iter().reduce(sum).expect("at least one worker contributes")
+    }
+
     /// The matrices on `device`.
     pub fn tensors(self, device: &Device) -> impl Iterator<Item = Tensor<2>> {
         self.matrices.into_iter().map(move |data| {
@@ -68,6 +96,13 @@ impl Contribution {
             Tensor::from_data(data, (device, precision))
         })
     }
+}
+
+/// a + b in the place of a.
+fn add<E: Element + AddAssign>(a: &mut TensorData, b: &TensorData) {
+    let b = b.as_slice::<E>().expect("both are of one type");
+    let a = a.as_mut_slice::<E>().expect("weights are real numbers of single or double precision");
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += *b);
 }
 
 /// A single worker, which holds every batch whole.

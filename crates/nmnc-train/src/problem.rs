@@ -176,23 +176,21 @@ impl Assessed {
         if workers.count() == 1 {
             return Ok((self, false));
         }
-        let names: Vec<&str> = self.gradients.iter().map(|(name, _)| name).collect();
-        let matrices: Vec<&Tensor<2>> =
-            self.gradients.iter().map(|(_, gradient)| gradient).chain(&self.buffers).collect();
+        // Sums are of what the shares' means were before they were divided.
+        let Self { loss, weight, correct, count, gradients, buffers } = self;
+        let names: Vec<String> = gradients.iter().map(|(name, _)| name.to_owned()).collect();
+        let scaled = gradients.scaled(weight);
+        let buffers: Vec<Tensor<2>> = buffers.into_iter().map(|buffer| buffer * weight).collect();
+        let matrices: Vec<&Tensor<2>> = scaled.iter().map(|(_, gradient)| gradient).chain(&buffers).collect();
         let device = matrices.first().map(|matrix| matrix.device()).unwrap_or_default();
-        let wish = f64::from(u8::from(wish));
-        let numbers = vec![self.loss, self.weight, self.correct, self.count as f64, wish];
-        let given = workers.gather(Contribution::new(numbers, matrices))?;
-        let stop = given.iter().any(|given| given.numbers.last() == Some(&1.0));
-        let share = |given: Contribution| {
-            let [loss, weight, correct, count, _] = given.numbers[..] else { unreachable!("five numbers") };
-            let mut matrices = given.tensors(&device);
-            let gradients = names.iter().map(|name| (*name).to_owned()).zip(&mut matrices).collect();
-            let buffers = matrices.collect();
-            Self { loss, weight, correct, count: count as usize, gradients, buffers }
-        };
-        let all = Self::joined(given.into_iter().map(share).collect()).expect("one share is this worker's");
-        Ok((all, stop))
+        let numbers = vec![loss * weight, weight, correct, count as f64, f64::from(u8::from(wish))];
+        let given = workers.sum(Contribution::new(numbers, matrices))?;
+        let [loss, weight, correct, count, wishes] = given.numbers[..] else { unreachable!("five numbers") };
+        let mut matrices = given.tensors(&device).map(|sum| sum / weight);
+        let gradients = names.into_iter().zip(&mut matrices).collect();
+        let buffers = matrices.collect();
+        let all = Self { loss: loss / weight, weight, correct, count: count as usize, gradients, buffers };
+        Ok((all, wishes > 0.0))
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use common::outcome;
 use nmnc_core::records::RunRecords;
 use nmnc_core::{Error, ErrorKind, Result};
-use nmnc_train::replicas::{Processes, Team, give_up};
+use nmnc_train::replicas::{Numbers, Processes, Sums, Team, give_up};
 use nmnc_train::{AnyConfig, Observer, Progress, Resolved, RunOptions, Silent};
 use tempfile::TempDir;
 
@@ -54,6 +54,34 @@ impl Processes for Pretended {
         let gone = || Error::new(ErrorKind::Io, "processes", "one is gone");
         self.to.iter().try_for_each(|to| to.send(own.clone()).map_err(|_| gone()))?;
         self.from.lock().unwrap().iter().map(|from| from.recv().map_err(|_| gone())).collect()
+    }
+
+    /// In an order of its own: from the last process to the first.
+    fn sum(&self, numbers: Numbers) -> Result<()> {
+        let bytes = match &numbers {
+            Numbers::Single(own) => own.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            Numbers::Double(own) => own.iter().flat_map(|number| number.to_le_bytes()).collect(),
+        };
+        let given: Vec<Vec<u8>> = self.gather(bytes)?.into_iter().rev().collect();
+        match numbers {
+            Numbers::Single(own) => {
+                own.fill(0.0);
+                for given in &given {
+                    let given =
+                        given.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
+                    own.iter_mut().zip(given).for_each(|(sum, given)| *sum += given);
+                }
+            }
+            Numbers::Double(own) => {
+                own.fill(0.0);
+                for given in &given {
+                    let given =
+                        given.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+                    own.iter_mut().zip(given).for_each(|(sum, given)| *sum += given);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -156,6 +184,36 @@ fn any_number_of_processes_comes_to_the_same_bits() {
 }
 
 #[test]
+fn sums_that_processes_make_differ_by_rounding_alone() {
+    for text in [IMAGES, DEEP, TRIALS] {
+        let folder = TempDir::new().unwrap();
+        let reduced = config(&text.replace("REPLICAS", "sums = 'reduced', REPLICAS"), 4);
+        let outcomes = [1, 2, 4, 4].map(|processes| {
+            let run_folder = folder.path().join(format!("{}", folder.path().read_dir().unwrap().count()));
+            done(run(&reduced, processes, &run_folder, &RunOptions::default(), None));
+            outcome(&run_folder)
+        });
+        assert!(outcomes[2] == outcomes[3], "the same number of processes comes to the same");
+        assert!(
+            outcomes[0].1 != outcomes[1].1 && outcomes[1].1 != outcomes[2].1,
+            "sums are made in one order"
+        );
+        for other in &outcomes[1..] {
+            for (one, other) in outcomes[0].0.iter().zip(&other.0) {
+                let (Some(a), Some(b)) = (one.train, other.train) else { continue };
+                assert!(
+                    (a.loss - b.loss).abs() < 1e-3 * a.loss,
+                    "step {}: {} and {}",
+                    one.step,
+                    a.loss,
+                    b.loss
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn replicas_come_to_what_one_network_would_but_for_rounding() {
     for text in [IMAGES, TRIALS] {
         let folder = TempDir::new().unwrap();
@@ -218,13 +276,16 @@ fn a_run_goes_on_with_another_number_of_processes() {
 #[test]
 fn what_diverges_in_one_place_ends_everywhere() {
     let folder = TempDir::new().unwrap();
-    let config = config(&IMAGES.replace("learning_rate = 0.05", "learning_rate = 1e30"), 3);
-    let run_folder = folder.path().join("run");
-    for outcome in run(&config, 3, &run_folder, &RunOptions::default(), None) {
-        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Diverged);
+    for sums in ["ordered", "reduced"] {
+        let text = IMAGES.replace("learning_rate = 0.05", "learning_rate = 1e30");
+        let config = config(&text.replace("REPLICAS", &format!("sums = '{sums}', REPLICAS")), 3);
+        let run_folder = folder.path().join(sums);
+        for outcome in run(&config, 2, &run_folder, &RunOptions::default(), None) {
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Diverged);
+        }
+        let summary = RunRecords::read(&run_folder).unwrap().summary.unwrap();
+        assert_eq!(summary.status, nmnc_core::records::Status::Diverged);
     }
-    let summary = RunRecords::read(&run_folder).unwrap().summary.unwrap();
-    assert_eq!(summary.status, nmnc_core::records::Status::Diverged);
 }
 
 #[test]
@@ -277,7 +338,7 @@ fn a_folder_in_use_ends_all_processes() {
 #[test]
 fn processes_without_a_replica_are_refused() {
     let processes = Pretended::of(3);
-    let error = Team::new(processes[0].clone(), 2).err().unwrap().to_string();
+    let error = Team::new(processes[0].clone(), 2, Sums::Ordered).err().unwrap().to_string();
     let expected = "train.replicas: 2 cannot be divided among 3 processes; set it to 3 or more, or start fewer processes";
     assert_eq!(error, expected);
 }

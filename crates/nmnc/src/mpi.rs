@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mpi::Threading;
+use mpi::collective::SystemOperation;
 use mpi::datatype::PartitionMut;
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator, CommunicatorCollectives};
+use mpi::traits::{Communicator, CommunicatorCollectives, Equivalence};
 
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_train::replicas::Processes;
+use nmnc_train::replicas::{Numbers, Processes};
 
 /// Bytes that all processes together exchange in one call of MPI, whose counts are of 31 bits.
 const MOST: usize = 1 << 30;
@@ -29,9 +30,23 @@ pub struct World {
 #[derive(Debug)]
 struct Line {
     /// Closed at the end, so that the thread ends.
-    asks: Option<Sender<Vec<u8>>>,
-    answers: Receiver<Vec<Vec<u8>>>,
+    asks: Option<Sender<Ask>>,
+    answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is asked of MPI.
+enum Ask {
+    Gather(Vec<u8>),
+    SumSingle(Vec<f32>),
+    SumDouble(Vec<f64>),
+}
+
+/// What it comes to.
+enum Answer {
+    Gathered(Vec<Vec<u8>>),
+    Single(Vec<f32>),
+    Double(Vec<f64>),
 }
 
 impl World {
@@ -41,15 +56,20 @@ impl World {
     /// If MPI has been begun already.
     pub fn join() -> Result<Self> {
         let failed = |problem: &str| Error::new(ErrorKind::Io, "MPI", problem);
-        let (asks, asked) = channel::<Vec<u8>>();
+        let (asks, asked) = channel::<Ask>();
         let (answer, answers) = channel();
         let (tell, told) = channel();
         let serve = move || {
             let Some((universe, _)) = mpi::initialize_with_threading(Threading::Funneled) else { return };
             let world = universe.world();
             let _ = tell.send([world.size(), world.rank()]);
-            for own in asked {
-                if answer.send(gathered(&world, &own)).is_err() {
+            for ask in asked {
+                let answered = match ask {
+                    Ask::Gather(own) => Answer::Gathered(gathered(&world, &own)),
+                    Ask::SumSingle(own) => Answer::Single(summed(&world, &own)),
+                    Ask::SumDouble(own) => Answer::Double(summed(&world, &own)),
+                };
+                if answer.send(answered).is_err() {
                     break;
                 }
             }
@@ -72,9 +92,32 @@ impl Processes for World {
     }
 
     fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+        match self.answered(Ask::Gather(own))? {
+            Answer::Gathered(all) => Ok(all),
+            _ => unreachable!("answers are of the kind that was asked for"),
+        }
+    }
+
+    fn sum(&self, numbers: Numbers) -> Result<()> {
+        match numbers {
+            Numbers::Single(own) => match self.answered(Ask::SumSingle(own.to_vec()))? {
+                Answer::Single(sums) => own.copy_from_slice(&sums),
+                _ => unreachable!("answers are of the kind that was asked for"),
+            },
+            Numbers::Double(own) => match self.answered(Ask::SumDouble(own.to_vec()))? {
+                Answer::Double(sums) => own.copy_from_slice(&sums),
+                _ => unreachable!("answers are of the kind that was asked for"),
+            },
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    fn answered(&self, ask: Ask) -> Result<Answer> {
         let gone = || Error::new(ErrorKind::Io, "MPI", "the other processes cannot be reached");
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        line.asks.as_ref().ok_or_else(gone)?.send(own).map_err(|_| gone())?;
+        line.asks.as_ref().ok_or_else(gone)?.send(ask).map_err(|_| gone())?;
         line.answers.recv().map_err(|_| gone())
     }
 }
@@ -88,6 +131,15 @@ impl Drop for World {
             let _ = thread.join();
         }
     }
+}
+
+/// Sums over all processes, a piece at a time.
+fn summed<E: Equivalence + Clone>(world: &SimpleCommunicator, own: &[E]) -> Vec<E> {
+    let mut sums = own.to_vec();
+    for (own, sums) in own.chunks(MOST / 8).zip(sums.chunks_mut(MOST / 8)) {
+        world.all_reduce_into(own, sums, SystemOperation::sum());
+    }
+    sums
 }
 
 /// What every process gives, in order, a piece of each at a time.

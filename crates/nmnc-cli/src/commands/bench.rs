@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 use crate::bench_table;
 use crate::cli::{self, BenchPart, device_setting};
 use crate::output::Output;
-use crate::trial;
+use crate::{together, trial};
 
 /// Classes of the synthetic images.
 const CLASSES: usize = 10;
 
 /// Measures, and prints what was measured.
 pub fn run(arguments: &cli::Bench, out: Output) -> Result<()> {
+    let processes = match arguments.only.as_slice() {
+        [BenchPart::Network] => together::processes()?,
+        _ => None,
+    };
     let config = configuration(arguments)?;
     trial::check(&config.device)?;
     let bench = Bench {
@@ -26,6 +30,7 @@ pub fn run(arguments: &cli::Bench, out: Output) -> Result<()> {
             chosen => chosen.iter().map(|part| part.library()).collect(),
         },
         repetitions: arguments.runs,
+        processes,
     };
     let report = bench.measure()?;
     for warning in &report.warnings {
@@ -114,6 +119,7 @@ impl BenchPart {
             Self::Step => Part::Step,
             Self::Refresh => Part::Refresh,
             Self::Data => Part::Data,
+            Self::Network => Part::Network,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::learner::Learner;
 use crate::observer::Observer;
 use crate::optimizer::{Optimizer, OptimizerConfig};
 use crate::place::{Place, RunOptions};
-use crate::replicas::{OneProcess, Processes, Team};
+use crate::replicas::{OneProcess, Processes, Sums, Team};
 use crate::schedule::ScheduleConfig;
 use nmnc_core::error::Result;
 use nmnc_core::records::Summary;
@@ -51,8 +51,8 @@ pub trait RunConfig: Clone + Serialize {
     /// An unknown rule, or settings that belong to one rule alone.
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>>;
 
-    /// Replicas that each batch is divided among.
-    fn replicas(&self) -> usize;
+    /// Replicas that each batch is divided among, and how what they make is summed.
+    fn replicas(&self) -> (usize, Sums);
 
     /// Runs `config` with the replicas of `team`, the first one among them, in a folder that has been taken for it.
     ///
@@ -84,7 +84,8 @@ impl<C: RunConfig> Resolved<C> {
     /// If `options` name processes of which this is not the first.
     pub fn run(&self, folder: &Path, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary> {
         let processes = options.processes.clone().unwrap_or_else(|| Arc::new(OneProcess));
-        let team = Team::new(processes, self.replicas())?;
+        let (count, sums) = self.replicas();
+        let team = Team::new(processes, count, sums)?;
         assert!(team.leads(), "the first process runs, the others assist");
         let place = Place::take(folder, self.identity(), options, observer);
         let ended = place.and_then(|place| Ok((place.ended()?, place)));
@@ -105,7 +106,8 @@ impl<C: RunConfig> Resolved<C> {
     /// # Panics
     /// If this is the first process.
     pub fn assist(&self, folder: &Path, processes: &Arc<dyn Processes>) -> Result<()> {
-        let team = Team::new(processes.clone(), self.replicas())?;
+        let (count, sums) = self.replicas();
+        let team = Team::new(processes.clone(), count, sums)?;
         assert!(!team.leads(), "the first process runs, the others assist");
         match team.agree(0.0)?[0] {
             // The run has ended already.
@@ -156,8 +158,8 @@ impl RunConfig for Config {
         self.train.epochs
     }
 
-    fn replicas(&self) -> usize {
-        self.train.replicas
+    fn replicas(&self) -> (usize, Sums) {
+        (self.train.replicas, self.train.sums)
     }
 
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
@@ -204,8 +206,8 @@ impl RunConfig for SequenceConfig {
         self.train.epochs
     }
 
-    fn replicas(&self) -> usize {
-        self.train.replicas
+    fn replicas(&self) -> (usize, Sums) {
+        (self.train.replicas, self.train.sums)
     }
 
     fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
@@ -262,7 +264,7 @@ impl RunConfig for AnyConfig {
         each!(self, config => config.epochs())
     }
 
-    fn replicas(&self) -> usize {
+    fn replicas(&self) -> (usize, Sums) {
         each!(self, config => config.replicas())
     }
 

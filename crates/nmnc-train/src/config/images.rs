@@ -15,6 +15,7 @@ use super::{check_replicas, flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::loss::{Loss, Objective};
 use crate::optimizer::OptimizerConfig;
+use crate::replicas::Sums;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::{self, Precision};
@@ -88,6 +89,9 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "is_one")]
     #[schemars(transform = ranges::COUNT.stated())]
     pub replicas: usize,
+    /// How what replicas make of their parts is summed.
+    #[serde(skip_serializing_if = "Sums::are_ordered")]
+    pub sums: Sums,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::POSITIVE.stated())]
@@ -107,6 +111,7 @@ impl Default for TrainConfig {
             label_smoothing: 0.0,
             streamed: false,
             replicas: 1,
+            sums: Sums::Ordered,
             clip_norm: None,
             optimizer: OptimizerConfig::default(),
             schedule: ScheduleConfig::default(),

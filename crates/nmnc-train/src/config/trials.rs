@@ -14,6 +14,7 @@ use super::weights::WeightsConfig;
 use super::{check_replicas, flex, is_one, seed_zero};
 use crate::identity::check_seed;
 use crate::optimizer::OptimizerConfig;
+use crate::replicas::Sums;
 use crate::schedule::ScheduleConfig;
 use nmnc_core::config_text::deserialize;
 use nmnc_core::device::{self, Precision};
@@ -85,6 +86,9 @@ pub struct SequenceTrainConfig {
     #[serde(skip_serializing_if = "is_one")]
     #[schemars(transform = ranges::COUNT.stated())]
     pub replicas: usize,
+    /// How what replicas make of their parts is summed.
+    #[serde(skip_serializing_if = "Sums::are_ordered")]
+    pub sums: Sums,
     /// Largest Euclidean norm of the whole gradient; a longer one is scaled down.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::POSITIVE.stated())]
@@ -107,6 +111,7 @@ impl Default for SequenceTrainConfig {
             evaluation: 1000,
             response_weight: 1.0,
             replicas: 1,
+            sums: Sums::Ordered,
             clip_norm: Some(1.0),
             fixed: Vec::new(),
             optimizer: OptimizerConfig::default(),

@@ -10,12 +10,34 @@ mod said;
 use std::sync::Arc;
 use std::thread;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 pub use hub::give_up;
-pub use processes::{OneProcess, Processes};
+pub use processes::{Numbers, OneProcess, Processes};
 
 use hub::Hub;
 use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_learn::workers::{Contribution, Workers};
+
+/// How what replicas make of their parts of a batch is summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sums {
+    /// Every process receives what each replica makes and adds it in their order: the same bits on any number of processes.
+    #[default]
+    Ordered,
+    /// Processes add on the way, so that each sends and receives about twice what one replica makes, however many there are. Another number of
+    /// processes differs by rounding.
+    Reduced,
+}
+
+impl Sums {
+    /// Whether they are as they are unless told.
+    pub(crate) fn are_ordered(&self) -> bool {
+        *self == Self::Ordered
+    }
+}
 
 /// The replicas of a training that are hosted by this process.
 pub struct Team {
@@ -27,14 +49,14 @@ impl Team {
     ///
     /// # Errors
     /// If some process would have none.
-    pub fn new(processes: Arc<dyn Processes>, count: usize) -> Result<Self> {
+    pub fn new(processes: Arc<dyn Processes>, count: usize, sums: Sums) -> Result<Self> {
         let of = processes.count();
         if count < of {
             let problem = format!("{count} cannot be divided among {of} processes");
             let mend = format!("set it to {of} or more, or start fewer processes");
             return Err(Error::config("train.replicas", problem).mend(mend));
         }
-        Ok(Self { hub: Arc::new(Hub::new(processes, count)) })
+        Ok(Self { hub: Arc::new(Hub::new(processes, count, sums)) })
     }
 
     /// Those of this process, in order of their numbers.
@@ -79,6 +101,10 @@ impl Workers for Replica {
 
     fn gather(&self, own: Contribution) -> Result<Vec<Contribution>> {
         self.hub.gather(self.number, own)
+    }
+
+    fn sum(&self, own: Contribution) -> Result<Contribution> {
+        self.hub.sum(self.number, own)
     }
 
     fn give_up(&self, reason: &Error) {

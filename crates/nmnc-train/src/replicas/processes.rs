@@ -20,6 +20,22 @@ pub trait Processes: Debug + Send + Sync {
     /// # Errors
     /// If another process cannot be reached.
     fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>>;
+
+    /// Adds to `numbers` those of all other processes, as many everywhere: the same to the bit for all, in an order that may be another for
+    /// another number of processes. All processes call this equally often, one call at a time, and not while they gather.
+    ///
+    /// # Errors
+    /// If another process cannot be reached.
+    fn sum(&self, numbers: Numbers) -> Result<()>;
+}
+
+/// Numbers to be summed in their place.
+#[derive(Debug)]
+pub enum Numbers<'a> {
+    /// Of single precision.
+    Single(&'a mut [f32]),
+    /// Of double precision.
+    Double(&'a mut [f64]),
 }
 
 /// This process alone.
@@ -37,5 +53,9 @@ impl Processes for OneProcess {
 
     fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         Ok(vec![own])
+    }
+
+    fn sum(&self, _numbers: Numbers) -> Result<()> {
+        Ok(())
     }
 }

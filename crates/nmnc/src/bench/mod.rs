@@ -3,6 +3,7 @@
 //! A step is [`Classifier::assess`](nmnc_train::Classifier::assess) and [`Learner::update`](nmnc_train::Learner::update) on
 //! synthetic images, the code that training runs. All rows take turns, so that noise from other programs meets all alike.
 
+mod exchange;
 mod loading;
 mod machine;
 mod operations;
@@ -12,8 +13,11 @@ mod rows;
 mod spread;
 mod tasks;
 
+use std::sync::Arc;
+
 use nmnc_core::error::{Error, Result};
 use nmnc_train::PlannedRun;
+use nmnc_train::replicas::Processes;
 
 pub use machine::Machine;
 pub use report::{Report, Row};
@@ -39,12 +43,22 @@ pub enum Part {
     Step,
     /// The manifold refresh of the first rule that has a manifold: the first, and one that follows another.
     Refresh,
+    /// What processes that were started together exchange: a few bytes, and as much as gradients are; what each gives to all, and sums.
+    Network,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Matmul, Self::Copy, Self::Launch, Self::Data, Self::Forward, Self::Step, Self::Refresh];
+    pub const ALL: [Self; 8] = [
+        Self::Matmul,
+        Self::Copy,
+        Self::Launch,
+        Self::Data,
+        Self::Forward,
+        Self::Step,
+        Self::Refresh,
+        Self::Network,
+    ];
 
     /// Name for people and files.
     pub fn name(self) -> &'static str {
@@ -56,6 +70,7 @@ impl Part {
             Self::Forward => "forward",
             Self::Step => "step",
             Self::Refresh => "refresh",
+            Self::Network => "network",
         }
     }
 }
@@ -73,6 +88,8 @@ pub struct Bench {
     pub parts: Vec<Part>,
     /// Measurements of each row.
     pub repetitions: usize,
+    /// The processes that were started together, all of which measure the same, for [`Part::Network`]; one alone has nothing to exchange.
+    pub processes: Option<Arc<dyn Processes>>,
 }
 
 impl Bench {
@@ -85,6 +102,10 @@ impl Bench {
             return Err(Error::config("bench", "needs at least one run of each row"));
         }
         let mut rows = rows::prepare(self)?;
+        if rows.is_empty() && self.parts == [Part::Network] {
+            return Err(Error::config("bench", "one process alone has nobody to exchange anything with")
+                .mend("start several, for example with `mpirun -n 2 nmnc bench --only network`"));
+        }
         if rows.is_empty() {
             return Err(Error::config("bench", "these rules and parts leave nothing to measure")
                 .mend("name a rule with a manifold, such as nmnc, to measure its refresh"));

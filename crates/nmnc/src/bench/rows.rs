@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use super::exchange::{Exchange, Kind};
 use super::loading::Loading;
 use super::operations;
 use super::tasks::{Copy, Data, Forward, Launch, Product, Refresh, Steps, Task};
@@ -13,6 +14,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 use nmnc_data::DataConfig;
 use nmnc_learn::credit::CreditConfig;
+use nmnc_train::replicas::Processes;
 use nmnc_train::{Classifier, Config, Resolved};
 
 /// Sides of the square matrices multiplied on the processor, and on an accelerator, whose work is larger.
@@ -22,6 +24,8 @@ const ACCELERATOR_SIDES: [usize; 3] = [1024, 4096, 8192];
 const COPIED: usize = 1 << 25;
 /// Operations asked for in a row before the device is waited for.
 const LAUNCHES: u64 = 1000;
+/// Numbers that a process gives away at once.
+const EXCHANGED: [usize; 4] = [1, 1 << 12, 1 << 18, 1 << 22];
 /// An interval that no bench lives to see twice.
 const NEVER: i64 = ranges::INTERVAL.most() as i64;
 
@@ -82,6 +86,9 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
     if asked(Part::Data) {
         loading(&first.config, &mut rows)?;
     }
+    if let Some(processes) = bench.processes.as_ref().filter(|_| asked(Part::Network)) {
+        exchanges(processes, &mut rows);
+    }
     if !(asked(Part::Forward) || asked(Part::Step) || asked(Part::Refresh)) {
         return Ok(rows);
     }
@@ -121,6 +128,20 @@ pub(super) fn prepare(bench: &Bench) -> Result<Vec<Prepared>> {
         }
     }
     Ok(rows)
+}
+
+/// What processes give to each other, from a few bytes to a large gradient.
+fn exchanges(processes: &Arc<dyn Processes>, rows: &mut Vec<Prepared>) {
+    for kind in [Kind::Gather, Kind::Sum] {
+        for numbers in EXCHANGED {
+            let task = Exchange::new(processes.clone(), kind, numbers);
+            rows.push(Prepared {
+                variant: Some(task.describe()),
+                bytes: Some(task.received()),
+                ..Prepared::new(Part::Network, task)
+            });
+        }
+    }
 }
 
 /// The configuration's training images by one worker, and by as many as it asks for or there are threads.
