@@ -84,7 +84,8 @@ fn processes_measure_what_they_exchange() {
     let Some(ran) = ran(&folder, 2, &["bench", "--only", "network", "--runs", "2"]) else { return };
     let ran = ran.success();
     for row in ["gather 4 bytes, 2 processes", "gather 16 MiB, 2 processes", "sum 1 MiB, 2 processes"] {
-        assert_eq!(ran.stdout.matches(row).count(), 1, "{}", ran.stdout);
+        // By one of the processes, in both parts of a table that is too wide for one.
+        assert_eq!(ran.stdout.matches(row).count(), 2, "{}", ran.stdout);
     }
     assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
     let alone = folder.run(&["bench", "--only", "network", "--runs", "2"]).failure(3);

@@ -17,11 +17,14 @@ use crate::{together, trial};
 /// Trains, or says that it is done already; as one of several processes, does its part.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
     let Some(processes) = together::processes()? else { return lead(arguments, read(arguments)?, None, out) };
-    let config = read(arguments).inspect_err(|error| replicas::give_up(processes.as_ref(), error))?;
-    match processes.number() {
-        0 => lead(arguments, config, Some(processes), out),
-        _ => config.assist(&folder(arguments, &*config), &processes),
+    let config = read(arguments).inspect_err(|error| replicas::give_up(processes.as_ref(), error));
+    if processes.number() == 0 {
+        return lead(arguments, config?, Some(processes), out);
     }
+    // Why it could not go on has been told to the first process, which speaks and fails for all: a launcher ends a job, and so whoever has
+    // not yet spoken, when any process fails.
+    let _ = config.and_then(|config| config.assist(&folder(arguments, &*config), &processes));
+    Ok(())
 }
 
 fn read(arguments: &Train) -> Result<Resolved<AnyConfig>> {

@@ -78,7 +78,7 @@ fn on_the_command_line() {
         case(
             "bench --only steps",
             2,
-            "invalid value 'steps' for '--only <PARTS>' [possible values: matmul, copy, launch, data, forward, step, refresh]; a similar value exists: 'step'; see `nmnc bench --help`",
+            "invalid value 'steps' for '--only <PARTS>' [possible values: matmul, copy, launch, data, forward, step, refresh, network]; a similar value exists: 'step'; see `nmnc bench --help`",
         ),
         case(
             "bench --channels 64,x",
