@@ -193,7 +193,7 @@ impl Problem for Images {
 
     fn evaluate(&self) -> Result<Evaluation> {
         let score = evaluate(self.network(), &self.splits.evaluation, self.classifier.objective())?;
-        Ok(Evaluation { score, trials: None, conditions: Vec::new() })
+        Ok(Evaluation { score, trials: None, conditions: Vec::new(), psychometric: None })
     }
 
     fn describe(&self) -> String {
