@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nmnc_core::Seed;
+use nmnc_core::statistics::psychometric::{fit, levels};
 use nmnc_data::NpzWriter;
 use nmnc_data::tasks::{Answer, TASKS, Task, TaskConfig, TrialBatch, TrialSet, export, generate, import};
 
@@ -50,10 +51,30 @@ fn strengths_are_what_inputs_show() {
         let (first, second) = (input(6, 1), input(decision - 1, 1));
         100.0 * (first - second) / (0.5 * (first + second))
     });
-    strengths_are("DelayComparison", "vpairs = [[3.0, -1.0], [2.0, 1.0], [1.0, 2.0]]", |input, decision| {
+    strengths_are("DelayComparison", "vpairs = [[3.0, -1.0], [2.0, 1.0]]", |input, decision| {
         let (first, second) = (input(6, 1), input(decision - 1, 1));
         100.0 * (first - second) / (0.5 * (first + second))
     });
+}
+
+/// An observer who answers by the sign of the difference of both stimuli, summed over 20 steps of noise of deviation 0.1 in each, has a
+/// threshold of 100 sqrt(2 / 20) 0.1 percent of coherence, no bias and no lapses.
+#[test]
+fn the_ideal_observer_has_the_threshold_that_noise_gives() {
+    let task = open("PerceptualDecisionMaking", "cohs = [0.0, 1.5, 3.0, 5.0, 8.0]");
+    let batch = generate(task.as_ref(), Seed(1), TrialSet::Evaluation, 0..20_000).unwrap();
+    let answers = batch.info.iter().enumerate().map(|(b, info)| {
+        let at = |t: usize, i: usize| f64::from(batch.values[(t * batch.size() + b) * batch.inputs + i]);
+        let difference: f64 = (1..21).map(|t| at(t, 1) - at(t, 2)).sum();
+        (info.strength.unwrap(), difference > 0.0)
+    });
+    let found = fit(&levels(answers)).unwrap();
+    let sigma = 100.0 * (2.0_f64 / 20.0).sqrt() * 0.1;
+    assert!((found.sigma - sigma).abs() < 2.0 * found.sigma_se && found.sigma_se < 0.1, "{found:?}");
+    assert!(
+        found.mu.abs() < 2.0 * found.mu_se && found.lapse_low < 0.01 && found.lapse_high < 0.01,
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -118,7 +118,13 @@ fn accuracy_by_condition_is_that_of_its_trials() {
 /// is resumed at its very end has it again.
 #[test]
 fn answers_by_strength_are_those_of_its_trials() {
-    let settings = ["task=PerceptualDecisionMaking", "train.epochs=3", "train.trials=640"];
+    let settings = [
+        "task=PerceptualDecisionMaking",
+        "train.epochs=3",
+        "train.trials=3200",
+        "train.response_weight=20",
+        "train.optimizer.learning_rate=0.01",
+    ];
     let (config, folder) = (with(&settings), tempfile::tempdir().unwrap());
     let summary = config.run(folder.path(), &options(), &mut Silent).unwrap();
     let told = summary.psychometric.clone().unwrap();

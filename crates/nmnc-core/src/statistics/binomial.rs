@@ -12,7 +12,10 @@ pub fn wilson95(successes: usize, trials: usize) -> [f64; 2] {
     let (k, n, square) = (successes as f64, trials as f64, QUANTILE * QUANTILE);
     let middle = (k + 0.5 * square) / (n + square);
     let half = QUANTILE / (n + square) * (k * (n - k) / n + 0.25 * square).sqrt();
-    [(middle - half).max(0.0), (middle + half).min(1.0)]
+    // Exactly, where rounding would not have it so.
+    let low = if successes == 0 { 0.0 } else { middle - half };
+    let high = if successes == trials { 1.0 } else { middle + half };
+    [low, high]
 }
 
 #[cfg(test)]
@@ -34,5 +37,6 @@ mod tests {
             assert!((low - (1.0 - found[1])).abs() < 1e-12 && (high - (1.0 - found[0])).abs() < 1e-12);
         }
         assert_eq!(wilson95(0, 0), [0.0, 1.0]);
+        assert_eq!((wilson95(0, 65)[0], wilson95(65, 65)[1]), (0.0, 1.0));
     }
 }
