@@ -42,20 +42,17 @@ struct Shown<'a> {
     style: Style,
     found: &'a Psychometric,
     seed: u64,
+    /// Which of its group's runs it is.
+    place: usize,
 }
 
-/// Complete runs of all groups that tell of strengths: the first of each group, then the second, and so on.
+/// Complete runs of all groups that tell of strengths, group by group.
 fn shown<'a>(groups: &[Group<'a>]) -> Vec<Shown<'a>> {
-    let most = groups.iter().map(|group| group.complete.len()).max().unwrap_or(0);
-    let styles = styles(groups);
     let mut runs = Vec::new();
-    for place in 0..most {
-        for (group, &style) in groups.iter().zip(&styles) {
-            let Some((seed, found)) = group.complete.get(place).and_then(|run| Some((run.seed, of(run)?)))
-            else {
-                continue;
-            };
-            runs.push(Shown { label: group.label.clone(), style, found, seed });
+    for (group, style) in groups.iter().zip(styles(groups)) {
+        for (place, run) in group.complete.iter().enumerate() {
+            let Some(found) = of(run) else { continue };
+            runs.push(Shown { label: group.label.clone(), style, found, seed: run.seed, place });
         }
     }
     runs
@@ -63,7 +60,9 @@ fn shown<'a>(groups: &[Group<'a>]) -> Vec<Shown<'a>> {
 
 /// The figure; none where no run tells of answers by strength.
 pub fn figure(groups: &[Group<'_>]) -> Option<Figure> {
-    let runs = shown(groups);
+    let mut runs = shown(groups);
+    // Of each group the first, then of each the second, so that none is missing where not all have room.
+    runs.sort_by_key(|run| run.place);
     let (all, runs) = (runs.len(), &runs[..runs.len().min(MOST_PANELS)]);
     let name = &runs.first()?.found.strength;
     let strengths = || runs.iter().flat_map(|run| &run.found.levels).map(|level| level.strength);
@@ -88,7 +87,7 @@ pub fn figure(groups: &[Group<'_>]) -> Option<Figure> {
 }
 
 fn panel(run: &Shown<'_>, size: Size, x: &Axis, y: &Axis) -> Panel {
-    let Shown { label, style, found, seed } = run;
+    let Shown { label, style, found, seed, .. } = run;
     let points = found.points();
     let line = found.fit.filter(|_| points.len() > 1).map(|fit| {
         let (first, last) = (points[0].level.strength, points[points.len() - 1].level.strength);

@@ -111,6 +111,7 @@ pub(super) fn likeliest(counts: &[Count]) -> (Parameters, f64) {
 fn climb(counts: &[Count], start: Parameters) -> (Parameters, f64) {
     const STEPS: usize = 500;
     const CLOSE: f64 = 1e-13;
+    const NEAR: f64 = 1e-7;
     let (mut at, mut height) = (start, likelihood(counts, &start));
     let (mut damping, mut still) = (1e-3, 0);
     for _ in 0..STEPS {
@@ -138,5 +139,10 @@ fn climb(counts: &[Count], start: Parameters) -> (Parameters, f64) {
             break;
         }
     }
-    (at, height)
+    // Scoring comes as near to a bound as one likes without being there.
+    for place in 2..4 {
+        let bound = [LOW[place], HIGH[place]].into_iter().find(|bound| (at[place] - bound).abs() < NEAR);
+        at[place] = bound.unwrap_or(at[place]);
+    }
+    (at, likelihood(counts, &at))
 }
