@@ -146,7 +146,7 @@ fn what_is_no_strength_is_told_in_one_line() {
     assert_eq!(of(&[0.5, f64::INFINITY, 1.0], &[classes]), one);
     assert_eq!(
         of(&[0.5, -2e12, 1.0], &[classes]),
-        "FILE: strength: holds -2000000000000; give finite numbers up to 1e12 of size, one for each trial"
+        "FILE: strength: holds -2000000000000; give numbers up to 1e12 of size, one for each trial"
     );
     let values: (&str, &[usize], &[f64]) = ("targets", &[2, 3, 1], &[0.0; 6]);
     assert_eq!(

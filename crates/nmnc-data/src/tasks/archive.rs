@@ -257,9 +257,9 @@ fn by_trial(path: &Path, targets: &Array) -> Result<Vec<(&'static str, usize)>> 
 
 /// Strengths of the evidence, of answers that are a choice.
 fn evidence(strengths: &[f64], targets: &Targets, kind: Option<usize>, place: &str) -> Result<Vec<f64>> {
-    if let Some(bad) = strengths.iter().find(|strength| !(strength.abs() <= MOST_STRENGTH)) {
+    if let Some(bad) = strengths.iter().find(|strength| strength.abs() > MOST_STRENGTH) {
         return Err(Error::data(place, format!("holds {bad}"))
-            .mend(format!("give finite numbers up to {MOST_STRENGTH:e} of size, one for each trial")));
+            .mend(format!("give numbers up to {MOST_STRENGTH:e} of size, one for each trial")));
     }
     let what = match (targets, kind) {
         (Targets::Values(_), _) => "values",

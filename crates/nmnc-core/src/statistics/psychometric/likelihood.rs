@@ -49,11 +49,12 @@ fn derivatives(counts: &[Count], at: &Parameters) -> (Parameters, [Parameters; 4
         let (below, rise) = (normal_distribution(z), (1.0 - a - b) * normal_density(z));
         let p = probability(at, *x).clamp(LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY);
         let own = [-rise / s.exp(), -rise * z, 1.0 - below, -below];
-        for i in 0..4 {
-            gradient[i] += (k - n * p) / (p * (1.0 - p)) * own[i];
-            for j in 0..4 {
-                information[i][j] += n / (p * (1.0 - p)) * own[i] * own[j];
-            }
+        for (i, one) in own.iter().enumerate() {
+            gradient[i] += (k - n * p) / (p * (1.0 - p)) * one;
+            information[i]
+                .iter_mut()
+                .zip(own)
+                .for_each(|(sum, other)| *sum += n / (p * (1.0 - p)) * one * other);
         }
     }
     (gradient, information)
@@ -140,7 +141,7 @@ fn climb(counts: &[Count], start: Parameters) -> (Parameters, f64) {
         }
     }
     // Scoring comes as near to a bound as one likes without being there.
-    for place in 2..4 {
+    for place in [2, 3] {
         let bound = [LOW[place], HIGH[place]].into_iter().find(|bound| (at[place] - bound).abs() < NEAR);
         at[place] = bound.unwrap_or(at[place]);
     }
