@@ -79,9 +79,15 @@ pub fn figure(groups: &[Group<'_>]) -> Option<Figure> {
     let panels: Vec<Panel> = runs.iter().map(|run| panel(run, size, &x, &y)).collect();
     let some =
         if all > runs.len() { format!(" Of {all} runs, {} are shown.", runs.len()) } else { String::new() };
+    let lines = match runs.iter().any(|run| run.found.fit.is_some()) {
+        true => {
+            "Lines: cumulative Gaussian with lapses at both ends, fitted by maximum likelihood (Wichmann and Hill 2001); σ is its deviation."
+        }
+        false => "No curve could be fitted; the table of psychometric curves says why.",
+    };
     let caption = format!(
         "Share of choice 1 in the last evaluation by the signed strength of the evidence: points with binomial 95 % intervals (Wilson). \
-         Lines: cumulative Gaussian with lapses at both ends, fitted by maximum likelihood (Wichmann and Hill 2001); σ is its deviation.{some}"
+         {lines}{some}"
     );
     Some(Figure::new("Psychometric curves", caption, Vec::new(), panels))
 }

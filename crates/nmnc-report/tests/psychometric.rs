@@ -59,6 +59,9 @@ fn a_run_has_its_points_with_intervals_its_curve_and_its_numbers() {
     assert!(
         fits.contains(&sigma) && fits.contains("the share does not rise with the strength beyond chance")
     );
+    assert!(page.contains("Lines: cumulative Gaussian") && !page.contains("No curve could be fitted"));
+    let alone = self::page(&runs[1..]);
+    assert!(!alone.contains("Lines: cumulative Gaussian") && alone.contains("No curve could be fitted"));
     // In the summary, a column for the terminal too, in 80 characters.
     let table = table(&runs);
     assert!(table.contains("Threshold σ") && table.lines().all(|line| line.chars().count() <= 80), "{table}");
