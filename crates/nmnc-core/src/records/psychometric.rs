@@ -160,7 +160,7 @@ mod tests {
         let table = found.csv(&origin);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[0], "rule,seed,task,strength,trials,chosen,share,share_low,share_high,fitted");
-        assert!(lines[1].starts_with("nmnc,3,\"A,B\",-1.5,4,1,0.25,0.0456"), "{}", lines[1]);
+        assert!(lines[1].starts_with("nmnc,3,\"A,B\",-1.5,4,1,0.25,0.04558726"), "{}", lines[1]);
         assert!(lines[1].ends_with(','));
         assert_eq!(lines[2], "nmnc,3,\"A,B\",2,0,0,,0,1,");
         assert_eq!(lines.len(), 3);
