@@ -150,6 +150,9 @@ def arrays():
     keep("npz", "folder", {f"set/{s}.npz/{n}.npy": p for s in ["train", "test"] for n, p in [("x", x), ("y", labels)]})
     inputs, kinds = npy("<f4", (3, 2, 2), floats(*range(12))), npy("<i8", (3, 2), integers(0, 1, 1, 0, 0, 1))
     keep("trials", "classes", {"trials.npz/inputs.npy": inputs, "trials.npz/targets.npy": kinds})
+    keep("trials", "graded", {
+        "trials.npz/inputs.npy": inputs, "trials.npz/targets.npy": kinds, "trials.npz/strength.npy": npy("<f4", (2,), floats(-0.5, 6.4)),
+    })
     values = npy("<f4", (3, 2, 1), floats(*range(6)))
     keep("trials", "values", {
         "trials.npz/inputs.npy": inputs, "trials.npz/targets.npy": values, "trials.npz/kind.npy": npy("<i8", (1,), integers(3)),

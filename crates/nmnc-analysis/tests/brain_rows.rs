@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nmnc_analysis::brain::{
-    Benchmark, BrainSettings, Condition, NetworkRdms, RegressionName, StageRdm, scores, texts,
+    Benchmark, BrainSettings, Condition, NetworkRdms, RegressionName, StageRdm, scores, summary, texts,
 };
 use nmnc_analysis::similarity::{Bootstrap, Comparison, Distance, Rdm, compare};
 use nmnc_core::Seed;
@@ -195,4 +195,48 @@ fn responses_that_are_nan_are_missing_and_infinite_ones_an_error() {
     write(&values);
     let error = Benchmark::open(folder.path(), None, Distance::Euclidean).unwrap_err().to_string();
     assert!(error.contains("responses: presentation 1, unit 2 is infinite; write NaN"), "{error}");
+}
+
+/// Subjects that agree no more than by chance have no ceiling that a network could have a share of.
+#[test]
+fn shares_of_a_ceiling_are_left_out_where_it_is_not_above_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rdm(1).square();
+    // The other way round: the more alike for one, the less for the other.
+    let other: Vec<f64> = own.iter().map(|value| if *value == 0.0 { 0.0 } else { 4.0 - value }).collect();
+    for (name, second) in [("against", &other), ("alike", &own)] {
+        let mut writer = NpzWriter::new();
+        writer.put("rdm", &[2, STIMULI, STIMULI], &[own.clone(), second.clone()].concat()).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.npz")), writer.finish().unwrap()).unwrap();
+    }
+    let target = |name: &str| format!("[[target]]\nname = \"{name}\"\nrdm = {{ file = \"{name}.npz\" }}\n");
+    let network = NetworkRdms { condition: "a".into(), seed: 0, stages: vec![stage(1, Some(rdm(2)))] };
+    let networks = [network];
+    let conditions = [Condition { name: "a".into(), label: "a".into(), look: 1 }];
+    let extra = [("pixels".to_owned(), stage(0, Some(rdm(3))))];
+    let told = |targets: &str| {
+        let benchmark = benchmark(folder.path(), targets, Distance::Correlation);
+        let found = scores(&benchmark, &conditions, &networks, &extra, &[], &settings()).unwrap();
+        let texts = texts(&found, &benchmark, &networks, &[], "nmnc brain");
+        let page = texts.iter().find(|(name, _)| name == "report.html").unwrap().1.to_lowercase();
+        (found, page.contains("of the ceiling"))
+    };
+
+    let (found, on_page) = told(&target("against"));
+    let ceiling = found.targets[0].reported_ceiling.unwrap();
+    assert!((ceiling.lower + 1.0).abs() < 1e-12, "{ceiling:?}");
+    assert!(!summary(&found).headings.contains(&"Of the ceiling") && !on_page);
+
+    // Beside one that is, its rows have none.
+    let (found, on_page) = told(&(target("against") + &target("alike")));
+    let table = summary(&found);
+    let column = table.headings.iter().position(|heading| *heading == "Of the ceiling").unwrap();
+    assert!(on_page);
+    assert_eq!(table.rows.len(), 4);
+    for row in &table.rows {
+        match row[1].as_str() {
+            "against" => assert_eq!(row[column], "–", "{row:?}"),
+            _ => assert!(row[column].ends_with(" %"), "{row:?}"),
+        }
+    }
 }

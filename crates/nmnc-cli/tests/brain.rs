@@ -439,3 +439,29 @@ fn a_folder_of_something_else_is_refused_before_any_work() {
     let ran = folder.run(&["brain", "run", "--benchmark", "nothing"]);
     assert!(ran.stderr.starts_with("error: nothing: no such file; give a benchmark"), "{}", ran.stderr);
 }
+
+/// A network that sees trials cannot be shown pictures: one line says what is needed, alone and beside a run that can.
+#[test]
+fn runs_on_tasks_are_refused_with_what_is_needed() {
+    let folder = Folder::new();
+    benchmark(&folder);
+    folder.write("tiny.toml", TINY);
+    folder.write(
+        "task.toml",
+        "task = 'AntiReach'\nrecurrent.units = 8\ncredit.rule = 'bptt'\n[train]\nepochs = 1\ntrials = 32\nbatch = 16\nevaluation = 32\n",
+    );
+    for (config, run) in [("tiny.toml", "images"), ("task.toml", "trials")] {
+        folder.run(&["train", config, "--out", run, "--quiet"]).success();
+    }
+    for runs in [&["trials"][..], &["images", "trials"]] {
+        let arguments =
+            [&["brain"], runs, &["--benchmark", "bench", "--out", "out", "--draws", "50"]].concat();
+        let ran = folder.run(&arguments).failure(5);
+        assert_eq!(
+            ran.stderr,
+            "error: trials: is a run on a task, whose network sees trials and no images; give runs on images (`data` in their \
+             configuration); `nmnc analyze` writes states and outputs of a run on a task\n"
+        );
+        assert!(!folder.path("out").exists());
+    }
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::files::json;
 use common::{Folder, TINY, last_checkpoint};
-use nmnc::records::{COLUMNS, Examples, STAGE_COLUMNS};
+use nmnc::records::{COLUMNS, Column, Examples, FIT_COLUMNS, PSYCHOMETRIC_COLUMNS, STAGE_COLUMNS};
 
 const BEGIN: &str =
     "<!-- columns: written by NMNC_GOLDEN=write cargo test --release --test records_page -->\n";
@@ -22,12 +22,17 @@ fn tables() -> String {
     let head = "| column | unit | meaning |\n|---|---|---|\n";
     let rows =
         COLUMNS.iter().map(|c| format!("| `{}`{} | {} | {} |\n", c.name, of(c.examples), c.unit, c.meaning));
-    let stages = STAGE_COLUMNS.iter().map(|c| format!("| `{}` | {} | {} |\n", c.name, c.unit, c.meaning));
+    fn plain<T>(columns: &[Column<T>]) -> String {
+        columns.iter().map(|c| format!("| `{}` | {} | {} |\n", c.name, c.unit, c.meaning)).collect()
+    }
     format!(
         "\n## Columns\n\n{head}{}\n## Columns of a stage\n\nMeasured every `metrics.alignment_interval` steps, against the exact gradient of \
-         backprop on the same batch.\n\n{head}{}\n",
+         backprop on the same batch.\n\n{head}{}\n## Psychometric curves\n\nA row of `psychometric.csv` after `rule`, `seed`, `task`, of a run on a \
+         task with graded stimuli:\n\n{head}{}\nThe curve that is fitted to them, `fit` in `summary.json` and in records:\n\n{head}{}\n",
         rows.collect::<String>(),
-        stages.collect::<String>()
+        plain(&STAGE_COLUMNS),
+        plain(&PSYCHOMETRIC_COLUMNS),
+        plain(&FIT_COLUMNS)
     )
 }
 
@@ -64,6 +69,16 @@ fn the_page_of_records_has_every_column_and_field() {
         assert!(header.starts_with("rule,seed,task,step,"), "{header}");
         assert_eq!(header.contains("misses"), run == "task", "{header}");
     }
+    folder.run(&["train", "task.toml", "--set", "task=DelayComparison", "--out", "graded"]).success();
+    let summary = json(&folder.path("graded/summary.json"));
+    let found = summary["psychometric"].as_object().unwrap();
+    for field in found.keys() {
+        assert!(text.contains(&format!("`{field}`")), "{field} of psychometric is not in docs/records.md");
+    }
+    assert_eq!(found["levels"].as_array().unwrap().len(), 10);
+    let header = fs::read_to_string(folder.path("graded/psychometric.csv")).unwrap();
+    let names = PSYCHOMETRIC_COLUMNS.map(|column| column.name).join(",");
+    assert_eq!(header.lines().next().unwrap(), format!("rule,seed,task,{names}"));
     // All numbers of all runs, long: those of the run's own table.
     let long = common::files::csv(&folder.path("cmp/records.csv"));
     let wide = common::files::csv(&folder.path("cmp/nmnc-seed0/metrics.csv"));

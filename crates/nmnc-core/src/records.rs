@@ -9,12 +9,14 @@ mod check;
 mod columns;
 mod csv;
 mod events;
+mod psychometric;
 mod run;
 
 pub use check::MOST_STAGES;
 pub use columns::{COLUMNS, Column, Examples, Layout, STAGE_COLUMNS};
 pub use csv::{CsvRows, Origin, csv_long};
 pub use events::Events;
+pub use psychometric::{FIT_COLUMNS, PSYCHOMETRIC_COLUMNS, Psychometric, PsychometricPoint};
 pub use run::RunRecords;
 
 /// Metrics of one stage at one training step, against the exact gradient of backprop (BP) and against what the exact mean Jacobian gives.
@@ -137,6 +139,9 @@ pub struct Record {
     /// The same by condition, of a task with at most 256 of them; conditions without a trial are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<ConditionRecord>,
+    /// The same by strength of the evidence, of a task whose trials have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psychometric: Option<Psychometric>,
     /// Per-stage alignment, where it was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageRecord>,
@@ -168,6 +173,9 @@ pub struct Summary {
     /// Of a task: the last evaluation beside the answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<TrialRecord>,
+    /// The same by strength of the evidence, of a task whose trials have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psychometric: Option<Psychometric>,
     /// Training steps done.
     pub steps: u64,
     /// Epochs done.

@@ -102,6 +102,39 @@ fn records_have_numbers_of_their_size() {
 }
 
 #[test]
+fn psychometric_curves_are_some_that_can_be_drawn() {
+    let level = json!({ "strength": -1.5, "trials": 10, "chosen": 2 });
+    let own = json!({
+        "strength": "coherence", "levels": [level],
+        "fit": {
+            "mu": 0, "mu_se": 0.1, "sigma": 2, "sigma_se": 0.5, "slope": 0.2, "slope_se": 0.1, "lapse_low": 0, "lapse_high": 0.2,
+            "deviance": 3
+        }
+    });
+    let told = |path: &str, value: Value| {
+        let mut whole = record(1);
+        whole["psychometric"] = with(own.clone(), path, value.clone());
+        let mut ended = summary();
+        ended["psychometric"] = with(own.clone(), path, value);
+        (refused(CONFIG, &[whole], None), refused(CONFIG, &[], Some(&ended)))
+    };
+    assert_eq!(told("/fit/mu", json!(1)), (String::new(), String::new()));
+    assert_eq!(told("/fit", json!(null)), (String::new(), String::new()));
+    for (path, value, problem) in [
+        ("/levels", json!(vec![level; 65]), "levels: 65 is more than 64"),
+        ("/levels/0/chosen", json!(11), "chosen: 11 is more than 10"),
+        ("/fit/sigma", json!(0), "sigma: 0 is not above 0"),
+        ("/fit/sigma_se", json!(-1), "a standard error: -1 is not a number from 0 on"),
+        ("/fit/lapse_high", json!(0.6), "lapse_high: 0.6 is not a number from 0 to 0.5"),
+    ] {
+        let (record, summary) = told(path, value);
+        let problem = format!("psychometric: {problem}; remove ");
+        assert!(record.starts_with(&format!("metrics.jsonl:1: not a metrics record: {problem}")), "{record}");
+        assert!(summary.starts_with(&format!("summary.json:1: not a summary: {problem}")), "{summary}");
+    }
+}
+
+#[test]
 fn summaries_and_rules_have_names_and_texts_of_their_size() {
     let long = "r".repeat(70_000);
     for (path, value, problem) in [

@@ -11,6 +11,7 @@ use super::figures::{MEANS, ONE_SEED, figures};
 use super::overview::{COLUMNS, rows, seconds, state};
 use super::page::{Page, definitions, list};
 use super::parts::{Part, parts};
+use super::psychometric::{self, PSYCHOMETRIC_NOTE};
 use super::table::region;
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
 use super::{setup, summary};
@@ -37,7 +38,8 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         sentences.extend(summary::sentences(groups, &part.runs, &part.name).iter().map(|text| units(text)));
         let (lines, figures) = figures(groups);
         reading.extend(lines.into_iter().filter(|line| !reading.contains(line)).collect::<Vec<_>>());
-        drawn.extend(figures.into_iter().map(|figure| figure.of(&part.name)));
+        let curves = psychometric::figure(groups);
+        drawn.extend(figures.into_iter().chain(curves).map(|figure| figure.of(&part.name)));
     }
     let folders: Vec<String> = runs.iter().map(|run| run.folder.display().to_string()).collect();
     // Where some have bands, those without speak for themselves.
@@ -64,6 +66,7 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
         if !conditions.rows.is_empty() {
             page = page.table(&of("Accuracy by condition"), &conditions, CONDITIONS_NOTE);
         }
+        page = page.table(&of("Psychometric curves"), &psychometric::fits(groups), PSYCHOMETRIC_NOTE);
     }
     let ordered: Vec<&RunRecords> =
         parts.iter().flat_map(|(_, groups)| groups.iter().flat_map(Group::runs)).collect();
@@ -178,6 +181,9 @@ fn reading(groups: &[Group<'_>], used: &[bool]) -> String {
             out.push("Energies α are those of the last measurement, from the first stage to the last.")
         }
         (false, false) => {}
+    }
+    if has("Threshold") {
+        out.push("Threshold σ and lapses are those of the psychometric curve, lapses the mean of both ends.");
     }
     if has("Probes") {
         out.push(match stages {

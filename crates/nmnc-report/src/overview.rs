@@ -6,6 +6,7 @@ use super::aggregate::{Group, final_accuracy, final_error, final_top5, groups, l
 use super::figures::styles;
 use super::look::Style;
 use super::parts::parts;
+use super::psychometric::last_fit;
 use super::table::{self, LONGEST_CELL, blocks};
 use super::text::{NONE, count, count_tick, duration, fixed, plus_minus, significant, spread};
 use nmnc_core::printable;
@@ -32,11 +33,15 @@ pub struct Row {
 type Column = (&'static str, fn(&[&RunRecords]) -> String);
 
 /// The columns after the rule.
-pub const COLUMNS: [Column; 12] = [
+pub const COLUMNS: [Column; 14] = [
     ("Seeds", seeds),
     ("Test accuracy (%)", |runs| over(runs, |r| final_accuracy(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
     ("Top-5 accuracy (%)", |runs| over(runs, |r| final_top5(r).map(|a| 100.0 * a), |v| plus_minus(v, 1))),
     ("Error of answers (r.m.s.)", |runs| over(runs, final_error, |v| plus_minus(v, 3))),
+    ("Threshold σ", |runs| over(runs, |r| last_fit(r).map(|fit| fit.sigma), |v| significant(v.mean, 3))),
+    ("Lapses (%)", |runs| {
+        over(runs, |r| last_fit(r).map(|fit| 50.0 * (fit.lapse_low + fit.lapse_high)), |v| fixed(v.mean, 1))
+    }),
     ("Train loss", |runs| {
         over(
             runs,

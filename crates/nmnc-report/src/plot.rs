@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::axis::Axis;
+use super::dots::Dot;
 use super::figure::Picture;
 use super::frame::{Frame, text_width};
 use super::labels::{Label, Placed, place};
@@ -87,6 +88,8 @@ pub struct Panel {
     pub lines: Vec<Line>,
     /// Horizontal lines.
     pub references: Vec<Reference>,
+    /// Points with intervals.
+    pub dots: Vec<Dot>,
     /// Whether lines have their names at their ends; where there are too many, the legend has them.
     pub label_ends: bool,
 }
@@ -120,7 +123,8 @@ impl Panel {
             parts.push(format!("horizontal line for {} at {}", reference.label, significant(reference.y, 3)));
         }
         let description = format!("{}.", parts.join("; "));
-        Self { size, heading: None, title, description, x, y, lines, references, label_ends: true }
+        let dots = Vec::new();
+        Self { size, heading: None, title, description, x, y, lines, references, dots, label_ends: true }
     }
 }
 
@@ -169,6 +173,7 @@ impl Picture for Panel {
         for line in &self.lines {
             self.draw_values(&mut out, frame, line);
         }
+        out.extend(self.dots.iter().map(|dot| dot.svg(|x, y| self.at(frame, x, y))));
         for label in place(frame, labels, inner, &lines, &levels, |y| self.at(frame, 0.0, y).1) {
             draw_label(&mut out, &label);
         }

@@ -162,6 +162,7 @@ impl Home {
             test: tally.last_test(),
             best_test_accuracy: tally.best_accuracy(),
             trials: tally.last_trials(),
+            psychometric: tally.last_psychometric().cloned(),
             steps,
             epochs: steps as f64 / steps_per_epoch as f64,
             probes,

@@ -252,6 +252,7 @@ mod tests {
             test: None,
             trials: None,
             conditions: Vec::new(),
+            psychometric: None,
             stages: Vec::new(),
         };
         (serde_json::to_string(&record).unwrap() + "\n").into_bytes()

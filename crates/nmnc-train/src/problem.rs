@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::trained_on::TrainedOn;
 use nmnc_core::error::Result;
-use nmnc_core::records::{ConditionRecord, Score, StageRecord, TrialRecord};
+use nmnc_core::records::{ConditionRecord, Psychometric, Score, StageRecord, TrialRecord};
 use nmnc_core::state::State;
 use nmnc_learn::net::{Gradients, Weights};
 use nmnc_learn::workers::{Alone, Contribution, Workers};
@@ -203,4 +203,6 @@ pub struct Evaluation {
     pub trials: Option<TrialRecord>,
     /// Of trials: the same by condition.
     pub conditions: Vec<ConditionRecord>,
+    /// Of trials: the same by strength of the evidence, where they have one.
+    pub psychometric: Option<Psychometric>,
 }

@@ -332,9 +332,9 @@ impl<'a, P: Problem> Run<'a, P> {
     ) -> Result<()> {
         let step = self.learner.step();
         let (train, images_per_second, waiting) = self.tally.take_interval();
-        let (test, trials, conditions) = match evaluation {
-            Some(found) => (Some(found.score), found.trials, found.conditions),
-            None => (None, None, Vec::new()),
+        let (test, trials, conditions, psychometric) = match evaluation {
+            Some(found) => (Some(found.score), found.trials, found.conditions, found.psychometric),
+            None => (None, None, Vec::new(), None),
         };
         if let Some(told) = self.tally.look(step, train.iter().chain(&test).map(|score| score.loss)) {
             self.warn(&told, observer);
@@ -351,6 +351,7 @@ impl<'a, P: Problem> Run<'a, P> {
             test,
             trials,
             conditions,
+            psychometric,
             stages,
         };
         if let Some(home) = &mut self.home {

@@ -16,6 +16,7 @@ const CONFIG: &str = "config.toml";
 const ROWS: &str = "metrics.jsonl";
 const TABLE: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
+const PSYCHOMETRIC: &str = "psychometric.csv";
 const CHECKPOINTS: &str = "checkpoints";
 
 /// What to do about records that are not as the run left them.
@@ -50,6 +51,7 @@ pub struct RunFolder {
     csv: File,
     events: Option<EventFile>,
     rows: CsvRows,
+    origin: Origin,
     ledger: Ledger,
 }
 
@@ -133,12 +135,14 @@ impl RunFolder {
         clean(&path);
         clean_own(&checkpoints)?;
         // The run has not ended any more.
-        let summary = path.join(SUMMARY);
-        match fs::remove_file(&summary) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io(&summary, "remove", e));
+        for name in [SUMMARY, PSYCHOMETRIC] {
+            let file = path.join(name);
+            match fs::remove_file(&file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io(&file, "remove", e));
+                }
+                _ => {}
             }
-            _ => {}
         }
         // Only now: a summary of the run as it was would make that of the new configuration look complete.
         let config = path.join(CONFIG);
@@ -170,7 +174,7 @@ impl RunFolder {
         let layout = Layout { stages, examples: origin.examples };
         let begin = || EventFile::begin(lock.folder(), &records, layout);
         let events = tensorboard.then(begin).transpose()?;
-        Ok(Self { jsonl, csv, events, rows: form, ledger: rows.ledger, lock })
+        Ok(Self { jsonl, csv, events, rows: form, origin, ledger: rows.ledger, lock })
     }
 
     /// The folder.
@@ -203,12 +207,15 @@ impl RunFolder {
         Ok(self.ledger.mark())
     }
 
-    /// Writes `summary.json`, which marks the run as ended.
+    /// Writes `summary.json`, which marks the run as ended, and of a task with graded stimuli `psychometric.csv` before it.
     ///
     /// # Errors
     /// As [`RunFolder::append`].
     pub(crate) fn finish(&self, summary: &Summary) -> Result<()> {
         self.sync()?;
+        if let Some(found) = &summary.psychometric {
+            write_atomically(&self.path().join(PSYCHOMETRIC), found.csv(&self.origin).as_bytes())?;
+        }
         let text = serde_json::to_string_pretty(summary).expect("a summary is representable in JSON") + "\n";
         write_atomically(&self.path().join(SUMMARY), text.as_bytes())
     }

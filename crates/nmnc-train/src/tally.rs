@@ -3,8 +3,9 @@
 use crate::clock::Clock;
 use crate::problem::Evaluation;
 use nmnc_core::error::Result;
-use nmnc_core::records::{Score, TrialRecord};
+use nmnc_core::records::{Psychometric, Score, TrialRecord};
 use nmnc_core::state::State;
+use nmnc_core::statistics::psychometric::Level;
 
 /// The share of an epoch's time above which waiting for data is worth a word,
 const NOTICED_SHARE: f64 = 0.1;
@@ -15,6 +16,9 @@ const LEFT: f64 = 10.0;
 
 /// How what is told of such a loss begins.
 const LEFT_ITS_START: &str = "the loss has left its start";
+
+/// Name of the text that says what strengths of evidence are.
+const STRENGTH: &str = "strength";
 
 /// Sums of a run. All of it goes into checkpoints, so that a resumed run writes the records it would have written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +40,7 @@ pub struct Tally {
     last_test: Option<Score>,
     best_accuracy: Option<f64>,
     last_trials: Option<TrialRecord>,
+    last_psychometric: Option<Psychometric>,
     /// Loss of the first step.
     first_loss: Option<f64>,
     /// That of the last record in it, where it has left it.
@@ -111,12 +116,18 @@ impl Tally {
         let score = found.score;
         self.last_test = Some(score);
         self.last_trials = found.trials;
+        self.last_psychometric = found.psychometric.clone();
         self.best_accuracy = Some(self.best_accuracy.map_or(score.accuracy, |best| best.max(score.accuracy)));
     }
 
     /// How the last evaluation trials went beside their answers.
     pub fn last_trials(&self) -> Option<TrialRecord> {
         self.last_trials
+    }
+
+    /// How they went by strength of the evidence.
+    pub fn last_psychometric(&self) -> Option<&Psychometric> {
+        self.last_psychometric.as_ref()
     }
 
     /// Notes a warning; true the first time.
@@ -150,7 +161,12 @@ impl Tally {
 
     /// The last evaluation, as a problem gave it, but not by condition.
     pub fn last_evaluation(&self) -> Option<Evaluation> {
-        self.last_test.map(|score| Evaluation { score, trials: self.last_trials, conditions: Vec::new() })
+        self.last_test.map(|score| Evaluation {
+            score,
+            trials: self.last_trials,
+            conditions: Vec::new(),
+            psychometric: self.last_psychometric.clone(),
+        })
     }
 
     /// Scores of the last evaluation.
@@ -187,6 +203,10 @@ impl Tally {
                     .map_or(Vec::new(), |t| vec![t.fixation_breaks, t.misses, t.unbroken_accuracy]),
             ),
             ("answer_error", self.last_trials.and_then(|t| t.answer_error).into_iter().collect()),
+            (
+                "psychometric",
+                self.last_psychometric.iter().flat_map(|found| &found.levels).flat_map(numbers_of).collect(),
+            ),
             ("first_loss", self.first_loss.into_iter().collect()),
             ("loss_factor", self.loss_factor.into_iter().collect()),
         ];
@@ -194,6 +214,9 @@ impl Tally {
         let present = numbers.into_iter().filter(|(_, list)| !list.is_empty());
         state.numbers.extend(present.map(|(name, list)| (name.to_owned(), list)));
         state.texts.insert("notes".into(), self.notes.clone());
+        if let Some(found) = &self.last_psychometric {
+            state.texts.insert(STRENGTH.into(), vec![found.strength.clone()]);
+        }
         state
     }
 
@@ -230,6 +253,14 @@ impl Tally {
                 unbroken_accuracy,
                 answer_error: number("answer_error"),
             }),
+            last_psychometric: state.texts.get(STRENGTH).and_then(|names| {
+                let numbers = state.numbers.get("psychometric").map_or(&[][..], Vec::as_slice);
+                // The curve follows from the counts.
+                Some(Psychometric::new(
+                    names.first()?.clone(),
+                    numbers.chunks_exact(3).map(level_of).collect(),
+                ))
+            }),
             // There is one from the first step on.
             first_loss: match state.counter("images")? {
                 0 => None,
@@ -239,6 +270,15 @@ impl Tally {
             notes: state.texts.get("notes").cloned().unwrap_or_default(),
         })
     }
+}
+
+fn numbers_of(level: &Level) -> [f64; 3] {
+    [level.strength, level.trials as f64, level.chosen as f64]
+}
+
+/// What [`numbers_of`] gave.
+fn level_of(numbers: &[f64]) -> Level {
+    Level { strength: numbers[0], trials: numbers[1] as usize, chosen: numbers[2] as usize }
 }
 
 /// A loss in a few characters.
@@ -258,10 +298,15 @@ mod tests {
     fn a_restored_tally_goes_on_as_the_first_would_have() {
         let mut tally = Tally::default();
         tally.add(2.0, 3.0, 10, [0.5, 0.25]);
+        let level = |strength: f64, chosen| Level { strength, trials: 90, chosen };
+        let levels = [level(-2.0, 3), level(-1.0, 20), level(0.0, 50), level(0.5, 68), level(2.0, 88)];
+        let found = Psychometric::new("coherence".into(), levels.to_vec());
+        assert!(found.fit.is_some());
         tally.evaluated(&Evaluation {
             score: Score { loss: 1.0, accuracy: 0.25, top5: Some(0.75) },
             trials: None,
             conditions: Vec::new(),
+            psychometric: Some(found.clone()),
         });
         assert!(tally.note("dead stage") && !tally.note("dead stage"));
         let mut restored = Tally::restore(&tally.state(), tally.clock()).unwrap();
@@ -273,6 +318,7 @@ mod tests {
         assert_eq!(interval, (Some(Score { loss: 1.25, accuracy: 0.2125, top5: None }), 40.0, 0.25));
         assert_eq!((restored.notes(), restored.best_accuracy()), (tally.notes(), Some(0.25)));
         assert_eq!(restored.last_test(), tally.last_test());
+        assert_eq!(restored.last_psychometric(), Some(&found));
     }
 
     #[test]

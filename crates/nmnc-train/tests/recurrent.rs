@@ -62,6 +62,7 @@ fn trials(lengths: &[usize], [inputs, outputs]: [usize; 2], seed: u64) -> TrialB
                 response: steps - 1..steps,
                 answer: Answer::Class(0),
                 condition: 0,
+                strength: None,
             })
             .collect(),
     }
@@ -105,6 +106,7 @@ fn networks_losses_and_gradients_are_those_of_pytorch() {
                     response: response[0]..response[1],
                     answer: Answer::Class(0),
                     condition: 0,
+                    strength: None,
                 })
                 .collect(),
         };

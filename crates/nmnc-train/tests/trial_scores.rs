@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_core::records::{RunRecords, Status};
-use nmnc_data::tasks::{Answer, Targets, TrialBatch, TrialSet, generate};
+use nmnc_data::tasks::{Answer, Targets, TrialBatch, TrialSet, export, generate};
 use nmnc_train::{Config, Observer, Resolved, RunOptions, SequenceConfig, Silent, checkpoint};
 
 const CONFIG: &str = r#"
@@ -113,6 +114,79 @@ fn accuracy_by_condition_is_that_of_its_trials() {
     assert!((mean - records.last().unwrap().test.unwrap().accuracy).abs() < 1e-12);
 }
 
+/// Of a task with graded stimuli, the last evaluation by strength is in the record, in the summary and in a table of its own; a run that
+/// is resumed at its very end has it again.
+#[test]
+fn answers_by_strength_are_those_of_its_trials() {
+    let settings = [
+        "task=PerceptualDecisionMaking",
+        "train.epochs=3",
+        "train.trials=3200",
+        "train.response_weight=20",
+        "train.optimizer.learning_rate=0.01",
+    ];
+    let (config, folder) = (with(&settings), tempfile::tempdir().unwrap());
+    let summary = config.run(folder.path(), &options(), &mut Silent).unwrap();
+    let told = summary.psychometric.clone().unwrap();
+    let records = RunRecords::read(folder.path()).unwrap().records;
+    let evaluated = records.iter().filter(|record| record.test.is_some());
+    assert!(evaluated.clone().count() == 3 && evaluated.clone().all(|record| record.psychometric.is_some()));
+    assert_eq!(records.last().unwrap().psychometric.as_ref(), Some(&told));
+    assert_eq!(told.strength, "coherence for choice 1 (%)");
+
+    let (batch, outputs) = answered(&config, folder.path(), 600);
+    let answer = |b: usize| {
+        let class = |t: usize| {
+            let y = &outputs[(t * batch.size() + b) * 3..][..3];
+            (0..3).max_by(|i, j| y[*i].total_cmp(&y[*j])).unwrap()
+        };
+        batch.info[b].response.clone().map(class).find(|class| *class != 0)
+    };
+    // The strength by the name of the trial's condition, such as "choice 2, 6.4 %".
+    let names = config.task.open(config.seed).unwrap().conditions();
+    let strength = |b: usize| {
+        let name = names[batch.info[b].condition].trim_end_matches(" %");
+        let (choice, size) = name.split_once(", ").unwrap();
+        let size: f64 = size.parse().unwrap();
+        if choice == "choice 1" { size } else { 0.0 - size }
+    };
+    let mut strengths: Vec<f64> = (0..600).map(strength).collect();
+    strengths.sort_by(f64::total_cmp);
+    strengths.dedup();
+    assert_eq!(told.levels.iter().map(|level| level.strength).collect::<Vec<_>>(), strengths);
+    assert_eq!(strengths.len(), 9);
+    for level in &told.levels {
+        let own = (0..600).filter(|&b| strength(b) == level.strength).filter_map(answer);
+        let (trials, chosen) = (own.clone().count(), own.filter(|class| *class == 1).count());
+        assert_eq!((level.trials, level.chosen), (trials, chosen), "{}", level.strength);
+    }
+    let fit = told.fit.unwrap_or_else(|| panic!("it learns: {:?}", told.no_fit));
+    let share = told.levels[8].chosen as f64 / told.levels[8].trials as f64;
+    assert!((fit.at(51.2) - share).abs() < 0.1, "{} {share}", fit.at(51.2));
+
+    let file = folder.path().join("psychometric.csv");
+    let table = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(table.lines().count(), 1 + 9);
+    let first: Vec<f64> =
+        table.lines().nth(1).unwrap().split(',').skip(3).map(|c| c.parse().unwrap()).collect();
+    let level = told.levels[0];
+    assert_eq!(first[..3], [level.strength, level.trials as f64, level.chosen as f64]);
+    assert_eq!(first[6], fit.at(level.strength));
+
+    for name in ["summary.json", "psychometric.csv"] {
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let resumed = RunOptions { resume: true, ..options() };
+    let again = config.run(folder.path(), &resumed, &mut Silent).unwrap();
+    assert_eq!((again.psychometric, std::fs::read_to_string(&file).unwrap()), (Some(told), table));
+
+    // Nothing of the kind where there is no strength.
+    let other = tempfile::tempdir().unwrap();
+    let summary =
+        with(&["task=AntiReach", "train.epochs=1"]).run(other.path(), &options(), &mut Silent).unwrap();
+    assert!(summary.psychometric.is_none() && !other.path().join("psychometric.csv").exists());
+}
+
 #[test]
 fn answers_that_are_values_are_off_by_their_root_mean_square() {
     let (config, folder) = (with(&["task=Adding"]), tempfile::tempdir().unwrap());
@@ -161,6 +235,21 @@ fn settings_that_mean_less_than_they_say_are_told() {
         ]
     );
     assert_eq!((summary.steps, summary.warnings), (1, texts));
+    // Of 40 recorded trials a fifth are held out.
+    let archive = tempfile::tempdir().unwrap();
+    let path = archive.path().join("trials.npz");
+    let task = with(&["task=AntiReach"]).task.open(Seed(0)).unwrap();
+    export(&path, &generate(task.as_ref(), Seed(0), TrialSet::Training, 0..40).unwrap()).unwrap();
+    let recorded = format!("task={{name='Recorded',path={path:?}}}");
+    let (texts, summary) = told(&[&recorded]);
+    assert_eq!(
+        texts,
+        [
+            "train.evaluation: an evaluation has 8 trials, all that there are to evaluate on, not 20; set it to 8"
+        ]
+    );
+    assert_eq!(summary.warnings, texts);
+    assert_eq!(told(&[&recorded, "train.evaluation=8"]).0, Vec::<String>::new());
     // AntiReach: 500 + 500 + 500 ms in steps of 100 ms.
     let of = |place: &str| format!("{place}: of 1000 lags 14 are there, as no trial has more than 15 steps");
     assert_eq!(told(&["metrics.lags=1000"]).0, [of("metrics.lags")]);

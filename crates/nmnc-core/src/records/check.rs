@@ -1,6 +1,7 @@
 //! What records that are read must be beyond their types, so that whoever draws or counts them may rely on it.
 
-use super::{Record, StageRecord, Summary};
+use super::{Psychometric, Record, StageRecord, Summary};
+use crate::statistics::psychometric::MOST_LEVELS;
 
 /// Stages of the deepest network that records can tell of.
 pub const MOST_STAGES: usize = 4_096;
@@ -39,6 +40,7 @@ pub(super) fn record(record: &Record, before: Option<u64>) -> Checked {
         at_most("trials", told.trials as u64, MOST)?;
         not_negative("accuracy of a condition", told.accuracy)?;
     }
+    record.psychometric.as_ref().map_or(Ok(()), psychometric)?;
     let mut last = 0;
     for stage in &record.stages {
         if stage.stage <= last || stage.stage > MOST_STAGES {
@@ -65,6 +67,31 @@ fn of_stage(stage: &StageRecord) -> Checked {
     Ok(())
 }
 
+fn psychometric(told: &Psychometric) -> Checked {
+    let within = || {
+        at_most("bytes of the name of a strength", told.strength.len() as u64, LONGEST_TEXT as u64)?;
+        at_most("levels", told.levels.len() as u64, MOST_LEVELS as u64)?;
+        for level in &told.levels {
+            at_most("trials", level.trials as u64, MOST)?;
+            at_most("chosen", level.chosen as u64, level.trials as u64)?;
+        }
+        let Some(fit) = &told.fit else { return Ok(()) };
+        let errors =
+            [Some(fit.mu_se), Some(fit.sigma_se), Some(fit.slope_se), fit.lapse_low_se, fit.lapse_high_se];
+        errors.into_iter().flatten().try_for_each(|error| not_negative("a standard error", error))?;
+        for (name, lapse) in [("lapse_low", fit.lapse_low), ("lapse_high", fit.lapse_high)] {
+            if !(0.0..=0.5).contains(&lapse) {
+                return Err(format!("{name}: {lapse} is not a number from 0 to 0.5"));
+            }
+        }
+        match fit.sigma > 0.0 {
+            true => Ok(()),
+            false => Err(format!("sigma: {} is not above 0", fit.sigma)),
+        }
+    };
+    within().map_err(|problem| format!("psychometric: {problem}"))
+}
+
 /// The summary of a run.
 pub(super) fn summary(summary: &Summary) -> Checked {
     rule(&summary.rule).map_err(|problem| format!("rule: {problem}"))?;
@@ -78,6 +105,7 @@ pub(super) fn summary(summary: &Summary) -> Checked {
     for (name, value) in numbers {
         not_negative(name, value)?;
     }
+    summary.psychometric.as_ref().map_or(Ok(()), psychometric)?;
     at_most("stage_units", summary.stage_units.len() as u64, MOST_STAGES as u64)?;
     let named = summary.environment.iter().flat_map(|(name, value)| [name, value]);
     let texts = [&summary.version, &summary.device, &summary.command, &summary.config_sha256];

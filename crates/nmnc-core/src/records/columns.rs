@@ -25,11 +25,11 @@ pub struct Column<T: 'static> {
     pub meaning: &'static str,
     /// Runs that have it.
     pub examples: Examples,
-    value: fn(&T) -> Option<f64>,
+    pub(super) value: fn(&T) -> Option<f64>,
 }
 
 impl<T> Column<T> {
-    const fn new(
+    pub(super) const fn new(
         name: &'static str,
         unit: &'static str,
         value: fn(&T) -> Option<f64>,
@@ -48,7 +48,7 @@ impl<T> Column<T> {
 }
 
 /// Columns of a record.
-pub const COLUMNS: [Column<Record>; 16] = [
+pub const COLUMNS: [Column<Record>; 20] = [
     Column::new("step", "count", |r| Some(r.step as f64), "training steps done"),
     Column::new("epoch", "count", |r| Some(r.epoch), "epochs done, a fraction on the way"),
     Column::new("probes", "count", |r| Some(r.probes as f64), "perturbed examples so far, summed over stages"),
@@ -119,6 +119,34 @@ pub const COLUMNS: [Column<Record>; 16] = [
         |r: &Record| r.trials?.answer_error,
         "of tasks whose answers are values, the root mean square of their deviations from the targets over trials and outputs, at the last step of the \
          response period, in the unit of the targets",
+    )
+    .of(Examples::Trials),
+    Column::new(
+        "psychometric_mu",
+        "of the strength",
+        |r: &Record| Some(r.psychometric.as_ref()?.fit?.mu),
+        "of tasks with a graded stimulus, `mu` of the psychometric curve of the evaluation trials (below)",
+    )
+    .of(Examples::Trials),
+    Column::new(
+        "psychometric_sigma",
+        "of the strength",
+        |r: &Record| Some(r.psychometric.as_ref()?.fit?.sigma),
+        "the same, `sigma`",
+    )
+    .of(Examples::Trials),
+    Column::new(
+        "psychometric_lapse_low",
+        "fraction",
+        |r: &Record| Some(r.psychometric.as_ref()?.fit?.lapse_low),
+        "the same, `lapse_low`",
+    )
+    .of(Examples::Trials),
+    Column::new(
+        "psychometric_lapse_high",
+        "fraction",
+        |r: &Record| Some(r.psychometric.as_ref()?.fit?.lapse_high),
+        "the same, `lapse_high`",
     )
     .of(Examples::Trials),
 ];

@@ -108,6 +108,7 @@ mod tests {
             test: None,
             trials: None,
             conditions: Vec::new(),
+            psychometric: None,
             stages: Vec::new(),
         }
     }

@@ -52,8 +52,9 @@ impl Events {
 
 /// The name of a column as TensorBoard groups them: `train/loss`, `stage1/cosine`.
 fn tag(column: &str) -> String {
-    let split =
-        ["train_", "test_"].into_iter().find_map(|group| column.strip_prefix(group).map(|c| (group, c)));
+    let split = ["train_", "test_", "psychometric_"]
+        .into_iter()
+        .find_map(|group| column.strip_prefix(group).map(|c| (group, c)));
     match split {
         Some((group, value)) => format!("{}/{value}", group.trim_end_matches('_')),
         None => column.replacen('.', "/", 1),

@@ -149,6 +149,7 @@ mod tests {
             test: None,
             trials: None,
             conditions: Vec::new(),
+            psychometric: None,
             stages: Vec::new(),
         };
         serde_json::to_string(&record).unwrap()

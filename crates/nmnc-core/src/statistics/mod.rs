@@ -1,13 +1,18 @@
-//! Means over seeds with intervals, Student's t, the bootstrap, and how many seeds a difference takes.
+//! Means over seeds with intervals, Student's t, the bootstrap, how many seeds a difference takes; shares and psychometric curves.
 
+mod binomial;
 mod bootstrap;
 mod needed;
+mod normal;
+pub mod psychometric;
 mod student;
 
 use serde::{Deserialize, Serialize};
 
+pub use binomial::wilson95;
 pub use bootstrap::{LEAST as BOOTSTRAP_LEAST, bootstrap95};
 pub use needed::pairs_to_show;
+pub use normal::{normal_density, normal_distribution};
 pub use student::{t95, two_sided};
 
 use crate::scale;

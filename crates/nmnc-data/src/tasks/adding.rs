@@ -70,6 +70,7 @@ impl Task for Adding {
             response: self.length - 1..self.length,
             answer: Answer::Value { tolerance: self.tolerance },
             condition: ((sum * 2.0) as usize).min(3),
+            strength: None,
         })
     }
 

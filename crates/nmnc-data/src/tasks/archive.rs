@@ -10,6 +10,7 @@
 //! | `response` | `[B, 2]` | first step of the response period and the step after it |
 //! | `window` | `[B, 2]` | when the right answer may come; the response period when left out |
 //! | `conditions` | `[B]` | number of each trial's condition; the right class when left out |
+//! | `strength` | `[B]` | signed strength of the evidence, positive for class 1, of choices and classes; none when left out |
 //! | `tolerance` | `[1]` | for values |
 //!
 //! Without `response`, that is from a trial's first to its last step of a class other than 0 (of values, its last step). `kind` tells
@@ -28,6 +29,8 @@ use nmnc_core::files::write_atomically;
 
 /// The most classes, and the most conditions: there are lists of them.
 const MOST: usize = 1 << 20;
+/// The largest strength of a stimulus, as of settings.
+const MOST_STRENGTH: f64 = 1e12;
 
 /// Writes `batch` to `path`, whole or not at all.
 ///
@@ -70,6 +73,9 @@ pub fn put_trials(writer: &mut NpzWriter, batch: &TrialBatch) -> std::io::Result
     writer.put("window", &[b, 2], &pairs(&window))?;
     let conditions: Vec<i64> = batch.info.iter().map(|info| info.condition as i64).collect();
     writer.put("conditions", &[b], &conditions)?;
+    if let Some(strengths) = batch.info.iter().map(|info| info.strength).collect::<Option<Vec<f64>>>() {
+        writer.put("strength", &[b], &strengths)?;
+    }
     let kind = |info: &TrialInfo| match info.answer {
         Answer::Choice { .. } => 0_i64,
         Answer::Class(_) => 1,
@@ -176,6 +182,10 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
         let problem = format!("holds the condition {bad}, of at most {MOST} from 0");
         return Err(Error::data(place("conditions"), problem).mend("number conditions from 0"));
     }
+    let strengths = match optional("strength", &[size])? {
+        Some(strengths) => Some(evidence(&strengths.numbers()?, &targets, kind, &place("strength"))?),
+        None => None,
+    };
     let info = (0..size)
         .map(|trial| {
             let end = (0..steps).rfind(|step| mask[step * size + trial] > 0.0).map_or(0, |last| last + 1);
@@ -224,7 +234,8 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
                 }
             };
             let condition = conditions.as_ref().map_or(right as usize, |conditions| conditions[trial]);
-            Ok(TrialInfo { steps: end.max(response.end), response, answer, condition })
+            let strength = strengths.as_ref().map(|strengths| strengths[trial]);
+            Ok(TrialInfo { steps: end.max(response.end), response, answer, condition, strength })
         })
         .collect::<Result<_>>()?;
     Ok(TrialBatch { steps, inputs: width, outputs, values, targets, mask, info })
@@ -233,7 +244,7 @@ pub fn import(path: &Path) -> Result<TrialBatch> {
 /// Lengths of what has an entry a trial.
 fn by_trial(path: &Path, targets: &Array) -> Result<Vec<(&'static str, usize)>> {
     let mut found = Vec::new();
-    for name in ["conditions", "response", "window"] {
+    for name in ["conditions", "response", "window", "strength"] {
         if let Some(array) = Array::read(path, name)? {
             found.extend(array.shape().first().map(|length| (name, *length)));
         }
@@ -242,6 +253,21 @@ fn by_trial(path: &Path, targets: &Array) -> Result<Vec<(&'static str, usize)>> 
         found.push(("targets", *trials));
     }
     Ok(found)
+}
+
+/// Strengths of the evidence, of answers that are a choice.
+fn evidence(strengths: &[f64], targets: &Targets, kind: Option<usize>, place: &str) -> Result<Vec<f64>> {
+    if let Some(bad) = strengths.iter().find(|strength| strength.abs() > MOST_STRENGTH) {
+        return Err(Error::data(place, format!("holds {bad}"))
+            .mend(format!("give numbers up to {MOST_STRENGTH:e} of size, one for each trial")));
+    }
+    let what = match (targets, kind) {
+        (Targets::Values(_), _) => "values",
+        (_, Some(2)) => "sequences",
+        _ => return Ok(strengths.to_vec()),
+    };
+    let problem = format!("is evidence for one choice, where answers are {what}");
+    Err(Error::data(place, problem).mend("leave it out"))
 }
 
 /// Classes, and how many there are.

@@ -39,6 +39,8 @@ pub struct TrialInfo {
     pub answer: Answer,
     /// Number of its condition.
     pub condition: usize,
+    /// Strength of the evidence, positive where it is for choice 1; none of tasks without one.
+    pub strength: Option<f64>,
 }
 
 impl TrialBatch {
@@ -100,8 +102,8 @@ impl TrialBatch {
                     _ => unreachable!("a task has one kind of target"),
                 }
             }
-            let Trial { steps, response, answer, condition, .. } = trial;
-            batch.info.push(TrialInfo { steps, response, answer, condition });
+            let Trial { steps, response, answer, condition, strength, .. } = trial;
+            batch.info.push(TrialInfo { steps, response, answer, condition, strength });
         }
         batch
     }

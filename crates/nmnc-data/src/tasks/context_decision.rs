@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::perceptual_decision::discriminability;
 use super::timing::{Draw, Span, Timing, resolve, whole_steps};
 use super::trial::{Sketch, Trial, ring, tuned};
-use super::{Channels, Task, TrialId, check_strengths};
+use super::{COHERENCE, Channels, Task, TrialId, check_strengths};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 
@@ -99,6 +99,11 @@ impl Task for ContextDecisionMaking {
         contexts.iter().flat_map(of).collect()
     }
 
+    /// Of the modality that counts.
+    fn strength(&self) -> Option<String> {
+        (self.dim_ring == 2).then(|| COHERENCE.to_owned())
+    }
+
     fn longest(&self) -> Option<usize> {
         Some(super::timing::longest(&self.timing, self.dt))
     }
@@ -131,7 +136,11 @@ impl Task for ContextDecisionMaking {
         }
         let label = 1 + choice as u32;
         sketch.label(decision, label);
-        Ok(sketch.choice("decision", label, place * self.dim_ring + choice))
+        let trial = sketch.choice("decision", label, place * self.dim_ring + choice);
+        Ok(match self.dim_ring {
+            2 => trial.with_evidence(coherences[context], choice == 0),
+            _ => trial,
+        })
     }
 
     /// That of the modality that counts, known when to answer.

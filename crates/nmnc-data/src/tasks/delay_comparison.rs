@@ -76,6 +76,11 @@ impl Task for DelayComparison {
         self.vpairs.iter().flat_map(named).collect()
     }
 
+    /// As they are shown, between 0.5 and 1, over the mean of both.
+    fn strength(&self) -> Option<String> {
+        Some("first stimulus less second, of their mean (%)".to_owned())
+    }
+
     fn longest(&self) -> Option<usize> {
         Some(super::timing::longest(&self.timing, self.dt))
     }
@@ -100,7 +105,9 @@ impl Task for DelayComparison {
         }
         let label = 1 + answer as u32;
         sketch.label(decision, label);
-        Ok(sketch.choice("decision", label, pair * 2 + answer))
+        let [first, second] = values.map(|value| self.represented(value));
+        let trial = sketch.choice("decision", label, pair * 2 + answer);
+        Ok(Trial { strength: Some(200.0 * (first - second) / (first + second)), ..trial })
     }
 
     /// By the difference of the means of both stimuli, when they last equally long.

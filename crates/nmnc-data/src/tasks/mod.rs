@@ -111,6 +111,11 @@ pub trait Task: Send + Sync + std::fmt::Debug {
     /// Names of the conditions that a trial can be of.
     fn conditions(&self) -> Vec<String>;
 
+    /// What the [strength](Trial::strength) of its trials is, with its unit; none of tasks whose trials have none.
+    fn strength(&self) -> Option<String> {
+        None
+    }
+
     /// Makes one trial, with all that is random drawn from `stream`.
     ///
     /// # Errors
@@ -148,6 +153,9 @@ const DELAY: Range = Range::closed(0.0, MOST);
 const RING: Range = Range::closed(2.0, 4096.0);
 /// Strengths of stimuli.
 const PERCENT: Range = Range::closed(0.0, 100.0);
+
+/// What the strength of two stimuli of opposite directions is.
+const COHERENCE: &str = "coherence for choice 1 (%)";
 
 fn check_strengths(values: &[f64]) -> Result<()> {
     if values.is_empty() { Err(Error::config("cohs", "needs at least one percentage")) } else { Ok(()) }

@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::timing::{Span, Timing, resolve, whole_steps};
-use super::trial::{Sketch, Trial, normal_distribution, ring, tuned};
-use super::{Channels, Task, TrialId, check_strengths};
+use super::trial::{Sketch, Trial, ring, tuned};
+use super::{COHERENCE, Channels, Task, TrialId, check_strengths};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
+use nmnc_core::statistics::normal_distribution;
 
 /// Settings, with neurogym's names and defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +63,10 @@ impl Task for PerceptualDecisionMaking {
         (1..=self.dim_ring).flat_map(named).collect()
     }
 
+    fn strength(&self) -> Option<String> {
+        (self.dim_ring == 2).then(|| COHERENCE.to_owned())
+    }
+
     fn longest(&self) -> Option<usize> {
         Some(super::timing::longest(&self.timing, self.dt))
     }
@@ -81,7 +86,11 @@ impl Task for PerceptualDecisionMaking {
         sketch.noise(stimulus, 1..1 + self.dim_ring, self.sigma / self.dt.sqrt(), stream);
         let label = 1 + choice as u32;
         sketch.label(sketch.period("decision"), label);
-        Ok(sketch.choice("decision", label, choice * self.cohs.len() + coh))
+        let trial = sketch.choice("decision", label, choice * self.cohs.len() + coh);
+        Ok(match self.dim_ring {
+            2 => trial.with_evidence(self.cohs[coh], choice == 0),
+            _ => trial,
+        })
     }
 
     /// The better of two stimuli by the difference of their sums over a stimulus of fixed duration.

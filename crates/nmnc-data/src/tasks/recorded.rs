@@ -91,6 +91,10 @@ impl Task for Archive {
         (0..=most).map(|i| format!("condition {i}")).collect()
     }
 
+    fn strength(&self) -> Option<String> {
+        self.trials.info[0].strength.map(|_| "strength".to_owned())
+    }
+
     fn evaluation_size(&self) -> Option<usize> {
         Some(self.evaluation.len())
     }
@@ -133,6 +137,7 @@ impl Task for Archive {
             response: info.response.clone(),
             answer: info.answer.clone(),
             condition: info.condition,
+            strength: info.strength,
         })
     }
 }

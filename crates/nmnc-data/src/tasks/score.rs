@@ -12,6 +12,8 @@ pub struct Outcome {
     pub missed: bool,
     /// An answer was given before the response period. It does not count, and the trial goes on.
     pub broken: bool,
+    /// The class that was answered, where answers are a choice or a class and one was given.
+    pub chosen: Option<u32>,
     /// Of an answer of values: the square of its deviation from the target, averaged over outputs.
     pub squared_error: Option<f64>,
 }
@@ -86,17 +88,23 @@ pub fn judge(batch: &TrialBatch, outputs: &[f64]) -> Vec<Outcome> {
         (1..width).fold(0, |best, next| if row[next] > row[best] { next } else { best }) as u32
     };
     let one = |(trial, info): (usize, &super::batch::TrialInfo)| {
-        let mut outcome = Outcome { correct: 0.0, missed: false, broken: false, squared_error: None };
+        let mut outcome =
+            Outcome { correct: 0.0, missed: false, broken: false, chosen: None, squared_error: None };
         let last = info.response.end - 1;
         match &info.answer {
             Answer::Choice { label, window } => {
                 outcome.broken = (0..info.response.start).any(|step| class(trial, step) != 0);
                 let first = info.response.clone().find(|&step| class(trial, step) != 0);
                 outcome.missed = first.is_none();
+                outcome.chosen = first.map(|step| class(trial, step));
                 let right = first.is_some_and(|step| window.contains(&step) && class(trial, step) == *label);
                 outcome.correct = f64::from(right);
             }
-            Answer::Class(label) => outcome.correct = f64::from(class(trial, last) == *label),
+            Answer::Class(label) => {
+                let given = class(trial, last);
+                outcome.chosen = Some(given);
+                outcome.correct = f64::from(given == *label);
+            }
             Answer::Sequence => {
                 let Targets::Labels(labels) = &batch.targets else { return outcome };
                 let right = |&step: &usize| class(trial, step) == labels[step * size + trial];
@@ -131,7 +139,7 @@ mod tests {
             values: vec![0.0; 5],
             targets: Targets::Labels(vec![0, 0, 0, 2, 1]),
             mask: vec![1.0; 5],
-            info: vec![TrialInfo { steps: 5, response: 3..5, answer, condition: 0 }],
+            info: vec![TrialInfo { steps: 5, response: 3..5, answer, condition: 0, strength: None }],
         };
         let outputs: Vec<f64> =
             classes.into_iter().flat_map(|c| (0..3).map(move |i| f64::from(i == c))).collect();
@@ -141,14 +149,20 @@ mod tests {
     #[test]
     fn the_first_answer_in_the_response_period_counts() {
         let choice = || Answer::Choice { label: 2, window: 3..5 };
-        let is = |correct, missed, broken| Outcome { correct, missed, broken, squared_error: None };
-        assert_eq!(judged(choice(), [0, 0, 0, 2, 1]), is(1.0, false, false));
-        assert_eq!(judged(choice(), [0, 0, 0, 0, 2]), is(1.0, false, false));
-        assert_eq!(judged(choice(), [0, 0, 0, 1, 2]), is(0.0, false, false));
-        assert_eq!(judged(choice(), [0, 0, 0, 0, 0]), is(0.0, true, false));
+        let is = |correct, missed, broken, chosen| Outcome {
+            correct,
+            missed,
+            broken,
+            chosen,
+            squared_error: None,
+        };
+        assert_eq!(judged(choice(), [0, 0, 0, 2, 1]), is(1.0, false, false, Some(2)));
+        assert_eq!(judged(choice(), [0, 0, 0, 0, 2]), is(1.0, false, false, Some(2)));
+        assert_eq!(judged(choice(), [0, 0, 0, 1, 2]), is(0.0, false, false, Some(1)));
+        assert_eq!(judged(choice(), [0, 0, 0, 0, 0]), is(0.0, true, false, None));
         // An answer too early is a break, and the trial goes on.
-        assert_eq!(judged(choice(), [0, 2, 0, 2, 0]), is(1.0, false, true));
-        assert_eq!(judged(choice(), [0, 2, 0, 0, 0]), is(0.0, true, true));
+        assert_eq!(judged(choice(), [0, 2, 0, 2, 0]), is(1.0, false, true, Some(2)));
+        assert_eq!(judged(choice(), [0, 2, 0, 0, 0]), is(0.0, true, true, None));
         assert_eq!(judged(Answer::Choice { label: 2, window: 4..5 }, [0, 0, 0, 2, 2]).correct, 0.0);
     }
 
@@ -158,7 +172,7 @@ mod tests {
         for (correct, missed, broken) in
             [(1.0, false, false), (1.0, false, true), (0.5, false, false), (0.0, true, true)]
         {
-            score.add(Outcome { correct, missed, broken, squared_error: None });
+            score.add(Outcome { correct, missed, broken, chosen: None, squared_error: None });
         }
         assert_eq!((score.accuracy(), score.unbroken_accuracy()), (2.5 / 4.0, 1.5 / 4.0));
         assert_eq!((score.fixation_breaks(), score.misses()), (0.5, 0.25));
@@ -171,6 +185,7 @@ mod tests {
             response,
             answer: Answer::Value { tolerance: 0.5 },
             condition: 0,
+            strength: None,
         };
         let batch = TrialBatch {
             steps: 2,
@@ -192,8 +207,12 @@ mod tests {
 
     #[test]
     fn classes_and_sequences_have_no_first_answer() {
-        assert_eq!(judged(Answer::Class(1), [2, 2, 2, 0, 1]).correct, 1.0);
-        assert_eq!(judged(Answer::Class(1), [1, 1, 1, 1, 0]).correct, 0.0);
-        assert_eq!(judged(Answer::Sequence, [0, 0, 0, 2, 0]).correct, 0.5);
+        let is = |answer, classes| {
+            let found = judged(answer, classes);
+            (found.correct, found.chosen)
+        };
+        assert_eq!(is(Answer::Class(1), [2, 2, 2, 0, 1]), (1.0, Some(1)));
+        assert_eq!(is(Answer::Class(1), [1, 1, 1, 1, 0]), (0.0, Some(0)));
+        assert_eq!(is(Answer::Sequence, [0, 0, 0, 2, 0]), (0.5, None));
     }
 }

@@ -102,6 +102,7 @@ impl Task for ImageRows {
             response: steps - 1..steps,
             answer: Answer::Class(label),
             condition: label as usize,
+            strength: None,
         })
     }
 }

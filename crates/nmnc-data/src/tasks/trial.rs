@@ -53,6 +53,17 @@ pub struct Trial {
     pub answer: Answer,
     /// Number of its condition in [`Task::conditions`](super::Task::conditions).
     pub condition: usize,
+    /// Strength of the evidence, positive where it is for choice 1, in the unit of [`Task::strength`](super::Task::strength); none of tasks
+    /// without one.
+    pub strength: Option<f64>,
+}
+
+impl Trial {
+    /// The same with evidence of `size` (at least 0) for choice 1, or against it.
+    #[must_use]
+    pub(super) fn with_evidence(self, size: f64, for_first: bool) -> Self {
+        Self { strength: Some(if for_first { size } else { -size }), ..self }
+    }
 }
 
 /// A trial in the making: periods one after the other, inputs, labels.
@@ -146,6 +157,7 @@ impl Sketch {
             response,
             answer,
             condition,
+            strength: None,
         }
     }
 }
@@ -158,21 +170,4 @@ pub(super) fn ring(size: usize) -> Vec<f64> {
 /// `offset + gain cos(theta - direction)` for each direction of a ring.
 pub(super) fn tuned(ring: &[f64], direction: f64, gain: f64, offset: f64) -> Vec<f64> {
     ring.iter().map(|theta| offset + gain * (theta - direction).cos()).collect()
-}
-
-/// The distribution function of the standard normal law: its power series near zero, else the continued fraction of Mills' ratio.
-pub(super) fn normal_distribution(z: f64) -> f64 {
-    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    if z.abs() < 3.0 {
-        let (mut term, mut sum, mut odd) = (z, z, 1.0);
-        while term.abs() > 1e-17 {
-            odd += 2.0;
-            term *= z * z / odd;
-            sum += term;
-        }
-        0.5 + density * sum
-    } else {
-        let tail = density / (1..200).rev().fold(z.abs(), |rest, k| z.abs() + f64::from(k) / rest);
-        if z < 0.0 { tail } else { 1.0 - tail }
-    }
 }

@@ -89,6 +89,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
             test: whole.then_some(Score { loss: loss + 0.08 + 0.004 * epoch, accuracy, top5: None }),
             trials: None,
             conditions: Vec::new(),
+            psychometric: None,
             stages: if whole { units.iter().enumerate().map(stage).collect() } else { Vec::new() },
         });
     }
@@ -106,6 +107,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
         status,
         test: last.and_then(|r| r.test),
         trials: None,
+        psychometric: None,
         best_test_accuracy: records.iter().filter_map(|r| r.test).map(|s| s.accuracy).reduce(f64::max),
         steps: last.map_or(0, |r| r.step),
         epochs: last.map_or(0.0, |r| r.epoch),

@@ -199,7 +199,7 @@ impl Problem for Images {
     fn evaluate(&self) -> Result<Evaluation> {
         let (data, objective) = (&self.splits.evaluation, self.classifier.objective());
         let score = measure::evaluate_among(self.network(), data, objective, self.workers())?;
-        Ok(Evaluation { score, trials: None, conditions: Vec::new() })
+        Ok(Evaluation { score, trials: None, conditions: Vec::new(), psychometric: None })
     }
 
     fn evaluates_together(&self) -> bool {

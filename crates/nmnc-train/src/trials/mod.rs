@@ -10,9 +10,10 @@ pub use loss::{SequenceJudgement, is_centered, judge_sequence};
 use crate::diverged::{at_step, diverged};
 use crate::problem::{Assessed, Evaluation, Problem};
 use nmnc_core::error::{Error, Result};
-use nmnc_core::records::{ConditionRecord, Score, StageRecord, TrialRecord};
+use nmnc_core::records::{ConditionRecord, Psychometric, Score, StageRecord, TrialRecord};
 use nmnc_core::seed::{Role, Seed};
 use nmnc_core::state::State;
+use nmnc_core::statistics::psychometric::levels;
 use nmnc_data::tasks::{Task, TrialBatch, TrialScore, TrialSet, generate};
 use nmnc_learn::net::Gradients;
 use nmnc_learn::recurrent::{Cell, Part, RecurrentNetwork, SequencePass, TimeContext, TimeRule};
@@ -163,6 +164,12 @@ impl Trials {
         generate(self.task(), self.options.seed, TrialSet::Training, step * size..(step + 1) * size)
     }
 
+    /// Trials of an evaluation: as many as are asked for, of those that there are.
+    fn evaluated(&self) -> usize {
+        let wanted = self.options.evaluation;
+        self.task.evaluation_size().map_or(wanted, |most| most.min(wanted))
+    }
+
     fn trains(&self, name: &str) -> bool {
         !self.options.fixed.iter().any(|part| part.holds(name))
     }
@@ -249,11 +256,11 @@ impl Problem for Trials {
 
     /// Without noise of the state. The loss is the mean over the steps of all trials, with their weights.
     fn evaluate(&self) -> Result<Evaluation> {
-        let wanted = self.options.evaluation;
-        let total = self.task.evaluation_size().map_or(wanted, |most| most.min(wanted)) as u64;
+        let total = self.evaluated() as u64;
         let (mut losses, mut score) = (Vec::new(), TrialScore::default());
         let names = self.task.conditions();
         let mut conditions = vec![TrialScore::default(); names.len()];
+        let mut choices: Vec<(f64, bool)> = Vec::new();
         for start in (0..total).step_by(EVALUATION_BATCH as usize) {
             let numbers = start..total.min(start + EVALUATION_BATCH);
             let batch = generate(self.task(), self.options.seed, TrialSet::Evaluation, numbers)?;
@@ -263,6 +270,9 @@ impl Problem for Trials {
             for (outcome, info) in judged.outcomes.into_iter().zip(&batch.info) {
                 score.add(outcome);
                 conditions[info.condition].add(outcome);
+                choices.extend(
+                    info.strength.zip(outcome.chosen).map(|(strength, class)| (strength, class == 1)),
+                );
             }
         }
         // In trials, so that the loss of trials that make one batch has the bits it would have by itself.
@@ -283,7 +293,8 @@ impl Problem for Trials {
         let conditions: Vec<_> = by_condition.collect();
         let conditions = if conditions.len() <= MOST_CONDITIONS { conditions } else { Vec::new() };
         let score = Score { loss: loss / total as f64, accuracy: score.accuracy(), top5: None };
-        Ok(Evaluation { score, trials: Some(trials), conditions })
+        let psychometric = self.task.strength().map(|name| Psychometric::new(name, levels(choices)));
+        Ok(Evaluation { score, trials: Some(trials), conditions, psychometric })
     }
 
     fn describe(&self) -> String {
@@ -311,6 +322,13 @@ impl Problem for Trials {
             let batches = self.steps_per_epoch();
             found.push(format!(
                 "train.trials: an epoch has {made} trials, {batches} of train.batch = {batch}, not {trials}; choose a multiple of the batch"
+            ));
+        }
+        // Nobody asked for the number that is meant where nothing is said.
+        let (wanted, evaluated) = (self.options.evaluation, self.evaluated());
+        if evaluated < wanted && wanted != TrialOptions::default().evaluation {
+            found.push(format!(
+                "train.evaluation: an evaluation has {evaluated} trials, all that there are to evaluate on, not {wanted}; set it to {evaluated}"
             ));
         }
         // Up to the number that is meant where nothing is said, lags are as many as there are steps for.

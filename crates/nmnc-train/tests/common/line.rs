@@ -101,6 +101,7 @@ impl Problem for Line {
             score: Score { loss, accuracy: 0.0, top5: None },
             trials: None,
             conditions: Vec::new(),
+            psychometric: None,
         })
     }
 
