@@ -74,6 +74,7 @@ pub(super) const USES: &[Use] = &[
     ("task.name", Is(&["ReadySetGo"]), &["remington2018flexible", "molano2022neurogym"]),
     ("task.name", Is(&["DelayComparison"]), &["barak2010neuronal", "molano2022neurogym"]),
     ("task.name", Is(&["AntiReach"]), &["munoz2004look", "molano2022neurogym"]),
+    ("task.name", Is(&["PerceptualDecisionMaking", "ContextDecisionMaking", "DelayComparison"]), &["wichmann2001psychometric"]),
     ("task.name", Is(&["SequentialImages"]), &["le2015simple"]),
     ("task.name", Is(&["Copying"]), &["hochreiter1997long", "arjovsky2016unitary"]),
     ("task.name", Is(&["Adding"]), &["hochreiter1997long", "le2015simple"]),
