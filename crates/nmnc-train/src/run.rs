@@ -8,7 +8,7 @@ use crate::config::{CheckpointConfig, LoggingConfig};
 use crate::home::{self, Home, Keep};
 use crate::identity::Identity;
 use crate::learner::Learner;
-use crate::observer::{Observer, Progress, Silent};
+use crate::observer::{Observer, Progress};
 use crate::place::{Place, RunOptions};
 use crate::problem::{Evaluation, Problem};
 use crate::tally::Tally;
@@ -52,6 +52,19 @@ pub struct RunOutcome {
     pub evaluation: Evaluation,
     /// What the run's folder says of it; none without a folder.
     pub summary: Option<Summary>,
+}
+
+/// Hears of steps alone: records, warnings and checkpoints are the first worker's.
+struct OfSteps<'a>(&'a mut dyn Observer);
+
+impl Observer for OfSteps<'_> {
+    fn progress(&mut self, progress: Progress) {
+        self.0.progress(progress);
+    }
+
+    fn stop(&mut self) -> bool {
+        self.0.stop()
+    }
 }
 
 /// Training of a problem by a learner.
@@ -192,10 +205,10 @@ impl<'a, P: Problem> Run<'a, P> {
     ///
     /// # Errors
     /// As [`Run::train`], for what this worker's part of the work comes to.
-    pub(crate) fn assist(mut self) -> Result<()> {
+    pub(crate) fn assist(mut self, observer: &mut dyn Observer) -> Result<()> {
         let began = self.learner.step();
         while self.learner.step() < self.total_steps() {
-            self.make_step(&mut Silent)?;
+            self.make_step(&mut OfSteps(observer))?;
         }
         if began == self.total_steps() && self.problem.evaluates_together() {
             self.evaluate()?;

@@ -152,7 +152,7 @@ fn run(
                         };
                         config.run(folder, &options, watched).map(|_| ())
                     }
-                    _ => config.assist(folder, &own),
+                    _ => config.assist(folder, &own, &mut Silent),
                 })
             })
             .collect();
@@ -275,6 +275,38 @@ fn a_run_goes_on_with_another_number_of_processes() {
 }
 
 #[test]
+fn any_process_may_stop_the_run_for_all() {
+    let folder = TempDir::new().unwrap();
+    let config = config(IMAGES, 3);
+    let run_folder = &folder.path().join("run");
+    let outcomes: Vec<Result<()>> = thread::scope(|scope| {
+        let threads: Vec<_> = Pretended::of(3)
+            .into_iter()
+            .map(|own| {
+                let config = &config;
+                scope.spawn(move || match own.number() {
+                    0 => {
+                        let options = RunOptions { processes: Some(own), ..RunOptions::default() };
+                        config.run(run_folder, &options, &mut Silent).map(|_| ())
+                    }
+                    1 => config.assist(run_folder, &own, &mut Until(2)),
+                    _ => config.assist(run_folder, &own, &mut Silent),
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for outcome in outcomes {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+        // After the step in which the others hear of it.
+        assert!(error.to_string().contains("stopped after step 3 of 10"), "{error}");
+    }
+    let resume = RunOptions { resume: true, ..RunOptions::default() };
+    done(run(&config, 2, run_folder, &resume, None));
+}
+
+#[test]
 fn what_diverges_in_one_place_ends_everywhere() {
     let folder = TempDir::new().unwrap();
     for sums in ["ordered", "reduced"] {
@@ -309,7 +341,7 @@ fn a_process_that_cannot_begin_ends_the_others() {
                             let options = RunOptions { processes: Some(own), ..RunOptions::default() };
                             config.run(&folder, &options, &mut Silent).map(|_| ())
                         }
-                        _ => config.assist(&folder, &own),
+                        _ => config.assist(&folder, &own, &mut Silent),
                     })
                 })
                 .collect();

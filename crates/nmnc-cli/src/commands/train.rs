@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nmnc::train::replicas::{self, Processes};
-use nmnc::train::{AnyConfig, Found, Resolved, RunConfig, RunFolder, RunOptions};
+use nmnc::train::{AnyConfig, Found, Resolved, RunConfig, RunFolder, RunOptions, Silent};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -23,7 +23,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
     }
     // Why it could not go on has been told to the first process, which speaks and fails for all: a launcher ends a job, and so whoever has
     // not yet spoken, when any process fails.
-    let _ = config.and_then(|config| config.assist(&folder(arguments, &*config), &processes));
+    let _ = config.and_then(|config| config.assist(&folder(arguments, &*config), &processes, &mut Silent));
     Ok(())
 }
 

@@ -69,7 +69,8 @@ pub trait RunConfig: Clone + Serialize {
     ///
     /// # Errors
     /// As [`Resolved::assist`].
-    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()>;
+    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path, observer: &mut dyn Observer)
+    -> Result<()>;
 }
 
 impl<C: RunConfig> Resolved<C> {
@@ -98,21 +99,27 @@ impl<C: RunConfig> Resolved<C> {
         }
     }
 
-    /// Takes part in the run that the first of `processes` keeps in `folder`, which is on a disk of them all.
+    /// Takes part in the run that the first of `processes` keeps in `folder`, which is on a disk of them all. The observer is told of
+    /// nothing but steps, and may stop the run for all.
     ///
     /// # Errors
     /// What goes wrong here, or the reason why another process has given up.
     ///
     /// # Panics
     /// If this is the first process.
-    pub fn assist(&self, folder: &Path, processes: &Arc<dyn Processes>) -> Result<()> {
+    pub fn assist(
+        &self,
+        folder: &Path,
+        processes: &Arc<dyn Processes>,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let (count, sums) = self.replicas();
         let team = Team::new(processes.clone(), count, sums)?;
         assert!(!team.leads(), "the first process runs, the others assist");
         match team.agree(0.0)?[0] {
             // The run has ended already.
             0.0 => Ok(()),
-            _ => C::assist(self, &team, folder),
+            _ => C::assist(self, &team, folder, observer),
         }
     }
 
@@ -176,8 +183,14 @@ impl RunConfig for Config {
         lead(parts, config.plan(), place, observer)
     }
 
-    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
-        follow(config.parts(team).inspect_err(|error| team.give_up(error))?, &config.plan(), folder)
+    fn assist(
+        config: &Resolved<Self>,
+        team: &Team,
+        folder: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let parts = config.parts(team).inspect_err(|error| team.give_up(error))?;
+        follow(parts, &config.plan(), folder, observer)
     }
 }
 
@@ -224,8 +237,14 @@ impl RunConfig for SequenceConfig {
         lead(parts, config.plan(), place, observer)
     }
 
-    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
-        follow(config.parts(team).inspect_err(|error| team.give_up(error))?, &config.plan(), folder)
+    fn assist(
+        config: &Resolved<Self>,
+        team: &Team,
+        folder: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let parts = config.parts(team).inspect_err(|error| team.give_up(error))?;
+        follow(parts, &config.plan(), folder, observer)
     }
 }
 
@@ -281,7 +300,12 @@ impl RunConfig for AnyConfig {
         each!(&**config, config => RunConfig::run(&Resolved::new((**config).clone()), team, place, observer))
     }
 
-    fn assist(config: &Resolved<Self>, team: &Team, folder: &Path) -> Result<()> {
-        each!(&**config, config => RunConfig::assist(&Resolved::new((**config).clone()), team, folder))
+    fn assist(
+        config: &Resolved<Self>,
+        team: &Team,
+        folder: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        each!(&**config, config => RunConfig::assist(&Resolved::new((**config).clone()), team, folder, observer))
     }
 }

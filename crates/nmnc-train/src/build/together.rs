@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::config::WeightsConfig;
 use crate::learner::Learner;
-use crate::observer::Observer;
+use crate::observer::{Observer, Silent};
 use crate::place::Place;
 use crate::problem::Problem;
 use crate::replicas::Team;
@@ -44,7 +44,7 @@ pub(super) fn lead<P: Problem + Send>(
     thread::scope(|scope| {
         for (problem, learner) in parts {
             // What goes wrong there is told to this replica too.
-            scope.spawn(|| assist(problem, learner, plan.clone(), &folder));
+            scope.spawn(|| assist(problem, learner, plan.clone(), &folder, &mut Silent));
         }
         let run = Run::new(&mut problem, &mut learner, plan.clone()).in_place(place, observer);
         let outcome = closed(run.and_then(|run| run.train(observer)), problem.workers())?;
@@ -53,21 +53,32 @@ pub(super) fn lead<P: Problem + Send>(
 }
 
 /// Makes the steps of the run in `folder`, the first replica not among `parts`.
-pub(super) fn follow<P: Problem + Send>(parts: Parts<P>, plan: &RunPlan, folder: &Path) -> Result<()> {
+pub(super) fn follow<P: Problem + Send>(
+    parts: Parts<P>,
+    plan: &RunPlan,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<()> {
+    let mut parts = parts.into_iter();
+    let (problem, learner) = parts.next().expect("a process has a replica");
     thread::scope(|scope| {
-        let threads: Vec<_> = parts
-            .into_iter()
-            .map(|(problem, learner)| scope.spawn(|| assist(problem, learner, plan.clone(), folder)))
-            .collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        for (problem, learner) in parts {
+            // What goes wrong there is told to this replica too.
+            scope.spawn(|| assist(problem, learner, plan.clone(), folder, &mut Silent));
+        }
+        assist(problem, learner, plan.clone(), folder, observer)
     })
 }
 
-fn assist<P: Problem>(mut problem: P, mut learner: Learner, plan: RunPlan, folder: &Path) -> Result<()> {
+fn assist<P: Problem>(
+    mut problem: P,
+    mut learner: Learner,
+    plan: RunPlan,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<()> {
     let run = Run::new(&mut problem, &mut learner, plan).beside(&checkpoints(folder));
-    closed(run.and_then(Run::assist), problem.workers())
+    closed(run.and_then(|run| run.assist(observer)), problem.workers())
 }
 
 /// What a replica came to, once all have come to theirs: none leaves while another may have to say that it cannot go on.
