@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use nmnc::files::write_atomically;
+use nmnc::files::{IfTaken, write_atomically};
 use nmnc::records::{RunRecords, Status, csv_long};
 use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions, share};
 use nmnc::{Error, ErrorKind, Result, report};
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
+use crate::signals;
 use crate::trial;
 
 /// Runs to make, or to take as they are where they have been made.
@@ -79,6 +80,7 @@ impl Comparison {
     }
 
     fn make(&self, run: &PlannedRun<AnyConfig>, folder: &Path, place: &str, out: Output) -> Result<Status> {
+        signals::check().map_err(|e| e.within(&run.name))?;
         if let Found::Ended(summary) = self.find(run, folder)? {
             RunFolder::tidy(folder);
             out.event("skipped", json!({ "run": naming::text(folder), "summary": summary }));
@@ -86,7 +88,12 @@ impl Comparison {
             return Ok(summary.status);
         }
         let mut watcher = Watcher::new(out, folder, &*run.config, place);
-        let options = RunOptions { resume: true, command: command_line(), ..RunOptions::default() };
+        let options = RunOptions {
+            resume: true,
+            if_taken: IfTaken::ComeBack,
+            command: command_line(),
+            ..RunOptions::default()
+        };
         match run.config.run(folder, &options, &mut watcher) {
             Ok(summary) => {
                 out.line(format_args!("{}: {}", run.name, outcome(&summary)));

@@ -1,8 +1,11 @@
 //! Names taken from the command line, and paths as they are shown.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use nmnc::printable;
+
+use crate::cli::Command;
 
 /// A path for people: whatever its name holds, one line that a terminal does not obey.
 pub fn shown(path: &Path) -> String {
@@ -21,8 +24,20 @@ pub fn stem(path: &Path) -> String {
 
 /// The command line as one could type it again.
 pub fn command_line() -> String {
+    typed(std::env::args_os().skip(1))
+}
+
+/// The command line that goes on with what `command` was stopped in.
+pub fn going_on(command: &Command) -> String {
+    let resume = matches!(command, Command::Train(train) if !train.resume);
+    let afresh = |argument: &OsString| matches!(command, Command::Demo(_)) && argument == "--fresh";
+    let arguments = std::env::args_os().skip(1).filter(|argument| !afresh(argument));
+    typed(arguments.chain(resume.then(|| "--resume".into())))
+}
+
+fn typed(arguments: impl Iterator<Item = OsString>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    let quoted = std::env::args_os().skip(1).map(|argument| {
+    let quoted = arguments.map(|argument| {
         let text = argument.to_string_lossy().into_owned();
         if !text.is_empty() && text.chars().all(plain) {
             text

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nmnc::files::FolderLock;
+use nmnc::files::{FolderLock, IfTaken};
 use nmnc::train::{AnyConfig, Config, plan};
 use nmnc::{Error, Result, Seed};
 
@@ -36,7 +36,7 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
             // Only what is a run folder: the user may have named a folder of their own.
             if old.join("config.toml").is_file() {
                 // Not while another process writes it.
-                let _lock = FolderLock::take(&old, false, &mut |_| {})?;
+                let _lock = FolderLock::take(&old, IfTaken::Leave, &mut |_| {})?;
                 fs::remove_dir_all(&old).map_err(|e| Error::io(&old, "remove", e))?;
             }
         }

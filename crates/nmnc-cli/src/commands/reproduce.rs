@@ -16,6 +16,7 @@ use crate::cli::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, Reprod
 use crate::naming::{self, command_line};
 use crate::output::Output;
 use crate::progress::{Watcher, duration, outcome};
+use crate::signals;
 use crate::trial;
 
 /// Makes the experiment that `command` names.
@@ -151,6 +152,10 @@ impl<C: RunConfig> Watch<C> for Shown {
 
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
         self.out.warning(&naming::text(&self.folder.join(&run.name)), &format!("diverged: {error}"));
+    }
+
+    fn stop(&mut self) -> bool {
+        signals::asked().is_some()
     }
 
     fn waiting(&mut self, number: usize, total: usize, run: &PlannedRun<C>, busy: &Error) {

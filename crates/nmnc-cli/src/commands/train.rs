@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nmnc::files::IfTaken;
 use nmnc::train::{AnyConfig, Found, RunConfig, RunFolder, RunOptions};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
@@ -39,7 +40,7 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
         retry_diverged: true,
         accept_records: arguments.accept_records,
         extend: arguments.resume,
-        wait: arguments.wait,
+        if_taken: if arguments.wait { IfTaken::Wait } else { IfTaken::Leave },
         command: command_line(),
     };
     let mut watcher = Watcher::new(out, &folder, &*config, "");

@@ -34,7 +34,7 @@ pub use statistics::{Interval, exponent, interval, t95};
 pub use widths::SCALES;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_core::files::write_atomically;
+use nmnc_core::files::{IfTaken, write_atomically};
 use nmnc_core::guard;
 use nmnc_core::records::{Status, Summary};
 use nmnc_report::Measurements;
@@ -92,6 +92,11 @@ pub trait Watch<C = Config> {
     /// A run diverged; the others go on.
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error);
 
+    /// Asked before each run and each measurement: whether to stop there, with [`ErrorKind::Stopped`].
+    fn stop(&mut self) -> bool {
+        false
+    }
+
     /// A run is about to be measured.
     fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>);
 }
@@ -125,6 +130,10 @@ pub fn reproduce<E: Experiment>(
     let make = |index: usize| -> Result<Option<E::Measured>> {
         let (run, watch) = (runs[index], &mut **watch.borrow_mut());
         let own = folder.join(&run.name);
+        let stopped = || Error::new(ErrorKind::Stopped, &run.name, "stopped before it was made or measured");
+        if watch.stop() {
+            return Err(stopped());
+        }
         let status = match find(&run)? {
             Found::Ended(summary) => {
                 RunFolder::tidy(&own);
@@ -133,8 +142,12 @@ pub fn reproduce<E: Experiment>(
             }
             Found::Nothing | Found::Partial => {
                 let mut observer = watch.run(index + 1, total, run, &own);
-                let options =
-                    RunOptions { resume: true, command: command.to_owned(), ..RunOptions::default() };
+                let options = RunOptions {
+                    resume: true,
+                    if_taken: IfTaken::ComeBack,
+                    command: command.to_owned(),
+                    ..RunOptions::default()
+                };
                 match run.config.run(&own, &options, observer.as_mut()) {
                     Ok(summary) => summary.status,
                     Err(error) if error.kind() == ErrorKind::Diverged => {
@@ -152,6 +165,9 @@ pub fn reproduce<E: Experiment>(
         let (file, settings) = (own.join(format!("{}.json", experiment.name())), experiment.measurement());
         if let Some(found) = kept(&file, &run.config.sha256(), &settings) {
             return Ok(Some(found));
+        }
+        if watch.stop() {
+            return Err(stopped());
         }
         watch.measuring(index + 1, total, run);
         let found = Kept {
