@@ -1,61 +1,103 @@
-//! Several runs, one report: what `compare` and `demo` share.
+//! Several runs, one report: what `compare`, `sweep` and `demo` share.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nmnc::files::{IfTaken, write_atomically};
-use nmnc::records::{RunRecords, Status, csv_long};
+use nmnc::records::{RunRecords, Status, csv_long_beside};
 use nmnc::train::{AnyConfig, Found, PlannedRun, RunConfig, RunFolder, RunOptions, share};
 use nmnc::{Error, ErrorKind, Result, report};
 use serde_json::json;
 
 use crate::naming::{self, command_line};
 use crate::output::Output;
+use crate::part;
 use crate::progress::{Watcher, duration, outcome};
 use crate::signals;
 use crate::trial;
+
+/// Columns that the table of all records has beside its own.
+#[derive(Default)]
+pub struct Beside {
+    /// Their names.
+    pub names: Vec<String>,
+    /// What each run has there.
+    pub cells: Vec<Vec<String>>,
+}
 
 /// Runs to make, or to take as they are where they have been made.
 pub struct Comparison {
     /// The runs.
     pub runs: Vec<PlannedRun<AnyConfig>>,
+    /// Places of those that this process is to make, counted from 0.
+    pub chosen: Vec<usize>,
     /// Folder that takes a folder for each run, and the report.
     pub folder: PathBuf,
     /// Title of the report.
     pub title: String,
+    /// What the table of all records has beside its own.
+    pub beside: Beside,
     /// What to do about a run of another configuration in the way.
     pub different: &'static str,
 }
 
 impl Comparison {
-    /// Makes the runs that are missing, then writes the report.
+    /// Makes the chosen runs that are missing, then writes the report if all runs have ended.
     ///
     /// # Errors
     /// [`ErrorKind::Diverged`] at the end if any run diverged; anything else at once.
     pub fn run(&self, out: Output) -> Result<()> {
         let started = Instant::now();
-        self.runs.iter().try_for_each(|run| trial::check(run.config.device()))?;
+        let chosen = |number: usize| &self.runs[self.chosen[number]];
+        self.chosen.iter().try_for_each(|&at| trial::check(self.runs[at].config.device()))?;
         let folders: Vec<PathBuf> = self.runs.iter().map(|run| self.folder.join(&run.name)).collect();
         // Every folder is looked at before any work is done, so that no run is made for nothing.
-        for (run, folder) in self.runs.iter().zip(&folders) {
-            self.find(run, folder)?;
+        for &at in &self.chosen {
+            self.find(&self.runs[at], &folders[at])?;
         }
         // Runs that another process is making are left to it, so that two calls share the work.
-        let place = |index: usize| format!("[{}/{}] ", index + 1, self.runs.len());
-        let waiting = |index: usize, busy: &Error| {
+        let place = |at: usize| format!("[{}/{}] ", at + 1, self.runs.len());
+        let waiting = |number: usize, busy: &Error| {
+            let index = self.chosen[number];
             out.event(
                 "waiting",
                 json!({ "run": naming::text(&folders[index]), "message": busy.to_string() }),
             );
             out.line(format_args!("{}{}: another process is at it", place(index), self.runs[index].name));
         };
-        let make = |index: usize| self.make(&self.runs[index], &folders[index], &place(index), out);
-        let ended = share(self.runs.len(), make, waiting)?;
-        let diverged = self.runs.iter().zip(ended).filter(|(_, status)| *status == Status::Diverged);
-        let diverged: Vec<&str> = diverged.map(|(run, _)| run.name.as_str()).collect();
+        let make = |number: usize| {
+            let index = self.chosen[number];
+            self.make(&self.runs[index], &folders[index], &place(index), out)
+        };
+        let ended = share(self.chosen.len(), make, waiting)?;
+        let diverged = ended.iter().enumerate().filter(|(_, status)| **status == Status::Diverged);
+        let diverged: Vec<&str> = diverged.map(|(number, _)| chosen(number).name.as_str()).collect();
+        // Whoever finds that nothing is left to do for anybody writes the report.
+        let all = part::ended(&folders)?;
+        if all < folders.len() {
+            part::told(all, folders.len(), &self.folder, out);
+        } else {
+            self.report(&folders, started, out)?;
+        }
+        if diverged.is_empty() {
+            return Ok(());
+        }
+        let problem =
+            format!("{} of {} runs diverged ({})", diverged.len(), self.chosen.len(), diverged.join(", "));
+        Err(Error::new(ErrorKind::Diverged, self.folder.display(), problem)
+            .mend("try a lower learning rate or train.clip_norm for all of them"))
+    }
+
+    fn report(&self, folders: &[PathBuf], started: Instant, out: Output) -> Result<()> {
+        for (run, folder) in self.runs.iter().zip(folders) {
+            self.find(run, folder)?;
+        }
         let records = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
         let path = self.folder.join("report.html");
-        write_atomically(&self.folder.join("records.csv"), csv_long(&records).as_bytes())?;
+        write_atomically(
+            &self.folder.join("records.csv"),
+            csv_long_beside(&records, &self.beside.names, &self.beside.cells).as_bytes(),
+        )?;
         report::write(&path, &report::html(&records, &self.title, &[command_line()])?)?;
         out.line(format_args!("\n{}", report::table(&records)));
         let runs: Vec<String> = folders.iter().map(|folder| naming::text(folder)).collect();
@@ -66,13 +108,7 @@ impl Comparison {
             duration(started.elapsed().as_secs_f64())
         ));
         out.result(naming::shown(&path));
-        if diverged.is_empty() {
-            return Ok(());
-        }
-        let problem =
-            format!("{} of {} runs diverged ({})", diverged.len(), self.runs.len(), diverged.join(", "));
-        Err(Error::new(ErrorKind::Diverged, self.folder.display(), problem)
-            .mend("try a lower learning rate or train.clip_norm for all of them"))
+        Ok(())
     }
 
     fn find(&self, run: &PlannedRun<AnyConfig>, folder: &Path) -> Result<Found> {

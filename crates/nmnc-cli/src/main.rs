@@ -7,6 +7,7 @@ mod comparison;
 mod exit;
 mod naming;
 mod output;
+mod part;
 mod plan_table;
 mod presets;
 mod progress;

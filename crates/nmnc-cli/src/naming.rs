@@ -35,6 +35,13 @@ pub fn going_on(command: &Command) -> String {
     typed(arguments.chain(resume.then(|| "--resume".into())))
 }
 
+/// The command line that makes the run of this number alone, where `--list` asked for all of them.
+pub fn of_task(number: usize) -> String {
+    let arguments =
+        std::env::args_os().skip(1).filter(|argument| argument != "--list" && argument != "--json");
+    typed(arguments.chain(["--task".into(), number.to_string().into()]))
+}
+
 fn typed(arguments: impl Iterator<Item = OsString>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
     let quoted = arguments.map(|argument| {

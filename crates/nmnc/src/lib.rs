@@ -8,6 +8,7 @@ pub mod bench;
 pub mod cite;
 pub mod plan;
 pub mod reproduce;
+pub mod sweep;
 
 pub use nmnc_analysis::{analysis, brain, dimension, similarity, trials};
 pub use nmnc_core::{

@@ -7,7 +7,7 @@ use nmnc::train::{AnyConfig, Config, plan};
 use nmnc::{Error, Result, Seed};
 
 use crate::cli::Demo;
-use crate::comparison::Comparison;
+use crate::comparison::{Beside, Comparison};
 use crate::output::Output;
 use crate::presets::DEMO;
 use crate::trial;
@@ -43,9 +43,11 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
     }
     let title = "Demo: four ways to assign credit".to_owned();
     Comparison {
+        chosen: (0..runs.len()).collect(),
         runs,
         folder,
         title,
+        beside: Beside::default(),
         different: "start again with --fresh, or name another folder with --out",
     }
     .run(out)
