@@ -56,12 +56,8 @@ pub fn run(sweep: &Sweep, folder: &Path, out: Output) -> Result<()> {
     }
     let of_each: Vec<String> =
         counts.iter().map(|(state, count)| format!("{count} {}", state.name())).collect();
-    out.result(format_args!(
-        "{} of {} runs: {}",
-        sweep.runs.len(),
-        naming::shown(folder),
-        of_each.join(", ")
-    ));
+    let runs = nmnc::report::text::plural(sweep.runs.len(), "run");
+    out.result(format_args!("{}: {runs}: {}", naming::shown(folder), of_each.join(", ")));
     Ok(())
 }
 
