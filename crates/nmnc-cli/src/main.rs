@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     match run {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            let error = signals::explained(error, &go_on, out);
+            let error = signals::explained(error, go_on.as_deref(), out);
             out.error(&error);
             ExitCode::from(exit::code(error.kind()))
         }

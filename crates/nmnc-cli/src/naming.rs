@@ -27,12 +27,16 @@ pub fn command_line() -> String {
     typed(std::env::args_os().skip(1))
 }
 
-/// The command line that goes on with what `command` was stopped in.
-pub fn going_on(command: &Command) -> String {
-    let resume = matches!(command, Command::Train(train) if !train.resume);
-    let afresh = |argument: &OsString| matches!(command, Command::Demo(_)) && argument == "--fresh";
+/// The command line that goes on with what `command` was stopped in; none where nothing is kept of it.
+pub fn going_on(command: &Command) -> Option<String> {
+    use Command::{Compare, Demo, Reproduce, Sweep, Train};
+    if !matches!(command, Train(_) | Compare(_) | Sweep(_) | Demo(_) | Reproduce(_)) {
+        return None;
+    }
+    let resume = matches!(command, Train(train) if !train.resume);
+    let afresh = |argument: &OsString| matches!(command, Demo(_)) && argument == "--fresh";
     let arguments = std::env::args_os().skip(1).filter(|argument| !afresh(argument));
-    typed(arguments.chain(resume.then(|| "--resume".into())))
+    Some(typed(arguments.chain(resume.then(|| "--resume".into()))))
 }
 
 /// The command line that makes the run of this number alone, where `--list` asked for all of them.

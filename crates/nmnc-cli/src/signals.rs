@@ -51,16 +51,17 @@ impl Drop for Training {
     }
 }
 
-/// The error of a run that was stopped, with the command that goes on; others as they are.
-pub fn explained(error: Error, go_on: &str, out: Output) -> Error {
+/// The error of what was stopped, with the command that goes on with it if there is one; others as they are.
+pub fn explained(error: Error, go_on: Option<&str>, out: Output) -> Error {
     if error.kind() != ErrorKind::Stopped {
         return error;
     }
     out.event("stopped", json!({ "signal": asked(), "go_on": go_on }));
     // What is too long to be shown whole would be a wrong command.
-    match go_on.len() {
-        0..800 => error.mend(format!("go on with `{go_on}`")),
-        _ => error.mend("go on with the same command (nmnc train: and --resume)"),
+    match go_on {
+        None => error.mend("nothing is left of it; start it again"),
+        Some(go_on) if go_on.len() < 800 => error.mend(format!("go on with `{go_on}`")),
+        Some(_) => error.mend("go on with the same command (nmnc train: and --resume)"),
     }
 }
 
@@ -71,12 +72,12 @@ pub fn give_way() {
     }
 }
 
-/// Listens from now on; `go_on` is the command that goes on with what is being done.
+/// Listens from now on; `go_on` is the command that goes on with what is being done, if what was done is kept.
 ///
 /// # Errors
 /// If the system refuses.
 #[cfg(unix)]
-pub fn listen(out: Output, go_on: String) -> Result<()> {
+pub fn listen(out: Output, go_on: Option<String>) -> Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 
@@ -103,7 +104,7 @@ pub fn listen(out: Output, go_on: String) -> Result<()> {
         if TRAINING.load(Ordering::SeqCst) {
             announce(name, out);
         } else {
-            leave(name, &go_on, out);
+            leave(name, go_on.as_deref(), out);
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(told).map(drop).map_err(failed)
@@ -111,7 +112,7 @@ pub fn listen(out: Output, go_on: String) -> Result<()> {
 
 /// Where there are no such signals.
 #[cfg(not(unix))]
-pub fn listen(_out: Output, _go_on: String) -> Result<()> {
+pub fn listen(_out: Output, _go_on: Option<String>) -> Result<()> {
     Ok(())
 }
 
@@ -130,7 +131,7 @@ fn announce(signal: &str, out: Output) {
 }
 
 #[cfg(unix)]
-fn leave(signal: &str, go_on: &str, out: Output) -> ! {
+fn leave(signal: &str, go_on: Option<&str>, out: Output) -> ! {
     LEAVING.store(true, Ordering::SeqCst);
     let error = explained(stopped(signal), go_on, out);
     crate::waiting::heard();

@@ -76,7 +76,7 @@ fn a_sweep_is_made_once_shown_and_merged_into_one_table() {
     assert_ne!(rates[0], rates[4]);
     for (at, name) in names.iter().enumerate() {
         let (draw, rule, seed) = (at / 4, ["bp", "nmnc"][at / 2 % 2], [1, 4][at % 2]);
-        assert_eq!(*name, format!("draw={draw},rule={rule},learning_rate={}-seed{seed}", rates[at]));
+        assert_eq!(*name, format!("draw={draw}-rule={rule}-learning_rate={}-seed{seed}", rates[at]));
     }
     let commands = run(&folder, "sweep s.toml --list --out o").success().stdout;
     let expected: Vec<String> =
@@ -193,24 +193,27 @@ fn eight_processes_of_which_three_are_killed_make_every_run_once_and_to_the_same
         .replace("epochs = 2", "epochs = 6")
         .replace("[checkpoint]\ninterval = 4", "[checkpoint]\ninterval = 2");
     folder.write("longer.toml", &longer);
-    let begun = Instant::now();
     run(&folder, "sweep s.toml --out alone --threads 1 --quiet").success();
-    let alone = begun.elapsed();
     let names = names(&folder);
     assert_eq!(names.len(), 12);
 
+    let made =
+        || names.iter().filter(|name| folder.path("o").join(name).join("summary.json").exists()).count();
     let mut random = 5;
     let mut workers: Vec<Child> =
         (0..8).map(|_| spawn(&folder, "sweep s.toml --out o --threads 1 --json")).collect();
-    let mut killed = 0;
-    for worker in &mut workers[..3] {
-        std::thread::sleep(alone.mul_f64(0.05 + 0.2 * next(&mut random)));
-        if worker.try_wait().unwrap().is_none() {
-            worker.kill().unwrap();
-            killed += 1;
+    for (at, worker) in workers[..3].iter_mut().enumerate() {
+        // When so many runs have ended, and a moment later.
+        let enough = at * 3 + (3.0 * next(&mut random)) as usize;
+        let begun = Instant::now();
+        while made() < enough {
+            assert!(begun.elapsed() < Duration::from_secs(120), "nothing is made");
+            std::thread::sleep(Duration::from_millis(2));
         }
+        std::thread::sleep(Duration::from_millis((60.0 * next(&mut random)) as u64));
+        assert!(worker.try_wait().unwrap().is_none(), "it was done before it could be killed");
+        worker.kill().unwrap();
     }
-    assert_eq!(killed, 3, "they were done before they could be killed");
     let ended: Vec<Ran> =
         workers.into_iter().map(|worker| Ran::of(worker.wait_with_output().unwrap())).collect();
     let mut finished = Vec::new();
@@ -247,10 +250,10 @@ fn bases_are_files_names_or_tables_and_settings_come_in_every_form() {
     let table = "seeds = 1\n[base]\nnetwork.preset = 'mlp'\ncredit.rule = 'bp'\nseed = 7\n[grid]\n'train.batch' = [32, 64]\nnetwork.widths = [[4, 4], [8]]\n";
     folder.write("s.toml", table);
     let expected = [
-        "batch=32,widths=4-4-seed7",
-        "batch=32,widths=8-seed7",
-        "batch=64,widths=4-4-seed7",
-        "batch=64,widths=8-seed7",
+        "batch=32-widths=4-4-seed7",
+        "batch=32-widths=8-seed7",
+        "batch=64-widths=4-4-seed7",
+        "batch=64-widths=8-seed7",
     ];
     assert_eq!(names(&folder), expected);
     folder.write("s.toml", "base = 'tiny.toml'\n[grid]\ncredit.nmnc.manifold = [{ dimension = 4, samples = 32 }, { dimension = 2, refresh = 3, samples = 32 }]\n");
@@ -259,7 +262,8 @@ fn bases_are_files_names_or_tables_and_settings_come_in_every_form() {
     let draw = |count: usize, more: &str| {
         folder.write("s.toml", &(SWEEP.replace("draws = 2", &format!("draws = {count}")) + more));
         let rate = |name: &String| {
-            name.split("learning_rate=").nth(1).unwrap().split(['-', ',']).next().unwrap().to_owned()
+            let drawn = name.split("learning_rate=").nth(1).unwrap().split("-batch").next().unwrap();
+            drawn.split("-seed").next().unwrap().to_owned()
         };
         names(&folder).iter().map(rate).collect::<Vec<_>>()
     };

@@ -38,7 +38,8 @@ impl Labels {
         Self { keys, numbered: numbered.collect() }
     }
 
-    /// The name of the run of `seed` at the point of this number: `learning_rate=0.01,rule=bp-seed0`.
+    /// The name of the run of `seed` at the point of this number: `learning_rate=0.01-rule=bp-seed0`. Keys have no hyphens, and tables want no
+    /// commas.
     pub fn name(&self, number: usize, point: &Point, seed: Seed) -> String {
         let draw = point.draw.map(|draw| format!("draw={draw}"));
         let settings = self.keys.iter().zip(&self.numbered).zip(&point.values).map(|((key, all), value)| {
@@ -47,7 +48,7 @@ impl Labels {
                 None => format!("{key}={}", word(value)),
             }
         });
-        let name = draw.into_iter().chain(settings).collect::<Vec<_>>().join(",");
+        let name = draw.into_iter().chain(settings).collect::<Vec<_>>().join("-");
         match name.len() {
             0..=NAME => format!("{name}-seed{}", seed.0),
             _ => format!("point{}-seed{}", number + 1, seed.0),
@@ -107,8 +108,8 @@ mod tests {
         assert_eq!(
             names(&[&point("1e-5", "[4, 8]"), &point("0.5", "[16]")]),
             [
-                "learning_rate=1e-5,nmnc.probes=1,vnc.probes=2,widths=4-8-seed3",
-                "learning_rate=0.5,nmnc.probes=1,vnc.probes=2,widths=16-seed3",
+                "learning_rate=1e-5-nmnc.probes=1-vnc.probes=2-widths=4-8-seed3",
+                "learning_rate=0.5-nmnc.probes=1-vnc.probes=2-widths=16-seed3",
             ]
         );
     }

@@ -10,7 +10,7 @@
 //! let sweep = nmnc::sweep::Sweep::parse(text, "sweep.toml".as_ref(), &[], &tiny).unwrap();
 //! let names: Vec<&str> = sweep.runs.iter().map(|run| run.name.as_str()).collect();
 //! assert_eq!(names.len(), 2 * 2 * 2);
-//! assert_eq!(names[..3], ["rule=bp,batch=32-seed0", "rule=bp,batch=32-seed1", "rule=bp,batch=64-seed0"]);
+//! assert_eq!(names[..3], ["rule=bp-batch=32-seed0", "rule=bp-batch=32-seed1", "rule=bp-batch=64-seed0"]);
 //! ```
 
 mod draw;
