@@ -212,8 +212,9 @@ fn what_keeps_no_checkpoints_ends_at_once_with_nothing_half_written() {
     folder.write("tiny.toml", TINY);
     folder.run(&["train", "tiny.toml", "--out", "run", "--quiet"]).success();
     let before = folder.tree();
-    let arguments = "analyze run --data fashion-mnist-sample --split train --examples 5000 --jacobians 5000 --probes 64 --out analysis";
-    for name in ["INT", "TERM", "USR1"] {
+    let analyze = "analyze run --data fashion-mnist-sample --split train --examples 5000 --jacobians 5000 --probes 65536";
+    let export = "tasks export DelayMatchSample --trials 1000000 --out trials.npz";
+    for (name, arguments) in [("INT", analyze), ("TERM", export), ("USR1", analyze)] {
         let mut child = spawn(&folder, arguments);
         std::thread::sleep(Duration::from_millis(700));
         assert!(child.try_wait().unwrap().is_none(), "it was too fast");

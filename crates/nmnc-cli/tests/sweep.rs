@@ -103,7 +103,15 @@ fn a_sweep_is_made_once_shown_and_merged_into_one_table() {
     assert_eq!(again.stdout.matches("made before, kept").count(), 8, "{again:?}");
     // Each point for itself, not as if rates were seeds.
     let page = run(&folder, "report runs/s --out page.html").success().stdout;
-    assert_eq!(page.matches("learning rate").count().max(page.matches("learning_rate").count()), 4, "{page}");
+    for rule in ["BP", "NMNC"] {
+        for rate in [rates[0], rates[4]] {
+            let row = format!("| {rule} (learning_rate {}) ", rate.parse::<f64>().unwrap());
+            assert!(
+                page.lines().any(|line| line.starts_with(&row) && line.contains("| 1, 4  |")),
+                "{row}: {page}"
+            );
+        }
+    }
     let status = run(&folder, "sweep status s.toml").success().stdout;
     assert_eq!(status.matches("test accuracy").count(), 8, "{status}");
     assert!(status.ends_with("runs/s: 8 runs: 8 complete\n"), "{status}");
