@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::files::csv;
 use common::{Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
-use nmnc::files::{FolderLock, IfTaken};
+use nmnc::files::{FolderLock, IfTaken, LOCK_FILE};
 
 /// Two rules with two rates drawn, and two seeds: eight runs.
 const SWEEP: &str = "\
@@ -249,6 +249,35 @@ fn eight_processes_of_which_three_are_killed_make_every_run_once_and_to_the_same
     assert!(hidden(&folder).is_empty(), "{:?}", hidden(&folder));
     let status = run(&folder, "sweep status s.toml --out o").success().stdout;
     assert!(status.contains("12 complete"), "{status}");
+}
+
+/// The claim of a process of another computer, which nobody of this one can ask: it is gone if it says nothing new for half a minute.
+#[test]
+fn a_claim_of_another_computer_costs_no_time_until_nothing_else_is_left_and_expires() {
+    let folder = prepared(&SWEEP.replace("seeds = [1, 4]", "seeds = 1"));
+    let names = names(&folder);
+    let first = folder.path("o").join(&names[0]);
+    fs::create_dir_all(&first).unwrap();
+    let lock = FolderLock::take(&first, IfTaken::Leave, &mut |_| {}).unwrap();
+    let text = fs::read_to_string(first.join(LOCK_FILE)).unwrap();
+    drop(lock);
+    let mut other: serde_json::Value = serde_json::from_str(&text).unwrap();
+    other["process"]["host"] = "elsewhere".into();
+    other["process"]["boot"] = "another".into();
+    folder.write(&format!("o/{}/{LOCK_FILE}", names[0]), &other.to_string());
+    let begun = Instant::now();
+    let mut sweep = spawn(&folder, "sweep s.toml --out o");
+    let ended = |name: &String| folder.path("o").join(name).join("summary.json").exists();
+    while !names[1..].iter().all(ended) {
+        assert!(begun.elapsed() < Duration::from_secs(25), "it waits for another computer before it works");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!ended(&names[0]) && sweep.try_wait().unwrap().is_none());
+    let status = run(&folder, "sweep status s.toml --out o").success().stdout;
+    assert!(status.contains("running: process ") && status.contains(" on elsewhere"), "{status}");
+    let ran = Ran::of(sweep.wait_with_output().unwrap()).success();
+    assert!(ended(&names[0]) && begun.elapsed() >= Duration::from_secs(30), "{ran:?}");
+    assert!(hidden(&folder).is_empty(), "{:?}", hidden(&folder));
 }
 
 #[test]

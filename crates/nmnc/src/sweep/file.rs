@@ -1,5 +1,6 @@
 //! What the file of a sweep says, checked as strictly as a configuration.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind as IoKind;
 use std::path::Path;
 
@@ -213,8 +214,9 @@ fn checked_choice(place: &str, values: &[Value]) -> Result<()> {
     if values.is_empty() {
         return Err(Error::config(place, "has no values").mend("list them, or remove it"));
     }
-    match (1..values.len()).find(|&at| values[..at].contains(&values[at])) {
-        Some(at) => Err(Error::config(place, format!("{} is there twice", values[at])).mend("remove one")),
+    let mut seen = BTreeSet::new();
+    match values.iter().find(|value| !seen.insert(value.to_string())) {
+        Some(value) => Err(Error::config(place, format!("{value} is there twice")).mend("remove one")),
         None => Ok(()),
     }
 }

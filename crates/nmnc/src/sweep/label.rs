@@ -25,12 +25,10 @@ impl Labels {
     pub fn new(settings: &[String], points: &[Point]) -> Self {
         let keys = settings.iter().map(|key| shortest(key, settings)).collect();
         let numbered = (0..settings.len()).map(|at| {
-            let mut values: Vec<Value> = Vec::new();
-            for point in points {
-                if !values.contains(&point.values[at]) {
-                    values.push(point.values[at].clone());
-                }
-            }
+            let mut seen = BTreeSet::new();
+            let known = |value: &&Value| seen.insert(value.to_string());
+            let values: Vec<Value> =
+                points.iter().map(|point| &point.values[at]).filter(known).cloned().collect();
             let texts: BTreeSet<String> = values.iter().map(word).collect();
             let told = texts.len() == values.len() && texts.iter().all(|text| text.len() <= VALUE);
             if told { Vec::new() } else { values }
