@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::naming::{self, command_line};
 use crate::output::Output;
-use crate::part;
+use crate::part::{self, Plan};
 use crate::progress::{Watcher, duration, outcome};
 use crate::signals;
 use crate::trial;
@@ -26,9 +26,11 @@ pub struct Beside {
 }
 
 /// Runs to make, or to take as they are where they have been made.
-pub struct Comparison {
-    /// The runs.
-    pub runs: Vec<PlannedRun<AnyConfig>>,
+pub struct Comparison<'a> {
+    /// Names of the runs, which their folders have.
+    pub names: Vec<String>,
+    /// The run at each place.
+    pub plan: &'a Plan<'a>,
     /// Places of those that this process is to make, counted from 0.
     pub chosen: Vec<usize>,
     /// Folder that takes a folder for each run, and the report.
@@ -41,37 +43,37 @@ pub struct Comparison {
     pub different: &'static str,
 }
 
-impl Comparison {
+impl Comparison<'_> {
     /// Makes the chosen runs that are missing, then writes the report if all runs have ended.
     ///
     /// # Errors
     /// [`ErrorKind::Diverged`] at the end if any run diverged; anything else at once.
     pub fn run(&self, out: Output) -> Result<()> {
         let started = Instant::now();
-        let chosen = |number: usize| &self.runs[self.chosen[number]];
-        self.chosen.iter().try_for_each(|&at| trial::check(self.runs[at].config.device()))?;
-        let folders: Vec<PathBuf> = self.runs.iter().map(|run| self.folder.join(&run.name)).collect();
+        let runs = part::planned(&self.chosen, self.plan)?;
+        runs.iter().try_for_each(|run| trial::check(run.config.device()))?;
+        let folders: Vec<PathBuf> = self.names.iter().map(|name| self.folder.join(name)).collect();
         // Every folder is looked at before any work is done, so that no run is made for nothing.
-        for &at in &self.chosen {
-            self.find(&self.runs[at], &folders[at])?;
+        for (run, &at) in runs.iter().zip(&self.chosen) {
+            self.find(run, &folders[at])?;
         }
         // Runs that another process is making are left to it, so that two calls share the work.
-        let place = |at: usize| format!("[{}/{}] ", at + 1, self.runs.len());
+        let place = |at: usize| format!("[{}/{}] ", at + 1, self.names.len());
         let waiting = |number: usize, busy: &Error| {
             let index = self.chosen[number];
             out.event(
                 "waiting",
                 json!({ "run": naming::text(&folders[index]), "message": busy.to_string() }),
             );
-            out.line(format_args!("{}{}: another process is at it", place(index), self.runs[index].name));
+            out.line(format_args!("{}{}: another process is at it", place(index), self.names[index]));
         };
         let make = |number: usize| {
             let index = self.chosen[number];
-            self.make(&self.runs[index], &folders[index], &place(index), out)
+            self.make(&runs[number], &folders[index], &place(index), out)
         };
         let ended = share(self.chosen.len(), make, waiting)?;
-        let diverged = ended.iter().enumerate().filter(|(_, status)| **status == Status::Diverged);
-        let diverged: Vec<&str> = diverged.map(|(number, _)| chosen(number).name.as_str()).collect();
+        let diverged = runs.iter().zip(ended).filter(|(_, status)| *status == Status::Diverged);
+        let diverged: Vec<&str> = diverged.map(|(run, _)| run.name.as_str()).collect();
         // Whoever finds that nothing is left to do for anybody writes the report.
         let all = part::ended(&folders)?;
         if all < folders.len() {
@@ -89,8 +91,9 @@ impl Comparison {
     }
 
     fn report(&self, folders: &[PathBuf], started: Instant, out: Output) -> Result<()> {
-        for (run, folder) in self.runs.iter().zip(folders) {
-            self.find(run, folder)?;
+        // Those of others, too.
+        for at in (0..folders.len()).filter(|at| !self.chosen.contains(at)) {
+            self.find(&(self.plan)(at)?, &folders[at])?;
         }
         let records = folders.iter().map(RunRecords::read).collect::<Result<Vec<_>>>()?;
         let path = self.folder.join("report.html");
@@ -104,7 +107,7 @@ impl Comparison {
         out.event("report", json!({ "path": naming::text(&path), "runs": runs }));
         out.line(format_args!(
             "{} in {}; the report:",
-            report::text::plural(self.runs.len(), "run"),
+            report::text::plural(self.names.len(), "run"),
             duration(started.elapsed().as_secs_f64())
         ));
         out.result(naming::shown(&path));

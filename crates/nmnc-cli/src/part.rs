@@ -4,10 +4,24 @@ use std::path::PathBuf;
 
 use nmnc::Result;
 use nmnc::records::RunRecords;
+use nmnc::train::{AnyConfig, PlannedRun};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde_json::json;
 
 use crate::naming;
 use crate::output::Output;
+
+/// The run at each place, counted from 0.
+pub type Plan<'a> = dyn Fn(usize) -> Result<PlannedRun<AnyConfig>> + Sync + 'a;
+
+/// The runs at these places. Checking a configuration takes milliseconds and there may be thousands, so that it is done by all threads.
+///
+/// # Errors
+/// The first of them that is wrong.
+pub fn planned(chosen: &[usize], plan: &Plan<'_>) -> Result<Vec<PlannedRun<AnyConfig>>> {
+    let planned: Vec<_> = chosen.par_iter().map(|&at| plan(at)).collect();
+    planned.into_iter().collect()
+}
 
 /// Prints for each of the runs called `names` the command that makes it alone, one a line.
 ///

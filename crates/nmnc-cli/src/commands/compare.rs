@@ -23,6 +23,8 @@ pub fn run(arguments: &Compare, out: Output) -> Result<()> {
     let name = stem(&arguments.config);
     let folder = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&name));
     let title = format!("{name}: {}", rules.join(", "));
-    let (beside, different) = (Beside::default(), "name another folder with --out");
-    Comparison { runs, chosen, folder, title, beside, different }.run(out)
+    let names = runs.iter().map(|run| run.name.clone()).collect();
+    let (plan, beside) = (&|at: usize| Ok(runs[at].clone()), Beside::default());
+    let different = "name another folder with --out";
+    Comparison { names, plan, chosen, folder, title, beside, different }.run(out)
 }

@@ -43,8 +43,9 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
     }
     let title = "Demo: four ways to assign credit".to_owned();
     Comparison {
+        names: runs.iter().map(|run| run.name.clone()).collect(),
         chosen: (0..runs.len()).collect(),
-        runs,
+        plan: &|at| Ok(runs[at].clone()),
         folder,
         title,
         beside: Beside::default(),

@@ -1,16 +1,18 @@
 //! Sweeps: many runs that one file describes, so that many processes can share them.
 //!
 //! A sweep is a base configuration, a grid of settings, random draws of settings, and seeds. [`Sweep::read`] makes of it a list of runs in
-//! an order that depends on the file alone, each with a number, a folder's name that says what differs, and a checked configuration. Who
+//! an order that depends on the file alone, each with a folder's name that says what differs, and [`Sweep::run`] the configuration of one. Who
 //! makes which of them is not settled here: a run's folder is its claim ([`files::FolderLock`](crate::files::FolderLock)).
 //!
 //! ```
+//! use nmnc::train::RunConfig;
+//!
 //! let text = "base = 'tiny'\nseeds = 2\n[grid]\ncredit.rule = ['bp', 'dfa']\ntrain.batch = [32, 64]\n";
 //! let tiny = |name: &str| (name == "tiny").then_some("network.preset = 'mlp'\n[credit]\nrule = 'bp'\n");
 //! let sweep = nmnc::sweep::Sweep::parse(text, "sweep.toml".as_ref(), &[], &tiny).unwrap();
-//! let names: Vec<&str> = sweep.runs.iter().map(|run| run.name.as_str()).collect();
-//! assert_eq!(names.len(), 2 * 2 * 2);
-//! assert_eq!(names[..3], ["rule=bp-batch=32-seed0", "rule=bp-batch=32-seed1", "rule=bp-batch=64-seed0"]);
+//! assert_eq!(sweep.names.len(), 2 * 2 * 2);
+//! assert_eq!(sweep.run(2).unwrap().config.epochs(), 10);
+//! assert_eq!(sweep.names[..3], ["rule=bp-batch=32-seed0", "rule=bp-batch=32-seed1", "rule=bp-batch=64-seed0"]);
 //! ```
 
 mod draw;
@@ -36,10 +38,16 @@ const MOST: usize = 100_000;
 pub struct Sweep {
     /// Settings in which they differ, beside the seed, in the order of the file: those of the grid, then those drawn.
     pub settings: Vec<String>,
-    /// The runs: draws, within each the points of the grid with its last setting changing fastest, within each the seeds.
-    pub runs: Vec<PlannedRun<AnyConfig>>,
+    /// Names of the runs' folders: draws, within each the points of the grid with its last setting changing fastest, within each the seeds.
+    pub names: Vec<String>,
     /// What each run has of [`Sweep::settings`], as text.
     pub values: Vec<Vec<String>>,
+    /// What the file is called in messages.
+    origin: String,
+    /// What all runs have.
+    base: Table,
+    points: Vec<Point>,
+    seeds: Vec<Seed>,
 }
 
 impl Sweep {
@@ -47,7 +55,7 @@ impl Sweep {
     /// looked for beside it; `ready_made` has the text of those that have a name.
     ///
     /// # Errors
-    /// Unreadable files, bad TOML (with its line), unknown or impossible settings (with their key and the run they are found in).
+    /// Unreadable files, bad TOML (with its line), unknown or impossible settings of the base (with their key).
     pub fn read(
         path: &Path,
         overrides: &[String],
@@ -56,51 +64,62 @@ impl Sweep {
         Self::parse(&file::text(path)?, path, overrides, ready_made)
     }
 
-    /// The same of the TOML `text` that came from the file `origin`.
+    /// The same of the TOML `text` that came from the file `path`.
     ///
     /// # Errors
     /// As [`Sweep::read`].
     pub fn parse(
         text: &str,
-        origin: &Path,
+        path: &Path,
         overrides: &[String],
         ready_made: &dyn Fn(&str) -> Option<&'static str>,
     ) -> Result<Self> {
-        let name = origin.display().to_string();
-        let described = Description::parse(text, origin, ready_made)?;
-        described.check(overrides).map_err(|e| e.within(&name))?;
+        let origin = path.display().to_string();
+        let described = Description::parse(text, path, ready_made)?;
+        described.check(overrides).map_err(|e| e.within(&origin))?;
         let mut base = described.base.clone();
         for (key, value) in &described.set {
-            set(&mut base, &format!("{key}={value}")).map_err(|e| e.within(&name))?;
+            set(&mut base, &format!("{key}={value}")).map_err(|e| e.within(&origin))?;
         }
         overrides.iter().try_for_each(|change| set(&mut base, change))?;
         let checked = config(&base, &described.base_name)?;
-        let seeds = match &described.seeds {
+        let seeds: Vec<Seed> = match &described.seeds {
             Seeds::Count(count) => (0..*count).map(|n| Seed(checked.seed().0.saturating_add(n))).collect(),
             Seeds::Listed(seeds) => seeds.clone(),
         };
-        let points = points(&described, seeds.len()).map_err(|e| e.within(&name))?;
+        let points = points(&described, seeds.len()).map_err(|e| e.within(&origin))?;
         let settings: Vec<String> = described.varied().map(str::to_owned).collect();
         let labels = Labels::new(&settings, &points);
-        let mut sweep = Self { settings, runs: Vec::new(), values: Vec::new() };
+        let (mut names, mut values) = (Vec::new(), Vec::new());
         for (number, point) in points.iter().enumerate() {
             for &seed in &seeds {
-                let mut table = base.clone();
-                let name = match &point.values[..] {
+                names.push(match &point.values[..] {
                     [] => format!("{}-seed{}", checked.rule(), seed.0),
                     _ => labels.name(number, point, seed),
-                };
-                let place = format!("{}: {name}", origin.display());
-                for (key, value) in sweep.settings.iter().zip(&point.values) {
-                    set(&mut table, &format!("{key}={value}")).map_err(|e| e.within(&place))?;
-                }
-                let config = config(&table, &place)?.with_seed(seed);
-                let config = config.resolve().map_err(|e| e.within(&place))?;
-                sweep.runs.push(PlannedRun { name, config });
-                sweep.values.push(point.values.iter().map(shown).collect());
+                });
+                values.push(point.values.iter().map(shown).collect());
             }
         }
-        Ok(sweep)
+        Ok(Self { settings, names, values, origin, base, points, seeds })
+    }
+
+    /// The run at this place, counted from 0, with its configuration.
+    ///
+    /// # Errors
+    /// Unknown or impossible settings.
+    ///
+    /// # Panics
+    /// If there is no such run.
+    pub fn run(&self, at: usize) -> Result<PlannedRun<AnyConfig>> {
+        let (name, point) = (self.names[at].clone(), &self.points[at / self.seeds.len()]);
+        let place = format!("{}: {name}", self.origin);
+        let mut table = self.base.clone();
+        for (key, value) in self.settings.iter().zip(&point.values) {
+            set(&mut table, &format!("{key}={value}")).map_err(|e| e.within(&place))?;
+        }
+        let config = config(&table, &place)?.with_seed(self.seeds[at % self.seeds.len()]);
+        let config = config.resolve().map_err(|e| e.within(&place))?;
+        Ok(PlannedRun { name, config })
     }
 }
 

@@ -21,14 +21,18 @@ pub fn run(arguments: &Sweep, out: Output) -> Result<()> {
     let path = arguments.sweep.as_deref().expect("the parser asks for it");
     let sweep = read(path, &arguments.place)?;
     if arguments.part.list {
-        return part::list(sweep.runs.iter().map(|run| run.name.as_str()), out);
+        // Whoever asks is about to start as many jobs.
+        let all: Vec<usize> = (0..sweep.names.len()).collect();
+        part::planned(&all, &|at| sweep.run(at))?;
+        return part::list(sweep.names.iter().map(String::as_str), out);
     }
-    let chosen = arguments.part.chosen(sweep.runs.len())?;
+    let chosen = arguments.part.chosen(sweep.names.len())?;
     let folder = folder(path, &arguments.place);
     let title = format!("Sweep: {}", stem(path));
-    let beside = Beside { names: sweep.settings, cells: sweep.values };
+    let beside = Beside { names: sweep.settings.clone(), cells: sweep.values.clone() };
+    let (names, plan) = (sweep.names.clone(), &|at| sweep.run(at));
     let different = "name another folder with --out";
-    Comparison { runs: sweep.runs, chosen, folder, title, beside, different }.run(out)
+    Comparison { names, plan, chosen, folder, title, beside, different }.run(out)
 }
 
 fn read(path: &Path, place: &SweepPlace) -> Result<sweep::Sweep> {

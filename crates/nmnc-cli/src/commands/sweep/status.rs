@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nmnc::Result;
-use nmnc::files::{FolderLock, Writer};
+use nmnc::files::{FolderLock, Writer, is_there};
 use nmnc::records::{RunRecords, Status};
 use nmnc::sweep::Sweep;
-use nmnc::train::{AnyConfig, Found, PlannedRun, RunFolder};
+use nmnc::train::{Found, RunFolder};
 use serde_json::json;
 
 use crate::naming;
@@ -39,11 +39,11 @@ impl State {
 /// Prints a line for each run, and how many there are of each kind.
 pub fn run(sweep: &Sweep, folder: &Path, out: Output) -> Result<()> {
     let mut counts: BTreeMap<State, usize> = BTreeMap::new();
-    let digits = sweep.runs.len().to_string().len();
-    let width = sweep.runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0);
-    for (at, run) in sweep.runs.iter().enumerate() {
-        let own = folder.join(&run.name);
-        let (state, told, writer) = look(run, &own)?;
+    let digits = sweep.names.len().to_string().len();
+    let width = sweep.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (at, name) in sweep.names.iter().enumerate() {
+        let own = folder.join(name);
+        let (state, told, writer) = look(sweep, at, &own)?;
         *counts.entry(state).or_default() += 1;
         let writer = writer.map(|writer| {
             json!({ "pid": writer.pid, "host": writer.host, "silent_seconds": writer.silent.as_secs_f64() })
@@ -52,19 +52,22 @@ pub fn run(sweep: &Sweep, folder: &Path, out: Output) -> Result<()> {
             "state",
             json!({ "task": at + 1, "run": naming::text(&own), "state": state.name(), "writer": writer }),
         );
-        out.line(format_args!("{:>digits$}  {:width$}  {told}", at + 1, run.name));
+        out.line(format_args!("{:>digits$}  {:width$}  {told}", at + 1, name));
     }
     let of_each: Vec<String> =
         counts.iter().map(|(state, count)| format!("{count} {}", state.name())).collect();
-    let runs = nmnc::report::text::plural(sweep.runs.len(), "run");
+    let runs = nmnc::report::text::plural(sweep.names.len(), "run");
     out.result(format_args!("{}: {runs}: {}", naming::shown(folder), of_each.join(", ")));
     Ok(())
 }
 
-/// The state of a run, the same for people, and who is writing it.
-fn look(run: &PlannedRun<AnyConfig>, folder: &Path) -> Result<(State, String, Option<Writer>)> {
+/// The state of the run at this place, the same for people, and who is writing it.
+fn look(sweep: &Sweep, at: usize, folder: &Path) -> Result<(State, String, Option<Writer>)> {
     let writer = FolderLock::holder(folder)?;
-    let found = RunFolder::find(folder, &run.config.identity())?;
+    let found = match is_there(folder)? {
+        true => RunFolder::find(folder, &sweep.run(at)?.config.identity())?,
+        false => Found::Nothing,
+    };
     Ok(match (found, writer) {
         (Found::Ended(summary), _) => {
             let state = match summary.status {
