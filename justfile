@@ -85,6 +85,11 @@ kill-campaign *ARGS:
     cargo build --release --workspace --bin nmnc
     python3 scripts/fault_campaign.py {{ARGS}}
 
+# The Slurm scripts of docs/cluster.md on a cluster of one node, started for it (about five minutes; needs root and slurm-wlm).
+slurm:
+    cargo build --release --workspace --bin nmnc
+    python3 scripts/check_slurm.py
+
 # Training, going on, analyzing, reporting and reading damaged files in one process: does its memory stay flat?
 soak SECONDS="3600" CSV="target/soak.csv":
     cargo build --release --workspace --example soak

@@ -11,20 +11,24 @@ mod analyze;
 mod brain;
 mod cite;
 mod config;
+mod part;
 mod plan;
 mod predict;
 mod reproduce;
 mod similarity;
+mod sweep;
 pub mod weights;
 
 pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use cite::Cite;
 pub use config::{CheckConfig, ExplainSetting};
+pub use part::Part;
 pub use plan::Plan;
 pub use predict::Predict;
 pub use reproduce::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 pub use similarity::{Similarity, TableFormat};
+pub use sweep::{Sweep, SweepCommand, SweepPlace};
 
 /// Train networks by noise correlation and compare credit-assignment rules.
 ///
@@ -85,6 +89,9 @@ pub enum Command {
     /// Train with several rules and seeds, and report on them side by side
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(Compare),
+    /// Make the runs of a grid, of random draws and seeds, in one process or many
+    #[command(after_help = sweep::EXAMPLES)]
+    Sweep(Sweep),
     /// Write one HTML page about finished or unfinished runs
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
@@ -298,6 +305,9 @@ pub struct Compare {
     /// What to change.
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Which runs to make.
+    #[command(flatten)]
+    pub part: Part,
 }
 
 /// `nmnc report`.

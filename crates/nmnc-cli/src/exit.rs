@@ -25,6 +25,8 @@ Exit codes:
   9  a download failed
   10 there is not enough memory
   11 another process is writing the run folder
+  12 stopped by a signal (SIGTERM, SIGINT, SIGUSR1): training has kept a
+     checkpoint, and the error says how to go on
 
 Every error is one line on standard error: `error: place: problem; mend`.";
 
@@ -40,6 +42,7 @@ pub fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Network => 9,
         ErrorKind::Memory => 10,
         ErrorKind::Busy => 11,
+        ErrorKind::Stopped => 12,
         _ => UNEXPECTED,
     }
 }
@@ -56,6 +59,7 @@ pub fn name(kind: ErrorKind) -> &'static str {
         ErrorKind::Network => "network",
         ErrorKind::Memory => "memory",
         ErrorKind::Busy => "busy",
+        ErrorKind::Stopped => "stopped",
         _ => "unexpected",
     }
 }

@@ -7,11 +7,13 @@ mod comparison;
 mod exit;
 mod naming;
 mod output;
+mod part;
 mod plan_table;
 mod presets;
 mod progress;
 mod progress_line;
 mod settings_text;
+mod signals;
 mod together;
 mod trial;
 mod usage;
@@ -37,15 +39,22 @@ fn main() -> ExitCode {
         Err(error) => return usage::explain(&error),
     };
     let out = Output { quiet: cli.quiet, json: cli.json };
+    let go_on = naming::going_on(&cli.command);
     let run = std::panic::catch_unwind(|| {
+        // A process that reads for another one ends as any other.
+        if !matches!(cli.command, cli::Command::ReadAssembly { .. }) {
+            signals::listen(out, go_on.clone())?;
+        }
         set_threads(cli.threads)?;
         let _waiting = (!cli.quiet && !cli.json).then(Waiting::begin);
         commands::run(&cli.command, out)?;
         output::finish()
     });
+    signals::give_way();
     match run {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
+            let error = signals::explained(error, go_on.as_deref(), out);
             out.error(&error);
             ExitCode::from(exit::code(error.kind()))
         }

@@ -1,8 +1,11 @@
 //! Names taken from the command line, and paths as they are shown.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use nmnc::printable;
+
+use crate::cli::Command;
 
 /// A path for people: whatever its name holds, one line that a terminal does not obey.
 pub fn shown(path: &Path) -> String {
@@ -21,8 +24,31 @@ pub fn stem(path: &Path) -> String {
 
 /// The command line as one could type it again.
 pub fn command_line() -> String {
+    typed(std::env::args_os().skip(1))
+}
+
+/// The command line that goes on with what `command` was stopped in; none where nothing is kept of it.
+pub fn going_on(command: &Command) -> Option<String> {
+    use Command::{Compare, Demo, Reproduce, Sweep, Train};
+    if !matches!(command, Train(_) | Compare(_) | Sweep(_) | Demo(_) | Reproduce(_)) {
+        return None;
+    }
+    let resume = matches!(command, Train(train) if !train.resume);
+    let afresh = |argument: &OsString| matches!(command, Demo(_)) && argument == "--fresh";
+    let arguments = std::env::args_os().skip(1).filter(|argument| !afresh(argument));
+    Some(typed(arguments.chain(resume.then(|| "--resume".into()))))
+}
+
+/// The command line that makes the run of this number alone, where `--list` asked for all of them.
+pub fn of_task(number: usize) -> String {
+    let arguments =
+        std::env::args_os().skip(1).filter(|argument| argument != "--list" && argument != "--json");
+    typed(arguments.chain(["--task".into(), number.to_string().into()]))
+}
+
+fn typed(arguments: impl Iterator<Item = OsString>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    let quoted = std::env::args_os().skip(1).map(|argument| {
+    let quoted = arguments.map(|argument| {
         let text = argument.to_string_lossy().into_owned();
         if !text.is_empty() && text.chars().all(plain) {
             text

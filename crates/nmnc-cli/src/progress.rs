@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::naming;
 use crate::output::Output;
 use crate::progress_line::{fitted, loss, of_record, off, top5};
+use crate::signals::{self, Training};
 use crate::waiting;
 
 /// Plain lines come at most this often, except for those with an evaluation.
@@ -38,6 +39,8 @@ pub struct Watcher {
     first: Option<(Instant, u64)>,
     last: Option<Progress>,
     shown: Option<Instant>,
+    /// From the start of the training loop to the run's end.
+    training: Option<Training>,
 }
 
 impl Watcher {
@@ -60,6 +63,7 @@ impl Watcher {
             first: None,
             last: None,
             shown: None,
+            training: None,
         }
     }
 
@@ -73,6 +77,7 @@ impl Watcher {
 impl Observer for Watcher {
     fn started(&mut self, description: &str, progress: Progress) {
         (self.first, self.last) = (None, Some(progress));
+        self.training = Some(signals::training());
         self.out.event(
             "started",
             json!({
@@ -121,7 +126,12 @@ impl Observer for Watcher {
         self.out.event("checkpoint", json!({ "run": self.run, "path": naming::text(path) }));
     }
 
+    fn stop(&mut self) -> bool {
+        signals::asked().is_some()
+    }
+
     fn finished(&mut self, summary: &Summary) {
+        self.training = None;
         waiting::tell_in(None);
         self.bar.finish_and_clear();
         self.out.event("finished", json!({ "run": self.run, "summary": summary }));

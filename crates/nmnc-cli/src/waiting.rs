@@ -91,6 +91,17 @@ pub fn heard() {
     }
 }
 
+/// Writes a line to standard error, above the bar of a run if there is one.
+pub fn tell(line: &str) {
+    heard();
+    let bar = state().as_ref().and_then(|state| state.bar.clone());
+    let write = || drop(writeln!(std::io::stderr(), "{line}"));
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
 /// The bar in which waits are told from now on, if there is one.
 pub fn tell_in(bar: Option<ProgressBar>) {
     if let Some(state) = &mut *state() {

@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Folder, Ran, TINY, copy, metrics, nmnc};
-use nmnc::files::{FolderLock, LOCK_FILE};
+use nmnc::files::{FolderLock, IfTaken, LOCK_FILE};
 use nmnc::process::Process;
 
 fn prepared() -> Folder {
@@ -28,7 +28,7 @@ fn ended(child: Child) -> Ran {
 }
 
 fn hold(folder: &Path) -> FolderLock {
-    FolderLock::take(folder, false, &mut |_| {}).unwrap()
+    FolderLock::take(folder, IfTaken::Leave, &mut |_| {}).unwrap()
 }
 
 fn until(what: &str, done: impl Fn() -> bool) {

@@ -14,7 +14,7 @@ mod run;
 
 pub use check::MOST_STAGES;
 pub use columns::{COLUMNS, Column, Examples, Layout, STAGE_COLUMNS};
-pub use csv::{CsvRows, Origin, csv_long};
+pub use csv::{CsvRows, Origin, csv_long, csv_long_beside};
 pub use events::Events;
 pub use psychometric::{FIT_COLUMNS, PSYCHOMETRIC_COLUMNS, Psychometric, PsychometricPoint};
 pub use run::RunRecords;

@@ -8,7 +8,7 @@ use crate::observer::Observer;
 use crate::replicas::Processes;
 use crate::run_folder::{Found, RunFolder};
 use nmnc_core::error::Result;
-use nmnc_core::files::FolderLock;
+use nmnc_core::files::{FolderLock, IfTaken};
 use nmnc_core::records::{Status, Summary};
 
 /// How to run.
@@ -23,8 +23,8 @@ pub struct RunOptions {
     /// Go on, too, where the configuration is another one than the run began with, but for nothing that what was learned depends on
     /// ([`Identity::continues`]): longer, or with other records.
     pub extend: bool,
-    /// Wait while another process writes the folder, instead of leaving.
-    pub wait: bool,
+    /// What to do while another process writes the folder.
+    pub if_taken: IfTaken,
     /// The command line, for the summary.
     pub command: String,
     /// The processes that host the replicas of the run, of which this is the first; none for this process alone.
@@ -50,7 +50,7 @@ impl Place {
         options: &RunOptions,
         observer: &mut dyn Observer,
     ) -> Result<Self> {
-        let lock = FolderLock::take(path, options.wait, &mut |text| observer.warning(text))?;
+        let lock = FolderLock::take(path, options.if_taken, &mut |text| observer.warning(text))?;
         Ok(Self { lock, identity, options: options.clone() })
     }
 

@@ -10,6 +10,7 @@ pub mod cite;
 pub mod mpi;
 pub mod plan;
 pub mod reproduce;
+pub mod sweep;
 
 pub use nmnc_analysis::{analysis, brain, dimension, similarity, trials};
 pub use nmnc_core::{

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{BrainComparison, Overrides, at_least_one, count, seed};
+use super::{BrainComparison, Overrides, Part, at_least_one, count, seed};
 
 const ALIGNMENT_EXAMPLES: &str = "Examples:
   nmnc reproduce alignment
@@ -155,6 +155,9 @@ pub struct ReproduceBrain {
     /// What to change in every run.
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Which runs to make.
+    #[command(flatten)]
+    pub part: Part,
 }
 
 /// `nmnc reproduce rnn`.
@@ -190,6 +193,9 @@ pub struct ReproduceRnn {
     /// What to change in every run.
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Which runs to make.
+    #[command(flatten)]
+    pub part: Part,
 }
 
 /// `nmnc reproduce cifar10` and `nmnc reproduce imagenet`.
@@ -222,6 +228,9 @@ pub struct Efficiency {
     /// What to change in every run.
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Which runs to make.
+    #[command(flatten)]
+    pub part: Part,
 }
 
 fn probes(text: &str) -> Result<usize, String> {
@@ -266,4 +275,7 @@ pub struct ReproduceOptions {
     /// What to change in every run.
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Which runs to make.
+    #[command(flatten)]
+    pub part: Part,
 }

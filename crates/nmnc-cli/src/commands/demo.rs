@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use nmnc::files::FolderLock;
+use nmnc::files::{FolderLock, IfTaken};
 use nmnc::train::{AnyConfig, Config, plan};
 use nmnc::{Error, Result, Seed};
 
 use crate::cli::Demo;
-use crate::comparison::Comparison;
+use crate::comparison::{Beside, Comparison};
 use crate::output::Output;
 use crate::presets::DEMO;
 use crate::trial;
@@ -36,16 +36,19 @@ pub fn run(arguments: &Demo, out: Output) -> Result<()> {
             // Only what is a run folder: the user may have named a folder of their own.
             if old.join("config.toml").is_file() {
                 // Not while another process writes it.
-                let _lock = FolderLock::take(&old, false, &mut |_| {})?;
+                let _lock = FolderLock::take(&old, IfTaken::Leave, &mut |_| {})?;
                 fs::remove_dir_all(&old).map_err(|e| Error::io(&old, "remove", e))?;
             }
         }
     }
     let title = "Demo: four ways to assign credit".to_owned();
     Comparison {
-        runs,
+        names: runs.iter().map(|run| run.name.clone()).collect(),
+        chosen: (0..runs.len()).collect(),
+        plan: &|at| Ok(runs[at].clone()),
         folder,
         title,
+        beside: Beside::default(),
         different: "start again with --fresh, or name another folder with --out",
     }
     .run(out)

@@ -15,6 +15,7 @@ mod predict;
 mod report;
 mod reproduce;
 mod similarity;
+mod sweep;
 mod tasks;
 mod train;
 mod weights;
@@ -31,6 +32,7 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
         Command::Demo(arguments) => demo::run(arguments, out),
         Command::Train(arguments) => train::run(arguments, out),
         Command::Compare(arguments) => compare::run(arguments, out),
+        Command::Sweep(arguments) => sweep::run(arguments, out),
         Command::Report(arguments) => report::run(arguments, out),
         Command::Bench(arguments) => bench::run(arguments, out),
         Command::Plan(arguments) => plan::run(arguments, out),
@@ -52,9 +54,11 @@ pub fn run(command: &Command, out: Output) -> Result<()> {
 /// What `command` does, for waits in which no part of it says more.
 fn what(command: &Command) -> &'static str {
     match command {
-        Command::Demo(_) | Command::Train(_) | Command::Compare(_) | Command::Reproduce(_) => {
-            "preparing to train"
-        }
+        Command::Demo(_)
+        | Command::Train(_)
+        | Command::Compare(_)
+        | Command::Sweep(_)
+        | Command::Reproduce(_) => "preparing to train",
         Command::Report(_) => "writing the page",
         Command::Predict(_) => "showing examples",
         Command::Bench(_) | Command::Plan(_) => "timing",

@@ -5,37 +5,39 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Brain, Choices, Dimension, Experiment, Options, Recurrent, RecurrentChoices,
-    SampleEfficiency, Scaling, ScalingChoices, Subject, Watch,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Made, Options, Outcome, Recurrent,
+    RecurrentChoices, SampleEfficiency, Scaling, ScalingChoices, Subject, Watch,
 };
 use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use crate::cli::{Efficiency, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
+use crate::cli::{Efficiency, Part, Reproduce, ReproduceBrain, ReproduceOptions, ReproduceRnn};
 use crate::naming::{self, command_line};
 use crate::output::Output;
+use crate::part;
 use crate::progress::{Watcher, duration, outcome};
+use crate::signals;
 use crate::trial;
 
 /// Makes the experiment that `command` names.
 pub fn run(command: &Reproduce, out: Output) -> Result<()> {
     match command {
-        Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, given.out.as_deref(), out),
+        Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, &given.out, &given.part, out),
         Reproduce::Dimension { options: given, scales } => {
-            make(&Dimension::new(&options(given), scales)?, given.out.as_deref(), out)
+            make(&Dimension::new(&options(given), scales)?, &given.out, &given.part, out)
         }
         Reproduce::Scaling { options: given, scales, probes, dimension } => {
             let choices = ScalingChoices { scales: scales.clone(), probes: *probes, dimension: *dimension };
-            make(&Scaling::new(&options(given), &choices)?, given.out.as_deref(), out)
+            make(&Scaling::new(&options(given), &choices)?, &given.out, &given.part, out)
         }
-        Reproduce::Brain(given) => make(&brain(given)?, given.out.as_deref(), out),
-        Reproduce::Rnn(given) => make(&recurrent(given)?, given.out.as_deref(), out),
+        Reproduce::Brain(given) => make(&brain(given)?, &given.out, &given.part, out),
+        Reproduce::Rnn(given) => make(&recurrent(given)?, &given.out, &given.part, out),
         Reproduce::Cifar10(given) => {
-            make(&sample_efficiency(Subject::CIFAR10, given)?, given.out.as_deref(), out)
+            make(&sample_efficiency(Subject::CIFAR10, given)?, &given.out, &given.part, out)
         }
         Reproduce::Imagenet(given) => {
-            make(&sample_efficiency(Subject::IMAGENET, given)?, given.out.as_deref(), out)
+            make(&sample_efficiency(Subject::IMAGENET, given)?, &given.out, &given.part, out)
         }
     }
 }
@@ -93,15 +95,41 @@ fn brain(given: &ReproduceBrain) -> Result<Brain> {
     Brain::new(&options, benchmark, settings)
 }
 
-fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Result<()> {
+fn make<E: Experiment>(experiment: &E, folder: &Option<PathBuf>, part: &Part, out: Output) -> Result<()> {
     let started = Instant::now();
-    experiment.runs().iter().try_for_each(|run| trial::check(run.config.device()))?;
+    let runs = experiment.runs();
+    if part.list {
+        return part::list(runs.iter().map(|run| run.name.as_str()), out);
+    }
+    let (total, chosen) = (runs.len(), part.chosen(runs.len())?);
+    chosen.iter().try_for_each(|&at| trial::check(runs[at].config.device()))?;
     let default = || Path::new("runs").join(format!("reproduce-{}", experiment.name()));
-    let folder: PathBuf = folder.map_or_else(default, Path::to_owned);
+    let folder = folder.clone().unwrap_or_else(default);
     let mut watch = Shown { out, folder: folder.clone() };
-    let found = reproduce::reproduce(experiment, &folder, &command_line(), &mut watch).map_err(|e| {
+    let made = reproduce::reproduce_part(experiment, &folder, &command_line(), &mut watch, &chosen);
+    let made = made.map_err(|e| {
         if e.kind() == ErrorKind::Checkpoint { e.or_mend("name another folder with --out") } else { e }
     })?;
+    let diverged = match made {
+        Made::Whole(found) => {
+            tell(&found, &folder, total, started, out);
+            found.diverged
+        }
+        Made::Part { ended, diverged } => {
+            part::told(ended, total, &folder, out);
+            diverged
+        }
+    };
+    if diverged.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("{} of {total} runs diverged ({})", diverged.len(), diverged.join(", "));
+    Err(Error::new(ErrorKind::Diverged, folder.display(), problem)
+        .mend("the results leave them out; try a lower learning rate or train.clip_norm with --set"))
+}
+
+/// Says what came out of the whole.
+fn tell(found: &Outcome, folder: &Path, runs: usize, started: Instant, out: Output) {
     for table in &found.tables {
         out.line(format_args!("\n{}", table.text()));
     }
@@ -113,16 +141,9 @@ fn make<E: Experiment>(experiment: &E, folder: Option<&Path>, out: Output) -> Re
         "reproduced",
         json!({ "path": naming::text(&path), "verdict": found.verdict, "diverged": found.diverged }),
     );
-    let runs = experiment.runs().len();
     let (made, time) = (nmnc::report::text::plural(runs, "run"), duration(started.elapsed().as_secs_f64()));
     out.line(format_args!("\n{made} in {time}; the report:"));
     out.result(naming::shown(&path));
-    if found.diverged.is_empty() {
-        return Ok(());
-    }
-    let problem = format!("{} of {runs} runs diverged ({})", found.diverged.len(), found.diverged.join(", "));
-    Err(Error::new(ErrorKind::Diverged, folder.display(), problem)
-        .mend("the results leave them out; try a lower learning rate or train.clip_norm with --set"))
 }
 
 /// Shows an experiment under way.
@@ -151,6 +172,10 @@ impl<C: RunConfig> Watch<C> for Shown {
 
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error) {
         self.out.warning(&naming::text(&self.folder.join(&run.name)), &format!("diverged: {error}"));
+    }
+
+    fn stop(&mut self) -> bool {
+        signals::asked().is_some()
     }
 
     fn waiting(&mut self, number: usize, total: usize, run: &PlannedRun<C>, busy: &Error) {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nmnc::files::IfTaken;
 use nmnc::train::replicas::{self, Processes};
-use nmnc::train::{AnyConfig, Found, Resolved, RunConfig, RunFolder, RunOptions, Silent};
+use nmnc::train::{AnyConfig, Found, Observer, Resolved, RunConfig, RunFolder, RunOptions};
 use nmnc::{Error, Result, Seed};
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::cli::Train;
 use crate::naming::{self, command_line, stem};
 use crate::output::Output;
 use crate::progress::{Watcher, outcome};
-use crate::{together, trial};
+use crate::{signals, together, trial};
 
 /// Trains, or says that it is done already; as one of several processes, does its part.
 pub fn run(arguments: &Train, out: Output) -> Result<()> {
@@ -23,8 +24,18 @@ pub fn run(arguments: &Train, out: Output) -> Result<()> {
     }
     // Why it could not go on has been told to the first process, which speaks and fails for all: a launcher ends a job, and so whoever has
     // not yet spoken, when any process fails.
-    let _ = config.and_then(|config| config.assist(&folder(arguments, &*config), &processes, &mut Silent));
+    let _training = signals::training();
+    let _ = config.and_then(|config| config.assist(&folder(arguments, &*config), &processes, &mut Beside));
     Ok(())
+}
+
+/// Looks at signals for all processes.
+struct Beside;
+
+impl Observer for Beside {
+    fn stop(&mut self) -> bool {
+        signals::asked().is_some()
+    }
 }
 
 fn read(arguments: &Train) -> Result<Resolved<AnyConfig>> {
@@ -63,7 +74,7 @@ fn lead(
         retry_diverged: true,
         accept_records: arguments.accept_records,
         extend: arguments.resume,
-        wait: arguments.wait,
+        if_taken: if arguments.wait { IfTaken::Wait } else { IfTaken::Leave },
         command: command_line(),
         processes,
     };

@@ -9,6 +9,7 @@ mod configurations;
 mod data;
 mod measurements;
 mod runs;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,9 +1,11 @@
 //! What the file of a lock says, and how it is read and written.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +59,7 @@ pub(super) fn introduced(file: &File) -> Option<Holder> {
 
 /// Whether the file at `path` changes within `patience`.
 pub(super) fn shows_life(path: &Path, found: &Holder, patience: Duration) -> io::Result<bool> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while begun.elapsed() < patience {
         std::thread::sleep(patience / 60);
         // Opened anew, which is when disks on the network look for changes.
@@ -69,6 +71,20 @@ pub(super) fn shows_life(path: &Path, found: &Holder, patience: Duration) -> io:
         }
     }
     Ok(false)
+}
+
+/// How long the file at `path` has said the same to this process, which looks at it again and again: a time between visits, so that no
+/// clock of another computer counts.
+pub(super) fn silent_for(path: &Path, found: &Holder) -> Duration {
+    static SEEN: Mutex<BTreeMap<PathBuf, (Holder, Instant)>> = Mutex::new(BTreeMap::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    match seen.get(path) {
+        Some((before, since)) if before == found => since.elapsed(),
+        _ => {
+            seen.insert(path.to_owned(), (found.clone(), Instant::now()));
+            Duration::ZERO
+        }
+    }
 }
 
 /// What the file says; none if it says nothing that can be understood, which a process killed in the middle of writing it leaves.
@@ -84,5 +100,7 @@ pub(super) fn write(mut file: &File, own: &Holder) -> io::Result<()> {
     let text = own.text();
     file.seek(SeekFrom::Start(0))?;
     file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
+    file.set_len(text.len() as u64)?;
+    // For other computers: what is written to a disk on the network may stay here for half a minute.
+    file.sync_data()
 }

@@ -1,5 +1,7 @@
 //! Writing files and folders so that a reader or a crash never sees half of one, and so that one process at a time writes a folder.
 
+mod claim;
+mod held;
 mod holder;
 mod lock;
 mod partial;
@@ -12,7 +14,7 @@ use std::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard;
 
-pub use lock::{FolderLock, LOCK_FILE};
+pub use lock::{FolderLock, IfTaken, LOCK_FILE, Writer};
 pub use partial::{PARTIAL, clean, clean_own, partial_folder};
 pub use replace::{check_folder, remove_folder, replace_by, replace_folder};
 
@@ -24,7 +26,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = parent(path);
     let failed = |e: std::io::Error| Error::io(path, "write", e);
     clean(folder);
-    let mut file = tempfile::Builder::new().prefix(&partial::prefix()).tempfile_in(folder).map_err(failed)?;
+    let mut file =
+        tempfile::Builder::new().prefix(&partial::prefix(folder)).tempfile_in(folder).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     // Temporary files are private by default; results are meant to be shared.
     #[cfg(unix)]
@@ -43,6 +46,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// If the file system refuses.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| Error::io(folder, "sync", e))
+}
+
+/// Gives back the folders that this process has ([`FolderLock`]) and removes what it has half-written: for a program that is about to end
+/// while threads of it are at work, and does so at once.
+pub fn leave() {
+    partial::clean_everywhere();
+    held::give_back();
 }
 
 /// Whether there is something at `path`.

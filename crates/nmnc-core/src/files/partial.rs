@@ -1,9 +1,11 @@
 //! Names of what is half-written, which say whose it is, and cleaning up after processes that were killed.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -16,19 +18,29 @@ const ASIDE: &str = ".replaced-";
 /// How long what a process of another computer is writing may stay untouched before it counts as left behind.
 const ELSEWHERE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How the names of things begin that this process is writing.
-pub(super) fn prefix() -> String {
-    format!("{PARTIAL}{}-", Process::this().label())
+/// Folders that this process has written in under such names.
+static OWN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// How the names of things in `folder` begin that this process is writing.
+pub(super) fn prefix(folder: &Path) -> String {
+    own(PARTIAL, folder)
 }
 
 /// Where `path` is set aside.
 pub(super) fn aside(path: &Path) -> PathBuf {
-    renamed(path, format!("{ASIDE}{}-", Process::this().label()))
+    renamed(path, own(ASIDE, super::parent(path)))
 }
 
 /// What `path` is called while it is being removed.
 pub(super) fn leaving(path: &Path) -> PathBuf {
-    renamed(path, prefix())
+    renamed(path, own(PARTIAL, super::parent(path)))
+}
+
+fn own(kind: &str, folder: &Path) -> String {
+    if let Ok(folder) = std::path::absolute(folder) {
+        OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(folder);
+    }
+    format!("{kind}{}-", Process::this().label())
 }
 
 fn renamed(path: &Path, prefix: String) -> PathBuf {
@@ -44,7 +56,7 @@ fn renamed(path: &Path, prefix: String) -> PathBuf {
 /// If the file system refuses.
 pub fn partial_folder(folder: &Path) -> Result<tempfile::TempDir> {
     let io = |e: io::Error| Error::io(folder, "write", e);
-    let partial = tempfile::Builder::new().prefix(&prefix()).tempdir_in(folder).map_err(io)?;
+    let partial = tempfile::Builder::new().prefix(&prefix(folder)).tempdir_in(folder).map_err(io)?;
     // Temporary folders are private by default; results are meant to be shared.
     #[cfg(unix)]
     {
@@ -80,6 +92,36 @@ pub fn clean_own(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same of everything that this process has half-written, wherever that is.
+pub(super) fn clean_everywhere() {
+    let folders = OWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    clean_behind(&folders);
+}
+
+fn clean_behind(folders: &BTreeSet<PathBuf>) {
+    let label = format!("{}-", Process::this().label());
+    let is_own = |name: &str| {
+        [PARTIAL, ASIDE]
+            .iter()
+            .any(|kind| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(&label)))
+    };
+    // Another thread may put something into a folder while it is being removed.
+    for _ in 0..10 {
+        let mut failed = false;
+        for entry in folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(is_own)
+                && let Some(left) = Left::of(&name)
+            {
+                failed |= left.undo(&entry.path()).is_err();
+            }
+        }
+        if !failed {
+            break;
+        }
+    }
 }
 
 /// What was left in the middle of writing.
@@ -210,6 +252,26 @@ mod tests {
         assert_eq!(names(folder.path()), expected);
         clean_own(folder.path()).unwrap();
         assert_eq!(names(folder.path()), [".replaced-mine", "file"]);
+    }
+
+    #[test]
+    fn a_process_that_leaves_takes_along_what_it_has_half_written_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let set_aside = aside(&root.path().join("an-analysis"));
+        fs::create_dir(&set_aside).unwrap();
+        fs::write(root.path().join(format!("{}x", prefix(root.path()))), "x").unwrap();
+        for name in [".partial-0123456789ab-1-1-x", ".partial-mine", "whole"] {
+            fs::write(root.path().join(name), "x").unwrap();
+        }
+        assert_eq!(names(root.path()).len(), 5);
+        let noted = OWN.lock().unwrap().clone();
+        assert!(noted.contains(root.path()), "{noted:?}");
+        // Other tests of this process are writing elsewhere.
+        clean_behind(&BTreeSet::from([root.path().to_owned()]));
+        assert_eq!(
+            names(root.path()),
+            [".partial-0123456789ab-1-1-x", ".partial-mine", "an-analysis", "whole"]
+        );
     }
 
     #[test]

@@ -64,12 +64,26 @@ impl CsvRows {
 /// Every number of every record of several runs in long form: `run,rule,seed,task,step,epoch,stage,metric,value`, where `run` is the name of
 /// the run's folder and `stage` is empty for what belongs to the whole network.
 pub fn csv_long(runs: &[RunRecords]) -> String {
-    let mut table = "run,rule,seed,task,step,epoch,stage,metric,value\n".to_owned();
-    for run in runs {
+    csv_long_beside(runs, &[], &[])
+}
+
+/// The same with further columns of these names after `task`, of which `cells` has the values of each run.
+///
+/// # Panics
+/// If there are not as many rows of cells as runs, or of cells in one as names.
+pub fn csv_long_beside(runs: &[RunRecords], names: &[String], cells: &[Vec<String>]) -> String {
+    assert!(names.is_empty() || cells.len() == runs.len(), "cells of every run");
+    let columns = ["run", "rule", "seed", "task"].map(str::to_owned);
+    let after = ["step", "epoch", "stage", "metric", "value"].map(str::to_owned);
+    let mut table = spreadsheet::row(&[&columns[..], names, &after[..]].concat()) + "\n";
+    for (number, run) in runs.iter().enumerate() {
+        let own = cells.get(number).map_or(&[][..], Vec::as_slice);
+        assert_eq!(own.len(), names.len(), "a cell for every name");
         let origin = Origin::of(&run.rule, run.seed, &run.config_text);
         let name =
             run.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let cells = spreadsheet::row(&[name, origin.rule, origin.seed.to_string(), origin.task]);
+        let of_run = [name, origin.rule, origin.seed.to_string(), origin.task];
+        let cells = spreadsheet::row(&[&of_run[..], own].concat());
         let stages =
             run.records.iter().flat_map(|record| record.stages.iter().map(|s| s.stage)).max().unwrap_or(0);
         let layout = Layout { stages, examples: origin.examples };
@@ -144,11 +158,15 @@ mod tests {
             records: vec![record()],
             summary: None,
         };
-        let table = csv_long(&[run]);
+        let table = csv_long(&[run.clone()]);
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[0], "run,rule,seed,task,step,epoch,stage,metric,value");
         assert_eq!(lines[1], "bp-seed0,bp,0,\"a,b\",3,0.5,,probes,12");
         assert!(lines.contains(&"bp-seed0,bp,0,\"a,b\",3,0.5,,train_accuracy,0.5"));
         assert_eq!(lines.len(), 1 + 7);
+        let beside = csv_long_beside(&[run], &["train.batch".to_owned()], &[vec!["4,5".to_owned()]]);
+        let lines: Vec<&str> = beside.lines().collect();
+        assert_eq!(lines[0], "run,rule,seed,task,train.batch,step,epoch,stage,metric,value");
+        assert_eq!(lines[1], "bp-seed0,bp,0,\"a,b\",\"4,5\",3,0.5,,probes,12");
     }
 }

@@ -47,6 +47,8 @@ pub enum Role {
     Mask = 10,
     /// Where centres of regions of examples begin (step: training step).
     Regions = 11,
+    /// Values that a sweep draws of settings (index: setting, step: draw).
+    Sweep = 12,
     /// A training trial of a task (step: its number).
     Trial = 32,
     /// An evaluation trial of a task (step: its number).

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nmnc::analysis::{ExampleSplit, Loaded, Source, TaskLoaded};
 use nmnc::data::tasks::{Targets, TrialSet, generate};
+use nmnc::files::IfTaken;
 use nmnc::records::{Layout, Record, RunRecords};
 use nmnc::train::{AnyConfig, RunConfig, RunOptions, checkpoint, plan};
 use nmnc::{Error, cite};
@@ -57,7 +58,7 @@ pub fn train(
         retry_diverged: resume && !wait,
         accept_records: false,
         extend: resume,
-        wait,
+        if_taken: if wait { IfTaken::Wait } else { IfTaken::Leave },
         command: "nmnc.train".to_owned(),
         processes: None,
     };

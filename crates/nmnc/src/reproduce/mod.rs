@@ -34,7 +34,7 @@ pub use statistics::{Interval, exponent, interval, t95};
 pub use widths::SCALES;
 
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_core::files::write_atomically;
+use nmnc_core::files::{IfTaken, write_atomically};
 use nmnc_core::guard;
 use nmnc_core::records::{Status, Summary};
 use nmnc_report::Measurements;
@@ -92,6 +92,11 @@ pub trait Watch<C = Config> {
     /// A run diverged; the others go on.
     fn diverged(&mut self, run: &PlannedRun<C>, error: &Error);
 
+    /// Asked before each run and each measurement: whether to stop there, with [`ErrorKind::Stopped`].
+    fn stop(&mut self) -> bool {
+        false
+    }
+
     /// A run is about to be measured.
     fn measuring(&mut self, number: usize, total: usize, run: &PlannedRun<C>);
 }
@@ -105,6 +110,20 @@ struct Kept<M> {
     measured: M,
 }
 
+/// What a call made of an experiment.
+#[derive(Clone, Debug)]
+pub enum Made {
+    /// All of it.
+    Whole(Box<Outcome>),
+    /// Its part, and runs of others are missing.
+    Part {
+        /// Runs that have ended and are measured, those of others with them.
+        ended: usize,
+        /// Names of those of this part that diverged.
+        diverged: Vec<String>,
+    },
+}
+
 /// Trains and measures what is missing in `folder`, and writes the outcome there.
 ///
 /// # Errors
@@ -115,17 +134,46 @@ pub fn reproduce<E: Experiment>(
     command: &str,
     watch: &mut dyn Watch<E::Config>,
 ) -> Result<Outcome> {
+    let all: Vec<usize> = (0..experiment.runs().len()).collect();
+    match reproduce_part(experiment, folder, command, watch, &all)? {
+        Made::Whole(outcome) => Ok(*outcome),
+        Made::Part { .. } => unreachable!("all runs are the whole"),
+    }
+}
+
+/// [`reproduce`] of the runs whose places, from 0 on, are `chosen`. The outcome is written by the call that finds all runs ended and measured.
+///
+/// # Errors
+/// As [`reproduce`].
+///
+/// # Panics
+/// If there is no run at a place.
+pub fn reproduce_part<E: Experiment>(
+    experiment: &E,
+    folder: &Path,
+    command: &str,
+    watch: &mut dyn Watch<E::Config>,
+    chosen: &[usize],
+) -> Result<Made> {
     let runs = experiment.runs();
     // Every folder is looked at before any work is done, so that no run is made for nothing.
-    let find =
-        |run: &&PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config.identity());
-    runs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let find = |run: &PlannedRun<E::Config>| RunFolder::find(&folder.join(&run.name), &run.config.identity());
+    chosen.iter().map(|&at| find(runs[at])).collect::<Result<Vec<_>>>()?;
     let total = runs.len();
+    let settings = experiment.measurement();
+    let file =
+        |run: &PlannedRun<E::Config>| folder.join(&run.name).join(format!("{}.json", experiment.name()));
+    let found = |run: &PlannedRun<E::Config>| kept(&file(run), &run.config.sha256(), &settings);
     let watch = std::cell::RefCell::new(watch);
-    let make = |index: usize| -> Result<Option<E::Measured>> {
+    let make = |number: usize| -> Result<Option<E::Measured>> {
+        let index = chosen[number];
         let (run, watch) = (runs[index], &mut **watch.borrow_mut());
         let own = folder.join(&run.name);
-        let status = match find(&run)? {
+        let stopped = || Error::new(ErrorKind::Stopped, &run.name, "stopped before it was made or measured");
+        if watch.stop() {
+            return Err(stopped());
+        }
+        let status = match find(run)? {
             Found::Ended(summary) => {
                 RunFolder::tidy(&own);
                 watch.kept(index + 1, total, run, &summary);
@@ -133,8 +181,12 @@ pub fn reproduce<E: Experiment>(
             }
             Found::Nothing | Found::Partial => {
                 let mut observer = watch.run(index + 1, total, run, &own);
-                let options =
-                    RunOptions { resume: true, command: command.to_owned(), ..RunOptions::default() };
+                let options = RunOptions {
+                    resume: true,
+                    if_taken: IfTaken::ComeBack,
+                    command: command.to_owned(),
+                    ..RunOptions::default()
+                };
                 match run.config.run(&own, &options, observer.as_mut()) {
                     Ok(summary) => summary.status,
                     Err(error) if error.kind() == ErrorKind::Diverged => {
@@ -149,24 +201,49 @@ pub fn reproduce<E: Experiment>(
         if status == Status::Diverged {
             return Ok(None);
         }
-        let (file, settings) = (own.join(format!("{}.json", experiment.name())), experiment.measurement());
-        if let Some(found) = kept(&file, &run.config.sha256(), &settings) {
+        if let Some(found) = found(run) {
             return Ok(Some(found));
+        }
+        if watch.stop() {
+            return Err(stopped());
         }
         watch.measuring(index + 1, total, run);
         let found = Kept {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_sha256: run.config.sha256(),
-            measurement: settings,
+            measurement: settings.clone(),
             measured: experiment.measure(&own).map_err(|e| e.within(&run.name))?,
         };
         let text = serde_json::to_string(&found).expect("numbers are representable in JSON") + "\n";
-        write_atomically(&file, text.as_bytes())?;
+        write_atomically(&file(run), text.as_bytes())?;
         Ok(Some(found.measured))
     };
     // Runs that another process is making are left to it, so that two calls share the work.
-    let measured =
-        share(total, make, |index, busy| watch.borrow_mut().waiting(index + 1, total, runs[index], busy))?;
+    let waiting = |number: usize, busy: &Error| {
+        let index = chosen[number];
+        watch.borrow_mut().waiting(index + 1, total, runs[index], busy);
+    };
+    let made = share(chosen.len(), make, waiting)?;
+    let mut measured: Vec<Option<Option<E::Measured>>> = (0..total).map(|_| None).collect();
+    let mut diverged_here = Vec::new();
+    for (&at, made) in chosen.iter().zip(made) {
+        if made.is_none() {
+            diverged_here.push(runs[at].name.clone());
+        }
+        measured[at] = Some(made);
+    }
+    for (run, measured) in runs.iter().zip(&mut measured).filter(|(_, measured)| measured.is_none()) {
+        *measured = match find(run)? {
+            Found::Ended(summary) if summary.status == Status::Diverged => Some(None),
+            Found::Ended(_) => found(run).map(Some),
+            Found::Nothing | Found::Partial => None,
+        };
+    }
+    let ended = measured.iter().flatten().count();
+    if ended < total {
+        return Ok(Made::Part { ended, diverged: diverged_here });
+    }
+    let measured: Vec<Option<E::Measured>> = measured.into_iter().flatten().collect();
     let diverged = runs.iter().zip(&measured).filter(|(_, measured)| measured.is_none());
     let diverged = diverged.map(|(run, _)| run.name.clone()).collect();
     if measured.iter().all(Option::is_none) {
@@ -183,7 +260,7 @@ pub fn reproduce<E: Experiment>(
     for (name, text) in &outcome.files {
         write_atomically(&folder.join(name), text.as_bytes())?;
     }
-    Ok(outcome)
+    Ok(Made::Whole(Box::new(outcome)))
 }
 
 /// A measurement made before of the same run in the same way; one that cannot be read is made again.
