@@ -22,6 +22,8 @@ fn job(folder: &Folder, processes: usize, arguments: &[&str]) -> Option<Command>
     command.current_dir(folder.root());
     // Tests run as root in containers, and on fewer cores than processes.
     command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+    // What is left of a job whose process died is not waited for.
+    command.args(["--mca", "odls_base_sigkill_timeout", "1"]);
     command.args(["--oversubscribe", "-n", &processes.to_string(), env!("CARGO_BIN_EXE_nmnc")]);
     command.args(["--threads", "1"]).args(arguments);
     Some(command)
