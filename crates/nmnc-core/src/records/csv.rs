@@ -158,7 +158,7 @@ mod tests {
             records: vec![record()],
             summary: None,
         };
-        let table = csv_long(&[run.clone()]);
+        let table = csv_long(std::slice::from_ref(&run));
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[0], "run,rule,seed,task,step,epoch,stage,metric,value");
         assert_eq!(lines[1], "bp-seed0,bp,0,\"a,b\",3,0.5,,probes,12");
