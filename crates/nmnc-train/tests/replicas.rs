@@ -176,7 +176,7 @@ fn any_number_of_processes_comes_to_the_same_bits() {
                 outcome(&run_folder)
             })
             .into();
-        assert!(!found[0].0.is_empty() && found[0].0.iter().any(|record| record.stages.len() > 0));
+        assert!(!found[0].0.is_empty() && found[0].0.iter().any(|record| !record.stages.is_empty()));
         for other in &found[1..] {
             assert_eq!(found[0].0, other.0);
             assert!(found[0].1 == other.1, "other weights");

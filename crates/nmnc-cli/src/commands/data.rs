@@ -28,7 +28,7 @@ fn list(out: Output) -> Result<()> {
         let present = if set.present { "present" } else { "to fetch" };
         out.event("data", json!(set));
         let lead = format!("{:width$}  {present:8}  {:>6.1} MB  ", set.name, set.bytes as f64 / 1e6);
-        out.result(entry(&lead, &set.about));
+        out.result(entry(&lead, set.about));
     }
     out.line(format_args!("Fetched sets are kept in {}", naming::shown(&data_dir()?)));
     Ok(())

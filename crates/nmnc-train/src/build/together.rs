@@ -89,6 +89,6 @@ fn closed<T>(outcome: Result<T>, workers: &dyn Workers) -> Result<T> {
             Err(error)
         }
         ended if workers.count() == 1 => ended,
-        ended => workers.gather(Contribution::default()).and_then(|_| ended),
+        ended => workers.gather(Contribution::default()).and(ended),
     }
 }
