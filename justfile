@@ -113,6 +113,11 @@ cifar10 DATA="cifar10":
     cargo run --release -- compare configs/cifar10.toml --set data.source={{DATA}} --rules nmnc,vnc --seeds 8 --out runs/cifar10
     cargo run --release -- report runs/cifar10 --out runs/cifar10/report.html
 
+# One training by replicas in one process and in two (two quiet cores, three minutes; needs `mpirun`): results/2026-11-27-replicas.
+bench-replicas DATA:
+    cargo build --release --workspace --features mpi
+    python3 scripts/replica_scaling.py {{DATA}}
+
 # Makes the golden files again (needs a Python with torch, scikit-learn, scipy, safetensors).
 goldens:
     for family in stages blocks architectures torch_files exchange network optimizers schedules pca alignment; do python scripts/golden/$family.py; done
