@@ -296,7 +296,9 @@ impl<'a, P: Problem> Run<'a, P> {
         self.tally.add(loss, correct, count, [seconds, waited]);
         observer.progress(self.progress(loss));
         for warning in self.problem.take_warnings() {
-            self.warn(&warning, observer);
+            if self.tally.note_once(&warning) {
+                observer.warning(&warning);
+            }
         }
         let epoch_ends = step.is_multiple_of(self.steps_per_epoch);
         if epoch_ends && let Some(share) = self.tally.take_epoch() {

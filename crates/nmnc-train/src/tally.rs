@@ -139,6 +139,13 @@ impl Tally {
         new
     }
 
+    /// Notes a warning that comes again and again with other numbers, such as the rank of an activity at each refresh; true the first time for
+    /// a stage.
+    pub fn note_once(&mut self, text: &str) -> bool {
+        let kind = kind(text);
+        if self.notes.iter().any(|known| self::kind(known) == kind) { false } else { self.note(text) }
+    }
+
     /// Warnings so far, each once.
     pub fn notes(&self) -> &[String] {
         &self.notes
@@ -290,9 +297,30 @@ fn rate(images: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { images as f64 / seconds } else { 0.0 }
 }
 
+/// A warning without its numbers but those of stages.
+fn kind(text: &str) -> Vec<String> {
+    let mut of_stage = false;
+    let word = |word: &str| {
+        let kept = std::mem::replace(&mut of_stage, word == "stage");
+        if kept { word.to_owned() } else { word.chars().filter(|c| !c.is_ascii_digit()).collect() }
+    };
+    text.split(' ').map(word).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_again_with_other_numbers_is_noted_once_a_stage() {
+        let mut tally = Tally::default();
+        let text = |stage, found| format!("stage {stage}: manifold dimension 64 clipped to {found}");
+        assert!(
+            tally.note_once(&text(5, 63)) && !tally.note_once(&text(5, 7)) && !tally.note_once(&text(5, 63))
+        );
+        assert!(tally.note_once(&text(6, 63)) && tally.note_once("stage 5: activity is zero"));
+        assert_eq!(tally.notes().len(), 3);
+    }
 
     #[test]
     fn a_restored_tally_goes_on_as_the_first_would_have() {

@@ -1,7 +1,7 @@
 //! What accuracies show, in sentences made from the numbers.
 
 use super::super::contrast::compared;
-use super::super::statistics::Interval;
+use super::super::statistics::{Interval, pairs_to_show};
 use super::conditions::Condition;
 use super::results::{BACKPROP, Results, Row, VANILLA};
 use nmnc_report::text::{count_tick, list, plural, with_half};
@@ -20,9 +20,7 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
     for condition in results.conditions.iter().filter(|c| c.name != BACKPROP) {
         let gaps = places(&results.over_probes(condition), |row| row.less_backprop);
         match gaps.first() {
-            Some((_, gap)) if !condition.probes() => {
-                out.push(format!("{} less BP: {}.", condition.label, with_half(Some(*gap), 1)));
-            }
+            Some((_, gap)) if !condition.probes() => out.push(without_probes(&condition.label, gap)),
             Some(_) => out.push(compared(&condition.label, &format!("BP{UNIT}"), &gaps, 1)),
             None => {}
         }
@@ -39,6 +37,19 @@ pub(super) fn verdict(results: &Results) -> Vec<String> {
     out.extend(results.conditions.iter().filter_map(|condition| over_widths(results, condition)));
     out.extend(impossible(results));
     out
+}
+
+/// How far a rule that has no budget is from backprop, if that is shown.
+fn without_probes(label: &str, gap: &Interval) -> String {
+    let points = with_half(Some(*gap), 1);
+    if gap.half.is_none() || gap.above(0.0) || gap.below(0.0) {
+        return format!("{label} less BP: {points}.");
+    }
+    let more = pairs_to_show(gap).map_or_else(|| "more than 1000".to_owned(), |pairs| pairs.to_string());
+    format!(
+        "{label} and BP: no difference shown with {} ({points}; {more} would show one of this size).",
+        plural(gap.n, "seed")
+    )
 }
 
 fn heading(seeds: usize) -> String {
@@ -136,17 +147,18 @@ mod tests {
     #[test]
     fn the_sentences_say_what_the_numbers_say() {
         let conditions =
-            conditions(&["bp", "vnc", "nmnc", "node-perturbation"].map(str::to_owned), false).unwrap();
+            conditions(&["bp", "dfa", "vnc", "nmnc", "node-perturbation"].map(str::to_owned), false).unwrap();
         let cells = [
             cell(0, None, 1.0),
             cell(0, None, 2.0),
-            cell(1, Some(0.1), 1.0),
             cell(2, Some(0.1), 1.0),
-            cell(2, Some(1.0), 1.0),
-            cell(2, Some(0.1), 2.0),
+            cell(3, Some(0.1), 1.0),
+            cell(3, Some(1.0), 1.0),
+            cell(3, Some(0.1), 2.0),
+            cell(1, None, 1.0),
         ];
         let reason = "needs 3".to_owned();
-        let impossible = [0.1, 1.0].map(|budget| Impossible { condition: 3, budget, reason: reason.clone() });
+        let impossible = [0.1, 1.0].map(|budget| Impossible { condition: 4, budget, reason: reason.clone() });
         let measured = [
             runs(0.0, &[0.60, 0.62, 0.61]),
             runs(0.0, &[0.70, 0.70, 0.70]),
@@ -154,6 +166,7 @@ mod tests {
             runs(0.1, &[0.50, 0.52, 0.51]),
             runs(1.0, &[0.60, 0.61, 0.60]),
             runs(0.1, &[0.50, 0.50, 0.50]),
+            runs(0.0, &[0.60, 0.61, 0.60]),
         ];
         let table = table(&conditions, cells.iter().zip(measured));
         let found = verdict(&Results::new(&conditions, &impossible, &cells, &table));
@@ -161,6 +174,7 @@ mod tests {
             found[1..],
             [
                 "BP: 61.0 ± 2.5 %.",
+                "DFA and BP: no difference shown with 3 seeds (−0.7 ± 1.4; 8 would show one of this size).",
                 "VNC against BP, by probes per example: below: −20.0 ± 0.0 at 0.1.",
                 "NMNC against BP, by probes per example: below: −10.0 ± 0.0 at 0.1; no difference shown with 3 seeds (seeds that would show one of this size): −0.7 ± 1.4 at 1 (8).",
                 "NMNC against VNC, by probes per example: above: 10.0 ± 0.0 at 0.1.",
