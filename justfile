@@ -96,7 +96,7 @@ soak SECONDS="3600" CSV="target/soak.csv":
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
 # What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test mpi examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12")
+ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12") mpi
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:
