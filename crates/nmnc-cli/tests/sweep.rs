@@ -307,6 +307,8 @@ fn bases_are_files_names_or_tables_and_settings_come_in_every_form() {
     assert_eq!(draw(3, "")[..8], draw(2, "")[..]);
     assert_eq!(draw(2, "train.batch = [32, 64]\n"), draw(2, ""));
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/rates.toml");
-    let listed = folder.run(&["sweep", shipped.to_str().unwrap(), "--list"]).success().stdout;
+    // Wherever it is copied to.
+    fs::copy(shipped, folder.path("rates.toml")).unwrap();
+    let listed = folder.run(&["sweep", "rates.toml", "--list"]).success().stdout;
     assert_eq!(listed.lines().count(), 3 * 2 * 4 * 3);
 }

@@ -138,32 +138,8 @@ pub struct Assessed {
 }
 
 impl Assessed {
-    /// The step of the examples of all `shares` together, summed in the given order; none of no shares. Buffers become the weighted
+    /// The step of the examples of all workers, of which this is the share of one, to the same bits for all. Buffers become the weighted
     /// means of what the shares make of them.
-    ///
-    /// # Panics
-    /// If their gradients are not those of the same parameters.
-    pub fn joined(shares: Vec<Self>) -> Option<Self> {
-        let weight: f64 = shares.iter().map(|share| share.weight).sum();
-        if shares.len() < 2 {
-            return shares.into_iter().next();
-        }
-        let scaled = shares.into_iter().map(|share| {
-            let part = share.weight / weight;
-            let buffers = share.buffers.into_iter().map(|buffer| buffer * part).collect();
-            Self { loss: share.loss * part, gradients: share.gradients.scaled(part), buffers, ..share }
-        });
-        scaled.reduce(|a, b| Self {
-            loss: a.loss + b.loss,
-            weight,
-            correct: a.correct + b.correct,
-            count: a.count + b.count,
-            gradients: a.gradients.sum(b.gradients),
-            buffers: a.buffers.into_iter().zip(b.buffers).map(|(a, b)| a + b).collect(),
-        })
-    }
-
-    /// The step of the examples of all workers, of which this is the share of one, to the same bits for all.
     ///
     /// # Errors
     /// If another worker cannot be reached.

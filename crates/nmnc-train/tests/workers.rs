@@ -110,7 +110,14 @@ fn shares_of_trials_weigh_as_the_steps_of_their_loss() {
     let (whole, shares) = (step_of(0..8), vec![step_of(0..3), step_of(3..8)]);
     assert!((shares[0].weight / 3.0 - shares[1].weight / 5.0).abs() > 1.0, "trials of one length");
     assert!(whole.gradients.norm() > 0.01 && whole.loss > 0.1, "nothing to sum");
-    let joined = Assessed::joined(shares).unwrap();
+    let joined = thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .zip(Threads::of(2))
+            .map(|(share, worker)| scope.spawn(move || share.of_all(&worker).unwrap()))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).next_back().unwrap()
+    });
     assert_eq!((joined.count, joined.weight), (whole.count, whole.weight));
     assert!((joined.correct - whole.correct).abs() < 1e-12);
     let found = difference(&joined, &whole);

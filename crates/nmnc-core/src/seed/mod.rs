@@ -245,6 +245,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::normal_distribution;
 
     #[test]
     fn streams_differ_by_seed_role_index_and_step_and_repeat_exactly() {
@@ -295,23 +296,6 @@ mod tests {
                 (found - expected).abs() < tolerance * expected.sqrt(),
                 "{bound}: {found}, not {expected}"
             );
-        }
-    }
-
-    /// Distribution function of the normal law: its power series near zero, else the continued fraction of Mills' ratio.
-    fn normal_distribution(z: f64) -> f64 {
-        let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        if z.abs() < 3.0 {
-            let (mut term, mut sum, mut odd) = (z, z, 1.0);
-            while term.abs() > 1e-18 {
-                odd += 2.0;
-                term *= z * z / odd;
-                sum += term;
-            }
-            0.5 + density * sum
-        } else {
-            let tail = density / (1..200).rev().fold(z.abs(), |rest, k| z.abs() + f64::from(k) / rest);
-            if z < 0.0 { tail } else { 1.0 - tail }
         }
     }
 

@@ -144,54 +144,61 @@ fn learner(
     Learner::new(Optimizer::new(optimizer.clone()), schedule, clip_norm)
 }
 
+/// What configurations of both kinds say in the same words, of settings that are types of their own.
+macro_rules! of_either {
+    () => {
+        fn rule(&self) -> &str {
+            &self.credit.rule
+        }
+
+        fn seed(&self) -> Seed {
+            self.seed
+        }
+
+        fn device(&self) -> &str {
+            &self.device
+        }
+
+        fn epochs(&self) -> u64 {
+            self.train.epochs
+        }
+
+        fn replicas(&self) -> (usize, Sums) {
+            (self.train.replicas, self.train.sums)
+        }
+
+        fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
+            Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
+        }
+
+        fn run(
+            config: &Resolved<Self>,
+            team: &Team,
+            place: Place,
+            observer: &mut dyn Observer,
+        ) -> Result<Summary> {
+            let parts = told(config.parts(team), &config.weights, team, observer)?;
+            lead(parts, config.plan(), place, observer)
+        }
+
+        fn assist(
+            config: &Resolved<Self>,
+            team: &Team,
+            folder: &Path,
+            observer: &mut dyn Observer,
+        ) -> Result<()> {
+            let parts = config.parts(team).inspect_err(|error| team.give_up(error))?;
+            follow(parts, &config.plan(), folder, observer)
+        }
+    };
+}
+
 impl RunConfig for Config {
     fn examples(&self) -> &'static str {
         "images"
     }
 
-    fn rule(&self) -> &str {
-        &self.credit.rule
-    }
-
-    fn seed(&self) -> Seed {
-        self.seed
-    }
-
-    fn device(&self) -> &str {
-        &self.device
-    }
-
-    fn epochs(&self) -> u64 {
-        self.train.epochs
-    }
-
-    fn replicas(&self) -> (usize, Sums) {
-        (self.train.replicas, self.train.sums)
-    }
-
-    fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
-        Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
-    }
-
-    fn run(
-        config: &Resolved<Self>,
-        team: &Team,
-        place: Place,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
-        let parts = told(config.parts(team), &config.weights, team, observer)?;
-        lead(parts, config.plan(), place, observer)
-    }
-
-    fn assist(
-        config: &Resolved<Self>,
-        team: &Team,
-        folder: &Path,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        let parts = config.parts(team).inspect_err(|error| team.give_up(error))?;
-        follow(parts, &config.plan(), folder, observer)
-    }
+    of_either!();
 }
 
 impl RunConfig for SequenceConfig {
@@ -203,49 +210,7 @@ impl RunConfig for SequenceConfig {
         self.task.answers_are_values()
     }
 
-    fn rule(&self) -> &str {
-        &self.credit.rule
-    }
-
-    fn seed(&self) -> Seed {
-        self.seed
-    }
-
-    fn device(&self) -> &str {
-        &self.device
-    }
-
-    fn epochs(&self) -> u64 {
-        self.train.epochs
-    }
-
-    fn replicas(&self) -> (usize, Sums) {
-        (self.train.replicas, self.train.sums)
-    }
-
-    fn for_rule(&self, rule: &str, seed: Seed) -> Result<Resolved<Self>> {
-        Self { seed, credit: self.credit.for_rule(rule)?, ..self.clone() }.resolve()
-    }
-
-    fn run(
-        config: &Resolved<Self>,
-        team: &Team,
-        place: Place,
-        observer: &mut dyn Observer,
-    ) -> Result<Summary> {
-        let parts = told(config.parts(team), &config.weights, team, observer)?;
-        lead(parts, config.plan(), place, observer)
-    }
-
-    fn assist(
-        config: &Resolved<Self>,
-        team: &Team,
-        folder: &Path,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        let parts = config.parts(team).inspect_err(|error| team.give_up(error))?;
-        follow(parts, &config.plan(), folder, observer)
-    }
+    of_either!();
 }
 
 /// Whatever `AnyConfig` is, as the kind it is.

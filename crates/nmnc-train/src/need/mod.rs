@@ -131,6 +131,8 @@ mod tests {
         let mut need = Need::new("lower network.widths or train.batch");
         need.add(Some(2), "activity", Values { held: 10_000_000_000, passing: 250_000_000 });
         need.add(None, "inputs", Values { held: 1, passing: 1 });
+        // Trainings at once need their heights at once.
+        assert_eq!(need.clone().times(3).total(), 3 * need.total());
         assert_eq!(need.total(), 41_000_000_004);
         assert!(need.check_within(41_000_000_004).is_ok());
         let error = need.check_within(24_000_000_000).unwrap_err();
