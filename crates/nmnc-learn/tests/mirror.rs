@@ -5,8 +5,8 @@ use nmnc_core::device::matrix;
 use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
 use nmnc_learn::credit::{
-    CreditConfig, CreditRule, InputSampler, Mirror, MirrorConfig, RuleConfig, RuleSetup, StepContext,
-    backpropagate,
+    CreditConfig, CreditRule, InputSampler, Layered, Mirror, MirrorConfig, RuleConfig, RuleSetup,
+    StepContext, backpropagate,
 };
 use nmnc_learn::net::{self, Block, Map, Network, NetworkConfig, own_weights};
 use nmnc_learn::workers::Share;
@@ -47,7 +47,10 @@ fn rule(text: &str, network: &Network) -> Mirror {
     let settings = toml::Value::Table(config.resolve().unwrap().settings);
     let config: MirrorConfig = settings.try_into().unwrap();
     let device = Device::flex();
-    Mirror::new(config.resolve().unwrap(), &RuleSetup { network, seed: Seed(0), device: &device })
+    Mirror::new(
+        RuleConfig::<Layered>::resolve(config).unwrap(),
+        &RuleSetup { network, seed: Seed(0), device: &device },
+    )
 }
 
 /// Signals of one step of `rule`, and those of backprop.

@@ -23,6 +23,9 @@ pub use kind::{Layered, RuleSetup};
 pub use local::{LocalRule, local_signals};
 pub use mean_jacobian::{MeanJacobian, MeanJacobianConfig};
 pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
+pub(crate) use mirror::{
+    Controller, MANIFOLD_MIRROR, Probing, SETTLED, Site, Told, WEIGHT_MIRROR, batches, corrections,
+};
 pub(crate) use noise_correlation::rescale;
 pub use noise_correlation::{
     Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, Regions, RegionsBy,

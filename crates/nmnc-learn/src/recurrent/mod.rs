@@ -11,6 +11,7 @@ mod connectivity;
 mod jacobian;
 mod network;
 mod part;
+mod readers;
 mod rows;
 mod rules;
 
@@ -20,8 +21,9 @@ pub use network::{Cell, EligibilityTrace, RecurrentNetwork, SequencePass};
 pub use nmnc_core::device::selected;
 pub use nmnc_kernels::recurrent::Sequence;
 pub use part::Part;
+pub use readers::StateReaders;
 pub use rows::live_rows;
 pub use rules::{
-    OverTime, TIME_RULES, TemporalConfig, TemporalNoiseCorrelation, TimeContext, TimeCreditConfig, TimeRule,
-    TimeSetup, time_rule_names,
+    Correlate, OffManifold, OverTime, TIME_RULES, TemporalConfig, TemporalMirror, TemporalNoiseCorrelation,
+    TimeContext, TimeCreditConfig, TimeRule, TimeSetup, time_rule_names,
 };

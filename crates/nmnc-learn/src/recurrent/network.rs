@@ -88,6 +88,11 @@ impl SequencePass {
         self.states.clone().narrow(0, 0, self.sequence.rows())
     }
 
+    /// The recurrent weight in use, `[gates N, N]`.
+    pub fn weight(&self) -> &Tensor<2> {
+        &self.weight
+    }
+
     /// What drives the units, `[T B, gates N]`.
     pub fn drive(&self) -> &Tensor<2> {
         &self.drive
@@ -311,13 +316,25 @@ impl RecurrentNetwork {
     /// Backpropagation through time: the exact dLoss/dh_t `[T B, N]` for errors `[T B, outputs]`; with a `period`, nothing is
     /// carried back into a step whose number, from 1, is a multiple of it.
     pub fn backpropagate(&self, pass: &SequencePass, error: &Tensor<2>, period: Option<usize>) -> Tensor<2> {
-        let (errors, period) = (self.error_at_states(error), period.unwrap_or(usize::MAX));
+        self.carried_back(pass, self.error_at_states(error), &pass.weight, period)
+    }
+
+    /// Errors at the states, `[T B, N]`, each of its own step's, with what they come to at earlier steps through the units' own gates and
+    /// `weight` `[gates N, N]`, which stands in for the recurrent one. `period` as in [`RecurrentNetwork::backpropagate`].
+    pub fn carried_back(
+        &self,
+        pass: &SequencePass,
+        errors: Tensor<2>,
+        weight: &Tensor<2>,
+        period: Option<usize>,
+    ) -> Tensor<2> {
+        let period = period.unwrap_or(usize::MAX);
         match (&pass.gates, self.cell) {
             (Gates::Rate(gates), Cell::Rate { alpha, .. }) => {
-                rate_backward(pass.sequence, alpha, gates, &pass.weight, errors, period)
+                rate_backward(pass.sequence, alpha, gates, weight, errors, period)
             }
             (Gates::Gru(gates), _) => {
-                gru_backward(pass.sequence, gates, &pass.before(), &pass.weight, errors, period)
+                gru_backward(pass.sequence, gates, &pass.before(), weight, errors, period)
             }
             _ => unreachable!("a pass has the gates of its network"),
         }

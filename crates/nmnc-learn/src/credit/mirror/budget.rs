@@ -27,7 +27,7 @@ pub(super) struct Split {
 
 /// What is decided for the probes of the next update.
 #[derive(Clone, Debug)]
-pub(super) struct Controller {
+pub(crate) struct Controller {
     budget: Budget,
     noise: MirrorNoise,
     /// Probes and steps of a fixed budget.
@@ -99,7 +99,7 @@ impl Controller {
     }
 
     /// Divides `count` probes of a stage.
-    pub fn split(&mut self, stage: usize, count: usize) -> Split {
+    pub(super) fn split(&mut self, stage: usize, count: usize) -> Split {
         let own = &mut self.stages[stage];
         let exact = count as f64 * own.share + own.rest;
         let manifold = (exact.floor() as usize).min(count);
@@ -111,7 +111,7 @@ impl Controller {
     ///
     /// Least squares removes of the error what lies along a probe, so a probe gains most where the mean squared innovation of
     /// probes of equal length is largest; shares follow it.
-    pub fn learn(&mut self, stage: usize, innovation: &Innovation, manifold: usize) {
+    pub(super) fn learn(&mut self, stage: usize, innovation: &Innovation, manifold: usize) {
         let own = &mut self.stages[stage];
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
         let response = mean(&innovation.response);
@@ -182,12 +182,15 @@ impl Controller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credit::{CreditConfig, RuleConfig};
+    use crate::credit::{CreditConfig, Layered, RuleConfig};
 
     fn controller(settings: &str) -> Controller {
         let config: CreditConfig = toml::from_str(&format!("rule = 'manifold-mirror'\n{settings}")).unwrap();
         let settings = toml::Value::Table(config.resolve().unwrap().settings);
-        Controller::new(&settings.try_into::<MirrorConfig>().unwrap().resolve().unwrap(), 1)
+        Controller::new(
+            &RuleConfig::<Layered>::resolve(settings.try_into::<MirrorConfig>().unwrap()).unwrap(),
+            1,
+        )
     }
 
     fn innovation(on: f64, off: f64, response: f64) -> Innovation {

@@ -17,7 +17,7 @@ use nmnc_core::config_text::only_with as only;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::ranges;
 
-pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
+pub(crate) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
     name: "weight-mirror",
     summary: "weight mirror: feedback from isotropic noise, by correlation with the next stage's pre-activation",
     settings: || MirrorConfig {
@@ -30,7 +30,7 @@ pub(in crate::credit) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
     },
 };
 
-pub(in crate::credit) const MANIFOLD_MIRROR: Preset<MirrorConfig> = Preset {
+pub(crate) const MANIFOLD_MIRROR: Preset<MirrorConfig> = Preset {
     name: "manifold-mirror",
     summary: "manifold weight mirror: feedback from noise on and off the manifold, by least squares, stage by stage",
     settings: MirrorConfig::manifold,

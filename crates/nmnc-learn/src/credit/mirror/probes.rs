@@ -1,13 +1,13 @@
 //! Probes of a site: some rows of noise on the manifold, the others anywhere, and what they tell.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::budget::{Controller, Split};
 use super::config::{MirrorConfig, MirrorNoise};
 use super::site::{Learned, Site};
-use super::weights::Innovation;
-use crate::credit::context::StepContext;
+use super::weights::{Innovation, WeightMirror};
 use crate::manifold::{FollowedManifold, Subspace};
+use crate::net::Map;
 use crate::noise::Probe;
 use nmnc_core::device::matrix;
 use nmnc_core::error::Result;
@@ -16,17 +16,18 @@ use nmnc_core::seed::{Role, Seed};
 /// Where and when noise is drawn.
 struct Source<'a> {
     seed: Seed,
-    /// The stage; beyond the last, what is read within blocks.
+    /// Number of the site.
     site: usize,
     step: u64,
     device: &'a Device,
+    dtype: DType,
 }
 
 impl Source<'_> {
     /// Rows `[count, dimension]` of identity covariance. `part` keeps the two kinds of noise of one step independent.
     fn draw(&self, probe: Probe, [count, dimension]: [usize; 2], part: usize) -> Tensor<2> {
         let mut stream = self.seed.stream(Role::Probe, 2 * self.site + part, self.step);
-        probe.draw([count, dimension], &mut stream, self.device)
+        probe.draw([count, dimension], &mut stream, self.device).cast(self.dtype)
     }
 
     /// Noise `[split.manifold + split.isotropic, units]` of equal mean energy n in every row, those on the manifold first, in the
@@ -50,59 +51,65 @@ impl Source<'_> {
 }
 
 /// What the probes of one site are taken with.
-pub(super) struct Probing<'a> {
+pub(crate) struct Probing<'a> {
     pub config: &'a MirrorConfig,
     pub controller: &'a mut Controller,
     /// The site's place in the controller's books.
     pub index: usize,
     /// Perturbed examples of the pass.
     pub count: usize,
-    pub context: &'a StepContext<'a>,
+    /// The maps that read the site.
+    pub maps: &'a [Map<'a>],
+    pub seed: Seed,
+    pub step: u64,
 }
 
 impl Site {
     /// Learns from probes. Gives the number of them that the site had use for.
     ///
     /// # Errors
-    /// If what is known is not finite.
+    /// If what is known is not finite, or what has been learned.
     pub fn probe(&mut self, probing: Probing) -> Result<usize> {
-        match self.learned {
-            Learned::Weights(_) => Ok(self.probe_weights(probing)),
-            Learned::Coordinates(_) => self.probe_coordinates(probing),
-        }
+        let used = match self.learned {
+            Learned::Weights(_) => self.probe_weights(probing),
+            Learned::Coordinates(_) => self.probe_coordinates(probing).map_err(|e| e.within(&*self.place))?,
+        };
+        self.finite()?;
+        Ok(used)
     }
 
-    fn source<'a>(&self, context: &StepContext, device: &'a Device) -> Source<'a> {
-        Source { seed: context.seed, site: self.number, step: context.step, device }
+    /// Probes of one update that there is use for: as many as the most demanding of the maps has.
+    pub fn useful(maps: &[Map]) -> usize {
+        maps.iter().map(|map| WeightMirror::useful(*map)).max().unwrap_or(0)
     }
 
     fn probe_weights(&mut self, probing: Probing) -> usize {
-        let Probing { config, controller, index, count, context } = probing;
-        let maps = self.maps(context.network);
+        let Probing { config, controller, index, count, maps, seed, step } = probing;
         let (units, weight) = (maps[0].operation.inputs(), &maps[0].parameter.value);
-        let rows = count.min(self.useful(context.network));
+        let rows = count.min(Self::useful(maps));
         let manifold = self.subspace().filter(|_| self.axes > 0).map(|manifold| (manifold, self.axes));
-        let mut split = match (context.step, config.noise) {
+        let mut split = match (step, config.noise) {
             // Nothing is known yet, on the manifold or off it.
             (0, MirrorNoise::Both) => Split { manifold: 0, isotropic: rows },
             _ => controller.split(index, rows),
         };
         if manifold.is_none() {
             // Without a manifold, as in a silent stage, noise goes anywhere, unless it must not. Within a block there is none at all.
-            let anywhere = config.noise != MirrorNoise::Manifold || self.stage.is_none();
+            let anywhere = config.noise != MirrorNoise::Manifold || self.manifold.is_none();
             split = Split { manifold: 0, isotropic: if anywhere { rows } else { 0 } };
         }
         if split.manifold + split.isotropic == 0 {
             return 0;
         }
-        let noise = self.source(context, &weight.device()).noise(config.probe, split, units, manifold);
-        let noise = noise.cast(weight.dtype());
+        let source =
+            Source { seed, site: self.number, step, device: &weight.device(), dtype: weight.dtype() };
+        let noise = source.noise(config.probe, split, units, manifold);
         let Learned::Weights(mirrors) = &mut self.learned else { unreachable!("weights are mirrored") };
         let mut innovation = Innovation::default();
         for (mirror, map) in mirrors.iter_mut().zip(maps) {
             innovation.join(match config.eta {
-                Some(eta) => mirror.average(map, noise.clone(), eta),
-                None => mirror.least_squares(map, noise.clone()),
+                Some(eta) => mirror.average(*map, noise.clone(), eta),
+                None => mirror.least_squares(*map, noise.clone()),
             });
         }
         let off = &innovation.response[split.manifold..];
@@ -114,14 +121,15 @@ impl Site {
     }
 
     fn probe_coordinates(&mut self, probing: Probing) -> Result<usize> {
-        let Probing { config, controller, index, count, context } = probing;
-        let map = context.network.map(self.readers[0]);
+        let Probing { config, controller, index, count, maps, seed, step } = probing;
+        let map = maps[0];
         let device = map.parameter.value.device();
-        let source = self.source(context, &device);
         let subspace = self.manifold.as_ref().and_then(FollowedManifold::subspace);
         let (Some(manifold), Learned::Coordinates(Some(mirror))) = (subspace, &mut self.learned) else {
             return Ok(0);
         };
+        let source =
+            Source { seed, site: self.number, step, device: &device, dtype: manifold.basis().dtype() };
         let d = manifold.dimension();
         let rows = count.min(d);
         let probes = match mirror.least_known(rows)? {
@@ -130,7 +138,7 @@ impl Site {
             }
             None => source.draw(config.probe, [rows, d], 0),
         };
-        let probes = probes.cast(manifold.basis().dtype());
+        let probes = probes.cast(source.dtype);
         let innovation = mirror.update(map, manifold, probes, config.eta);
         controller.learn(index, &innovation, rows);
         Ok(rows)

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::budget::Controller;
 use super::config::{Feedback, MirrorConfig};
+use super::place::Place;
 use super::probes::Probing;
 use super::site::{Learned, Site};
 use super::weights::SETTLED;
@@ -12,13 +13,17 @@ use crate::credit::kind::RuleSetup;
 use crate::credit::rule::{Choices, CreditRule};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::net::Reader;
-use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::error::Result;
 use nmnc_core::state::State;
 
 /// A mirror with the settings of [`MirrorConfig`].
 pub struct Mirror {
     config: MirrorConfig,
+    places: Vec<Place>,
+    /// What is known at each place.
     sites: Vec<Site>,
+    /// Their names in states.
+    names: Vec<String>,
     controller: Controller,
     probes: u64,
     warnings: Vec<String>,
@@ -27,22 +32,26 @@ pub struct Mirror {
 impl Mirror {
     /// A rule that knows nothing yet. `config` must be resolved.
     pub fn new(config: MirrorConfig, setup: &RuleSetup) -> Self {
-        let sites = Site::all(&config, setup.network);
+        let network = setup.network;
+        let places = Place::all(network);
+        let mut beyond = network.stages().len()..;
+        let mut site = |place: &Place| {
+            let number = place.stage.or_else(|| beyond.next()).expect("numbers do not end");
+            Site::new(&config, number, place.text(network), place.stage.is_some(), &place.maps(network))
+        };
+        let sites: Vec<Site> = places.iter().map(&mut site).collect();
+        let names = places.iter().map(|place| place.name(network)).collect();
         let controller = Controller::new(&config, sites.len());
-        Self { config, sites, controller, probes: 0, warnings: Vec::new() }
+        Self { config, places, sites, names, controller, probes: 0, warnings: Vec::new() }
     }
 
     /// The mirror of the weight that one of the network's [readers](crate::net::Network::readers) multiplies by, of that weight's shape
     /// (feedback = "weights").
     pub fn mirrored_weight(&self, reader: Reader) -> Option<&Tensor<2>> {
-        let site = self.sites.iter().find(|site| site.readers.contains(&reader))?;
-        match &site.learned {
-            Learned::Weights(mirrors) => {
-                let place = site.readers.iter().position(|own| *own == reader)?;
-                Some(mirrors[place].weight())
-            }
-            Learned::Coordinates(_) => None,
-        }
+        let (place, site) =
+            self.places.iter().zip(&self.sites).find(|(place, _)| place.readers.contains(&reader))?;
+        let at = place.readers.iter().position(|own| *own == reader)?;
+        site.weights().map(|mirrors| mirrors[at].weight())
     }
 
     /// Responses M `[pre-activations, d]` of what reads a stage (from 0) to the axes of the manifold (feedback = "coordinates").
@@ -55,7 +64,7 @@ impl Mirror {
 
     /// The site of a stage's activity; none if no map reads that.
     fn site_of(&self, stage: usize) -> Option<usize> {
-        self.sites.iter().position(|site| site.stage == Some(stage))
+        self.places.iter().position(|place| place.stage == Some(stage))
     }
 
     /// Refreshes every manifold, if this step does.
@@ -75,9 +84,10 @@ impl Mirror {
             let activity = activity?;
             let Some(index) = self.site_of(stage) else { continue };
             let site = &mut self.sites[index];
-            let refreshed = site.refresh(&self.config, activity, context);
-            if let Some(degeneracy) = refreshed.map_err(|e| e.within(site.place()))? {
-                self.warnings.push(format!("{}: {degeneracy}", site.place()));
+            let maps = self.places[index].maps(context.network);
+            let at = (context.seed, context.step);
+            if let Some(degeneracy) = site.refresh(&self.config, activity, &maps, at)? {
+                self.warnings.push(format!("{}: {degeneracy}", site.place));
             }
         }
         Ok(())
@@ -85,14 +95,13 @@ impl Mirror {
 
     /// Probes every site in one perturbed pass of `count` examples.
     fn probe(&mut self, count: usize, context: &StepContext) -> Result<()> {
-        let Self { config, sites, controller, .. } = self;
+        let Self { config, places, sites, controller, .. } = self;
+        let StepContext { network, seed, step, .. } = *context;
         let mut used = 0;
-        for (index, site) in sites.iter_mut().enumerate() {
-            let probed = site.probe(Probing { config, controller, index, count, context });
-            used = used.max(probed.map_err(|e| e.within(site.place()))?);
-            if !site.finite() {
-                return Err(Error::new(ErrorKind::Diverged, site.place(), "feedback is not finite"));
-            }
+        for (index, (site, place)) in sites.iter_mut().zip(places).enumerate() {
+            let maps = &place.maps(network);
+            let probed = site.probe(Probing { config, controller, index, count, maps, seed, step });
+            used = used.max(probed?);
         }
         self.controller.adapt();
         self.controller.pay(used);
@@ -103,21 +112,15 @@ impl Mirror {
     /// Learns from the batch as it is, where the last probes found something to learn. A convolution, which few probes determine, is
     /// soon spared the work.
     fn observe(&mut self, context: &StepContext) -> Result<()> {
-        for (index, site) in self.sites.iter_mut().enumerate() {
+        for (index, (site, place)) in self.sites.iter_mut().zip(&self.places).enumerate() {
             if self.controller.error(index) <= SETTLED {
                 continue;
             }
-            let rows = context.share.whole().min(site.useful(context.network));
-            let (activity, maps) = (site.activity(context), site.maps(context.network));
-            if let Learned::Weights(mirrors) = &mut site.learned
-                && rows > 1
-            {
+            let maps = place.maps(context.network);
+            let rows = context.share.whole().min(Site::useful(&maps));
+            if rows > 1 {
                 let rows: Vec<usize> = (0..rows).collect();
-                let rows = context.share.selected(&activity, &rows)?;
-                let differences = rows.clone() - rows.mean_dim(0);
-                for (mirror, map) in mirrors.iter_mut().zip(maps) {
-                    mirror.least_squares(map, differences.clone());
-                }
+                site.observe(context.share.selected(&place.activity(context), &rows)?, &maps);
             }
         }
         Ok(())
@@ -133,16 +136,16 @@ impl Mirror {
             return network.input_vjps(pass, error, &weights);
         }
         network.carried(pass, error, |passage| {
-            let reads = |site: &&Site| site.readers[0].node == passage.node;
-            match self.sites.iter().find(reads) {
+            let reads = |(place, _): &(&Place, &Site)| place.readers[0].node == passage.node;
+            match self.places.iter().zip(&self.sites).find(reads) {
                 None => passage.exact(),
-                Some(site) => match (&site.learned, site.subspace()) {
+                Some((place, site)) => match (&site.learned, site.subspace()) {
                     (Learned::Coordinates(Some(mirror)), Some(manifold)) => {
                         let gated = passage.block.gated().expect("the rule fits the network");
                         let responses = mirror.responses().clone();
                         manifold.embed(gated.gated_product(passage.trace, passage.error, responses))
                     }
-                    _ => site.activity(context).zeros_like(),
+                    _ => place.activity(context).zeros_like(),
                 },
             }
         })
@@ -193,14 +196,15 @@ impl CreditRule for Mirror {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
         state.nest("budget", self.controller.state());
-        self.sites.iter().for_each(|site| state.nest(&site.name, site.state()));
+        self.names.iter().zip(&self.sites).for_each(|(name, site)| state.nest(name, site.state()));
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
         self.controller.restore(&state.nested("budget"))?;
-        let Self { sites, config, .. } = self;
-        sites.iter_mut().try_for_each(|site| site.restore(config, &state.nested(&site.name)))
+        let Self { sites, names, config, .. } = self;
+        let mut each = sites.iter_mut().zip(names);
+        each.try_for_each(|(site, name)| site.restore(config, &state.nested(name)))
     }
 }

@@ -5,24 +5,19 @@ use burn::tensor::Tensor;
 use super::config::{Budget, Feedback, MirrorConfig};
 use super::coordinates::CoordinateMirror;
 use super::weights::WeightMirror;
-use crate::credit::context::StepContext;
 use crate::manifold::{Degeneracy, FollowedManifold, Refreshed, Subspace};
-use crate::net::{Map, Network, Reader};
+use crate::net::Map;
 use nmnc_core::device::energy;
-use nmnc_core::error::Result;
-use nmnc_core::seed::Role;
+use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::seed::{Role, Seed};
 use nmnc_core::state::State;
 
-/// An activity that maps read and noise is added to: that of a stage, or something made within a block.
-pub(super) struct Site {
-    /// Number of its random streams: the stage, and beyond the last stage what is within blocks.
+/// An activity that maps read and noise is added to. The maps themselves, always the same in the same order, are given where they are needed.
+pub(crate) struct Site {
+    /// Number of its random streams.
     pub number: usize,
-    /// The stage, from 0.
-    pub stage: Option<usize>,
-    /// Name in states.
-    pub name: String,
-    /// The maps that read it, at least one.
-    pub readers: Vec<Reader>,
+    /// What errors call it.
+    pub place: String,
     pub manifold: Option<FollowedManifold>,
     /// Outputs and inputs of the first map.
     shape: [usize; 2],
@@ -30,7 +25,7 @@ pub(super) struct Site {
     pub axes: usize,
     /// Mean squared response to an isotropic unit vector, as measured.
     pub gain: f64,
-    pub learned: Learned,
+    pub(super) learned: Learned,
 }
 
 /// What stands in for the maps.
@@ -42,67 +37,35 @@ pub(super) enum Learned {
 }
 
 impl Site {
-    /// The sites of a network: the stages that maps read, and then one for each map that reads something within a block.
-    pub fn all(config: &MirrorConfig, network: &Network) -> Vec<Self> {
-        let stages = network.stages().len();
-        let readers = || network.readers().iter().copied();
-        let of_stage =
-            |stage| (Some(stage), readers().filter(|r| r.stage == Some(stage)).collect::<Vec<_>>());
-        let inner = readers().filter(|reader| reader.stage.is_none()).map(|reader| (None, vec![reader]));
-        let groups = (0..stages).map(of_stage).filter(|(_, readers)| !readers.is_empty()).chain(inner);
-        let mut beyond = stages..;
-        groups
-            .map(|(stage, readers)| Self {
-                number: stage.or_else(|| beyond.next()).expect("numbers do not end"),
-                stage,
-                name: stage
-                    .map_or_else(|| mirrored(network, readers[0]), |stage| format!("stage{}", stage + 1)),
-                manifold: stage
-                    .and_then(|stage| Some(FollowedManifold::new(config.manifold.as_ref()?, stage))),
-                shape: {
-                    let operation = network.map(readers[0]).operation;
-                    [operation.outputs(), operation.inputs()]
-                },
-                axes: 0,
-                gain: 0.0,
-                learned: match config.feedback {
-                    Feedback::Weights => {
-                        let mirror = |reader: &Reader| WeightMirror::new(network.map(*reader));
-                        Learned::Weights(readers.iter().map(mirror).collect())
-                    }
-                    Feedback::Coordinates => Learned::Coordinates(None),
-                },
-                readers,
-            })
-            .collect()
-    }
-
-    pub fn maps<'a>(&self, network: &'a Network) -> Vec<Map<'a>> {
-        self.readers.iter().map(|reader| network.map(*reader)).collect()
+    /// A site that nothing is known of, with a manifold to follow if it is `followed`.
+    pub fn new(config: &MirrorConfig, number: usize, place: String, followed: bool, maps: &[Map]) -> Self {
+        let manifold = config.manifold.as_ref().filter(|_| followed);
+        Self {
+            number,
+            place,
+            manifold: manifold.map(|manifold| FollowedManifold::new(manifold, number)),
+            shape: [maps[0].operation.outputs(), maps[0].operation.inputs()],
+            axes: 0,
+            gain: 0.0,
+            learned: match config.feedback {
+                Feedback::Weights => {
+                    Learned::Weights(maps.iter().map(|map| WeightMirror::new(*map)).collect())
+                }
+                Feedback::Coordinates => Learned::Coordinates(None),
+            },
+        }
     }
 
     pub fn subspace(&self) -> Option<&Subspace> {
         self.manifold.as_ref()?.subspace()
     }
 
-    /// What errors call it.
-    pub fn place(&self) -> String {
-        self.stage.map_or_else(|| self.name.clone(), |stage| format!("stage {}", stage + 1))
-    }
-
-    /// Its activity `[batch, n]` in the pass.
-    pub fn activity(&self, context: &StepContext) -> Tensor<2> {
-        match (self.stage, self.readers[0]) {
-            (Some(stage), _) => context.pass.activity(stage).clone(),
-            (None, Reader { node, map, .. }) => {
-                context.network.nodes()[node].block().map_input(context.pass.trace(node), map)
-            }
+    /// Mirrors of the maps, in their order (feedback = "weights").
+    pub fn weights(&self) -> Option<&[WeightMirror]> {
+        match &self.learned {
+            Learned::Weights(mirrors) => Some(mirrors),
+            Learned::Coordinates(_) => None,
         }
-    }
-
-    /// Probes of one update that there is use for: as many as the most demanding reader has.
-    pub fn useful(&self, network: &Network) -> usize {
-        self.maps(network).into_iter().map(WeightMirror::useful).max().unwrap_or(0)
     }
 
     /// Finds the manifold anew in `activity` `[samples, n]`, and what is known in its coordinates.
@@ -113,12 +76,13 @@ impl Site {
         &mut self,
         config: &MirrorConfig,
         activity: Tensor<2>,
-        context: &StepContext,
+        maps: &[Map],
+        (seed, step): (Seed, u64),
     ) -> Result<Option<Degeneracy>> {
         let Some(manifold) = &mut self.manifold else { return Ok(None) };
-        let mut stream = context.seed.stream(Role::RangeFinder, self.number, context.step);
-        let Refreshed { before, after, degeneracy } = manifold.refresh(activity, &mut stream)?;
-        let maps = self.maps(context.network);
+        let mut stream = seed.stream(Role::RangeFinder, self.number, step);
+        let refreshed = manifold.refresh(activity, &mut stream).map_err(|e| e.within(&*self.place))?;
+        let Refreshed { before, after, degeneracy } = refreshed;
         if let Learned::Coordinates(mirror) = &mut self.learned {
             match (mirror.as_mut(), &before, &after) {
                 (Some(mirror), Some(old), Some(new)) => drop(mirror.carry_over(old, new)),
@@ -131,7 +95,7 @@ impl Site {
         }
         self.axes = match (&after, &self.learned) {
             (Some(new), Learned::Weights(mirrors)) if config.budget == Budget::Auto => {
-                let each = mirrors.iter().zip(&maps).map(|(mirror, map)| mirror.gains(*map, new.basis()));
+                let each = mirrors.iter().zip(maps).map(|(mirror, map)| mirror.gains(*map, new.basis()));
                 let sum = |a: Vec<f64>, b: Vec<f64>| a.into_iter().zip(b).map(|(a, b)| a + b).collect();
                 axes_by_margin(&each.reduce(sum).unwrap_or_default(), self.gain)
             }
@@ -149,14 +113,26 @@ impl Site {
         }
     }
 
-    /// Whether all that has been learned is finite.
-    pub fn finite(&self) -> bool {
-        match &self.learned {
+    /// Mirrors of weights learn from how the activity's `rows` `[K, n]` differ from their mean, without noise.
+    pub fn observe(&mut self, rows: Tensor<2>, maps: &[Map]) {
+        if let Learned::Weights(mirrors) = &mut self.learned {
+            let differences = rows.clone() - rows.mean_dim(0);
+            for (mirror, map) in mirrors.iter_mut().zip(maps) {
+                mirror.least_squares(*map, differences.clone());
+            }
+        }
+    }
+
+    /// Nothing, if all that has been learned is finite.
+    pub(super) fn finite(&self) -> Result<()> {
+        let finite = match &self.learned {
             Learned::Weights(mirrors) => mirrors.iter().all(|mirror| energy(mirror.weight()).is_finite()),
             Learned::Coordinates(mirror) => {
                 mirror.as_ref().is_none_or(|mirror| energy(mirror.responses()).is_finite())
             }
-        }
+        };
+        let error = || Error::new(ErrorKind::Diverged, self.place.clone(), "feedback is not finite");
+        if finite { Ok(()) } else { Err(error()) }
     }
 
     /// What a checkpoint keeps.
@@ -210,11 +186,6 @@ impl Site {
         }
         Ok(())
     }
-}
-
-/// Full name of the parameter that a reader multiplies by.
-fn mirrored(network: &Network, reader: Reader) -> String {
-    format!("{}.{}", network.nodes()[reader.node].name(), network.map(reader).parameter.name)
 }
 
 /// Names of a site's mirrors in states.

@@ -12,13 +12,13 @@ pub(super) const ITERATIONS: usize = 12;
 /// Squared error over squared response at which an update is good enough.
 const PRECISION: f64 = 1e-5;
 /// Squared error over squared response up to which a mirror needs no more than probes to stay right: a cosine of 0.99995.
-pub(super) const SETTLED: f64 = 1e-4;
+pub(crate) const SETTLED: f64 = 1e-4;
 /// Equations per unknown beyond which more probes of one update tell little more.
 const ENOUGH: usize = 4;
 
 /// A learned mirror B of one map's weight W.
 #[derive(Clone, Debug)]
-pub(super) struct WeightMirror {
+pub(crate) struct WeightMirror {
     weight: Tensor<2>,
     /// Positions at which each weight is used: what E[response noise^T] is in units of W, for isotropic noise.
     uses: Tensor<2>,
@@ -26,7 +26,7 @@ pub(super) struct WeightMirror {
 
 /// What the probes of one update said of the mirrors before they were corrected.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Innovation {
+pub(crate) struct Innovation {
     /// Squared difference of each response from its prediction.
     pub error: Vec<f64>,
     /// Square of each response.

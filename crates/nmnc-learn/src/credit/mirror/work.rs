@@ -2,10 +2,11 @@
 
 use super::budget::BLOCK;
 use super::config::{Budget, Feedback, MirrorConfig, MirrorNoise};
+use super::place::Place;
 use super::rule::Mirror;
 use super::weights::{ITERATIONS, WeightMirror};
 use crate::credit::backprop::carried;
-use crate::net::{Network, Reader};
+use crate::net::Network;
 use crate::work::{Job, Operation, Work, errors_through, layered_job, refresh};
 
 /// Corrections by least squares, which depend on how much there is to correct: means over the first steps of a chain and of a residual
@@ -15,11 +16,50 @@ const BY_A_PROBE: [f64; 2] = [1.0, 2.0];
 const BY_A_BATCH: [f64; 2] = [ITERATIONS as f64, 4.0];
 const BATCHES: [f64; 2] = [1.0, 1.0 / 3.0];
 
-/// An activity that maps read.
-struct Site {
-    /// The stage, from 0; none of something made within a block.
-    stage: Option<usize>,
-    readers: Vec<Reader>,
+/// What a mirror learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Probes of an update.
+    Probe,
+    /// How a batch differs by itself.
+    Batch,
+    /// The probes before the first step.
+    Start,
+}
+
+/// Corrections by least squares of a mirror that so many examples as a batch has determine (`known`), or do not.
+pub(crate) fn corrections(told: Told, known: bool) -> f64 {
+    match told {
+        Told::Probe => BY_A_PROBE[usize::from(known)],
+        Told::Batch => BY_A_BATCH[usize::from(known)],
+        Told::Start => ITERATIONS as f64,
+    }
+}
+
+/// Share of the steps in which a mirror learns from the batch.
+pub(crate) fn batches(known: bool) -> f64 {
+    BATCHES[usize::from(known)]
+}
+
+impl MirrorConfig {
+    /// Probes of an update, and updates a step, for `rows` training examples a step.
+    pub(crate) fn passes(&self, rows: usize) -> [f64; 2] {
+        match self.budget {
+            Budget::Fixed => [self.probes.unwrap_or(1) as f64, 1.0 / self.interval.unwrap_or(1) as f64],
+            // At most, and in the long run less.
+            Budget::Auto => [BLOCK, self.cap.unwrap_or(0.0) * rows as f64 / BLOCK],
+        }
+    }
+
+    /// Responses and correlations that learning a weight takes: what it is and what the mirror makes of it; by averages a correlation, by
+    /// least squares for each correction a response and a correlation, and for the first a correlation more.
+    pub(crate) fn solved(&self, corrections: f64) -> [f64; 2] {
+        match (self.eta, corrections > 0.0) {
+            (Some(_), _) => [2.0, 1.0],
+            (None, true) => [2.0 + corrections, corrections + 1.0],
+            (None, false) => [2.0, 0.0],
+        }
+    }
 }
 
 impl Mirror {
@@ -49,12 +89,8 @@ impl Mirror {
             let refreshed = refresh(network, manifold, rows, read);
             work.iter_mut().zip(refreshed).for_each(|(work, own)| work.add(own));
         }
-        let [count, a_step] = match config.budget {
-            Budget::Fixed => [config.probes.unwrap_or(1) as f64, 1.0 / config.interval.unwrap_or(1) as f64],
-            // At most, and in the long run less.
-            Budget::Auto => [BLOCK, config.cap.unwrap_or(0.0) * rows as f64 / BLOCK],
-        };
-        for site in sites(network) {
+        let [count, a_step] = config.passes(rows);
+        for site in Place::all(network) {
             let place = site.stage.unwrap_or_else(|| {
                 let within = |stage: &usize| network.section_nodes(*stage).contains(&site.readers[0].node);
                 (0..=units.len()).find(within).unwrap_or(units.len())
@@ -74,40 +110,28 @@ impl Mirror {
                     }
                     _ => weights(config, network, &site, [rows, map.operation.inputs()], noise, corrections),
                 };
-            let known = usize::from(useful <= rows);
+            let known = useful <= rows;
             let own = &mut work[place];
-            own.probe.extend(probe((count as usize).min(useful), BY_A_PROBE[known]));
+            own.probe.extend(probe((count as usize).min(useful), corrections(Told::Probe, known)));
             if config.observe == Some(true) {
-                let rows = rows.min(useful);
-                let observed = weights(config, network, &site, [rows, 0], [None, None], BY_A_BATCH[known]);
-                own.step.extend(observed.into_iter().map(|job| job.times(BATCHES[known])));
+                let (rows, corrections) = (rows.min(useful), corrections(Told::Batch, known));
+                let observed = weights(config, network, &site, [rows, 0], [None, None], corrections);
+                own.step.extend(observed.into_iter().map(|job| job.times(batches(known))));
             }
             own.probes = a_step;
             if config.initial > 0 {
-                own.start.extend(probe(config.initial.min(useful), ITERATIONS as f64));
+                own.start.extend(probe(config.initial.min(useful), corrections(Told::Start, known)));
             }
         }
         work
     }
 }
 
-/// Stages that maps read, and what is read within blocks.
-fn sites(network: &Network) -> Vec<Site> {
-    let readers = || network.readers().iter().copied();
-    let of = |stage: usize| Site {
-        stage: Some(stage),
-        readers: readers().filter(|reader| reader.stage == Some(stage)).collect(),
-    };
-    let stages = (0..network.stages().len()).map(of).filter(|site| !site.readers.is_empty());
-    let inner = readers().filter(|reader| reader.stage.is_none());
-    stages.chain(inner.map(|reader| Site { stage: None, readers: vec![reader] })).collect()
-}
-
 /// Probes of mirrors of weights, half of them on the manifold where there are both kinds.
 fn weights(
     config: &MirrorConfig,
     network: &Network,
-    site: &Site,
+    site: &Place,
     [rows, units]: [usize; 2],
     noise: [Option<usize>; 2],
     corrections: f64,
@@ -125,16 +149,8 @@ fn weights(
         let job = |operation| layered_job(network, operation);
         let (respond, correlate) =
             (Operation::Respond { reader, rows }, Operation::Correlate { reader, rows });
-        let average = config.eta.is_some();
-        // What it is and what the mirror makes of it; each correction is a response and a correlation, the first a correlation more.
-        jobs.push(job(respond).times(2.0 + if average { 0.0 } else { corrections }));
-        let correlations = if average {
-            1.0
-        } else if corrections > 0.0 {
-            corrections + 1.0
-        } else {
-            0.0
-        };
+        let [responses, correlations] = config.solved(corrections);
+        jobs.push(job(respond).times(responses));
         jobs.extend((correlations > 0.0).then(|| job(correlate).times(correlations)));
     }
     jobs
@@ -144,7 +160,7 @@ fn weights(
 fn coordinates(
     config: &MirrorConfig,
     network: &Network,
-    site: &Site,
+    site: &Place,
     [rows, directions, units]: [usize; 3],
 ) -> Vec<Job> {
     let reader = site.readers[0];

@@ -3,13 +3,15 @@
 mod backprop;
 mod feedback;
 mod kind;
+mod mirror;
 mod noise_correlation;
 mod registry;
 
 use burn::tensor::Tensor;
 
 pub use kind::{OverTime, TimeSetup};
-pub use noise_correlation::{TemporalConfig, TemporalNoiseCorrelation};
+pub use mirror::TemporalMirror;
+pub use noise_correlation::{Correlate, OffManifold, TemporalConfig, TemporalNoiseCorrelation};
 pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};
 
 use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
@@ -35,6 +37,17 @@ pub struct TimeContext<'a> {
     pub seed: Seed,
     /// Which part of the step's trials the batch is. All parts have the same number T of steps.
     pub share: &'a Share<'a>,
+}
+
+impl TimeContext<'_> {
+    /// Lengths of the trials of all workers, in order of their numbers.
+    ///
+    /// # Errors
+    /// A worker that cannot be reached.
+    pub fn whole_lengths(&self) -> Result<Vec<usize>> {
+        let own = self.lengths.iter().map(|&length| length as f64).collect();
+        Ok(self.share.numbers(own)?.into_iter().map(|length| length as usize).collect())
+    }
 }
 
 /// A rule of credit assignment over time.

@@ -1,7 +1,7 @@
 //! The rules over time by name.
 
 use super::kind::OverTime;
-use super::{TimeRule, backprop, feedback, noise_correlation};
+use super::{TimeRule, backprop, feedback, mirror, noise_correlation};
 use crate::recurrent::RecurrentNetwork;
 use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
@@ -28,6 +28,9 @@ pub const TIME_RULES: &[&dyn RuleEntry<OverTime>] = &[
     &noise_correlation::NMNC,
     &noise_correlation::NODE_PERTURBATION,
     &noise_correlation::MANIFOLD_NODE_PERTURBATION,
+    &noise_correlation::ACTIVITY_NODE_PERTURBATION,
+    &mirror::WEIGHT_MIRROR,
+    &mirror::MANIFOLD_MIRROR,
 ];
 
 /// The names in the registry.

@@ -1,8 +1,9 @@
-//! Settings of noise correlation over time and their names: those of layered networks, and two more.
+//! Settings of noise correlation over time and their names: those of layered networks, and some more.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::off_manifold::OffManifold;
 use super::rule::TemporalNoiseCorrelation;
 use crate::credit::{Injection, Layered, Memory, Noise, NoiseCorrelationConfig};
 use crate::estimator::Estimator;
@@ -13,8 +14,9 @@ use crate::recurrent::rules::kind::{OverTime, TimeSetup};
 use crate::recurrent::{EligibilityTrace, RecurrentNetwork};
 use crate::registry::{FromTable, Preset, RuleConfig};
 use crate::work::{Job, SequencePart, Work, sequence_job};
-use nmnc_core::config_text::deserialize_beside;
+use nmnc_core::config_text::{deserialize_beside, only_with as only};
 use nmnc_core::error::{Error, Result};
+use nmnc_core::ranges;
 
 pub(in crate::recurrent::rules) const VNC: Preset<TemporalConfig> = Preset {
     name: "vnc",
@@ -40,15 +42,53 @@ pub(in crate::recurrent::rules) const MANIFOLD_NODE_PERTURBATION: Preset<Tempora
     settings: || TemporalConfig::new(Noise::Manifold, Memory::None),
 };
 
+pub(in crate::recurrent::rules) const ACTIVITY_NODE_PERTURBATION: Preset<TemporalConfig> = Preset {
+    name: "activity-node-perturbation",
+    summary: "node perturbation by changes of activity: every state perturbed, isotropic noise, no memory",
+    settings: || TemporalConfig {
+        correlate: Correlate::Activity,
+        ..TemporalConfig::new(Noise::Isotropic, Memory::None)
+    },
+};
+
+/// What the change of the output is correlated with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Correlate {
+    /// The noise that was added to the state.
+    #[default]
+    Noise,
+    /// The change of the state, with what noise of earlier steps did to it (Garcia Fernandez et al. 2024, arXiv 2405.08967).
+    Activity,
+}
+
+impl Correlate {
+    fn is_noise(&self) -> bool {
+        *self == Self::Noise
+    }
+}
+
 /// Settings of noise correlation over time.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 pub struct TemporalConfig {
     /// Lags K: steps over which the change of the output is followed.
-    #[schemars(transform = nmnc_core::ranges::COUNT_OR_NONE.stated())]
+    #[schemars(transform = ranges::COUNT_OR_NONE.stated())]
     pub lags: usize,
     /// How signals reach parameters through earlier steps; other than none only with lags = 0.
     pub trace: EligibilityTrace,
+    /// What the change of the output is correlated with (activity with memory = "none").
+    #[serde(skip_serializing_if = "Correlate::is_noise")]
+    #[schemars(default)]
+    pub correlate: Correlate,
+    /// What feedback does off the manifold of states (memory = "feedback" and a manifold).
+    #[serde(skip_serializing_if = "OffManifold::is_learned")]
+    #[schemars(default)]
+    pub off_manifold: OffManifold,
+    /// Frobenius norm of random feedback off the manifold over that of the feedback on it (off_manifold = "random"; 1 when left out).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(default, transform = ranges::FACTOR.stated())]
+    pub off_scale: Option<f64>,
     /// Settings as in layered networks.
     #[serde(flatten)]
     pub noise: NoiseCorrelationConfig,
@@ -60,19 +100,32 @@ pub struct TemporalConfig {
 struct InTime {
     lags: usize,
     trace: EligibilityTrace,
+    #[serde(default)]
+    correlate: Correlate,
+    #[serde(default)]
+    off_manifold: OffManifold,
+    off_scale: Option<f64>,
 }
 
 impl TemporalConfig {
     /// Twenty lags, no trace, and what [`NoiseCorrelationConfig::new`] says. Not yet resolved.
     pub fn new(noise: Noise, memory: Memory) -> Self {
-        Self { lags: 20, trace: EligibilityTrace::None, noise: NoiseCorrelationConfig::new(noise, memory) }
+        Self {
+            lags: 20,
+            trace: EligibilityTrace::None,
+            correlate: Correlate::Noise,
+            off_manifold: OffManifold::Learned,
+            off_scale: None,
+            noise: NoiseCorrelationConfig::new(noise, memory),
+        }
     }
 }
 
 impl FromTable for TemporalConfig {
     fn from_table(table: toml::Table) -> Result<Self> {
-        let (InTime { lags, trace }, noise) = deserialize_beside(table)?;
-        Ok(Self { lags, trace, noise })
+        let (own, noise) = deserialize_beside(table)?;
+        let InTime { lags, trace, correlate, off_manifold, off_scale } = own;
+        Ok(Self { lags, trace, correlate, off_manifold, off_scale, noise })
     }
 }
 
@@ -82,7 +135,22 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("trace", "would count what lags have counted")
                 .mend("set lags = 0, or trace = \"none\""));
         }
+        let mut off_scale = self.off_scale;
         let noise = RuleConfig::<Layered>::resolve(self.noise)?;
+        let (without, random) = (noise.memory == Memory::None, self.off_manifold == OffManifold::Random);
+        only("correlate", !self.correlate.is_noise(), without, "memory = \"none\"")?;
+        only("off_manifold", !self.off_manifold.is_learned(), !without, "memory = \"feedback\"")?;
+        let followed = noise.manifold.is_some();
+        only(
+            "off_manifold",
+            !self.off_manifold.is_learned(),
+            followed,
+            "noise = \"manifold\" or \"covariance\"",
+        )?;
+        only("off_scale", off_scale.is_some(), random, "off_manifold = \"random\"")?;
+        if random {
+            off_scale.get_or_insert(1.0);
+        }
         if matches!(noise.estimator, Estimator::RecursiveLeastSquares | Estimator::Kalman) {
             return Err(Error::config("estimator", "every lag would need a covariance of its own")
                 .mend("set estimator = \"average\" or \"least-squares\""));
@@ -106,7 +174,7 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("manifold.dimension", "there is one state, and so one dimension")
                 .mend("use a single number"));
         }
-        Ok(Self { noise, ..self })
+        Ok(Self { noise, off_scale, ..self })
     }
 
     /// A probe is followed over all lags, and each has feedback of its own; without feedback all steps of all trials are probed.

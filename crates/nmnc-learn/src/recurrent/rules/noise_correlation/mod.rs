@@ -6,11 +6,16 @@
 //! With learned feedback, each trial is perturbed at one step of its own, chosen at random, and the outputs of that step and the K
 //! after it give estimates of the lagged Jacobians dy_{t+k}/dh_t, which average into feedback weights B_k; then
 //! delta_t = sum over k of B_k^T e_{t+k}. Without memory, every state of a trial is perturbed at once, independently, and
-//! delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2.
+//! delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2; or, with `correlate = "activity"`, by how the state itself changed, noise of earlier
+//! steps included, delta_t = (e . dy summed over t .. t+K) dh_t N T / sum over t of |dh_t|^2 (after Garcia Fernandez, Ahmad and van Gerven).
 
 mod config;
+mod off_manifold;
 mod rule;
 
-pub use config::TemporalConfig;
-pub(super) use config::{MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC};
+pub(super) use config::{
+    ACTIVITY_NODE_PERTURBATION, MANIFOLD_NODE_PERTURBATION, NMNC, NODE_PERTURBATION, VNC,
+};
+pub use config::{Correlate, TemporalConfig};
+pub use off_manifold::OffManifold;
 pub use rule::TemporalNoiseCorrelation;

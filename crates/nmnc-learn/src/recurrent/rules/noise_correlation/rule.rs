@@ -1,9 +1,10 @@
 //! The rule itself.
 
 use burn::tensor::{Tensor, TensorData};
-use nmnc_kernels::matmul;
+use nmnc_kernels::{matmul, row_energies};
 
-use super::config::TemporalConfig;
+use super::config::{Correlate, TemporalConfig};
+use super::off_manifold::Outside;
 use crate::credit::{Normalize, rescale};
 use crate::estimator::{LearnedJacobian, Perturbations, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
@@ -22,6 +23,8 @@ pub struct TemporalNoiseCorrelation {
     prober: Prober,
     /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
     lagged: Vec<LearnedJacobian>,
+    /// What feedback does off the manifold.
+    outside: Outside,
     probes: u64,
     warnings: Vec<String>,
 }
@@ -36,7 +39,15 @@ impl TemporalNoiseCorrelation {
         let lagged = lagged.unwrap_or_else(|| Ok(Vec::new())).expect("the settings have been resolved");
         let prober = Prober::new(noise.probing(network.units(), setup.seed, 0));
         let prober = prober.expect("the settings have been resolved");
-        Self { config, prober, lagged, probes: 0, warnings: Vec::new() }
+        let like = network.readout_weight();
+        let outside = Outside::new(
+            config.off_manifold,
+            config.off_scale.unwrap_or(1.0),
+            lagged.len(),
+            like,
+            setup.seed,
+        );
+        Self { config, prober, lagged, outside, probes: 0, warnings: Vec::new() }
     }
 
     /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
@@ -142,8 +153,10 @@ impl TemporalNoiseCorrelation {
         };
         // One product over all lags: the sums stay in registers.
         let errors = Tensor::cat((0..=lags).map(shifted).collect(), 1);
-        let feedback = Tensor::cat(self.lagged[..=lags].iter().map(|lag| lag.feedback()).collect(), 0);
-        matmul(errors, feedback)
+        let feedback = self.lagged[..=lags].iter().enumerate();
+        let feedback =
+            feedback.map(|(lag, own)| self.outside.used(lag, own.feedback(), self.prober.manifold()));
+        matmul(errors, Tensor::cat(feedback.collect(), 0))
     }
 
     fn sizes(&self, pass: &SequencePass) -> Sizes {
@@ -164,23 +177,40 @@ impl TemporalNoiseCorrelation {
         let mut sum: Option<Tensor<2>> = None;
         for repeat in 0..repeats {
             let own = all.part(repeat * rows..(repeat + 1) * rows);
-            let outputs = |kicks: Tensor<2>| network.readout(network.run_kicked(pass, &kicks));
-            let forward = outputs(own.moved(&none));
-            let change = own.per_unit(if self.config.noise.antithetic {
-                (forward - outputs(own.moved_back(&none))) / 2.0
-            } else {
-                forward - pass.output.clone()
-            });
-            let scores = windowed(values(&(change * error.clone()).sum_dim(1)), batch, lags);
-            let scores =
-                Tensor::from_data(TensorData::new(scores, [rows, 1]), (&states.device(), states.dtype()));
-            let own = own.coordinates().clone() * scores;
+            let kicked = |kicks: Tensor<2>| network.run_kicked(pass, &kicks);
+            let forward = kicked(own.moved(&none));
+            let back = self.config.noise.antithetic.then(|| kicked(own.moved_back(&none)));
+            // What a function of the states, given for those of the clean pass, changes by.
+            let changed = |of: &dyn Fn(Tensor<2>) -> Tensor<2>, clean: &Tensor<2>| match &back {
+                Some(back) => (of(forward.clone()) - of(back.clone())) / 2.0,
+                None => of(forward.clone()) - clean.clone(),
+            };
+            let change = changed(&|states| network.readout(states), &pass.output);
+            let column = |numbers: Vec<f64>| {
+                let shape = (&states.device(), states.dtype());
+                Tensor::<2>::from_data(TensorData::new(numbers, [rows, 1]), shape)
+            };
+            let answers =
+                |change: Tensor<2>| windowed(values(&(change * error.clone()).sum_dim(1)), batch, lags);
+            let own = match self.config.correlate {
+                Correlate::Noise => own.coordinates().clone() * column(answers(own.per_unit(change))),
+                Correlate::Activity => {
+                    let moved = changed(&|states| states, &states);
+                    let scale = per_square(&row_energies(&moved), context.lengths, network.units());
+                    let scored = answers(change).into_iter().zip(scale.iter().cycle());
+                    moved * column(scored.map(|(answer, scale)| answer * scale).collect())
+                }
+            };
             sum = Some(match sum {
                 Some(sum) => sum + own,
                 None => own,
             });
         }
-        let signal = all.whitened(sum.expect("there is at least one probe") / repeats as f64);
+        let sum = sum.expect("there is at least one probe") / repeats as f64;
+        let signal = match self.config.correlate {
+            Correlate::Noise => all.whitened(sum),
+            Correlate::Activity => sum,
+        };
         self.probes += (whole.iter().sum::<usize>() * repeats * self.prober.passes()) as u64;
         Ok(signal)
     }
@@ -204,15 +234,23 @@ fn windowed(mut numbers: Vec<f64>, batch: usize, lags: usize) -> Vec<f64> {
     numbers
 }
 
+/// For each trial, the number of its states' coordinates over their sum of squares: `energies` are those of rows, step after step of all
+/// trials, of the given lengths and of `units` coordinates. Zero where nothing moved.
+fn per_square(energies: &[f64], lengths: &[usize], units: usize) -> Vec<f64> {
+    let each = lengths.iter().enumerate().map(|(trial, &length)| {
+        let total: f64 = energies.iter().skip(trial).step_by(lengths.len()).take(length).sum();
+        if total > 0.0 { (length * units) as f64 / total } else { 0.0 }
+    });
+    each.collect()
+}
+
 impl TimeRule for TemporalNoiseCorrelation {
     fn lags(&self) -> usize {
         self.config.lags
     }
 
     fn signals(&mut self, context: &TimeContext) -> Result<Tensor<2>> {
-        let lengths = context.lengths.iter().map(|&length| length as f64).collect();
-        let lengths = context.share.numbers(lengths)?.into_iter();
-        let lengths: Vec<usize> = lengths.map(|length| length as usize).collect();
+        let lengths = context.whole_lengths()?;
         self.refresh(context, &lengths)?;
         let signal = if self.lagged.is_empty() {
             self.memoryless(context, &lengths)?

@@ -1,0 +1,273 @@
+//! Rules over time against what they estimate: mirrors against the weights they mirror and backpropagation through time, perturbation by
+//! changes of activity against its definition and against perturbation by noise.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use nmnc_core::Seed;
+use nmnc_core::seed::Role;
+use nmnc_learn::credit::MirrorConfig;
+use nmnc_learn::net::Weights;
+use nmnc_learn::recurrent::{
+    OverTime, RecurrentConfig, RecurrentNetwork, SequencePass, TIME_RULES, TemporalMirror, TimeContext,
+    TimeCreditConfig, TimeRule, TimeSetup, live_rows, selected,
+};
+use nmnc_learn::registry::RuleEntry;
+use nmnc_learn::workers::Share;
+use nmnc_testing::{PRECISIONS, assert_close, values};
+
+const STEPS: usize = 7;
+const TRIALS: usize = 30;
+const INPUTS: usize = 3;
+const OUTPUTS: usize = 4;
+const LENGTHS: [usize; 3] = [STEPS, STEPS - 2, STEPS - 1];
+
+fn numbers(count: usize, index: usize) -> Vec<f32> {
+    let mut numbers = vec![0.0; count];
+    Seed(8).stream(Role::Analysis, index, 0).fill_normal(&mut numbers);
+    numbers
+}
+
+/// A network, a pass over some trials, an error at its output that is zero after a trial's end, and the trials' lengths.
+struct Case {
+    network: RecurrentNetwork,
+    pass: SequencePass,
+    error: Tensor<2>,
+    lengths: Vec<usize>,
+}
+
+impl Case {
+    fn new(config: &str, dtype: DType) -> Self {
+        let config: RecurrentConfig = toml::from_str(config).unwrap();
+        let mut network = config.build([INPUTS, OUTPUTS], 100.0, Seed(3), &Device::flex()).unwrap();
+        for value in network.values_mut() {
+            *value = value.clone().cast(dtype);
+        }
+        let lengths: Vec<usize> = (0..TRIALS).map(|trial| LENGTHS[trial % 3]).collect();
+        let pass = network.forward(&numbers(STEPS * TRIALS * INPUTS, 1), [STEPS, TRIALS], None);
+        let mut error: Vec<f64> = numbers(STEPS * TRIALS * OUTPUTS, 2).into_iter().map(f64::from).collect();
+        for (row, error) in error.chunks_exact_mut(OUTPUTS).enumerate() {
+            if row / TRIALS >= lengths[row % TRIALS] {
+                error.fill(0.0);
+            }
+        }
+        let data = TensorData::new(error, [STEPS * TRIALS, OUTPUTS]);
+        let error = Tensor::from_data(data, (&Device::flex(), dtype));
+        Self { network, pass, error, lengths }
+    }
+
+    fn context<'a>(&'a self, step: u64, share: &'a Share<'a>) -> TimeContext<'a> {
+        let Self { network, pass, error, lengths } = self;
+        TimeContext { network, pass, error, lengths, step, seed: Seed(1), share }
+    }
+
+    fn signals(&self, rule: &mut dyn TimeRule, step: u64) -> Tensor<2> {
+        rule.signals(&self.context(step, &Share::alone(TRIALS))).unwrap()
+    }
+
+    fn mirror(&self, name: &str, settings: &str) -> TemporalMirror {
+        let entry: &&dyn RuleEntry<OverTime> = TIME_RULES.iter().find(|entry| entry.name() == name).unwrap();
+        let settings = toml::Value::Table(entry.resolve(&settings.parse().unwrap()).unwrap());
+        TemporalMirror::new(settings.try_into::<MirrorConfig>().unwrap(), &self.setup())
+    }
+
+    fn rule(&self, settings: &str) -> Box<dyn TimeRule> {
+        toml::from_str::<TimeCreditConfig>(settings).unwrap().build(&self.setup()).unwrap()
+    }
+
+    fn setup(&self) -> TimeSetup<'_> {
+        static FLEX: std::sync::LazyLock<Device> = std::sync::LazyLock::new(Device::flex);
+        TimeSetup { network: &self.network, seed: Seed(1), device: &FLEX }
+    }
+
+    fn exact(&self) -> Tensor<2> {
+        self.network.backpropagate(&self.pass, &self.error, None)
+    }
+}
+
+fn energy(matrix: &Tensor<2>) -> f64 {
+    values(matrix).iter().map(|v| v * v).sum()
+}
+
+/// Squared error over the square of what is to be found.
+fn error(found: &Tensor<2>, exact: &Tensor<2>) -> f64 {
+    energy(&(found.clone() - exact.clone())) / energy(exact)
+}
+
+fn cosine(a: &Tensor<2>, b: &Tensor<2>) -> f64 {
+    let dot: f64 = values(a).iter().zip(values(b)).map(|(a, b)| a * b).sum();
+    dot / (energy(a) * energy(b)).sqrt()
+}
+
+#[test]
+fn as_many_probes_as_units_mirror_both_weights_and_give_the_signals_of_backpropagation() {
+    let networks = [
+        "units = 24\ntau = 250",
+        "units = 24\ntau = 100\nactivation = 'relu'\nexcitatory = 0.75\ndensity = 0.5",
+        "kind = 'gru'\nunits = 20",
+    ];
+    for config in networks {
+        for (dtype, _) in PRECISIONS {
+            let case = Case::new(config, dtype);
+            let mut rule = case.mirror("manifold-mirror", "initial = 100");
+            let signals = case.signals(&mut rule, 0);
+            assert_eq!(rule.probes(), case.network.units() as u64, "no more than there is use for");
+            // A mirror is good enough at a squared error of the responses of 1e-5.
+            let [recurrent, readout] = rule.mirrored_weights();
+            for (what, found, exact) in [
+                ("recurrent", recurrent, &case.network.recurrent_weight()),
+                ("readout", readout, case.network.readout_weight()),
+                ("signals", &signals, &case.exact()),
+            ] {
+                assert!(error(found, exact) < 3e-5, "{config}, {what}: {}", error(found, exact));
+            }
+        }
+    }
+}
+
+#[test]
+fn on_the_manifold_a_mirror_is_the_weight_and_off_it_nothing() {
+    let case = Case::new("units = 24\ntau = 200", DType::F64);
+    let settings =
+        "noise = 'manifold'\ninitial = 100\nobserve = false\nmanifold = { dimension = 5, method = 'exact' }";
+    let mut rule = case.mirror("manifold-mirror", settings);
+    case.signals(&mut rule, 0);
+    let manifold = rule.manifold().unwrap().clone();
+    assert_eq!(manifold.dimension(), 5);
+    let [recurrent, readout] = rule.mirrored_weights();
+    for (found, exact) in
+        [(recurrent, case.network.recurrent_weight()), (readout, case.network.readout_weight().clone())]
+    {
+        let inside = manifold.embed(manifold.coordinates(exact));
+        assert!(error(found, &inside) < 1e-6, "{}", error(found, &inside));
+    }
+}
+
+#[test]
+fn what_states_differ_by_mirrors_the_weights_without_a_probe() {
+    let case = Case::new("units = 24\ntau = 200", DType::F64);
+    // The only probes are those of the first step, of which there have to be some for the rule to know that there is something to learn.
+    let mut rule = case.mirror("manifold-mirror", "initial = 0\ninterval = 1000");
+    let live = live_rows(&case.lengths);
+    let states = selected(&case.pass.activity(), &live);
+    let differences = states.clone() - states.mean_dim(0);
+    let response = |weight: &Tensor<2>| differences.clone().matmul(weight.clone().transpose());
+    let exact = response(&case.network.recurrent_weight());
+    let mut errors = Vec::new();
+    for step in 0..30 {
+        case.signals(&mut rule, step);
+        errors.push(error(&response(rule.mirrored_weights()[0]), &exact));
+    }
+    assert_eq!(rule.probes(), 1);
+    assert!(errors[0] < 0.2 && errors[29] < 1e-3, "{errors:?}");
+}
+
+#[test]
+fn averages_of_isotropic_responses_approach_the_weights() {
+    let case = Case::new("units = 24\ntau = 200", DType::F64);
+    let after = |probes: usize| {
+        let settings = format!("probes = {probes}\neta = 1.0");
+        let mut rule = case.mirror("weight-mirror", &settings);
+        case.signals(&mut rule, 1);
+        error(rule.mirrored_weights()[0], &case.network.recurrent_weight())
+    };
+    // Of a Gaussian average's error the energy is (n + 1) / K; no more than n probes are taken.
+    let (few, many) = (after(4), after(16));
+    assert!((3.0..10.0).contains(&few) && (2.5..6.0).contains(&(few / many)), "{few} {many}");
+}
+
+#[test]
+fn a_mirror_takes_up_where_it_stopped() {
+    let case = Case::new("kind = 'gru'\nunits = 12", DType::F32);
+    let settings = "initial = 5\nmanifold = { dimension = 3, refresh = 2 }";
+    let mut whole = case.mirror("manifold-mirror", settings);
+    (0..3).for_each(|step| drop(case.signals(&mut whole, step)));
+    let mut resumed = case.mirror("manifold-mirror", settings);
+    resumed.restore(&whole.state()).unwrap();
+    let [a, b] = [&mut whole, &mut resumed].map(|rule| values(&case.signals(rule, 3)));
+    assert_eq!(a, b);
+    assert_eq!(whole.probes(), resumed.probes());
+}
+
+#[test]
+fn changes_of_activity_are_correlated_as_written() {
+    let case = Case::new("units = 12\ntau = 200", DType::F64);
+    let settings = "rule = 'activity-node-perturbation'\nsigma = 0.05\nlags = 3";
+    let found = values(&case.signals(&mut *case.rule(settings), 0));
+    // The same noise by perturbation with noise alone, at a single unit of which the signal tells it.
+    let network = &case.network;
+    let rows = STEPS * TRIALS;
+    let deviation = {
+        // sigma * mean |h| / sqrt(N), over all states.
+        let states = values(&case.pass.activity());
+        let norms = states.chunks_exact(12).map(|row| row.iter().map(|v| v * v).sum::<f64>().sqrt());
+        0.05 * norms.sum::<f64>() / rows as f64 / 12.0_f64.sqrt()
+    };
+    let mut noise = vec![0.0; rows * 12];
+    Seed(1).stream(Role::Probe, 0, 0).fill_normal(&mut noise);
+    let kick = noise.iter().map(|z| f64::from(*z) * deviation).collect::<Vec<f64>>();
+    let kick = Tensor::from_data(TensorData::new(kick, [rows, 12]), (&Device::flex(), DType::F64));
+    let moved = network.run_kicked(&case.pass, &kick);
+    let change = values(&(network.readout(moved.clone()) - case.pass.output.clone()));
+    let moved = values(&(moved - case.pass.activity()));
+    let error = values(&case.error);
+    let answer = |row: usize| -> f64 {
+        (0..OUTPUTS).map(|output| change[row * OUTPUTS + output] * error[row * OUTPUTS + output]).sum()
+    };
+    let mut expected = vec![0.0; rows * 12];
+    for (trial, &length) in case.lengths.iter().enumerate() {
+        let state = |step: usize| &moved[(step * TRIALS + trial) * 12..][..12];
+        let square: f64 = (0..length).flat_map(|step| state(step).iter().map(|v| v * v)).sum();
+        for step in 0..STEPS {
+            let window = (step..STEPS.min(step + 4)).map(|later| answer(later * TRIALS + trial)).sum::<f64>();
+            for (unit, moved) in state(step).iter().enumerate() {
+                expected[(step * TRIALS + trial) * 12 + unit] =
+                    window * moved * (12 * length) as f64 / square;
+            }
+        }
+    }
+    assert_close("signals", &found, &expected, 1e-9);
+}
+
+#[test]
+fn perturbation_by_noise_and_by_activity_both_follow_the_gradient() {
+    let case = Case::new("units = 12\ntau = 200\ngain = 0.9", DType::F32);
+    let after = |rule: &str, more: &str| {
+        let settings = format!("rule = '{rule}'\nprobes = 300\nsigma = 0.01\nlags = 7\n{more}");
+        cosine(&case.signals(&mut *case.rule(&settings), 0), &case.exact())
+    };
+    let (noise, activity) = (after("node-perturbation", ""), after("activity-node-perturbation", ""));
+    assert!(noise > 0.5 && activity > 0.5, "{noise} {activity}");
+    let antithetic = after("activity-node-perturbation", "antithetic = true");
+    assert!((antithetic - activity).abs() < 0.05, "{antithetic} {activity}");
+}
+
+#[test]
+fn settings_without_meaning_over_time_are_told() {
+    let told = |settings: &str| {
+        toml::from_str::<TimeCreditConfig>(settings).unwrap().resolve().unwrap_err().to_string()
+    };
+    for (settings, expected) in [
+        (
+            "rule = 'manifold-mirror'\nfeedback = 'coordinates'\nnoise = 'manifold'",
+            "credit.feedback: over time two weights read the state, and each has a mirror; set feedback = \"weights\", or remove it",
+        ),
+        (
+            "rule = 'manifold-mirror'\nmanifold = { dimension = [3, 4] }",
+            "credit.manifold.dimension: there is one state, and so one dimension; use a single number",
+        ),
+        (
+            "rule = 'vnc'\ncorrelate = 'activity'",
+            "credit.correlate: has no meaning without memory = \"none\"; remove it, or set memory = \"none\"",
+        ),
+        (
+            "rule = 'vnc'\noff_manifold = 'none'",
+            "credit.off_manifold: has no meaning without noise = \"manifold\" or \"covariance\"; remove it, or set noise = \"manifold\" or \"covariance\"",
+        ),
+        (
+            "rule = 'nmnc'\noff_scale = 2.0",
+            "credit.off_scale: has no meaning without off_manifold = \"random\"; remove it, or set off_manifold = \"random\"",
+        ),
+    ] {
+        let found = told(settings);
+        assert_eq!(found, expected);
+    }
+}
