@@ -7,8 +7,8 @@ use nmnc_core::seed::Role;
 use nmnc_learn::credit::MirrorConfig;
 use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::{
-    OverTime, RecurrentConfig, RecurrentNetwork, SequencePass, TIME_RULES, TemporalMirror, TimeContext,
-    TimeCreditConfig, TimeRule, TimeSetup, live_rows, selected,
+    LaggedJacobianConfig, LaggedJacobians, OverTime, RecurrentConfig, RecurrentNetwork, SequencePass,
+    TIME_RULES, TemporalMirror, TimeContext, TimeCreditConfig, TimeRule, TimeSetup, live_rows, selected,
 };
 use nmnc_learn::registry::RuleEntry;
 use nmnc_learn::workers::Share;
@@ -185,6 +185,60 @@ fn a_mirror_takes_up_where_it_stopped() {
     let [a, b] = [&mut whole, &mut resumed].map(|rule| values(&case.signals(rule, 3)));
     assert_eq!(a, b);
     assert_eq!(whole.probes(), resumed.probes());
+}
+
+#[test]
+fn mean_jacobians_of_all_lags_are_those_of_differences() {
+    let mut case = Case::new("units = 9\ntau = 150", DType::F64);
+    // A single trial, so that every mean is of one Jacobian.
+    case.lengths = vec![STEPS];
+    case.pass = case.network.forward(&numbers(STEPS * INPUTS, 3), [STEPS, 1], None);
+    case.error = case.error.narrow(0, 0, STEPS);
+    for kind in ["parts = 1", "parts = 100"] {
+        let config: LaggedJacobianConfig =
+            toml::from_str(&format!("lags = {STEPS}\ninterval = 1\n{kind}")).unwrap();
+        let parts = config.parts.min(STEPS);
+        let mut rule = LaggedJacobians::new(config, &case.setup());
+        rule.signals(&case.context(4, &Share::alone(1))).unwrap();
+        let end = Seed(1).stream(Role::ProbeTime, 0, 4).below(STEPS);
+        for lag in 0..=end {
+            let found = values(&rule.feedback(if parts == 1 { 0 } else { end - lag }, lag));
+            for unit in 0..9 {
+                let output = |size: f64| {
+                    let mut kick = vec![0.0; STEPS * 9];
+                    kick[(end - lag) * 9 + unit] = size;
+                    let kick =
+                        Tensor::from_data(TensorData::new(kick, [STEPS, 9]), (&Device::flex(), DType::F64));
+                    values(&case.network.readout(case.network.run_kicked(&case.pass, &kick)))
+                };
+                let (up, down) = (output(1e-5), output(-1e-5));
+                for out in 0..OUTPUTS {
+                    let exact = (up[end * OUTPUTS + out] - down[end * OUTPUTS + out]) / 2e-5;
+                    let found = found[out * 9 + unit];
+                    assert!((found - exact).abs() < 1e-8 + 1e-6 * exact.abs(), "lag {lag}: {found} {exact}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn mean_jacobians_of_a_linear_network_give_the_signals_of_backpropagation() {
+    let mut case = Case::new("units = 12\ntau = 200\ngain = 0.9", DType::F64);
+    // Inputs next to nothing, so that every example has the same Jacobian.
+    *case.network.values_mut()[0] = case.network.values_mut()[0].clone() * 1e-5;
+    case.pass = case.network.forward(&numbers(STEPS * TRIALS * INPUTS, 1), [STEPS, TRIALS], None);
+    for more in ["", "parts = 2", "parts = 7", "dimension = 12"] {
+        let settings = format!("rule = 'mean-jacobian'\nlags = 50\n{more}");
+        let found = case.signals(&mut *case.rule(&settings), 0);
+        // States after the longest lag that a trial of the batch showed have no feedback of it.
+        let off = error(&found, &case.exact());
+        assert!(off < if more.contains("parts") { 0.1 } else { 1e-6 }, "{more}: {off}");
+    }
+    let plain = case.signals(&mut *case.rule("rule = 'mean-jacobian'\nlags = 50"), 0);
+    let cut = case.signals(&mut *case.rule("rule = 'mean-jacobian'\nlags = 50\ndimension = 3"), 0);
+    let left = energy(&cut) / energy(&plain);
+    assert!(left > 0.0 && left < 0.99, "{left}");
 }
 
 #[test]

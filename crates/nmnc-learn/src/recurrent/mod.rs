@@ -24,6 +24,7 @@ pub use part::Part;
 pub use readers::StateReaders;
 pub use rows::live_rows;
 pub use rules::{
-    Correlate, OffManifold, OverTime, TIME_RULES, TemporalConfig, TemporalMirror, TemporalNoiseCorrelation,
-    TimeContext, TimeCreditConfig, TimeRule, TimeSetup, time_rule_names,
+    Correlate, LaggedJacobianConfig, LaggedJacobians, OffManifold, OverTime, TIME_RULES, TemporalConfig,
+    TemporalMirror, TemporalNoiseCorrelation, TimeContext, TimeCreditConfig, TimeRule, TimeSetup,
+    time_rule_names,
 };

@@ -3,6 +3,8 @@
 mod backprop;
 mod feedback;
 mod kind;
+mod lagged;
+mod mean_jacobian;
 mod mirror;
 mod noise_correlation;
 mod registry;
@@ -10,6 +12,7 @@ mod registry;
 use burn::tensor::Tensor;
 
 pub use kind::{OverTime, TimeSetup};
+pub use mean_jacobian::{LaggedJacobianConfig, LaggedJacobians};
 pub use mirror::TemporalMirror;
 pub use noise_correlation::{Correlate, OffManifold, TemporalConfig, TemporalNoiseCorrelation};
 pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};

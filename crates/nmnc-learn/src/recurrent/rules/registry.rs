@@ -1,7 +1,7 @@
 //! The rules over time by name.
 
 use super::kind::OverTime;
-use super::{TimeRule, backprop, feedback, mirror, noise_correlation};
+use super::{TimeRule, backprop, feedback, mean_jacobian, mirror, noise_correlation};
 use crate::recurrent::RecurrentNetwork;
 use crate::registry::{RuleChoice, RuleEntry, RuleKind};
 
@@ -22,6 +22,7 @@ pub type TimeCreditConfig = RuleChoice<OverTime>;
 /// Every rule over time. To add one: write its file and add its line.
 pub const TIME_RULES: &[&dyn RuleEntry<OverTime>] = &[
     &backprop::BPTT,
+    &mean_jacobian::MEAN_JACOBIAN,
     &feedback::RFLO,
     &feedback::E_PROP,
     &noise_correlation::VNC,

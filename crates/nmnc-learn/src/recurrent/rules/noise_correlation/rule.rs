@@ -9,6 +9,7 @@ use crate::credit::{Normalize, rescale};
 use crate::estimator::{LearnedJacobian, Perturbations, Prober};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::recurrent::rules::kind::TimeSetup;
+use crate::recurrent::rules::lagged::later_errors;
 use crate::recurrent::rules::{TimeContext, TimeRule};
 use crate::recurrent::{EligibilityTrace, SequencePass, live_rows};
 use nmnc_core::device::{selected, values};
@@ -141,18 +142,9 @@ impl TemporalNoiseCorrelation {
 
     /// delta_t = sum over k of B_k^T e_{t+k}.
     fn fed_back(&self, context: &TimeContext) -> Tensor<2> {
-        let Sizes { batch, rows, lags } = self.sizes(context.pass);
-        let error = context.error;
-        let shifted = |lag: usize| {
-            let rest = error.clone().narrow(0, lag * batch, rows - lag * batch);
-            if lag == 0 {
-                rest
-            } else {
-                Tensor::cat(vec![rest, error.clone().narrow(0, 0, lag * batch).zeros_like()], 0)
-            }
-        };
+        let Sizes { batch, lags, .. } = self.sizes(context.pass);
         // One product over all lags: the sums stay in registers.
-        let errors = Tensor::cat((0..=lags).map(shifted).collect(), 1);
+        let errors = later_errors(context.error, batch, lags);
         let feedback = self.lagged[..=lags].iter().enumerate();
         let feedback =
             feedback.map(|(lag, own)| self.outside.used(lag, own.feedback(), self.prober.manifold()));
