@@ -441,8 +441,8 @@ fn settings_without_meaning_are_told() {
     );
     assert_eq!(
         rule("rule = 'bp'"),
-        "credit.rule: unknown rule `bp` for recurrent networks; known: bptt, rflo, e-prop, vnc, nmnc, node-perturbation, \
-         manifold-node-perturbation"
+        "credit.rule: unknown rule `bp` for recurrent networks; known: bptt, mean-jacobian, rflo, e-prop, vnc, nmnc, \
+         node-perturbation, manifold-node-perturbation, activity-node-perturbation, weight-mirror, manifold-mirror"
     );
     assert_eq!(
         rule("rule = 'rflo'\nscales = 1.0"),

@@ -72,6 +72,7 @@ const RNN_EXAMPLES: &str = "Examples:
 
 Backpropagation through time (bptt) and random feedback online (rflo), which use no probes; vnc, nmnc and both with least squares \
 (vnc-ls, nmnc-ls) with equal probes, on five tasks; on two of them in networks of every width. A probe is one state of one trial perturbed. \
+Only by name: manifold-mirror, mean-jacobian (exact, as a reference), e-prop, node-perturbation and activity-node-perturbation. \
 States after training: dimension over trial time, lagged Jacobians on the manifold, trajectories.
 
 The folder gets report.html, rnn.json, rnn.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones go on.";
@@ -175,7 +176,7 @@ pub struct ReproduceRnn {
     /// Tasks, separated by commas; `nmnc tasks list` has their names [default: five of them]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub tasks: Vec<String>,
-    /// Conditions, separated by commas [default: all]
+    /// Conditions, separated by commas [default: bptt,rflo,vnc,nmnc,vnc-ls,nmnc-ls]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub rules: Vec<String>,
     /// Probes per training trial, separated by commas [default: 0.01,0.1, with --quick 0.1]

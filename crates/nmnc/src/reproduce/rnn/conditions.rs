@@ -31,6 +31,9 @@ pub(super) struct Condition {
     variant_of: Option<String>,
     /// The condition that differs in its noise alone, which is isotropic, where that is another than vanilla noise correlation.
     pub isotropic: Option<String>,
+    /// Whether it takes part only where it is asked for by name.
+    #[serde(default)]
+    named: bool,
     #[serde(default)]
     settings: toml::Table,
     /// Its look in figures, whichever conditions are chosen.
@@ -56,7 +59,7 @@ impl Condition {
     }
 }
 
-/// The conditions called `names`, in the order of the list; all when there are no names.
+/// The conditions called `names`, in the order of the list; all that need not be named when there are no names.
 ///
 /// # Errors
 /// A name that is not in the list.
@@ -86,7 +89,7 @@ pub(super) fn conditions(names: &[String]) -> Result<Vec<Condition>> {
         return Err(Error::config("rules", format!("no condition is called `{unknown}`"))
             .suggest(unknown, all.iter().map(|c| c.name.as_str())));
     }
-    all.retain(|c| names.is_empty() || names.contains(&c.name));
+    all.retain(|c| if names.is_empty() { !c.named } else { names.contains(&c.name) });
     Ok(all)
 }
 
@@ -96,7 +99,13 @@ mod tests {
 
     #[test]
     fn conditions_have_looks_of_their_own_and_are_chosen_by_name() {
-        let all = conditions(&[]).unwrap();
+        let usual = conditions(&[]).unwrap();
+        assert_eq!(usual.len(), 6);
+        let more =
+            ["manifold-mirror", "mean-jacobian", "e-prop", "node-perturbation", "activity-node-perturbation"];
+        let names = usual.iter().map(|c| c.name.clone()).chain(more.map(str::to_owned));
+        let all = conditions(&names.collect::<Vec<_>>()).unwrap();
+        assert_eq!(all.len(), 11);
         let looks: std::collections::BTreeSet<usize> = all.iter().map(|c| c.style().0).collect();
         assert_eq!(looks.len(), all.len());
         let chosen = conditions(&["vnc".to_owned(), "bptt".to_owned()]).unwrap();

@@ -41,7 +41,7 @@ pub struct RecurrentChoices {
     pub quick: bool,
     /// Names of tasks; the experiment's own when empty.
     pub tasks: Vec<String>,
-    /// Names of conditions; all when empty.
+    /// Names of conditions; those of the experiment itself when empty.
     pub rules: Vec<String>,
     /// Probes per training trial, in (0, 1]; the experiment's own when empty.
     pub budgets: Vec<f64>,
