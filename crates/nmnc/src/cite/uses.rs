@@ -28,6 +28,7 @@ pub(super) const USES: &[Use] = &[
     ("credit.rule", Is(&["usf"]), &["xiao2019biologically"]),
     ("credit.rule", Is(&["nmnc", "vnc", "direct-mirror"]), &["kang2026credit", "lansdell2020learning"]),
     ("credit.rule", Is(&["node-perturbation"]), &["flower1992summed", "fiete2006gradient"]),
+    ("credit.rule", Is(&["activity-node-perturbation"]), &["fernandez2024gradient", "dalm2023node", "fiete2006gradient"]),
     ("credit.rule", Is(&["manifold-node-perturbation"]), &["kang2026credit", "flower1992summed", "fiete2006gradient"]),
     ("credit.observe.ridge", Given, &["ozeki1984adaptive", "stein1981estimation"]),
     ("credit.regions.by", Given, &["evgeniou2004regularized"]),

@@ -58,7 +58,7 @@ pub enum Correlate {
     /// The noise that was added to the state.
     #[default]
     Noise,
-    /// The change of the state, with what noise of earlier steps did to it (Garcia Fernandez et al. 2024, arXiv 2405.08967).
+    /// The change of the state, with what noise of earlier steps did to it (Fernández, Keemink and van Gerven 2024).
     Activity,
 }
 

@@ -7,7 +7,7 @@
 //! after it give estimates of the lagged Jacobians dy_{t+k}/dh_t, which average into feedback weights B_k; then
 //! delta_t = sum over k of B_k^T e_{t+k}. Without memory, every state of a trial is perturbed at once, independently, and
 //! delta_t = (e . dy summed over t .. t+K) xi_t / sigma^2; or, with `correlate = "activity"`, by how the state itself changed, noise of earlier
-//! steps included, delta_t = (e . dy summed over t .. t+K) dh_t N T / sum over t of |dh_t|^2 (after Garcia Fernandez, Ahmad and van Gerven).
+//! steps included, delta_t = (e . dy summed over t .. t+K) dh_t N T / sum over t of |dh_t|^2 (after Fernández, Keemink and van Gerven 2024).
 
 mod config;
 mod off_manifold;
