@@ -295,6 +295,24 @@ fn bases_are_files_names_or_tables_and_settings_come_in_every_form() {
     assert_eq!(names(&folder), expected);
     folder.write("s.toml", "base = 'tiny.toml'\n[grid]\ncredit.nmnc.manifold = [{ dimension = 4, samples = 32 }, { dimension = 2, refresh = 3, samples = 32 }]\n");
     assert_eq!(names(&folder), ["manifold=value1-seed0", "manifold=value2-seed0"]);
+    // Settings that go together, each with the whole grid; they need not have the same keys.
+    folder.write(
+        "s.toml",
+        "base = 'tiny.toml'\n[[points]]\nname = 'slow'\ncredit.rule = 'bp'\n[[points]]\nname = 'fast.2'\ncredit.rule = 'dfa'\ncredit.scale = 0.5\n\
+         train.optimizer = { name = 'adam', learning_rate = 0.02 }\n[grid]\ntrain.batch = [32, 16]\n[set]\ntrain.epochs = 1\n",
+    );
+    let expected = ["slow-batch=32-seed0", "slow-batch=16-seed0", "fast.2-batch=32-seed0", "fast.2-batch=16-seed0"];
+    assert_eq!(names(&folder), expected);
+    folder.run(&["sweep", "s.toml", "--threads=1"]).success();
+    for (name, rule, rate) in [("slow-batch=16-seed0", "bp", 0.001), ("fast.2-batch=32-seed0", "dfa", 0.02)] {
+        let text = fs::read_to_string(folder.path(&format!("runs/s/{name}/config.toml"))).unwrap();
+        let config: toml::Table = text.parse().unwrap();
+        assert_eq!(config["credit"]["rule"].as_str(), Some(rule));
+        assert_eq!(config["train"]["optimizer"]["learning_rate"].as_float(), Some(rate));
+    }
+    let table = csv(&folder.path("runs/s/records.csv"));
+    let points: BTreeSet<&str> = table.iter().map(|row| row["point"].as_str()).collect();
+    assert_eq!(points, ["fast.2", "slow"].into());
     // A further draw, or a setting more, leaves what was drawn.
     let draw = |count: usize, more: &str| {
         folder.write("s.toml", &(SWEEP.replace("draws = 2", &format!("draws = {count}")) + more));

@@ -52,6 +52,36 @@ fn in_sweeps() {
             "tiny.toml: train: unknown setting `epohcs`; did you mean `epochs`?",
         ),
         prepared(
+            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\ntrain.epochs = 3\n"),
+            "sweep s.toml",
+            3,
+            "s.toml: points 1: has no name; give it one of letters, digits, `.`, `_` and `-`, as name = \"fast\"",
+        ),
+        prepared(
+            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a/b'\n"),
+            "sweep s.toml",
+            3,
+            "s.toml: points 1: has the name `a/b`, which no folder can be called by; give it one of letters, digits, `.`, `_` and `-`, as name = \"fast\"",
+        ),
+        prepared(
+            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n"),
+            "sweep s.toml",
+            3,
+            "s.toml: points 2: is called `a`, as another is; name it otherwise",
+        ),
+        prepared(
+            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n[grid]\ntrain.epochs = [1, 2]\n"),
+            "sweep s.toml",
+            3,
+            "s.toml: grid.train.epochs: is in [points] too; leave it in one of them",
+        ),
+        prepared(
+            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a'\ntrain.epohcs = 3\n"),
+            "sweep s.toml",
+            3,
+            "s.toml: a-seed0: train: unknown setting `epohcs`; did you mean `epochs`?",
+        ),
+        prepared(
             |f| sweep(f, "base = 'tiny.toml'\n[grid]\ntrain.epohcs = [3, 4]\n"),
             "sweep s.toml",
             3,

@@ -23,6 +23,8 @@ struct Written {
     #[serde(default)]
     set: Table,
     #[serde(default)]
+    points: Vec<Table>,
+    #[serde(default)]
     grid: Table,
     #[serde(default)]
     random: Option<WrittenRandom>,
@@ -45,6 +47,17 @@ pub(super) enum Seeds {
     Listed(Vec<Seed>),
 }
 
+/// What stands for the name of settings that go together, where settings have their keys.
+pub(super) const POINT: &str = "point";
+
+/// Settings that go together.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub name: String,
+    /// By dotted key.
+    pub settings: Vec<(String, Value)>,
+}
+
 /// What the file says.
 pub(super) struct Description {
     /// The base configuration,
@@ -53,7 +66,9 @@ pub(super) struct Description {
     pub base_name: String,
     /// Settings of every run, by dotted key.
     pub set: Vec<(String, Value)>,
-    /// Settings with the values of each.
+    /// Settings that go together, under a name.
+    pub named: Vec<Named>,
+    /// Settings with the values of each; first of all the names of those that go together, if there are any.
     pub grid: Vec<(String, Vec<Value>)>,
     pub random: Option<Draws>,
     pub seeds: Seeds,
@@ -81,11 +96,16 @@ impl Description {
         let within = |e: Error| e.within(&name);
         let mut set = Vec::new();
         flatten("", written.set, &|_| false, &mut set);
+        let named = named(written.points).map_err(within)?;
+        let names: Vec<Value> = named.iter().map(|own| Value::String(own.name.clone())).collect();
+        let names = (!names.is_empty()).then(|| (POINT.to_owned(), names));
+        let grid = grid(written.grid).map_err(within)?;
         Ok(Self {
             base,
             base_name,
             set,
-            grid: grid(written.grid).map_err(within)?,
+            named,
+            grid: names.into_iter().chain(grid).collect(),
             random: written.random.map(random).transpose().map_err(within)?,
             seeds: seeds(written.seeds.as_ref()).map_err(within)?,
         })
@@ -104,7 +124,13 @@ impl Description {
         let drawn = self.random.iter().flat_map(|random| &random.laws);
         let drawn = drawn.map(|(key, _)| (key.as_str(), "random.settings"));
         let set = self.set.iter().map(|(key, _)| (key.as_str(), "set"));
-        for (key, table) in grid.chain(drawn).chain(set) {
+        let mut together: Vec<(&str, &str)> = Vec::new();
+        for (key, _) in self.named.iter().flat_map(|own| &own.settings) {
+            if !together.iter().any(|(known, _)| known == key) {
+                together.push((key, "points"));
+            }
+        }
+        for (key, table) in together.into_iter().chain(grid).chain(drawn).chain(set) {
             if key == "seed" && table != "set" {
                 return Err(Error::config(format!("{table}.seed"), "is not varied like a setting")
                     .mend("`seeds = 3` or `seeds = [1, 2, 3]` gives every point the same seeds"));
@@ -192,6 +218,36 @@ fn seeds(given: Option<&Value>) -> Result<Seeds> {
         }
         Some(other) => Err(wrong(format!("{other} is neither a number nor a list of seeds"))),
     }
+}
+
+/// Settings that go together, each under a name of its own.
+fn named(tables: Vec<Table>) -> Result<Vec<Named>> {
+    let mut all: Vec<Named> = Vec::new();
+    for (number, mut table) in tables.into_iter().enumerate() {
+        let place = format!("points {}", number + 1);
+        let wrong = |problem: &str| {
+            Error::config(&place, problem)
+                .mend("give it one of letters, digits, `.`, `_` and `-`, as name = \"fast\"")
+        };
+        let name = match table.remove("name") {
+            None => return Err(wrong("has no name")),
+            Some(Value::String(name)) => name,
+            Some(_) => return Err(wrong("has a name that is no text")),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.len() > 32 || !name.chars().all(plain) {
+            return Err(wrong(&format!("has the name `{name}`, which no folder can be called by")));
+        }
+        if all.iter().any(|own| own.name == name) {
+            return Err(
+                Error::config(&place, format!("is called `{name}`, as another is")).mend("name it otherwise")
+            );
+        }
+        let mut settings = Vec::new();
+        flatten("", table, &|_| false, &mut settings);
+        all.push(Named { name, settings });
+    }
+    Ok(all)
 }
 
 fn grid(table: Table) -> Result<Vec<(String, Vec<Value>)>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use nmnc_core::seed::Seed;
 use toml::Value;
 
+use super::file::POINT;
 use super::{Point, shown};
 
 /// Letters of a value that a name holds.
@@ -14,7 +15,7 @@ const NAME: usize = 200;
 
 /// How runs are called.
 pub(super) struct Labels {
-    /// The shortest end of each setting's key that no other has.
+    /// The shortest end of each setting's key that no other has; nothing for settings that go together, whose name says enough.
     keys: Vec<String>,
     /// Of each setting, the values that are told by their place among all: those whose text says too little.
     numbered: Vec<Vec<Value>>,
@@ -23,7 +24,8 @@ pub(super) struct Labels {
 impl Labels {
     /// For these settings with the values that `points` have of them.
     pub fn new(settings: &[String], points: &[Point]) -> Self {
-        let keys = settings.iter().map(|key| shortest(key, settings)).collect();
+        let named = |key: &String| if key == POINT { String::new() } else { shortest(key, settings) };
+        let keys = settings.iter().map(named).collect();
         let numbered = (0..settings.len()).map(|at| {
             let mut seen = BTreeSet::new();
             let known = |value: &&Value| seen.insert(value.to_string());
@@ -43,6 +45,7 @@ impl Labels {
         let settings = self.keys.iter().zip(&self.numbered).zip(&point.values).map(|((key, all), value)| {
             match all.iter().position(|known| known == value) {
                 Some(at) => format!("{key}=value{}", at + 1),
+                None if key.is_empty() => word(value),
                 None => format!("{key}={}", word(value)),
             }
         });

@@ -1,6 +1,6 @@
 //! Sweeps: many runs that one file describes, so that many processes can share them.
 //!
-//! A sweep is a base configuration, a grid of settings, random draws of settings, and seeds. [`Sweep::read`] makes of it a list of runs in
+//! A sweep is a base configuration, settings that go together, a grid of settings, random draws of settings, and seeds. [`Sweep::read`] makes of it a list of runs in
 //! an order that depends on the file alone, each with a folder's name that says what differs, and [`Sweep::run`] the configuration of one. Who
 //! makes which of them is not settled here: a run's folder is its claim ([`files::FolderLock`](crate::files::FolderLock)).
 //!
@@ -27,7 +27,7 @@ use nmnc_train::{AnyConfig, PlannedRun, RunConfig, set};
 use toml::{Table, Value};
 
 use draw::Draws;
-use file::{Description, Seeds};
+use file::{Description, Named, POINT, Seeds};
 use label::Labels;
 
 /// Runs that a sweep may stand for.
@@ -36,9 +36,11 @@ const MOST: usize = 100_000;
 /// The runs of a sweep.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// Settings in which they differ, beside the seed, in the order of the file: those of the grid, then those drawn.
+    /// Settings in which they differ, beside the seed: `point`, the name of settings that go together, if there are any, those of the grid,
+    /// then those drawn.
     pub settings: Vec<String>,
-    /// Names of the runs' folders: draws, within each the points of the grid with its last setting changing fastest, within each the seeds.
+    /// Names of the runs' folders: draws, within each what goes together, within each the points of the grid with its last setting changing
+    /// fastest, within each the seeds.
     pub names: Vec<String>,
     /// What each run has of [`Sweep::settings`], as text.
     pub values: Vec<Vec<String>>,
@@ -46,6 +48,7 @@ pub struct Sweep {
     origin: String,
     /// What all runs have.
     base: Table,
+    named: Vec<Named>,
     points: Vec<Point>,
     seeds: Vec<Seed>,
 }
@@ -100,7 +103,7 @@ impl Sweep {
                 values.push(point.values.iter().map(shown).collect());
             }
         }
-        Ok(Self { settings, names, values, origin, base, points, seeds })
+        Ok(Self { settings, names, values, origin, base, named: described.named, points, seeds })
     }
 
     /// The run at this place, counted from 0, with its configuration.
@@ -115,7 +118,12 @@ impl Sweep {
         let place = format!("{}: {name}", self.origin);
         let mut table = self.base.clone();
         for (key, value) in self.settings.iter().zip(&point.values) {
-            set(&mut table, &format!("{key}={value}")).map_err(|e| e.within(&place))?;
+            let named = self.named.iter().filter(|own| key == POINT && value.as_str() == Some(&own.name));
+            let together = named.flat_map(|own| own.settings.iter().map(|(key, value)| (key, value)));
+            let alone = (key != POINT).then_some((key, value));
+            for (key, value) in together.chain(alone) {
+                set(&mut table, &format!("{key}={value}")).map_err(|e| e.within(&place))?;
+            }
         }
         let config = config(&table, &place)?.with_seed(self.seeds[at % self.seeds.len()]);
         let config = config.resolve().map_err(|e| e.within(&place))?;
