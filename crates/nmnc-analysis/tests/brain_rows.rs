@@ -44,6 +44,7 @@ fn settings() -> BrainSettings {
         bootstrap: Bootstrap { draws: 20, seed: Seed(0), ..Bootstrap::default() },
         regression: RegressionName::Pls,
         components: 10,
+        power: None,
     }
 }
 

@@ -301,7 +301,8 @@ fn bases_are_files_names_or_tables_and_settings_come_in_every_form() {
         "base = 'tiny.toml'\n[[points]]\nname = 'slow'\ncredit.rule = 'bp'\n[[points]]\nname = 'fast.2'\ncredit.rule = 'dfa'\ncredit.scale = 0.5\n\
          train.optimizer = { name = 'adam', learning_rate = 0.02 }\n[grid]\ntrain.batch = [32, 16]\n[set]\ntrain.epochs = 1\n",
     );
-    let expected = ["slow-batch=32-seed0", "slow-batch=16-seed0", "fast.2-batch=32-seed0", "fast.2-batch=16-seed0"];
+    let expected =
+        ["slow-batch=32-seed0", "slow-batch=16-seed0", "fast.2-batch=32-seed0", "fast.2-batch=16-seed0"];
     assert_eq!(names(&folder), expected);
     folder.run(&["sweep", "s.toml", "--threads=1"]).success();
     for (name, rule, rate) in [("slow-batch=16-seed0", "bp", 0.001), ("fast.2-batch=32-seed0", "dfa", 0.02)] {

@@ -3,6 +3,7 @@
 use super::benchmark::Benchmark;
 use super::figures::{figures, undrawn};
 use super::network::NetworkRdms;
+use super::power::{power_note, power_table};
 use super::scores::Scores;
 use super::tables::{OF_CEILING, contrasts, differences, predictivity, summary};
 use super::verdict::verdict;
@@ -37,7 +38,7 @@ pub fn page(
         ""
     };
     let notes: Vec<String> = scores.warnings.iter().cloned().chain(undrawn(benchmark)).collect();
-    Page::new(format!("Networks and brains: {}", benchmark.name))
+    let page = Page::new(format!("Networks and brains: {}", benchmark.name))
         .sentences(&verdict(scores))
         .setup(own)
         .notices("To note", &notes)
@@ -70,7 +71,10 @@ pub fn page(
             "Networks of one seed are subtracted; 95 % intervals over seeds (Student’s t) and over stimuli drawn anew (the same draw for \
              both). p: the larger of the two two-sided probabilities, so that a small one holds for other seeds and other stimuli. Holm: \
              corrected for all differences of the target at the chosen stages, or at given stages.",
-        )
-        .command(command)
-        .html()
+        );
+    let page = match settings.power {
+        Some(size) => page.table("Power", &power_table(scores, size, |_| true), &power_note(size)),
+        None => page,
+    };
+    page.command(command).html()
 }

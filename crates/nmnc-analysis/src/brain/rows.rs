@@ -110,6 +110,37 @@ pub(super) fn contrasts(scores: &Scores) -> String {
     }))
 }
 
+/// `power.csv`: a row for each difference.
+#[derive(Default, Serialize)]
+struct PowerRow<'a> {
+    target: &'a str,
+    condition: &'a str,
+    less: &'a str,
+    stage: Option<usize>,
+    size: Number,
+    seeds: Option<usize>,
+    stimuli: Option<usize>,
+    shown_by_these: Number,
+    deviation_over_seeds: Number,
+    error_over_stimuli: Number,
+}
+
+pub(super) fn power(scores: &Scores, size: f64) -> String {
+    let all = super::power::power(scores, size);
+    csv(all.iter().map(|own| PowerRow {
+        target: &own.target,
+        condition: &own.condition,
+        less: &own.less,
+        stage: own.stage,
+        size: size.into(),
+        seeds: own.seeds,
+        stimuli: own.stimuli,
+        shown_by_these: own.detectable.into(),
+        deviation_over_seeds: own.deviation.into(),
+        error_over_stimuli: own.error.into(),
+    }))
+}
+
 /// `predictivity.csv`: a row for each stage of each network, and for each control.
 #[derive(Default, Serialize)]
 struct PredictionRow<'a> {

@@ -17,6 +17,9 @@ pub struct BrainSettings {
     pub regression: RegressionName,
     /// Most features of a regression: activity of more units is projected to as many at random.
     pub components: usize,
+    /// Size of a difference that is asked how many seeds and stimuli it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<f64>,
 }
 
 impl Default for BrainSettings {
@@ -28,6 +31,7 @@ impl Default for BrainSettings {
             bootstrap: Bootstrap::default(),
             regression: RegressionName::Pls,
             components: 1000,
+            power: None,
         }
     }
 }

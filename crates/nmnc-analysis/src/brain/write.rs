@@ -16,8 +16,15 @@ use nmnc_core::files::{check_folder, replace_folder};
 use nmnc_data::NpzWriter;
 
 /// What the folder holds.
-const FILES: [&str; 6] =
-    ["brain.json", "networks.csv", "contrasts.csv", "predictivity.csv", "rdms.npz", "report.html"];
+const FILES: [&str; 7] = [
+    "brain.json",
+    "networks.csv",
+    "contrasts.csv",
+    "power.csv",
+    "predictivity.csv",
+    "rdms.npz",
+    "report.html",
+];
 
 /// Whether [`write()`] may write to `folder`.
 ///
@@ -48,6 +55,9 @@ pub fn texts(
         ("contrasts.csv".to_owned(), rows::contrasts(scores)),
         ("report.html".to_owned(), page(scores, benchmark, networks, setup, command)),
     ];
+    if let Some(size) = scores.settings.power {
+        files.push(("power.csv".to_owned(), rows::power(scores, size)));
+    }
     if !scores.predictivity.is_empty() {
         files.push(("predictivity.csv".to_owned(), rows::predictions(scores)));
     }

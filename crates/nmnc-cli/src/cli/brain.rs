@@ -8,6 +8,7 @@ use super::{count, seed};
 
 pub(super) const EXAMPLES: &str = "Examples:
   nmnc brain runs/cifar10 --benchmark configs/primate92.toml --root path/to/primate92
+  nmnc brain runs/cifar10 --benchmark configs/primate92.toml --root path/to/primate92 --power 0.02
   nmnc brain runs/a/nmnc-seed0 runs/a/vnc-seed0 --benchmark path/to/my-benchmark --distance crossnobis --comparison whitened-cosine
 
 Every network is shown the stimuli as it was shown its own images: scaled, cropped to the center, standardized. It is scored at the \
@@ -15,7 +16,12 @@ stage most similar over one half of the stimuli, over the other half, and at eve
 differences of rules have intervals over seeds and over stimuli. Controls are the same networks before training, pixels, and the models \
 of the benchmark. docs/brain.md tells how to write a benchmark.
 
-The folder gets brain.json (everything), networks.csv, contrasts.csv, rdms.npz and report.html.";
+The folder gets brain.json (everything), networks.csv, contrasts.csv, rdms.npz and report.html, with --power power.csv.";
+
+fn difference(text: &str) -> Result<f64, String> {
+    let size = text.parse::<f64>().ok().filter(|size| *size > 0.0 && *size <= 2.0);
+    size.ok_or_else(|| "not a difference of similarities, above 0 and at most 2".to_owned())
+}
 
 /// `nmnc brain`.
 #[derive(Debug, Args)]
@@ -64,6 +70,9 @@ pub struct BrainComparison {
     /// Seed of the draws, and of the halves of the stimuli where the benchmark has none
     #[arg(long, value_name = "N", value_parser = seed, default_value = "0")]
     pub draw_seed: u64,
+    /// Tell, too, how many seeds and stimuli a difference of this size takes [0.02 if no number follows]
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, default_missing_value = "0.02", value_parser = difference)]
+    pub power: Option<f64>,
 }
 
 /// A regression by name.

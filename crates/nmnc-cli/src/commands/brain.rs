@@ -63,6 +63,10 @@ pub fn run(arguments: &Brain, out: Output) -> Result<()> {
         out.line(format_args!("{}", brain::predictivity(&scores).text()));
     }
     out.line(format_args!("{}", brain::contrasts(&scores).text()));
+    if let Some(size) = scores.settings.power {
+        out.line(format_args!("{}", brain::power_table(&scores, size, |own| own.stage.is_none()).text()));
+        out.prose(format_args!("{}\n", brain::power_note(size)));
+    }
     verdict.iter().for_each(|sentence| out.prose(sentence));
     out.event("brain", json!({ "path": naming::text(&folder), "verdict": verdict, "scores": scores }));
     out.line(format_args!(
@@ -97,6 +101,10 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, BrainSettings)> {
         ResampleName::Subjects => Resample::Subjects,
         ResampleName::Both => Resample::Both,
     };
+    if given.power.is_some() && resample != Resample::Stimuli {
+        return Err(Error::config("--power", "counts stimuli, and so needs them drawn")
+            .mend("leave out --resample, or --power"));
+    }
     let bootstrap = Bootstrap { draws: given.draws, resample, seed: Seed(given.draw_seed) };
     let regression = match given.regression {
         RegressionChoice::Pls => RegressionName::Pls,
@@ -105,7 +113,14 @@ pub fn open(given: &BrainComparison) -> Result<(Benchmark, BrainSettings)> {
     };
     Ok((
         benchmark,
-        BrainSettings { distance, comparison, bootstrap, regression, components: given.components },
+        BrainSettings {
+            distance,
+            comparison,
+            bootstrap,
+            regression,
+            components: given.components,
+            power: given.power,
+        },
     ))
 }
 

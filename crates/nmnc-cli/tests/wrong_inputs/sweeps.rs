@@ -64,13 +64,23 @@ fn in_sweeps() {
             "s.toml: points 1: has the name `a/b`, which no folder can be called by; give it one of letters, digits, `.`, `_` and `-`, as name = \"fast\"",
         ),
         prepared(
-            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n"),
+            |f| {
+                sweep(
+                    f,
+                    "base = 'tiny.toml'\n[[points]]\nname = 'a'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n",
+                )
+            },
             "sweep s.toml",
             3,
             "s.toml: points 2: is called `a`, as another is; name it otherwise",
         ),
         prepared(
-            |f| sweep(f, "base = 'tiny.toml'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n[grid]\ntrain.epochs = [1, 2]\n"),
+            |f| {
+                sweep(
+                    f,
+                    "base = 'tiny.toml'\n[[points]]\nname = 'a'\ntrain.epochs = 3\n[grid]\ntrain.epochs = [1, 2]\n",
+                )
+            },
             "sweep s.toml",
             3,
             "s.toml: grid.train.epochs: is in [points] too; leave it in one of them",

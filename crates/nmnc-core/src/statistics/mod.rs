@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use binomial::wilson95;
 pub use bootstrap::{LEAST as BOOTSTRAP_LEAST, bootstrap95};
-pub use needed::pairs_to_show;
+pub use needed::{detectable, detectable_at, pairs_for, pairs_to_show};
 pub use normal::{normal_density, normal_distribution};
 pub use student::{t95, two_sided};
 
