@@ -5,86 +5,11 @@ mod common;
 use std::fs;
 use std::io::Write;
 
-use common::files::{csv, json, number};
+use common::benchmark::{BENCHMARK, STIMULI, benchmark, noise};
+use common::files::json;
 use common::{Folder, TINY, npy_header};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
-
-const STIMULI: usize = 18;
-const SUBJECTS: usize = 3;
-
-const BENCHMARK: &str = "\
-name = \"made up\"
-description = \"squares, bars and noise\"
-
-[stimuli]
-folder = \"pictures\"
-table = \"stimuli.csv\"
-category = \"kind\"
-
-[[target]]
-name = \"area A\"
-rdm = { file = \"rdms.npz\", array = \"area\" }
-
-[[target]]
-name = \"area B\"
-rdm = { file = \"rdms.npz\", array = \"one\" }
-
-[[control]]
-name = \"kinds\"
-rdm = { file = \"rdms.npz\", array = \"kinds\" }
-";
-
-/// Numbers that look random.
-fn noise(at: usize) -> f64 {
-    (at as f64 * 12.9898).sin() * 43_758.547 % 1.0
-}
-
-/// A benchmark folder `bench`: pictures of three kinds, three subjects that tell kinds apart, one that does not.
-fn benchmark(folder: &Folder) {
-    folder.write("bench/benchmark.toml", BENCHMARK);
-    let mut table = String::from("file,kind\n");
-    fs::create_dir_all(folder.path("bench/pictures")).unwrap();
-    for at in 0..STIMULI {
-        let kind = at % 3;
-        let picture = image::RgbImage::from_fn(40, 40, |x, y| {
-            let inside = match kind {
-                0 => x.abs_diff(20) < 12 && y.abs_diff(20) < 12,
-                1 => (y / 4 + at as u32 / 3).is_multiple_of(2),
-                _ => noise(at * 1600 + (y * 40 + x) as usize).abs() > 0.5,
-            };
-            let level = if inside { 200 - 5 * at as u8 } else { 30 + 3 * at as u8 };
-            image::Rgb([level, level, level])
-        });
-        let name = format!("{at:02}.png");
-        picture.save(folder.path("bench/pictures").join(&name)).unwrap();
-        table += &format!("{name},{}\n", ["square", "bars", "noise"][kind]);
-    }
-    folder.write("bench/stimuli.csv", &table);
-    let square = |entry: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
-        let pairs = (0..STIMULI * STIMULI).map(|at| (at / STIMULI, at % STIMULI));
-        pairs.map(|(i, j)| if i == j { 0.0 } else { entry(i.min(j), i.max(j)) }).collect()
-    };
-    let kinds = |i: usize, j: usize| f64::from(u8::from(i % 3 != j % 3));
-    let area: Vec<f64> = (0..SUBJECTS)
-        .flat_map(|s| square(&|i, j| 1.0 + kinds(i, j) + 0.6 * noise(s * 1000 + i * STIMULI + j)))
-        .collect();
-    let flat = format!("({STIMULI}, {STIMULI})");
-    let arrays = [
-        ("area", format!("({SUBJECTS}, {STIMULI}, {STIMULI})"), area),
-        ("one", flat.clone(), square(&|i, j| 2.0 + noise(7 + i * STIMULI + j))),
-        ("kinds", flat, square(&kinds)),
-    ];
-    let file = fs::File::create(folder.path("bench/rdms.npz")).unwrap();
-    let mut writer = ZipWriter::new(file);
-    for (name, shape, values) in arrays {
-        writer.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
-        writer.write_all(&npy_header("<f8", &shape)).unwrap();
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        writer.write_all(&bytes).unwrap();
-    }
-    writer.finish().unwrap();
-}
 
 #[test]
 fn networks_are_compared_with_every_target_and_the_files_agree() {
@@ -253,59 +178,6 @@ fn responses_are_predicted_and_have_dissimilarities_of_each_subject() {
         "{}",
         ran.stderr
     );
-}
-
-#[test]
-fn power_tells_seeds_and_stimuli_that_agree_with_the_contrasts() {
-    let folder = Folder::new();
-    benchmark(&folder);
-    folder.write("tiny.toml", TINY);
-    folder
-        .run(&["compare", "tiny.toml", "--rules", "bp,dfa", "--seeds", "3", "--out", "runs", "--quiet"])
-        .success();
-    let base = ["brain", "runs", "--benchmark", "bench", "--out", "out", "--draws", "200"];
-    let plain = folder.run(&base).success();
-    assert!(!plain.stdout.contains("Shown by these") && !folder.path("out/power.csv").exists());
-    let ran = folder.run(&[&base[..], &["--power", "0.1"]].concat()).success();
-    assert!(
-        ran.stdout.contains("Shown by these") && ran.stdout.contains("a difference of 0.1 is shown"),
-        "{}",
-        ran.stdout
-    );
-    let (rows, contrasts) = (csv(&folder.path("out/power.csv")), csv(&folder.path("out/contrasts.csv")));
-    assert_eq!(rows.len(), contrasts.len());
-    let stimuli = json(&folder.path("out/brain.json"))["scores"]["stimuli"].as_f64().unwrap();
-    for (row, contrast) in rows.iter().zip(&contrasts) {
-        assert_eq!(
-            (&row["condition"], &row["less"], &row["stage"]),
-            (&contrast["condition"], &contrast["less"], &contrast["stage"])
-        );
-        let deviation = number(contrast, "sem") * 3f64.sqrt();
-        assert!((number(row, "deviation_over_seeds") - deviation).abs() < 1e-9);
-        let error = (number(contrast, "stimuli_high") - number(contrast, "stimuli_low")) / 3.919_928;
-        assert!((number(row, "error_over_stimuli") - error).abs() < 1e-6);
-        let needed = (stimuli * (3.241_52 * error / 0.1).powi(2)).ceil();
-        assert!((number(row, "stimuli") - needed).abs() <= 1.0 + 1e-3 * needed, "{row:?} {needed}");
-        // With the quantiles of two degrees of freedom.
-        let by_seeds = (4.302_65 + 1.885_62) * deviation / 3f64.sqrt();
-        let expected = by_seeds.max(3.241_52 * error);
-        assert!((number(row, "shown_by_these") - expected).abs() < 1e-3 * expected + 1e-9, "{row:?}");
-    }
-    let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
-    assert!(page.contains(">Power<"));
-    for (more, message) in [
-        (
-            &["--power", "0"][..],
-            "invalid value '0' for '--power [<SIZE>]': not a difference of similarities, above 0 and at most 2",
-        ),
-        (
-            &["--power", "--resample", "subjects"],
-            "--power: counts stimuli, and so needs them drawn; leave out --resample, or --power",
-        ),
-    ] {
-        let ran = folder.run(&[&base[..], more].concat());
-        assert!(ran.stderr.contains(message), "{}", ran.stderr);
-    }
 }
 
 /// A blank picture has no correlation with others as pixels: that ends nothing.

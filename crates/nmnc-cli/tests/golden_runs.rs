@@ -161,6 +161,15 @@ fn recurrent() -> Vec<(String, Vec<String>)> {
         "AntiReach",
         &["recurrent.kind=gru", "credit.nmnc={lags=4,manifold={dimension=4,samples=100,refresh=2}}"],
     );
+    variant(
+        "gru-mirror",
+        "manifold-mirror",
+        "AntiReach",
+        &[
+            "recurrent.kind=gru",
+            "credit.manifold-mirror={initial=8,manifold={dimension=4,samples=100,refresh=2}}",
+        ],
+    );
     variant("gru-e-prop", "e-prop", "AntiReach", &["recurrent.kind=gru"]);
     variant(
         "nmnc-least-squares",

@@ -125,9 +125,14 @@ fn every_rule_over_time_is_planned_as_its_probes_are_counted() {
         );
         let AnyConfig::Trials(own) = &*config else { panic!("a task") };
         let steps = own.task.open(nmnc::Seed(0)).unwrap().longest().unwrap() as f64;
-        // Without feedback a probe is a step of a trial.
-        let each = if rule.contains("perturbation") { 10.0 * steps } else { 10.0 };
-        let expected = plan.stages[0].probes * each * summary.steps as f64;
+        // Without feedback a probe is a step of a trial; mirrors have four or one an update, and to begin with one for each of twelve units.
+        let (each, more) = match rule {
+            "weight-mirror" => (4.0, 0.0),
+            "manifold-mirror" => (1.0, 11.0),
+            _ if rule.contains("perturbation") => (10.0 * steps, 0.0),
+            _ => (10.0, 0.0),
+        };
+        let expected = plan.stages[0].probes * each * summary.steps as f64 + more;
         assert_eq!(summary.probes as f64, expected, "{rule}");
         assert!(plan.run().seconds.unwrap() > plan.step().seconds.unwrap(), "{rule}");
     }

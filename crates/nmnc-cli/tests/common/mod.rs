@@ -1,6 +1,7 @@
 //! Running the program in a folder of its own.
 #![allow(dead_code, missing_docs)]
 
+pub mod benchmark;
 pub mod files;
 
 use std::fs;
