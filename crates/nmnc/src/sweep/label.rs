@@ -32,7 +32,8 @@ impl Labels {
             let values: Vec<Value> =
                 points.iter().map(|point| &point.values[at]).filter(known).cloned().collect();
             let texts: BTreeSet<String> = values.iter().map(word).collect();
-            let told = texts.len() == values.len() && texts.iter().all(|text| text.len() <= VALUE);
+            let short = values.iter().all(|value| !value.is_table() && word(value).len() <= VALUE);
+            let told = texts.len() == values.len() && short;
             if told { Vec::new() } else { values }
         });
         Self { keys, numbered: numbered.collect() }
@@ -119,6 +120,10 @@ mod tests {
     fn values_that_no_name_can_hold_are_numbered() {
         let table = |n: usize| format!("{{ dimension = {n}, refresh = 3, samples = 2000000000 }}");
         let (one, two) = (table(1), table(2));
+        assert_eq!(
+            names(&[&[("a", "{ b = 1 }")], &[("a", "{ b = 2 }")]]),
+            ["a=value1-seed3", "a=value2-seed3"]
+        );
         let found = names(&[&[("a.b", one.as_str())], &[("a.b", two.as_str())]]);
         assert_eq!(found, ["b=value1-seed3", "b=value2-seed3"]);
         // Different texts that come to the same letters.
