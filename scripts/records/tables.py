@@ -36,12 +36,15 @@ def grouped(pairs):
 
 
 def record_row(record):
-    """One line of `metrics.jsonl`. The units of stages are those of `summary.json`."""
+    """One line of `metrics.jsonl`. The units of stages are those of `summary.json`, names of a task's conditions those of columns."""
     row = {}
     for key, value in grouped(record.items()):
         if key == "stages":
             for stage in value:
                 row |= {f"stage{stage['stage']}.{k}": plain(v) for k, v in stage.items() if k not in ("stage", "units")}
+        elif key == "conditions":
+            for own in value:
+                row |= {f"condition {own['condition']}.{k}": plain(v) for k, v in own.items() if k != "condition"}
         else:
             row[key] = plain(value)
     return row
@@ -158,7 +161,8 @@ def check_curves(text, records):
             if [(stage["stage"], stage["units"]) for stage in stages] != [(str(k + 1), n) for k, n in enumerate(units)][: len(stages)]:
                 raise ValueError(f"{run}: stages are not those of its summary")
             measured = [{key: value for key, value in stage.items() if key not in ("stage", "units")} for stage in stages]
-            values = numbers(record | {"stages": measured})
+            shown = [{key: value for key, value in own.items() if key != "condition"} for own in record.get("conditions", [])]
+            values = numbers(record | {"stages": measured, "conditions": shown})
             lost = missing(values, row)
             if lost:
                 raise ValueError(f"{run}, step {record['step']}: not in curves.csv: {lost}")
