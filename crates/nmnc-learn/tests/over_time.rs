@@ -177,14 +177,17 @@ fn averages_of_isotropic_responses_approach_the_weights() {
 #[test]
 fn a_mirror_takes_up_where_it_stopped() {
     let case = Case::new("kind = 'gru'\nunits = 12", DType::F32);
-    let settings = "initial = 5\nmanifold = { dimension = 3, refresh = 2 }";
-    let mut whole = case.mirror("manifold-mirror", settings);
-    (0..3).for_each(|step| drop(case.signals(&mut whole, step)));
-    let mut resumed = case.mirror("manifold-mirror", settings);
-    resumed.restore(&whole.state()).unwrap();
-    let [a, b] = [&mut whole, &mut resumed].map(|rule| values(&case.signals(rule, 3)));
-    assert_eq!(a, b);
-    assert_eq!(whole.probes(), resumed.probes());
+    for budget in ["probes = 2", "budget = 'auto'\ncap = 0.5"] {
+        let settings = format!("initial = 5\n{budget}\nmanifold = {{ dimension = 3, refresh = 2 }}");
+        let mut whole = case.mirror("manifold-mirror", &settings);
+        (0..3).for_each(|step| drop(case.signals(&mut whole, step)));
+        let mut resumed = case.mirror("manifold-mirror", &settings);
+        resumed.restore(&whole.state()).unwrap();
+        let before = whole.probes();
+        let [a, b] = [&mut whole, &mut resumed].map(|rule| values(&case.signals(rule, 3)));
+        assert_eq!(a, b);
+        assert!(whole.probes() == resumed.probes() && whole.probes() > before, "{budget}");
+    }
 }
 
 #[test]

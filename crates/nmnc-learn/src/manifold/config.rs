@@ -58,6 +58,16 @@ pub enum RefreshFrom {
     Samples(usize),
 }
 
+impl RefreshFrom {
+    /// The number of examples to draw; none where there is nothing to draw.
+    pub fn samples(self) -> Option<usize> {
+        match self {
+            Self::Batch => None,
+            Self::Samples(count) => Some(count),
+        }
+    }
+}
+
 /// A manifold that is followed over training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

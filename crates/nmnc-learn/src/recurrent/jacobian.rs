@@ -23,6 +23,29 @@ impl LaggedEnergies {
     }
 }
 
+/// dy/dh_t `[T B, N]` of one output y, from 0, at the step `ends` of each trial, from 0, by every state h_t; zero after that step. With
+/// `centered`, of the output less the mean of all of them.
+pub(super) fn output_jacobians(
+    network: &RecurrentNetwork,
+    pass: &SequencePass,
+    ends: &[usize],
+    output: usize,
+    centered: bool,
+) -> Tensor<2> {
+    let (rows, outputs) = (pass.sequence.rows(), network.outputs());
+    let mut errors = vec![0.0_f32; rows * outputs];
+    for (trial, end) in ends.iter().enumerate() {
+        let row = &mut errors[(end * ends.len() + trial) * outputs..][..outputs];
+        row[output] = 1.0;
+        if centered {
+            row.iter_mut().for_each(|e| *e -= 1.0 / outputs as f32);
+        }
+    }
+    let like = (&pass.output.device(), pass.output.dtype());
+    let errors = Tensor::from_data(TensorData::new(errors, [rows, outputs]), like);
+    network.backpropagate(pass, &errors, None)
+}
+
 /// The energies of dy_t/dh_{t-k} at the last step t of each trial, on `subspace` and in all.
 ///
 /// One pass back a output gives the Jacobians of all lags.
@@ -34,23 +57,12 @@ pub fn lagged_energies(
     lags: usize,
     centered: bool,
 ) -> LaggedEnergies {
-    let (batch, rows, outputs) = (pass.sequence.batch, pass.sequence.rows(), network.outputs());
+    let (batch, outputs) = (pass.sequence.batch, network.outputs());
     let lags = lags.min(pass.sequence.steps - 1);
     let mut energies = LaggedEnergies { inside: vec![0.0; lags + 1], total: vec![0.0; lags + 1] };
+    let ends: Vec<usize> = lengths.iter().map(|length| length - 1).collect();
     for output in 0..outputs {
-        let mut errors = vec![0.0_f32; rows * outputs];
-        for (trial, length) in lengths.iter().enumerate() {
-            let row = &mut errors[((length - 1) * batch + trial) * outputs..][..outputs];
-            row[output] = 1.0;
-            if centered {
-                row.iter_mut().for_each(|e| *e -= 1.0 / outputs as f32);
-            }
-        }
-        let errors = Tensor::from_data(
-            TensorData::new(errors, [rows, outputs]),
-            (&pass.output.device(), pass.output.dtype()),
-        );
-        let jacobians = network.backpropagate(pass, &errors, None);
+        let jacobians = output_jacobians(network, pass, &ends, output, centered);
         for lag in 0..=lags {
             let at = lengths.iter().enumerate().filter(|(_, length)| **length > lag);
             let at: Vec<usize> = at.map(|(trial, length)| (length - 1 - lag) * batch + trial).collect();

@@ -15,7 +15,8 @@ use super::lagged::later_errors;
 use super::{TimeContext, TimeRule};
 use crate::manifold::{self, Dimension, PcaMethod};
 use crate::needs::{Sizes, Values, product};
-use crate::recurrent::{RecurrentNetwork, live_rows};
+use crate::recurrent::RecurrentNetwork;
+use crate::recurrent::jacobian::output_jacobians;
 use crate::registry::{Preset, RuleConfig};
 use crate::work::{Job, SequencePart, Work, sequence_job};
 use crate::workers::Contribution;
@@ -140,13 +141,8 @@ impl LaggedJacobians {
             Tensor::from_data(TensorData::new(numbers, shape), (&pass.output.device(), pass.output.dtype()))
         };
         let chosen = on(chosen, [cells, rows]);
-        let of_output = |output: usize| {
-            let mut errors = vec![0.0_f32; rows * outputs];
-            for (trial, end) in ends.iter().enumerate() {
-                errors[(end * batch + trial) * outputs + output] = 1.0;
-            }
-            matmul(chosen.clone(), network.backpropagate(pass, &on(errors, [rows, outputs]), None))
-        };
+        let of_output =
+            |output: usize| matmul(chosen.clone(), output_jacobians(network, pass, ends, output, false));
         // By cell, and within a cell by output.
         let sums = Tensor::cat((0..outputs).map(of_output).collect(), 1).reshape([cells * outputs, units]);
         let (sums, counts) = if share.is_alone() {
@@ -160,7 +156,7 @@ impl LaggedJacobians {
         self.feedback = sums * on(scales.collect(), [cells * outputs, 1]);
         self.shape = [parts, lags];
         if let Some(dimension) = self.config.dimension {
-            let states = share.selected(&pass.activity(), &live_rows(&whole))?;
+            let states = context.states(&whole, None)?;
             let mut stream = context.seed.stream(Role::RangeFinder, 0, context.step);
             let fit = manifold::fit(states, Dimension::Count(dimension), PcaMethod::Randomized, &mut stream);
             let subspace = fit.map_err(|e| e.within("states"))?.subspace;

@@ -22,13 +22,12 @@ use crate::credit::{
     Controller, Feedback, Layered, MANIFOLD_MIRROR as LAYERED_MANIFOLD_MIRROR, MirrorConfig, MirrorNoise,
     Probing, SETTLED, Site, Told, WEIGHT_MIRROR as LAYERED_WEIGHT_MIRROR, batches, corrections,
 };
-use crate::manifold::{Dimensions, RefreshFrom, Subspace};
+use crate::manifold::{Dimensions, Subspace};
 use crate::needs::{self, Sizes, Values, product};
-use crate::recurrent::{RecurrentNetwork, StateReaders, live_rows};
+use crate::recurrent::{RecurrentNetwork, StateReaders};
 use crate::registry::{Preset, RuleConfig};
 use crate::work::{Job, SequencePart, Work, sequence_job};
 use nmnc_core::error::{Error, Result};
-use nmnc_core::seed::Role;
 use nmnc_core::state::State;
 
 pub(super) const WEIGHT_MIRROR: Preset<MirrorConfig> = Preset {
@@ -150,13 +149,7 @@ impl TemporalMirror {
     fn refresh(&mut self, context: &TimeContext, lengths: &[usize], readers: &StateReaders) -> Result<()> {
         let due = self.config.manifold.as_ref().and_then(|manifold| manifold.due(context.step));
         let Some(from) = due else { return Ok(()) };
-        let mut rows = live_rows(lengths);
-        if let RefreshFrom::Samples(samples) = from {
-            let mut stream = context.seed.stream(Role::ManifoldSample, 0, context.step);
-            let chosen = stream.sample(rows.len(), samples);
-            rows = chosen.into_iter().map(|place| rows[place]).collect();
-        }
-        let states = context.share.selected(&context.pass.activity(), &rows)?;
+        let states = context.states(lengths, from.samples().map(|samples| (samples, 0)))?;
         let at = (context.seed, context.step);
         let degeneracy = self.site.refresh(&self.config, states, &readers.maps(), at)?;
         self.warnings.extend(degeneracy.map(|degeneracy| degeneracy.to_string()));
@@ -169,12 +162,10 @@ impl TemporalMirror {
             return Ok(());
         }
         let maps = readers.maps();
-        let mut rows = live_rows(lengths);
-        let mut stream = context.seed.stream(Role::ManifoldSample, 1, context.step);
-        let chosen = stream.sample(rows.len(), context.share.whole().min(Site::useful(&maps)));
-        rows = chosen.into_iter().map(|place| rows[place]).collect();
-        if rows.len() > 1 {
-            self.site.observe(context.share.selected(&context.pass.activity(), &rows)?, &maps);
+        let samples = context.share.whole().min(Site::useful(&maps));
+        let states = context.states(lengths, Some((samples, 1)))?;
+        if states.dims()[0] > 1 {
+            self.site.observe(states, &maps);
         }
         Ok(())
     }

@@ -18,10 +18,11 @@ pub use noise_correlation::{Correlate, OffManifold, TemporalConfig, TemporalNois
 pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};
 
 use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
+use super::rows::live_rows;
 use crate::manifold::Subspace;
 use crate::workers::Share;
 use nmnc_core::error::Result;
-use nmnc_core::seed::Seed;
+use nmnc_core::seed::{Role, Seed};
 use nmnc_core::state::State;
 
 /// What a rule sees of one training step.
@@ -50,6 +51,20 @@ impl TimeContext<'_> {
     pub fn whole_lengths(&self) -> Result<Vec<usize>> {
         let own = self.lengths.iter().map(|&length| length as f64).collect();
         Ok(self.share.numbers(own)?.into_iter().map(|length| length as usize).collect())
+    }
+
+    /// States of the trials of all workers, which have the lengths `whole`, over time: all of them `[rows, N]`, or as many as `sampled` says, if
+    /// there are so many, drawn by the stream of that number.
+    ///
+    /// # Errors
+    /// A worker that cannot be reached.
+    fn states(&self, whole: &[usize], sampled: Option<(usize, usize)>) -> Result<Tensor<2>> {
+        let mut rows = live_rows(whole);
+        if let Some((samples, stream)) = sampled {
+            let mut stream = self.seed.stream(Role::ManifoldSample, stream, self.step);
+            rows = stream.sample(rows.len(), samples).into_iter().map(|place| rows[place]).collect();
+        }
+        self.share.selected(&self.pass.activity(), &rows)
     }
 }
 

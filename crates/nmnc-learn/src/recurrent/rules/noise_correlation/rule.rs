@@ -7,11 +7,11 @@ use super::config::{Correlate, TemporalConfig};
 use super::off_manifold::Outside;
 use crate::credit::{Normalize, rescale};
 use crate::estimator::{LearnedJacobian, Perturbations, Prober};
-use crate::manifold::{RefreshFrom, Subspace};
+use crate::manifold::Subspace;
 use crate::recurrent::rules::kind::TimeSetup;
 use crate::recurrent::rules::lagged::later_errors;
 use crate::recurrent::rules::{TimeContext, TimeRule};
-use crate::recurrent::{EligibilityTrace, SequencePass, live_rows};
+use crate::recurrent::{EligibilityTrace, SequencePass};
 use nmnc_core::device::{selected, values};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Role;
@@ -59,13 +59,7 @@ impl TemporalNoiseCorrelation {
     /// Refreshes the manifold from states over time and trials, those of all workers, of the given lengths.
     fn refresh(&mut self, context: &TimeContext, lengths: &[usize]) -> Result<()> {
         let Some(from) = self.prober.due(context.step) else { return Ok(()) };
-        let mut rows = live_rows(lengths);
-        if let RefreshFrom::Samples(samples) = from {
-            let chosen =
-                context.seed.stream(Role::ManifoldSample, 0, context.step).sample(rows.len(), samples);
-            rows = chosen.into_iter().map(|place| rows[place]).collect();
-        }
-        let states = context.share.selected(&context.pass.activity(), &rows)?;
+        let states = context.states(lengths, from.samples().map(|samples| (samples, 0)))?;
         let refreshed = self.prober.refresh(context.step, &states).map_err(|e| e.within("states"))?;
         self.lagged.iter_mut().for_each(|lag| lag.carry_over(&refreshed));
         self.warnings.extend(refreshed.degeneracy.map(|degeneracy| degeneracy.to_string()));
