@@ -13,6 +13,8 @@ use nmnc_report::text::{NONE, fixed};
 /// Probability with which a difference is shown for other seeds, and that with which it is for other stimuli. A difference counts where it is
 /// shown for both, which with 0.9 each happens with at least 0.8.
 const EACH: f64 = 0.9;
+/// Fewest stimuli that are named: dissimilarities of fewer have no error that goes by their number.
+const LEAST: f64 = 20.0;
 /// Most stimuli that are worth naming.
 const MOST: f64 = 1e6;
 /// Standard errors from the middle to an end of a 95 % interval.
@@ -37,7 +39,7 @@ pub struct Power {
     pub detectable: Option<f64>,
     /// Seeds that a difference of the size asked for takes, a thousand at most.
     pub seeds: Option<usize>,
-    /// Stimuli, those that choose stages among them.
+    /// Stimuli, those that choose stages among them, twenty at the least.
     pub stimuli: Option<usize>,
 }
 
@@ -55,7 +57,7 @@ fn of(scores: &Scores, target: &TargetScores, contrast: &Contrast, size: f64) ->
     let deviation = seeds.sem.map(|sem| sem * (seeds.n as f64).sqrt());
     let error = (stimuli.high - stimuli.low) / (2.0 * TO_THE_END);
     let by_stimuli = detectable_at(error, EACH);
-    let needed = (scores.stimuli as f64 * (by_stimuli / size).powi(2)).ceil();
+    let needed = (scores.stimuli as f64 * (by_stimuli / size).powi(2)).ceil().max(LEAST);
     Power {
         target: target.target.clone(),
         condition: contrast.condition.clone(),
@@ -96,7 +98,7 @@ pub fn power_table(scores: &Scores, size: f64, wanted: impl Fn(&Power) -> bool) 
 pub fn power_note(size: f64) -> String {
     format!(
         "Seeds and stimuli with which a difference of {size} is shown at 5 % with a probability of 0.9 each, so that it is for both with at \
-         least 0.8, if it varies over seeds and stimuli as it does here; stimuli that choose stages are counted. Shown by these: the smallest \
+         least 0.8, if it varies over seeds and stimuli as it does here; stimuli that choose stages are counted, and twenty are the least. Shown by these: the smallest \
          difference that the seeds and stimuli there are show so."
     )
 }
