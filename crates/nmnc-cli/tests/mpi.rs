@@ -98,12 +98,49 @@ fn processes_measure_what_they_exchange() {
     );
 }
 
-/// Kills one of the processes of a job, not the first, without warning.
-fn kill_one(job: &Child) -> bool {
+/// The processes that `mpirun` started and has not buried yet.
+fn processes(job: &Child) -> Vec<String> {
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", job.id())).unwrap_or_default();
-    let children: Vec<&str> = children.split_whitespace().collect();
-    let Some(child) = children.last() else { return false };
-    Command::new("kill").args(["-9", child]).status().is_ok_and(|status| status.success())
+    children.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Whether a process runs no more, be it that nobody has asked for its exit status yet.
+fn is_dead(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name of the program, in parentheses, may hold anything.
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with(['Z', 'X']))
+}
+
+fn kill(process: &str) -> bool {
+    Command::new("kill").args(["-9", process]).status().is_ok_and(|status| status.success())
+}
+
+/// Waits for the end of a job one of whose processes is dead.
+///
+/// A process that is killed while it greets `mpirun` can leave `mpirun` (Open MPI 4.1.4, two of six hundred kills on busy cores) waiting
+/// for ever, though it has ended all processes: it is killed then. That a process of ours goes on is an error.
+fn wait_for_end(job: &mut Child) {
+    let began = Instant::now();
+    let mut all_dead_since = None;
+    while job.try_wait().unwrap().is_none() {
+        let processes = processes(job);
+        if !processes.is_empty() && processes.iter().all(|process| is_dead(process)) {
+            if all_dead_since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(10) {
+                println!("mpirun waits for processes that are dead, and is killed");
+                job.kill().unwrap();
+                job.wait().unwrap();
+                return;
+            }
+        } else {
+            all_dead_since = None;
+        }
+        if began.elapsed() > Duration::from_secs(60) {
+            processes.iter().for_each(|process| _ = kill(process));
+            job.kill().unwrap();
+            panic!("the job outlived one of its processes");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -118,12 +155,9 @@ fn a_process_killed_at_any_moment_loses_no_step() {
         let Some(mut job) = job(&folder, 4, &arguments) else { return };
         let mut job = job.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap();
         thread::sleep(wait);
-        kills += usize::from(kill_one(&job));
-        let began = Instant::now();
-        while job.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < Duration::from_secs(60), "the job outlived one of its processes");
-            thread::sleep(Duration::from_millis(20));
-        }
+        // Not the first, which writes the checkpoints.
+        kills += usize::from(processes(&job).last().is_some_and(|process| kill(process)));
+        wait_for_end(&mut job);
     }
     assert!(kills > 0);
     // Another number of processes ends it.
