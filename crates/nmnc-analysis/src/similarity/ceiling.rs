@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Comparison, compare, prepared, ranks};
+use super::compare::{Comparison, compare, prepared};
 use super::rdm::Rdm;
+use nmnc_core::statistics::ranks;
 
 /// Bounds of the similarity that the true model of the data would reach (Nili et al. 2014).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

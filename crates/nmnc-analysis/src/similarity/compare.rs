@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rdm::Rdm;
 use nmnc_core::scale;
+use nmnc_core::statistics::ranks;
 
 /// A measure of similarity of two matrices, on their upper triangles. All are at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,21 +123,6 @@ fn varies(values: &[f64], centered: &[f64]) -> bool {
 fn centered(values: &[f64]) -> Vec<f64> {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     values.iter().map(|v| v - mean).collect()
-}
-
-/// Ranks from 1, ties by their mean rank.
-pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&i, &j| values[i].total_cmp(&values[j]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut first = 0;
-    while first < order.len() {
-        let same = order[first..].iter().take_while(|&&at| values[at] == values[order[first]]).count();
-        let rank = first as f64 + 0.5 * (same + 1) as f64;
-        order[first..first + same].iter().for_each(|&at| ranks[at] = rank);
-        first += same;
-    }
-    ranks
 }
 
 /// Kendall's tau-a by counting exchanges in a merge sort (Knight 1966).

@@ -77,6 +77,18 @@ States after training: dimension over trial time, lagged Jacobians on the manifo
 
 The folder gets report.html, rnn.json, rnn.csv, runs.csv and measurements.csv (every number). Runs that are there already are kept, interrupted ones go on.";
 
+const MARGIN_EXAMPLES: &str = "Examples:
+  nmnc reproduce margin --quick
+  nmnc reproduce margin --data cifar10 --seeds 5 --out runs/margin-cifar10
+  nmnc reproduce margin --networks half,lenet --set credit.vnc.interval=10 --set credit.nmnc.interval=10
+
+Eighteen networks, each unlike the first in one thing: width, depth, length of training, optimizer and decay, kind, data. Each trained by bp, vnc \
+and nmnc, with probes of every stage every 30 steps: where its Jacobian lies to its manifold, what NMNC gains on VNC in it, and how far the \
+first, the law of estimates by noise, and cosines with backprop foretell the second.
+
+The folder gets report.html, margin.json, networks.csv, stages.csv, predictors.csv and measurements.csv (every number). Runs that are there already \
+are kept, interrupted ones go on.";
+
 const SCALING_EXAMPLES: &str = "Examples:
   nmnc reproduce scaling --quick
   nmnc reproduce scaling --data cifar10 --probes 1000000 --out runs/scaling-cifar10
@@ -117,6 +129,16 @@ pub enum Reproduce {
     /// Do recurrent networks learn cognitive tasks by noise? (--quick: about five minutes)
     #[command(after_help = RNN_EXAMPLES)]
     Rnn(ReproduceRnn),
+    /// For which networks does the manifold help? (--quick: under a minute; CIFAR-10: hours)
+    #[command(after_help = MARGIN_EXAMPLES)]
+    Margin {
+        /// What every experiment has.
+        #[command(flatten)]
+        options: ReproduceOptions,
+        /// Names of networks beside the first, separated by commas [default: all, with --quick two]
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        networks: Vec<String>,
+    },
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]
     Scaling {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Brain, Choices, Dimension, Experiment, Made, Options, Outcome, Recurrent,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Made, Margin, Options, Outcome, Recurrent,
     RecurrentChoices, SampleEfficiency, Scaling, ScalingChoices, Subject, Watch,
 };
 use nmnc::train::{Observer, PlannedRun, RunConfig};
@@ -26,6 +26,9 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
         Reproduce::Alignment(given) => make(&Alignment::new(&options(given))?, &given.out, &given.part, out),
         Reproduce::Dimension { options: given, scales } => {
             make(&Dimension::new(&options(given), scales)?, &given.out, &given.part, out)
+        }
+        Reproduce::Margin { options: given, networks } => {
+            make(&Margin::new(&options(given), networks)?, &given.out, &given.part, out)
         }
         Reproduce::Scaling { options: given, scales, probes, dimension } => {
             let choices = ScalingChoices { scales: scales.clone(), probes: *probes, dimension: *dimension };

@@ -1,7 +1,9 @@
-//! Means over seeds with intervals, Student's t, the bootstrap, how many seeds a difference takes; shares and psychometric curves.
+//! Means over seeds with intervals, Student's t, the bootstrap, how many seeds a difference takes; correlations; shares and psychometric
+//! curves.
 
 mod binomial;
 mod bootstrap;
+mod correlation;
 mod needed;
 mod normal;
 pub mod psychometric;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use binomial::wilson95;
 pub use bootstrap::{LEAST as BOOTSTRAP_LEAST, bootstrap95};
+pub use correlation::{pearson, ranks, spearman};
 pub use needed::{detectable, detectable_at, pairs_for, pairs_to_show};
 pub use normal::{normal_density, normal_distribution};
 pub use student::{t95, two_sided};
