@@ -270,3 +270,37 @@ fn always_active() -> nmnc_learn::net::Dense {
     let bias = Tensor::<2>::ones([1, 9], &Device::flex()) * 100.0;
     nmnc_learn::net::Dense::new(normal([9, 6], 60), bias, nmnc_learn::net::Activation::Relu)
 }
+
+#[test]
+fn the_noise_of_a_mirror_is_on_the_manifold_in_the_share_of_its_probes() {
+    let network = conv_and_dense();
+    let pass = network.forward(normal([BATCH, INPUT.iter().product()], 4));
+    let energy = |t: &Tensor<2>| values(t).iter().map(|v| v * v).sum::<f64>();
+    let mut rule = rule("rule = 'manifold-mirror'\nmanifold = { dimension = 4 }", &network);
+    for step in 0..30 {
+        signals(&mut rule, &network, 0, step);
+    }
+    for stage in 0..3 {
+        let activity = Tensor::cat(vec![pass.activity(stage).clone(); 20], 0);
+        let noise = rule.noise(stage, &activity, (Seed(0), 30)).unwrap().unwrap();
+        assert_eq!(noise.dims(), activity.dims());
+        let relative = (energy(&noise) / energy(&activity)).sqrt();
+        assert!((relative - 0.1).abs() < 0.02, "stage {}: {relative}", stage + 1);
+        let manifold = rule.manifold(stage).unwrap();
+        let inside = manifold.embed(manifold.coordinates(noise.clone()));
+        let rows = activity.dims()[0];
+        let on: Vec<bool> = (0..rows)
+            .map(|row| {
+                let [all, inside] = [&noise, &inside].map(|t| energy(&t.clone().narrow(0, row, 1)));
+                all > 0.0 && inside > 0.999 * all
+            })
+            .collect();
+        let share = rule.choices(stage).manifold_share.unwrap();
+        assert_eq!(on.iter().filter(|on| **on).count(), (rows as f64 * share).floor() as usize);
+        // Any twenty trials in a row have their part of them.
+        for twenty in on.chunks_exact(20) {
+            let here = twenty.iter().filter(|on| **on).count() as f64;
+            assert!((here - 20.0 * share).abs() <= 1.0, "stage {}: {here} of 20, share {share}", stage + 1);
+        }
+    }
+}

@@ -308,3 +308,37 @@ fn normalized_signals_have_the_norm_of_the_error() {
     let signals = rule.signals(&world.context(0, 0)).unwrap();
     assert!((energy(&signals[0]) / energy(&world.error) - 1.0).abs() < 1e-5);
 }
+
+#[test]
+fn the_noise_of_a_step_is_what_the_rule_learned_from() {
+    let world = World::new();
+    let activity = world.pass.activity(0);
+    // Outputs are linear in the noise: dy = A xi.
+    let changes = |noise: &Tensor<2>| noise.clone().matmul(world.jacobian.clone().transpose());
+    for text in
+        ["rule = 'node-perturbation'", "rule = 'manifold-node-perturbation'\nmanifold = { dimension = 5 }"]
+    {
+        let mut rule = rule(text, &world);
+        let signal = rule.signals(&world.context(0, 0)).unwrap().remove(0);
+        let noise = rule.noise(0, activity, (Seed(0), 0)).unwrap().unwrap();
+        // A probe an example: each signal is its own noise, times what that did to the loss.
+        let success = (changes(&noise) * world.error.clone()).sum_dim(1);
+        let expected = noise.clone() * success;
+        let scale = (energy(&signal) / energy(&expected)).sqrt() as f32;
+        assert!(energy(&(signal.clone() - expected * scale)) < 1e-8 * energy(&signal), "{text}");
+        let other = rule.noise(0, activity, (Seed(0), 1)).unwrap().unwrap();
+        let together: f64 = values(&(noise.clone() * other)).iter().sum();
+        assert!(together.abs() < 0.2 * energy(&noise), "{text}: noise of another step is other noise");
+    }
+    for text in ["rule = 'vnc'\neta = 1.0", "rule = 'nmnc'\neta = 1.0\nmanifold = { dimension = 5 }"] {
+        let mut rule = rule(text, &world);
+        rule.signals(&world.context(0, 0)).unwrap();
+        let noise = rule.noise(0, activity, (Seed(0), 0)).unwrap().unwrap();
+        let found = changes(&noise).transpose().matmul(noise.clone());
+        let feedback = rule.feedback(0).unwrap();
+        let scale = (energy(&feedback) / energy(&found)).sqrt() as f32;
+        assert!(energy(&(feedback.clone() - found * scale)) < 1e-8 * energy(&feedback), "{text}");
+        let relative = (energy(&noise) / energy(activity)).sqrt();
+        assert!((relative - 0.1).abs() < 0.03, "{text}: {relative} of the activity");
+    }
+}

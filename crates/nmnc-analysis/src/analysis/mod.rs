@@ -18,6 +18,7 @@ mod probes_needed;
 mod random;
 mod rank;
 mod result;
+mod session;
 mod settings;
 mod similarity;
 mod stage_alignment;
@@ -40,6 +41,7 @@ pub use result::{
     Alignment, Analysis, Angles, AtDimension, Captured, EffectiveRank, ProbeCurve, ProbePoint, RandomControl,
     StageAnalysis, Target,
 };
+pub use session::{Session, SessionPoint, SessionSettings, session};
 pub use settings::AnalysisSettings;
 pub use similarity::{
     Compared, Pair, Seen, SimilarityResult, SimilaritySettings, similarity, similarity_page,

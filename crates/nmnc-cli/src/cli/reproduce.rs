@@ -89,6 +89,19 @@ first, the law of estimates by noise, and cosines with backprop foretell the sec
 The folder gets report.html, margin.json, networks.csv, stages.csv, predictors.csv and measurements.csv (every number). Runs that are there already \
 are kept, interrupted ones go on.";
 
+const PREDICTIONS_EXAMPLES: &str = "Examples:
+  nmnc reproduce predictions --quick
+  nmnc reproduce predictions --seeds 5
+  nmnc reproduce predictions --rules nmnc,vnc,manifold-mirror --repeats 4,16,64 --units 50
+
+Networks trained by nmnc, vnc, both kinds of node perturbation, both mirrors, and bp with noise that nothing is learned from. In the middle of \
+training conditions are shown over and over, some units of a stage are recorded with as much private noise, and the rule learns from these \
+trials: what of that a laboratory could measure, and how many animals would tell one rule from another by it. --examples is the number of \
+conditions.
+
+The folder gets report.html, predictions.json, signs.csv, pairs.csv and measurements.csv (every number). Runs that are there already are kept, \
+interrupted ones go on.";
+
 const SCALING_EXAMPLES: &str = "Examples:
   nmnc reproduce scaling --quick
   nmnc reproduce scaling --data cifar10 --probes 1000000 --out runs/scaling-cifar10
@@ -138,6 +151,25 @@ pub enum Reproduce {
         /// Names of networks beside the first, separated by commas [default: all, with --quick two]
         #[arg(long, value_name = "NAMES", value_delimiter = ',')]
         networks: Vec<String>,
+    },
+    /// What would tell in a laboratory by which rule a network learns? (embedded data: about three minutes)
+    #[command(after_help = PREDICTIONS_EXAMPLES)]
+    Predictions {
+        /// What every experiment has.
+        #[command(flatten)]
+        options: ReproduceOptions,
+        /// Rules, separated by commas [default: seven, with --quick four]
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        rules: Vec<String>,
+        /// Trials of each condition, separated by commas [default: 4,8,16,32, with --quick 4,16]
+        #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = count)]
+        repeats: Vec<usize>,
+        /// Stage that is recorded [default: 2]
+        #[arg(long, value_name = "N", value_parser = count)]
+        stage: Option<usize>,
+        /// Units of it that are recorded [default: 200]
+        #[arg(long, value_name = "N", value_parser = count)]
+        units: Option<usize>,
     },
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use nmnc::records::Summary;
 use nmnc::reproduce::{
-    self, Alignment, Brain, Choices, Dimension, Experiment, Made, Margin, Options, Outcome, Recurrent,
-    RecurrentChoices, SampleEfficiency, Scaling, ScalingChoices, Subject, Watch,
+    self, Alignment, Brain, Choices, Dimension, Experiment, Made, Margin, Options, Outcome,
+    PredictionChoices, Predictions, Recurrent, RecurrentChoices, SampleEfficiency, Scaling, ScalingChoices,
+    Subject, Watch,
 };
 use nmnc::train::{Observer, PlannedRun, RunConfig};
 use nmnc::{Error, ErrorKind, Result};
@@ -29,6 +30,15 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
         }
         Reproduce::Margin { options: given, networks } => {
             make(&Margin::new(&options(given), networks)?, &given.out, &given.part, out)
+        }
+        Reproduce::Predictions { options: given, rules, repeats, stage, units } => {
+            let choices = PredictionChoices {
+                rules: rules.clone(),
+                repeats: repeats.clone(),
+                stage: *stage,
+                units: *units,
+            };
+            make(&Predictions::new(&options(given), &choices)?, &given.out, &given.part, out)
         }
         Reproduce::Scaling { options: given, scales, probes, dimension } => {
             let choices = ScalingChoices { scales: scales.clone(), probes: *probes, dimension: *dimension };

@@ -30,6 +30,32 @@ fn in_experiments() {
         ),
         case("reproduce dimension --examples 5", 3, "examples: 5 are too few; use at least 40"),
         case("reproduce alignment --examples 1", 3, "examples: 1 is too few; use at least 2"),
+        case(
+            "reproduce margin --networks halv",
+            3,
+            "networks: no network is called `halv`; did you mean `half`?",
+        ),
+        case(
+            "reproduce predictions --rules nmnc,vcn",
+            3,
+            "rules: no hypothesis is called `vcn`; did you mean `vnc`?",
+        ),
+        case(
+            "reproduce predictions --rules nmnc",
+            3,
+            "rules: one rule alone cannot be told from others; name two or more",
+        ),
+        case("reproduce predictions --repeats 3", 3, "repeats: have to be four or more of each condition"),
+        case(
+            "reproduce predictions --examples 20",
+            3,
+            "conditions: 20 is too few; use at least 34, or a smaller dimension",
+        ),
+        case(
+            "reproduce predictions --stage 9",
+            3,
+            "stage: there is no stage 9; the network has stages 1 to 3",
+        ),
         case("reproduce scaling --probes 5", 3, "probes: 5 is too few; use at least 8"),
         case("reproduce scaling --quick --examples 10", 3, "examples: 10 is too few; use at least 17"),
         case(

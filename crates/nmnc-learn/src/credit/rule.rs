@@ -6,6 +6,7 @@ use super::context::StepContext;
 use super::local::LocalRule;
 use crate::manifold::Subspace;
 use nmnc_core::error::Result;
+use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
 
 /// What a rule has chosen or measured of a stage by itself, for the records.
@@ -52,6 +53,21 @@ pub trait CreditRule: Send {
     /// The manifold in use at a stage (from 0), if the rule has one.
     fn manifold(&self, _stage: usize) -> Option<&Subspace> {
         None
+    }
+
+    /// The noise `[rows, n]` that `activity` `[rows, n]` of a stage (from 0) has from the rule in step `step` of the training with `seed`, as
+    /// its state now is: after the step was made with this activity, that of the first perturbed pass; with another step or activity, such
+    /// noise. None where the rule adds none.
+    ///
+    /// # Errors
+    /// Activity that is not finite.
+    fn noise(
+        &self,
+        _stage: usize,
+        _activity: &Tensor<2>,
+        (_seed, _step): (Seed, u64),
+    ) -> Result<Option<Tensor<2>>> {
+        Ok(None)
     }
 
     /// What the rule has chosen or measured of a stage (from 0) by itself.

@@ -24,7 +24,11 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(steps(folder)?.into_iter().map(|(_, path)| path).collect())
 }
 
-fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+/// [`list`] with the training steps that the folders are named after.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn steps(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let failed = |e| Error::io(folder, "read", e);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {

@@ -4,7 +4,7 @@
 mod folder;
 mod saved;
 
-pub use folder::{latest, list};
+pub use folder::{latest, list, steps};
 pub(crate) use folder::{of_step, prune};
 pub use saved::{Checkpoint, load};
 pub(crate) use saved::{Contents, glance, save};

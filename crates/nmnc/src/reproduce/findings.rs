@@ -16,7 +16,7 @@ pub(super) struct Findings {
     /// What a reader should know before reading any number.
     pub notices: Vec<String>,
     pub figures: Vec<Figure>,
-    /// Heading, table, and how to read it. Tables of one experiment have the same columns.
+    /// Heading, table, and how to read it. On the terminal, tables of the same columns that follow each other are one.
     pub tables: Vec<(&'static str, Table, &'static str)>,
     /// Entries of the JSON file: how it was measured.
     pub settings: Vec<(&'static str, Value)>,
@@ -61,8 +61,13 @@ impl Findings {
         let mut files =
             vec![("report.html".to_owned(), page.command(command).html()), (format!("{name}.json"), json)];
         files.extend(self.csv.into_iter().map(|(name, text)| (name.to_owned(), text)));
-        let table = self.tables.into_iter().map(|(_, table, _)| table).reduce(Table::joined);
-        let tables = table.into_iter().collect();
+        let mut tables: Vec<Table> = Vec::new();
+        for (_, table, _) in self.tables {
+            match tables.pop() {
+                Some(last) if last.headings == table.headings => tables.push(last.joined(table)),
+                last => tables.extend(last.into_iter().chain([table])),
+            }
+        }
         Outcome { verdict: self.sentences, tables, files, diverged: Vec::new() }
     }
 }

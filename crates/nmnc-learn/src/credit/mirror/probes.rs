@@ -3,13 +3,13 @@
 use burn::tensor::{DType, Device, Tensor};
 
 use super::budget::{Controller, Split};
-use super::config::{MirrorConfig, MirrorNoise};
+use super::config::{Feedback, MirrorConfig, MirrorNoise};
 use super::site::{Learned, Site};
 use super::weights::{Innovation, WeightMirror};
 use crate::manifold::{FollowedManifold, Subspace};
 use crate::net::Map;
 use crate::noise::Probe;
-use nmnc_core::device::matrix;
+use nmnc_core::device::{energy, matrix, selected};
 use nmnc_core::error::Result;
 use nmnc_core::seed::{Role, Seed};
 
@@ -76,6 +76,38 @@ impl Site {
         };
         self.finite()?;
         Ok(used)
+    }
+
+    /// Noise such as the probes are of for the rows of `activity` `[rows, n]`, a tenth of it long; a share of `share` of the rows has it on the
+    /// manifold, spread evenly among the others. None for a site that receives none.
+    pub fn noise(
+        &self,
+        config: &MirrorConfig,
+        share: f64,
+        activity: &Tensor<2>,
+        (seed, step): (Seed, u64),
+    ) -> Option<Tensor<2>> {
+        let [rows, units] = activity.dims();
+        let axes = if config.feedback == Feedback::Coordinates { None } else { Some(self.axes) };
+        let manifold = self.subspace().map(|manifold| (manifold, axes.unwrap_or(manifold.dimension())));
+        let manifold = manifold.filter(|(_, axes)| *axes > 0);
+        let share = match (config.noise, manifold) {
+            (MirrorNoise::Isotropic, _) | (MirrorNoise::Both, None) => 0.0,
+            (MirrorNoise::Both, Some(_)) => share,
+            (MirrorNoise::Manifold, Some(_)) => 1.0,
+            (MirrorNoise::Manifold, None) => return None,
+        };
+        let before = |row: usize| (row as f64 * share).floor() as usize;
+        let split = Split { manifold: before(rows), isotropic: rows - before(rows) };
+        let source =
+            Source { seed, site: self.number, step, device: &activity.device(), dtype: activity.dtype() };
+        let noise = source.noise(config.probe, split, units, manifold);
+        let place = |row: usize| match before(row + 1) > before(row) {
+            true => before(row),
+            false => split.manifold + row - before(row),
+        };
+        let deviation = 0.1 * (energy(activity) / (rows * units) as f64).sqrt();
+        Some(selected(&noise, &(0..rows).map(place).collect::<Vec<_>>()) * deviation)
     }
 
     /// Probes of one update that there is use for: as many as the most demanding of the maps has.

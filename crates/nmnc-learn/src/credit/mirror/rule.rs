@@ -14,6 +14,7 @@ use crate::credit::rule::{Choices, CreditRule};
 use crate::manifold::{RefreshFrom, Subspace};
 use crate::net::Reader;
 use nmnc_core::error::Result;
+use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
 
 /// A mirror with the settings of [`MirrorConfig`].
@@ -175,6 +176,19 @@ impl CreditRule for Mirror {
 
     fn manifold(&self, stage: usize) -> Option<&Subspace> {
         self.sites[self.site_of(stage)?].subspace()
+    }
+
+    /// Of a tenth of the activity's norm: a mirror sees what noise does to the next layer alone, which is linear, and its noise has no size of
+    /// its own.
+    fn noise(
+        &self,
+        stage: usize,
+        activity: &Tensor<2>,
+        (seed, step): (Seed, u64),
+    ) -> Result<Option<Tensor<2>>> {
+        let Some(index) = self.site_of(stage) else { return Ok(None) };
+        let share = self.controller.share(index);
+        Ok(self.sites[index].noise(&self.config, share, activity, (seed, step)))
     }
 
     fn choices(&self, stage: usize) -> Choices {

@@ -17,6 +17,7 @@ use crate::workers::Share;
 use nmnc_core::device::energy;
 use nmnc_core::error::Result;
 use nmnc_core::scale;
+use nmnc_core::seed::Seed;
 use nmnc_core::state::State;
 
 /// Noise correlation with the settings of [`NoiseCorrelationConfig`].
@@ -301,6 +302,14 @@ impl CreditRule for NoiseCorrelation {
 
     fn manifold(&self, stage: usize) -> Option<&Subspace> {
         self.stages[stage].known.prober().manifold()
+    }
+
+    /// Where several stages are perturbed in one pass, the activity that noise follows is the one that the noise of stages before has moved.
+    fn noise(&self, stage: usize, activity: &Tensor<2>, (_, step): (Seed, u64)) -> Result<Option<Tensor<2>>> {
+        // The seed is that of the setup.
+        let rows = activity.dims()[0];
+        let asked = self.stages[stage].known.prober().ask(step, 0..rows, activity)?;
+        Ok(asked.map(|perturbations| perturbations.noise()))
     }
 
     fn choices(&self, stage: usize) -> Choices {

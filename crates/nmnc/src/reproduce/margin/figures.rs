@@ -7,7 +7,7 @@ use nmnc_report::dots::Dot;
 use nmnc_report::figure::{Entry, Figure, Mark};
 use nmnc_report::grid::{Cell, Curve, Scale, figure};
 use nmnc_report::look::Style;
-use nmnc_report::measurements::Seeds;
+use nmnc_report::measurements::{Point, Seeds};
 use nmnc_report::plot::{Panel, Reference, Size};
 use nmnc_report::text::{fixed, with_half};
 
@@ -20,7 +20,7 @@ pub(super) fn figures(found: &Found<'_>, predictors: &[Predictor]) -> Vec<Figure
         "α − d/n, captured energy less that of a random subspace, of networks that backprop trained. Mean over seeds, band ± s.e.m. The \
          first network is in every panel."
             .to_owned(),
-        ("Stage", "Margin α − d/n", Scale::Linear),
+        ("Depth (first stage 0, last 1)", "Margin α − d/n", Scale::Linear),
         varied(found).into_iter().skip(1).map(|name| cell(found, name)).collect(),
     );
     [scatter(found, predictors), margins].into_iter().flatten().collect()
@@ -39,7 +39,11 @@ fn varied<'a>(found: &'a Found<'_>) -> Vec<&'a str> {
 
 /// The networks that differ in one thing, and the first.
 fn cell(found: &Found<'_>, varied: &str) -> Cell {
-    let points = |row: &Row| found.table.curve(&row.network, STAGES, None, "margin", Seeds::Any);
+    let points = |row: &Row| {
+        let points = found.table.curve(&row.network, STAGES, None, "margin", Seeds::Any);
+        let deepest = row.units.len().saturating_sub(1).max(1) as f64;
+        points.into_iter().map(|point| Point { x: (point.x - 1.0) / deepest, ..point }).collect()
+    };
     let first = found.rows.first().filter(|row| row.varied != varied);
     let first = first.map(|row| Curve::new(FIRST, row.label.as_str(), points(row)));
     let others = found.rows.iter().enumerate().filter(|(_, row)| row.varied == varied);
@@ -97,7 +101,7 @@ fn scatter(found: &Found<'_>, predictors: &[Predictor]) -> Option<Figure> {
     });
     let panels: Vec<Panel> = panels.collect();
     let legend = kinds.iter().enumerate().map(|(at, kind)| {
-        let label = if at == 0 { "first network".to_owned() } else { (*kind).to_owned() };
+        let label = if at == 0 { found.rows[0].label.clone() } else { (*kind).to_owned() };
         Entry::new(Style(at), Mark::Point, label)
     });
     (!panels.is_empty()).then(|| {

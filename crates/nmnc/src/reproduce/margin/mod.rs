@@ -24,6 +24,7 @@ use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
 use nmnc_report::Measurements;
 use nmnc_report::measurements::Place;
+use nmnc_report::text::plural;
 use nmnc_train::{Config, PlannedRun};
 
 /// The experiment.
@@ -213,7 +214,7 @@ impl Experiment for Margin {
         ];
         table.add(&Place::new(network, rule, None), seed, metrics);
         for (stage, cosine) in measured.cosines.iter().enumerate() {
-            let place = Place::new(network, format!("{rule}, {STAGES}"), (stage + 1) as f64);
+            let place = Place::new(network, format!("{rule} by stage"), (stage + 1) as f64);
             table.add(&place, seed, [("cosine", Some(*cosine))]);
         }
         for stage in &measured.stages {
@@ -256,12 +257,15 @@ impl Experiment for Margin {
         let predictors = predictors::predictors(&found.rows);
         let config = &self.runs[0].1.config;
         let limit = config.data.train_limit.map_or_else(|| "all".to_owned(), |n| n.to_string());
+        let units = &found.rows[0].units;
+        let first = units.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let first = format!("{}: {first} units", plural(units.len(), "stage"));
         let findings = Findings {
             title: "Where the manifold helps",
             sentences: verdict::verdict(&found, &predictors),
             setup: vec![
                 ("Data", format!("{}, {limit} training images", config.data.source)),
-                ("First network", base::network(config)),
+                ("First network", first),
                 ("Training", base::training(config)),
                 ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
                 ("Dimension d", self.dimension.to_string()),

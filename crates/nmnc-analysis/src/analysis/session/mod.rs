@@ -1,0 +1,116 @@
+//! A recording session in a laboratory, simulated from a training: what would tell by which rule a network learns?
+//!
+//! Conditions are shown over and over. On every trial a stage's activity has the noise by which the rule learns, or, if it needs none, isotropic
+//! noise that nothing is learned from; some units are recorded, with as much private noise besides. Then the rule changes the weights. [`Session`]
+//! says what a laboratory could measure of all that: where the noise lies, where learning goes, and whether it went where this session's noise
+//! had been followed by a smaller loss. docs/maths.md defines each under "Signs of a rule".
+
+mod measures;
+mod simulate;
+
+use serde::{Deserialize, Serialize};
+
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::Seed;
+
+pub use simulate::session;
+
+/// What is simulated. The same settings and seed give the same bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionSettings {
+    /// Stage that is recorded, from 1.
+    pub stage: usize,
+    /// Number C of conditions, examples of the training data.
+    pub conditions: usize,
+    /// Numbers R of trials of each condition, from four on; each is a session of its own.
+    pub repeats: Vec<usize>,
+    /// Units recorded, drawn at random; all where there are no more.
+    pub units: usize,
+    /// Dimension d of the manifold.
+    pub dimension: usize,
+    /// Variance of the private noise of units over that of the noise that the rule learns by, both summed over units.
+    pub private: f64,
+    /// Draws conditions, units and the private noise.
+    pub seed: Seed,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            stage: 2,
+            conditions: 64,
+            repeats: vec![4, 8, 16, 32],
+            units: 200,
+            dimension: 16,
+            private: 1.0,
+            seed: Seed(0),
+        }
+    }
+}
+
+impl SessionSettings {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first setting that is out of range.
+    pub fn check(&self) -> Result<()> {
+        let least = [("stage", self.stage, 1), ("units", self.units, 2), ("dimension", self.dimension, 1)];
+        if let Some((key, value, least)) = least.into_iter().find(|(_, value, least)| value < least) {
+            return Err(
+                Error::config(key, format!("{value} is too few")).mend(format!("use at least {least}"))
+            );
+        }
+        // The manifold of half of the conditions has a dimension less than it has conditions.
+        if self.conditions < 2 * (self.dimension + 1) {
+            return Err(Error::config("conditions", format!("{} is too few", self.conditions))
+                .mend(format!("use at least {}, or a smaller dimension", 2 * (self.dimension + 1))));
+        }
+        if self.repeats.is_empty() || self.repeats.iter().any(|repeats| *repeats < 4) {
+            return Err(Error::config("repeats", "have to be four or more of each condition"));
+        }
+        if !(self.private >= 0.0 && self.private.is_finite()) {
+            return Err(Error::config("private", format!("{} is not a number from 0 on", self.private)));
+        }
+        Ok(())
+    }
+}
+
+/// What a laboratory could measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Training steps before the session.
+    pub step: u64,
+    /// Training steps at which learning ended.
+    pub last: u64,
+    /// Number n of units of the stage.
+    pub units: usize,
+    /// How many of them were recorded.
+    pub recorded: usize,
+    /// By number of trials.
+    pub points: Vec<SessionPoint>,
+}
+
+/// What so many trials of each condition show. Fractions have what a random subspace has, d over the units recorded, taken away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionPoint {
+    /// Number R of trials of each condition.
+    pub repeats: usize,
+    /// Fraction of the variance over trials on the manifold of condition means, cross-validated.
+    pub noise_on_manifold: f64,
+    /// Participation ratio of the covariance over trials, over the number of units recorded; none where its error is larger.
+    pub noise_dimension: Option<f64>,
+    /// Fraction on the manifold, as it was in this session, of the change of condition means from here to the end of training.
+    pub learning_on_manifold: f64,
+    /// Cosine of the change of a condition's mean by the learning of this session and of the change foretold by the covariance over trials of
+    /// activity and success (less loss), of this condition and of others as far as they evoke the same activity; averaged over conditions.
+    pub follows_own: f64,
+    /// The same with activity and success of another session.
+    pub follows_other: f64,
+}
+
+impl SessionPoint {
+    /// How much more learning follows the noise of its own session.
+    pub fn specific(&self) -> f64 {
+        self.follows_own - self.follows_other
+    }
+}

@@ -1,0 +1,196 @@
+//! Trials of a network that learns.
+
+use burn::tensor::Tensor;
+
+use super::measures::{Recording, follows, on_manifold};
+use super::{Session, SessionPoint, SessionSettings};
+use crate::analysis::load::Loaded;
+use crate::trials::{Trials, TrialsSettings, noise_alignment};
+use nmnc_core::device::{energy, matrix, values};
+use nmnc_core::doing;
+use nmnc_core::error::{Error, Result};
+use nmnc_core::seed::{Role, Stream};
+use nmnc_learn::manifold::Dimension;
+use nmnc_learn::net::{Network, Replay};
+use nmnc_train::{Classifier, ImageBatch, MeasuredImages, TrainingInputs};
+
+/// Norm of the noise over that of the activity where the rule adds none.
+const BYSTANDER: f64 = 0.1;
+/// Norm of the session's change of the weights over theirs: small, so that activity changes by the change's first order.
+const LEARNED: f64 = 1e-3;
+/// How far the training steps of other sessions are from that of the own, so that nothing is drawn twice.
+const OTHER: u64 = 1 << 32;
+
+/// Simulates sessions at the checkpoint that `loaded` names, in a training that went on to `last`.
+///
+/// # Errors
+/// Settings out of range, a stage that is not there, data that cannot be read, a rule's state that does not fit, numbers that are not finite.
+pub fn session(loaded: &Loaded, last: &Loaded, settings: &SessionSettings) -> Result<Session> {
+    settings.check()?;
+    let units = loaded.network.stage_units();
+    let stage = settings.stage - 1;
+    if stage >= units.len() {
+        return Err(Error::config("stage", format!("there is no stage {}", settings.stage))
+            .mend(format!("the network has stages 1 to {}", units.len())));
+    }
+    let chosen = loaded.sample(settings.conditions, settings.seed);
+    if chosen.len() < settings.conditions {
+        return Err(Error::config(
+            "conditions",
+            format!("{} are more than there are examples", settings.conditions),
+        )
+        .mend(format!("use at most {}", chosen.len())));
+    }
+    let batch = loaded.data.batch(&chosen)?;
+    let images = matrix(batch.images, [chosen.len(), loaded.data.shape().len()], loaded.device());
+    let mut stream = settings.seed.stream(Role::Analysis, 7, 0);
+    let mut recorded = stream.sample(units[stage], settings.units);
+    recorded.sort_unstable();
+    let lab = Lab { loaded, last, settings, stage, images, labels: batch.labels, recorded };
+    let points = settings.repeats.iter().map(|&repeats| lab.point(repeats)).collect::<Result<_>>()?;
+    Ok(Session {
+        step: loaded.step,
+        last: last.step,
+        units: units[stage],
+        recorded: lab.recorded.len(),
+        points,
+    })
+}
+
+/// What all sessions of one network have in common.
+struct Lab<'a> {
+    loaded: &'a Loaded,
+    last: &'a Loaded,
+    settings: &'a SessionSettings,
+    stage: usize,
+    /// One of each condition.
+    images: Tensor<2>,
+    labels: Vec<u32>,
+    /// Units that are recorded, ascending.
+    recorded: Vec<usize>,
+}
+
+impl Lab<'_> {
+    fn point(&self, repeats: usize) -> Result<SessionPoint> {
+        let _showing = doing::now(|| format!("{repeats} trials of each condition"));
+        let (loaded, settings) = (self.loaded, self.settings);
+        let mut classifier = self.classifier()?;
+        let step = self.due();
+        let images = Tensor::cat(vec![self.images.clone(); repeats], 0);
+        let labels = self.labels.repeat(repeats);
+        let inputs = TrainingInputs {
+            data: &loaded.training,
+            seed: loaded.config.seed,
+            device: loaded.device().clone(),
+        };
+        let (_, kept) = classifier.assess(ImageBatch { images, labels }, step, &inputs, true)?;
+        let kept = kept.expect("the step was to be measured");
+        let shown = (&classifier, &kept);
+        let activity = kept.pass.activity(self.stage);
+        let (own, success) = self.trials(shown, activity, step)?;
+        let (other, other_success) = self.trials(shown, activity, step + OTHER)?;
+        let changes = self.changes(&kept)?;
+        let later = Tensor::cat(vec![self.evaluated(&self.last.network); repeats], 0);
+        let (later, _) = self.trials(shown, &later, step + 2 * OTHER)?;
+        let found = noise_alignment(
+            &Trials::new(own.by_condition(), &[own.conditions, repeats, own.units])?,
+            &TrialsSettings {
+                dimension: Dimension::Variance(1.0),
+                curve: settings.dimension,
+                seed: settings.seed,
+                ..TrialsSettings::default()
+            },
+        )?;
+        let most = found.curve.last().expect("a manifold has a dimension");
+        Ok(SessionPoint {
+            repeats,
+            noise_on_manifold: most.alpha - most.chance,
+            noise_dimension: found.noise_dimension.map(|dimension| dimension / own.units as f64),
+            learning_on_manifold: on_manifold(&own, &later, settings.dimension)?,
+            follows_own: follows(&own, &success, &changes),
+            follows_other: follows(&other, &other_success, &changes),
+        })
+    }
+
+    /// Network and rule as the checkpoint has them.
+    fn classifier(&self) -> Result<Classifier> {
+        let loaded = self.loaded;
+        let shape = loaded.data.shape();
+        let input = [shape.channels, shape.height, shape.width];
+        let mut classifier = loaded.config.classifier(input, loaded.network.outputs(), loaded.device())?;
+        let place = |e: Error| e.within(loaded.checkpoint.display());
+        loaded.saved.restore_weights(classifier.network_mut(), loaded.device())?;
+        classifier.rule_mut().restore(&loaded.saved.state.nested("rule")).map_err(place)?;
+        Ok(classifier)
+    }
+
+    /// The next step in which the rule perturbs, if it does so by an interval.
+    fn due(&self) -> u64 {
+        let interval = self.loaded.config.credit.settings.get("interval").and_then(toml::Value::as_integer);
+        self.loaded.step.next_multiple_of(interval.and_then(|i| u64::try_from(i).ok()).unwrap_or(1).max(1))
+    }
+
+    /// What is recorded of trials with the given `activity`, all conditions once and then again, and how successful each was: by how much
+    /// noise lowered the loss, to first order in the output.
+    fn trials(
+        &self,
+        (classifier, kept): (&Classifier, &MeasuredImages),
+        activity: &Tensor<2>,
+        step: u64,
+    ) -> Result<(Recording, Vec<f64>)> {
+        let seed = self.loaded.config.seed;
+        let own = classifier.rule().noise(self.stage, activity, (seed, step))?;
+        let [rows, units] = activity.dims();
+        let mut stream = self.settings.seed.stream(Role::Analysis, 8, step);
+        let noise = match own {
+            Some(noise) => noise,
+            None => {
+                let size = BYSTANDER * (energy(activity) / (rows * units) as f64).sqrt();
+                stream.normals([rows, units], &activity.device()).cast(activity.dtype()) * size
+            }
+        };
+        let network = classifier.network();
+        let output = Replay::new(network, &kept.pass)
+            .output(&[self.stage], |_, activity| Ok(activity + noise.clone()))?;
+        let changes = (output - kept.pass.output.clone()) * kept.error.clone();
+        let success = values::<f64>(&changes.sum_dim(1)).into_iter().map(|change| -change).collect();
+        let deviation = (self.settings.private * energy(&noise) / (rows * units) as f64).sqrt();
+        let seen = self.seen(&(activity.clone() + noise), deviation, &mut stream);
+        Ok((Recording { values: seen, conditions: self.labels.len(), units: self.recorded.len() }, success))
+    }
+
+    /// The units that are recorded, with private noise of a deviation.
+    fn seen(&self, activity: &Tensor<2>, deviation: f64, stream: &mut Stream) -> Vec<f64> {
+        let units = activity.dims()[1];
+        let all = values::<f64>(activity);
+        let mut seen: Vec<f64> =
+            all.chunks_exact(units).flat_map(|row| self.recorded.iter().map(|&unit| row[unit])).collect();
+        let mut private = vec![0.0f32; seen.len()];
+        stream.fill_normal(&mut private);
+        seen.iter_mut().zip(private).for_each(|(v, z)| *v += deviation * f64::from(z));
+        seen
+    }
+
+    /// The stage's activity for one of each condition, without noise.
+    fn evaluated(&self, network: &Network) -> Tensor<2> {
+        network.each_activity(self.images.clone()).nth(self.stage).expect("the stage is there")
+    }
+
+    /// How the means of conditions change by what the session teaches, `[conditions, recorded]`.
+    fn changes(&self, kept: &MeasuredImages) -> Result<Vec<f64>> {
+        let (mut network, before) = (self.loaded.fresh()?, self.evaluated(&self.loaded.network));
+        self.loaded.saved.restore_weights(&mut network, self.loaded.device())?;
+        let weights: f64 = network.parameters().iter().map(|(_, p)| energy(&p.value)).sum();
+        let norm = kept.gradients.norm();
+        let size = if norm > 0.0 { LEARNED * weights.sqrt() / norm } else { 0.0 };
+        let names: Vec<String> = network.parameters().into_iter().map(|(name, _)| name).collect();
+        for (name, value) in names.iter().zip(network.values_mut()) {
+            if let Some(gradient) = kept.gradients.get(name) {
+                *value = value.clone() - gradient.clone() * size;
+            }
+        }
+        let change = values::<f64>(&(self.evaluated(&network) - before.clone()));
+        let units = before.dims()[1];
+        Ok(change.chunks_exact(units).flat_map(|row| self.recorded.iter().map(|&u| row[u])).collect())
+    }
+}

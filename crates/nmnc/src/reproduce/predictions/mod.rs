@@ -1,0 +1,226 @@
+//! What would tell in a laboratory by which rule a network learns? Sessions are simulated in networks trained by each rule, and rules told apart by
+//! what could be recorded.
+
+mod apart;
+mod figures;
+mod signs;
+mod tables;
+mod verdict;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use self::apart::apart;
+use self::signs::SIGNS;
+use super::Experiment;
+use super::base::{self, Options, Size};
+use super::findings::{Findings, Outcome};
+use nmnc_analysis::analysis::{ExampleSplit, Loaded, Session, SessionSettings, Source, session};
+use nmnc_core::error::{Error, Result};
+use nmnc_report::Measurements;
+use nmnc_report::look::{HOMES, home};
+use nmnc_report::measurements::Place;
+use nmnc_train::checkpoint;
+use nmnc_train::{Config, PlannedRun};
+
+const BASE: &str = include_str!("base.toml");
+const HYPOTHESES: &str = include_str!("hypotheses.toml");
+
+/// The facet of what sessions show by the number of trials.
+pub(super) const SESSIONS: &str = "sessions";
+
+/// A rule by which networks might learn.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hypothesis {
+    /// Name of the rule, which runs and rows of files are called by.
+    pub name: String,
+    /// Name for readers.
+    pub label: String,
+    #[serde(default)]
+    settings: toml::Table,
+    #[serde(default)]
+    quick: bool,
+}
+
+impl Hypothesis {
+    /// Its look, as in every report.
+    pub fn look(&self) -> usize {
+        home(&self.name).unwrap_or(HOMES)
+    }
+}
+
+/// The experiment.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    hypotheses: Vec<Hypothesis>,
+    /// Index of its hypothesis, and the run.
+    runs: Vec<(usize, PlannedRun)>,
+    settings: SessionSettings,
+}
+
+/// What a user may choose beside [`Options`].
+#[derive(Clone, Debug, Default)]
+pub struct PredictionChoices {
+    /// Names of the rules; the experiment's own when empty.
+    pub rules: Vec<String>,
+    /// Trials of each condition; the experiment's own when empty.
+    pub repeats: Vec<usize>,
+    /// Stage that is recorded, from 1; the second when left out.
+    pub stage: Option<usize>,
+    /// Units recorded; the experiment's own number when left out.
+    pub units: Option<usize>,
+}
+
+impl Predictions {
+    /// The experiment as `options` and `choices` ask for it.
+    ///
+    /// # Errors
+    /// Settings that no run or session can have; an unknown rule; fewer than two rules.
+    pub fn new(options: &Options, choices: &PredictionChoices) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct List {
+            hypothesis: Vec<Hypothesis>,
+        }
+        let list: List =
+            toml::from_str(HYPOTHESES).expect("the list of hypotheses is TOML of the right form");
+        let mut hypotheses = list.hypothesis;
+        let names = &choices.rules;
+        if let Some(unknown) = names.iter().find(|name| !hypotheses.iter().any(|h| h.name == **name)) {
+            return Err(Error::config("rules", format!("no hypothesis is called `{unknown}`"))
+                .suggest(unknown, hypotheses.iter().map(|h| h.name.as_str())));
+        }
+        hypotheses
+            .retain(|h| if names.is_empty() { h.quick || !options.quick } else { names.contains(&h.name) });
+        if hypotheses.len() < 2 {
+            return Err(
+                Error::config("rules", "one rule alone cannot be told from others").mend("name two or more")
+            );
+        }
+        let own: &[&str] = match options.size() {
+            Size::Quick => &["data.train_limit=1000", "network.widths=[64, 64, 32]", "train.epochs=4"],
+            Size::Sample => &[],
+            Size::Full => &["data.train_limit=20000", "network.widths=[1024, 1024, 512]", "train.batch=128"],
+        };
+        let mut runs = Vec::new();
+        for (index, hypothesis) in hypotheses.iter().enumerate() {
+            let settings = hypothesis.settings.iter().map(|(key, value)| format!("credit.{key}={value}"));
+            let rule = format!("credit.rule={}", hypothesis.name);
+            let changes: Vec<String> =
+                own.iter().map(|&change| change.to_owned()).chain([rule]).chain(settings).collect();
+            runs.extend(options.runs(&hypothesis.name, BASE, &changes)?.into_iter().map(|run| (index, run)));
+        }
+        let mut settings = SessionSettings::default();
+        if options.quick {
+            settings.repeats = vec![4, 16];
+        }
+        if !choices.repeats.is_empty() {
+            settings.repeats.clone_from(&choices.repeats);
+            settings.repeats.sort_unstable();
+            settings.repeats.dedup();
+        }
+        settings.stage = choices.stage.unwrap_or(settings.stage);
+        settings.units = choices.units.unwrap_or(settings.units);
+        settings.conditions = options.examples.unwrap_or(settings.conditions);
+        settings.check()?;
+        let stages = runs[0].1.config.network.stage_count()?;
+        if settings.stage > stages {
+            return Err(Error::config("stage", format!("there is no stage {}", settings.stage))
+                .mend(format!("the network has stages 1 to {stages}")));
+        }
+        Ok(Self { hypotheses, runs, settings })
+    }
+}
+
+/// The kept checkpoint of the run in `folder` that is nearest to the middle of its training, and that of its end.
+fn moments(folder: &Path) -> Result<[Loaded; 2]> {
+    let source = |path: PathBuf| Source { path, data: None, split: ExampleSplit::Train, device: None };
+    let last = Loaded::open(&source(folder.to_owned()))?;
+    let kept = checkpoint::steps(&folder.join("checkpoints"))?.into_iter();
+    let before = kept.filter(|(step, _)| *step < last.step);
+    let nearest = before.min_by_key(|(step, _)| step.abs_diff(last.step / 2));
+    let (_, path) = nearest.ok_or_else(|| {
+        Error::checkpoint(folder.display(), "has kept no checkpoint before its last one")
+            .mend("leave checkpoint.history as it is, or at 2 or more")
+    })?;
+    Ok([Loaded::open(&source(path))?, last])
+}
+
+impl Experiment for Predictions {
+    type Config = Config;
+    type Measured = Session;
+
+    fn name(&self) -> &'static str {
+        "predictions"
+    }
+
+    fn runs(&self) -> Vec<&PlannedRun> {
+        self.runs.iter().map(|(_, run)| run).collect()
+    }
+
+    fn measurement(&self) -> Value {
+        serde_json::to_value(&self.settings).expect("settings are representable in JSON")
+    }
+
+    fn measure(&self, folder: &Path) -> Result<Session> {
+        let [middle, last] = moments(folder)?;
+        session(&middle, &last, &self.settings)
+    }
+
+    fn tabulate(&self, run: usize, measured: &Session, table: &mut Measurements) {
+        let (hypothesis, run) = &self.runs[run];
+        let name = self.hypotheses[*hypothesis].name.as_str();
+        for point in &measured.points {
+            let place = Place::new(name, SESSIONS, point.repeats as f64);
+            table.add(&place, run.config.seed.0, SIGNS.map(|sign| (sign.name, (sign.of)(point))));
+        }
+    }
+
+    fn outcome(&self, measured: &[Option<Session>], table: &Measurements, command: &str) -> Result<Outcome> {
+        let there = table.conditions();
+        let hypotheses: Vec<&Hypothesis> =
+            self.hypotheses.iter().filter(|h| there.contains(&h.name.as_str())).collect();
+        let pairs = apart(&hypotheses, &self.settings.repeats, table);
+        let config = &self.runs[0].1.config;
+        let example = measured.iter().flatten().next();
+        let recorded = example.map_or_else(String::new, |s| {
+            format!("{} of the {} units of stage {}", s.recorded, s.units, self.settings.stage)
+        });
+        let when =
+            example.map_or_else(String::new, |s| format!("after {} training steps of {}", s.step, s.last));
+        let findings = Findings {
+            title: "Signs of a rule",
+            sentences: verdict::verdict(&hypotheses, &pairs, &self.settings.repeats, table),
+            setup: vec![
+                ("Data", config.data.source.clone()),
+                ("Network", base::network(config)),
+                ("Training", base::training(config)),
+                ("Seeds", base::seeds(self.runs.iter().map(|(_, run)| run.config.seed))),
+                ("Recorded", recorded),
+                ("Session", when),
+                ("Conditions", self.settings.conditions.to_string()),
+                ("Dimension d", self.settings.dimension.to_string()),
+            ],
+            notices: vec![
+                "A session is simulated with what a laboratory does not have: noise that is the rule’s and the units’ alone, weights that \
+                 change in no other way, and the change of condition means known without error. The numbers of animals are therefore the \
+                 fewest."
+                    .to_owned(),
+            ],
+            figures: figures::figures(&hypotheses, table),
+            tables: vec![
+                ("Signs", tables::signs(&hypotheses, &self.settings.repeats, table), tables::SIGNS_NOTE),
+                ("Telling rules apart", tables::pairs(&pairs), tables::PAIRS_NOTE),
+            ],
+            settings: vec![("settings", json!(self.settings))],
+            results: vec![("pairs", json!(pairs))],
+            csv: vec![
+                ("signs.csv", tables::signs_csv(&hypotheses, &self.settings.repeats, table)),
+                ("pairs.csv", tables::pairs_csv(&pairs)),
+            ],
+        };
+        Ok(findings.outcome(self.name(), command))
+    }
+}
