@@ -171,7 +171,7 @@ pub fn groups<'a>(runs: &[&'a RunRecords]) -> Vec<Group<'a>> {
                 let stem = stems[at]
                     .as_deref()
                     .filter(|own| stems.iter().filter(|other| other.as_deref() == Some(own)).count() == 1);
-                let label = naming::label(&group.label, &differs, stem);
+                let label = naming::label((&group.label, group.rule), &differs, stem, &siblings);
                 Group { label, differs, ..group.clone() }
             })
             .collect();

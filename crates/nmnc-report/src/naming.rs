@@ -53,8 +53,15 @@ pub fn values(entries: &Entries, keys: &[&str]) -> Vec<(String, String)> {
     keys.iter().map(|key| ((*key).to_owned(), value(key))).collect()
 }
 
-/// "NMNC (dimension 8, refresh 100)"; more settings than a name holds as `stem`, if there is one.
-pub fn label(rule: &str, values: &[(String, String)], stem: Option<&str>) -> String {
+/// "NMNC (dimension 8, refresh 100)"; as `stem`, if there is one, more settings than a name holds, and all where one of the `siblings` has not
+/// all of them: what is lacking says little. Of a stem that begins with the name of the rule, `preset`, the rest: "NMNC (budget)" of
+/// `nmnc-budget`.
+pub fn label(
+    (rule, preset): (&str, &str),
+    values: &[(String, String)],
+    stem: Option<&str>,
+    siblings: &[&Entries],
+) -> String {
     let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
     let name = |key: &str| match values.iter().filter(|(other, _)| last(other) == last(key)).count() {
         1 => last(key),
@@ -63,9 +70,19 @@ pub fn label(rule: &str, values: &[(String, String)], stem: Option<&str>) -> Str
     let part = |(key, value): &(String, String)| {
         format!("{} {}", shortened(&name(key), LONGEST), shortened(value, LONGEST))
     };
+    let lacks = |key: &str| siblings.iter().any(|entries| !entries.contains_key(key));
     match (values, stem) {
         ([], _) => rule.to_owned(),
-        (many, Some(stem)) if many.len() > MOST => format!("{rule} ({stem})"),
+        (many, Some(stem)) if many.len() > MOST || many.iter().any(|(key, _)| lacks(key)) => {
+            let rest = stem.strip_prefix(preset).and_then(|rest| match rest {
+                "" => Some(rest),
+                rest => rest.strip_prefix('-'),
+            });
+            match rest {
+                Some("") => rule.to_owned(),
+                rest => format!("{rule} ({})", rest.unwrap_or(stem)),
+            }
+        }
         _ => format!("{rule} ({})", values.iter().map(part).collect::<Vec<_>>().join(", ")),
     }
 }
@@ -83,4 +100,30 @@ pub fn order(a: &str, b: &str) -> Ordering {
 /// A setting as a number, if it is one.
 pub fn number(text: &str) -> Option<f64> {
     text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_told_by_the_name_of_the_folder() {
+        let values = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let nmnc = ("NMNC", "nmnc");
+        let entries: [Entries; 2] =
+            [BTreeMap::from([("credit.eta".to_owned(), "0.2".to_owned())]), BTreeMap::new()];
+        let both = [&entries[0], &entries[1]];
+        let (there, lacking) = (values(&[("credit.eta", "0.2")]), values(&[("credit.eta", UNSET)]));
+        assert_eq!(label(nmnc, &there, Some("nmnc-budget"), &both[..1]), "NMNC (eta 0.2)");
+        assert_eq!(label(nmnc, &there, None, &both), "NMNC (eta 0.2)");
+        assert_eq!(label(nmnc, &there, Some("nmnc"), &both), "NMNC");
+        assert_eq!(label(nmnc, &lacking, None, &both), "NMNC (eta unset)");
+        assert_eq!(label(nmnc, &lacking, Some("nmnc-budget"), &both), "NMNC (budget)");
+        assert_eq!(label(nmnc, &lacking, Some("nmncs"), &both), "NMNC (nmncs)");
+        assert_eq!(label(nmnc, &lacking, Some("wide"), &both), "NMNC (wide)");
+        let many = values(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")]);
+        assert_eq!(label(nmnc, &many, Some("wide"), &[]), "NMNC (wide)");
+    }
 }
