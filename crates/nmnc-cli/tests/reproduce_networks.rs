@@ -101,20 +101,22 @@ fn sessions_show_the_noise_that_each_rule_makes() {
     assert_eq!(ran.stderr, "");
     let out = folder.path("out");
     let (signs, pairs) = (csv(&out.join("signs.csv")), csv(&out.join("pairs.csv")));
-    assert_eq!(signs.len(), 4 * 2 * 5);
-    // Of six pairs, by five signs, for two numbers of trials.
-    assert_eq!(pairs.len(), 6 * 5 * 2);
+    assert_eq!(signs.len(), 5 * 2 * 5);
+    // Of ten pairs, by five signs, for two numbers of trials.
+    assert_eq!(pairs.len(), 10 * 5 * 2);
     let sign = |rule: &str, name: &str| {
         let of = |row: &&Row| row["rule"] == rule && row["sign"] == name && row["repeats"] == "12";
         number(signs.iter().find(of).unwrap(), "mean")
     };
     // Half of the variance is private.
-    assert!(sign("nmnc", "noise_on_manifold") > 0.1, "{}", sign("nmnc", "noise_on_manifold"));
+    for on_manifold in ["nmnc", "bp-manifold"] {
+        assert!(sign(on_manifold, "noise_on_manifold") > 0.1, "{on_manifold}");
+        assert!(sign(on_manifold, "noise_dimension") < 0.7, "{on_manifold}");
+    }
     for isotropic in ["vnc", "node-perturbation", "bp"] {
         assert!(sign(isotropic, "noise_on_manifold").abs() < 0.06, "{isotropic}");
         assert!(sign(isotropic, "noise_dimension") > 0.9, "{isotropic}");
     }
-    assert!(sign("nmnc", "noise_dimension") < 0.7);
     // Node perturbation alone has nothing to go by but the noise of the trials it learns from.
     assert!(sign("node-perturbation", "follows_specifically") > 0.1);
     assert!(sign("node-perturbation", "follows_specifically") > sign("bp", "follows_specifically") + 0.1);

@@ -94,7 +94,7 @@ const PREDICTIONS_EXAMPLES: &str = "Examples:
   nmnc reproduce predictions --seeds 5
   nmnc reproduce predictions --rules nmnc,vnc,manifold-mirror --repeats 4,16,64 --units 50
 
-Networks trained by nmnc, vnc, both kinds of node perturbation, both mirrors, and bp with noise that nothing is learned from. In the middle of \
+Networks trained by nmnc, vnc, both kinds of node perturbation, both mirrors, and bp with noise that nothing is learned from (anywhere, or on the manifold: bp-manifold). In the middle of \
 training conditions are shown over and over, some units of a stage are recorded with as much private noise, and the rule learns from these \
 trials: what of that a laboratory could measure, and how many animals would tell one rule from another by it. --examples is the number of \
 conditions.
@@ -158,7 +158,7 @@ pub enum Reproduce {
         /// What every experiment has.
         #[command(flatten)]
         options: ReproduceOptions,
-        /// Rules, separated by commas [default: seven, with --quick four]
+        /// Rules, separated by commas [default: eight, with --quick five]
         #[arg(long, value_name = "NAMES", value_delimiter = ',')]
         rules: Vec<String>,
         /// Trials of each condition, separated by commas [default: 4,8,16,32, with --quick 4,16]

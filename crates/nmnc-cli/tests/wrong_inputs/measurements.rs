@@ -45,6 +45,11 @@ fn in_experiments() {
             3,
             "rules: one rule alone cannot be told from others; name two or more",
         ),
+        case(
+            "reproduce predictions --rules nmnc,bp-manifold",
+            3,
+            "rules: `bp-manifold` is of the networks of `bp`; name `bp`, too",
+        ),
         case("reproduce predictions --repeats 3", 3, "repeats: have to be four or more of each condition"),
         case(
             "reproduce predictions --examples 20",

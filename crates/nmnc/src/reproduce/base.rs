@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
+use nmnc_learn::net::StageConfig;
 use nmnc_train::{Config, PlannedRun};
 
 /// How much to do.
@@ -71,9 +72,14 @@ pub(super) fn training(config: &Config) -> String {
     format!("{epochs} epoch{}, batches of {}", if epochs == 1 { "" } else { "s" }, config.train.batch)
 }
 
-/// The network in words: its preset and what its widths are multiplied by.
+/// The network in words: its preset, or its stages, and what its widths are multiplied by.
 pub(super) fn network(config: &Config) -> String {
-    let name = config.network.preset.as_deref().unwrap_or("stages of its own");
+    let stage = |stage: &StageConfig| match stage {
+        StageConfig::Conv(conv) => format!("{}x{} to {}", conv.kernel, conv.kernel, conv.channels),
+        StageConfig::Dense(dense) => dense.units.to_string(),
+    };
+    let stages = config.network.stages.iter().map(stage).collect::<Vec<_>>().join(", ");
+    let name = config.network.preset.as_deref().unwrap_or(&stages);
     match config.network.scale {
         1.0 => name.to_owned(),
         scale => format!("{name}, widths times {scale}"),

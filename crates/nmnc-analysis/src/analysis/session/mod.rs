@@ -1,7 +1,7 @@
 //! A recording session in a laboratory, simulated from a training: what would tell by which rule a network learns?
 //!
-//! Conditions are shown over and over. On every trial a stage's activity has the noise by which the rule learns, or, if it needs none, isotropic
-//! noise that nothing is learned from; some units are recorded, with as much private noise besides. Then the rule changes the weights. [`Session`]
+//! Conditions are shown over and over. On every trial a stage's activity has the noise by which the rule learns, or, if it needs none, idle noise
+//! that nothing is learned from; some units are recorded, with as much private noise besides. Then the rule changes the weights. [`Session`]
 //! says what a laboratory could measure of all that: where the noise lies, where learning goes, and whether it went where this session's noise
 //! had been followed by a smaller loss. docs/maths.md defines each under "Signs of a rule".
 
@@ -86,8 +86,10 @@ pub struct Session {
     pub units: usize,
     /// How many of them were recorded.
     pub recorded: usize,
-    /// By number of trials.
+    /// By number of trials; with isotropic noise where the rule has none of its own.
     pub points: Vec<SessionPoint>,
+    /// The same with idle noise on the leading principal components of the activity; none where the rule has noise of its own.
+    pub idle_on_manifold: Option<Vec<SessionPoint>>,
 }
 
 /// What so many trials of each condition show. Fractions have what a random subspace has, d over the units recorded, taken away.

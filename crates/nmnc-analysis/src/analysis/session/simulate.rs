@@ -5,6 +5,8 @@ use burn::tensor::Tensor;
 use super::measures::{Recording, follows, on_manifold};
 use super::{Session, SessionPoint, SessionSettings};
 use crate::analysis::load::Loaded;
+use crate::analysis::network::activity;
+use crate::dimension;
 use crate::trials::{Trials, TrialsSettings, noise_alignment};
 use nmnc_core::device::{energy, matrix, values};
 use nmnc_core::doing;
@@ -15,7 +17,9 @@ use nmnc_learn::net::{Network, Replay};
 use nmnc_train::{Classifier, ImageBatch, MeasuredImages, TrainingInputs};
 
 /// Norm of the noise over that of the activity where the rule adds none.
-const BYSTANDER: f64 = 0.1;
+const IDLE: f64 = 0.1;
+/// Examples whose activity has the axes of idle noise.
+const EXAMPLES: usize = 1000;
 /// Norm of the session's change of the weights over theirs: small, so that activity changes by the change's first order.
 const LEARNED: f64 = 1e-3;
 /// How far the training steps of other sessions are from that of the own, so that nothing is drawn twice.
@@ -46,14 +50,23 @@ pub fn session(loaded: &Loaded, last: &Loaded, settings: &SessionSettings) -> Re
     let mut stream = settings.seed.stream(Role::Analysis, 7, 0);
     let mut recorded = stream.sample(units[stage], settings.units);
     recorded.sort_unstable();
-    let lab = Lab { loaded, last, settings, stage, images, labels: batch.labels, recorded };
-    let points = settings.repeats.iter().map(|&repeats| lab.point(repeats)).collect::<Result<_>>()?;
+    let mut lab = Lab { loaded, last, settings, stage, images, labels: batch.labels, recorded, idle: None };
+    let points = lab.points()?;
+    let idle = lab.noise_of(&lab.classifier()?, &lab.evaluated(&loaded.network), loaded.step)?.is_none();
+    let idle_on_manifold = match idle {
+        true => {
+            lab.idle = Some(lab.axes()?);
+            Some(lab.points()?)
+        }
+        false => None,
+    };
     Ok(Session {
         step: loaded.step,
         last: last.step,
         units: units[stage],
         recorded: lab.recorded.len(),
         points,
+        idle_on_manifold,
     })
 }
 
@@ -68,9 +81,34 @@ struct Lab<'a> {
     labels: Vec<u32>,
     /// Units that are recorded, ascending.
     recorded: Vec<usize>,
+    /// Axes `[n, d]` on which idle noise lies; anywhere if there are none.
+    idle: Option<Tensor<2>>,
 }
 
 impl Lab<'_> {
+    fn points(&self) -> Result<Vec<SessionPoint>> {
+        self.settings.repeats.iter().map(|&repeats| self.point(repeats)).collect()
+    }
+
+    /// Principal axes `[n, d]` of the stage's activity.
+    fn axes(&self) -> Result<Tensor<2>> {
+        let inputs = self.loaded.inputs(EXAMPLES, self.settings.seed)?;
+        let samples = activity(&self.loaded.network, &inputs, self.stage);
+        let found = dimension::components(&samples, self.settings.dimension, self.settings.seed)?;
+        let units = found.basis.len() / found.dimension.max(1);
+        Ok(matrix(found.basis, [units, found.dimension], self.loaded.device()))
+    }
+
+    /// The noise that the rule gives an activity in a step, if it does.
+    fn noise_of(
+        &self,
+        classifier: &Classifier,
+        activity: &Tensor<2>,
+        step: u64,
+    ) -> Result<Option<Tensor<2>>> {
+        classifier.rule().noise(self.stage, activity, (self.loaded.config.seed, step))
+    }
+
     fn point(&self, repeats: usize) -> Result<SessionPoint> {
         let _showing = doing::now(|| format!("{repeats} trials of each condition"));
         let (loaded, settings) = (self.loaded, self.settings);
@@ -86,9 +124,9 @@ impl Lab<'_> {
         let (_, kept) = classifier.assess(ImageBatch { images, labels }, step, &inputs, true)?;
         let kept = kept.expect("the step was to be measured");
         let shown = (&classifier, &kept);
-        let activity = kept.pass.activity(self.stage);
-        let (own, success) = self.trials(shown, activity, step)?;
-        let (other, other_success) = self.trials(shown, activity, step + OTHER)?;
+        let shown_activity = kept.pass.activity(self.stage);
+        let (own, success) = self.trials(shown, shown_activity, step)?;
+        let (other, other_success) = self.trials(shown, shown_activity, step + OTHER)?;
         let changes = self.changes(&kept)?;
         let later = Tensor::cat(vec![self.evaluated(&self.last.network); repeats], 0);
         let (later, _) = self.trials(shown, &later, step + 2 * OTHER)?;
@@ -138,15 +176,21 @@ impl Lab<'_> {
         activity: &Tensor<2>,
         step: u64,
     ) -> Result<(Recording, Vec<f64>)> {
-        let seed = self.loaded.config.seed;
-        let own = classifier.rule().noise(self.stage, activity, (seed, step))?;
+        let own = self.noise_of(classifier, activity, step)?;
         let [rows, units] = activity.dims();
         let mut stream = self.settings.seed.stream(Role::Analysis, 8, step);
         let noise = match own {
             Some(noise) => noise,
             None => {
-                let size = BYSTANDER * (energy(activity) / (rows * units) as f64).sqrt();
-                stream.normals([rows, units], &activity.device()).cast(activity.dtype()) * size
+                let noise = match &self.idle {
+                    None => stream.normals([rows, units], &activity.device()),
+                    Some(axes) => {
+                        let coordinates = stream.normals([rows, axes.dims()[1]], &activity.device());
+                        coordinates.matmul(axes.clone().transpose())
+                    }
+                };
+                let size = IDLE * (energy(activity) / energy(&noise)).sqrt();
+                noise.cast(activity.dtype()) * size
             }
         };
         let network = classifier.network();

@@ -17,7 +17,9 @@ use self::signs::SIGNS;
 use super::Experiment;
 use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
-use nmnc_analysis::analysis::{ExampleSplit, Loaded, Session, SessionSettings, Source, session};
+use nmnc_analysis::analysis::{
+    ExampleSplit, Loaded, Session, SessionPoint, SessionSettings, Source, session,
+};
 use nmnc_core::error::{Error, Result};
 use nmnc_report::Measurements;
 use nmnc_report::look::{HOMES, home};
@@ -35,10 +37,13 @@ pub(super) const SESSIONS: &str = "sessions";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Hypothesis {
-    /// Name of the rule, which runs and rows of files are called by.
+    /// Name, which runs and rows of files are called by: of the rule, where it has runs of its own.
     pub name: String,
     /// Name for readers.
     pub label: String,
+    /// The hypothesis whose sessions with idle noise on the manifold it is of.
+    #[serde(default)]
+    idle_on_manifold: Option<String>,
     #[serde(default)]
     settings: toml::Table,
     #[serde(default)]
@@ -94,6 +99,13 @@ impl Predictions {
         }
         hypotheses
             .retain(|h| if names.is_empty() { h.quick || !options.quick } else { names.contains(&h.name) });
+        // What is of another's sessions needs that one.
+        let chosen: Vec<String> = hypotheses.iter().map(|h| h.name.clone()).collect();
+        let lacking = |h: &&Hypothesis| h.idle_on_manifold.as_ref().is_some_and(|of| !chosen.contains(of));
+        if let Some(Hypothesis { name, idle_on_manifold: Some(of), .. }) = hypotheses.iter().find(lacking) {
+            return Err(Error::config("rules", format!("`{name}` is of the networks of `{of}`"))
+                .mend(format!("name `{of}`, too")));
+        }
         if hypotheses.len() < 2 {
             return Err(
                 Error::config("rules", "one rule alone cannot be told from others").mend("name two or more")
@@ -105,7 +117,8 @@ impl Predictions {
             Size::Full => &["data.train_limit=20000", "network.widths=[1024, 1024, 512]", "train.batch=128"],
         };
         let mut runs = Vec::new();
-        for (index, hypothesis) in hypotheses.iter().enumerate() {
+        let with_runs = hypotheses.iter().enumerate().filter(|(_, h)| h.idle_on_manifold.is_none());
+        for (index, hypothesis) in with_runs {
             let settings = hypothesis.settings.iter().map(|(key, value)| format!("credit.{key}={value}"));
             let rule = format!("credit.rule={}", hypothesis.name);
             let changes: Vec<String> =
@@ -172,9 +185,16 @@ impl Experiment for Predictions {
     fn tabulate(&self, run: usize, measured: &Session, table: &mut Measurements) {
         let (hypothesis, run) = &self.runs[run];
         let name = self.hypotheses[*hypothesis].name.as_str();
-        for point in &measured.points {
-            let place = Place::new(name, SESSIONS, point.repeats as f64);
-            table.add(&place, run.config.seed.0, SIGNS.map(|sign| (sign.name, (sign.of)(point))));
+        let mut add = |name: &str, points: &[SessionPoint]| {
+            for point in points {
+                let place = Place::new(name, SESSIONS, point.repeats as f64);
+                table.add(&place, run.config.seed.0, SIGNS.map(|sign| (sign.name, (sign.of)(point))));
+            }
+        };
+        add(name, &measured.points);
+        let idle = self.hypotheses.iter().find(|h| h.idle_on_manifold.as_deref() == Some(name));
+        if let (Some(idle), Some(points)) = (idle, &measured.idle_on_manifold) {
+            add(&idle.name, points);
         }
     }
 
