@@ -144,13 +144,13 @@ mod tests {
         for condition in 0..2 {
             let own: Vec<f64> = (0..4).map(|r| success[2 * r + condition]).collect();
             let found = credit(&recording, &success, condition);
-            for unit in 0..3 {
+            for (unit, credit) in found.iter().enumerate() {
                 let activity: Vec<f64> = (0..4).map(|r| recording.trial(condition, r)[unit]).collect();
                 let mean = |values: &[f64]| values.iter().sum::<f64>() / 4.0;
                 let (a, s) = (mean(&activity), mean(&own));
                 let covariance: f64 =
                     activity.iter().zip(&own).map(|(x, y)| (x - a) * (y - s)).sum::<f64>() / 4.0;
-                assert!((found[unit] - covariance).abs() < 1e-12);
+                assert!((credit - covariance).abs() < 1e-12);
             }
         }
         let credits = [0, 1].map(|c| credit(&recording, &success, c));
