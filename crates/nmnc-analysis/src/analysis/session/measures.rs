@@ -78,11 +78,12 @@ pub(super) fn follows(recording: &Recording, success: &[f64], changes: &[f64]) -
 /// random subspace has.
 ///
 /// Components are those of one half of the conditions and changes those of the other, and both ways; squares of changes are products of
-/// those in two halves of the trials: what noise does to the one is independent of what it does to the other.
+/// those in two halves of the trials: what noise does to the one is independent of what it does to the other. None where so taken together no
+/// change is left, because there was none or noise is far larger.
 ///
 /// # Errors
 /// Activity that is not finite.
-pub(super) fn on_manifold(before: &Recording, after: &Recording, dimension: usize) -> Result<f64> {
+pub(super) fn on_manifold(before: &Recording, after: &Recording, dimension: usize) -> Result<Option<f64>> {
     let units = before.units;
     let (mut inside, mut whole, mut chance) = (0.0, 0.0, 0.0);
     for half in 0..2 {
@@ -114,7 +115,7 @@ pub(super) fn on_manifold(before: &Recording, after: &Recording, dimension: usiz
             whole += dot(&first, &second);
         }
     }
-    Ok(inside / whole - chance)
+    Ok((whole > 0.0).then(|| inside / whole - chance))
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -192,12 +193,14 @@ mod tests {
             }
             let truth = share - dimension as f64 / units as f64;
             let exact = [&means, &after].map(|values| recorded(values, units, 4, 0.0, 0));
-            assert!((on_manifold(&exact[0], &exact[1], dimension).unwrap() - truth).abs() < 0.01, "{share}");
+            let found = on_manifold(&exact[0], &exact[1], dimension).unwrap().unwrap();
+            assert!((found - truth).abs() < 0.01, "{share}: {found}");
+            assert_eq!(on_manifold(&exact[0], &exact[0], dimension).unwrap(), None);
             // Noise of the size of the change adds nothing on average.
             let noisy = (0..20).map(|n| {
                 let [before, after] = [(&means, 2 * n), (&after, 2 * n + 1)]
                     .map(|(values, draw)| recorded(values, units, 8, 0.1, draw));
-                on_manifold(&before, &after, dimension).unwrap()
+                on_manifold(&before, &after, dimension).unwrap().unwrap()
             });
             let mean = noisy.sum::<f64>() / 20.0;
             assert!((mean - truth).abs() < 0.02, "{share}: {mean} for {truth}");

@@ -101,8 +101,9 @@ pub struct SessionPoint {
     pub noise_on_manifold: f64,
     /// Participation ratio of the covariance over trials, over the number of units recorded; none where its error is larger.
     pub noise_dimension: Option<f64>,
-    /// Fraction on the manifold, as it was in this session, of the change of condition means from here to the end of training.
-    pub learning_on_manifold: f64,
+    /// Fraction on the manifold, as it was in this session, of the change of condition means from here to the end of training; none where no
+    /// change is found.
+    pub learning_on_manifold: Option<f64>,
     /// Cosine of the change of a condition's mean by the learning of this session and of the change foretold by the covariance over trials of
     /// activity and success (less loss), of this condition and of others as far as they evoke the same activity; averaged over conditions.
     pub follows_own: f64,

@@ -18,6 +18,9 @@ pub(super) fn cosines(stage: &StageMargin, probes: f64) -> [f64; 2] {
     let cosine = |coordinates: f64, variation: f64| {
         1.0 / (1.0 + ((coordinates + 2.0) * variation - 1.0) / probes).sqrt()
     };
+    if stage.alpha == 0.0 {
+        return [cosine(stage.units as f64, stage.variation), 0.0];
+    }
     // The same ratio of energies as `variation`, on the manifold.
     let inside = stage.variation * stage.pooled / stage.alpha;
     [cosine(stage.units as f64, stage.variation), stage.alpha.sqrt() * cosine(stage.dimension as f64, inside)]
@@ -53,5 +56,7 @@ mod tests {
         let [isotropic, manifold] = cosines(&stage, 100.0);
         assert!((isotropic - (100.0_f64 / 501.0).sqrt()).abs() < 1e-12);
         assert!((manifold - (0.3_f64 * 100.0 / 117.0).sqrt()).abs() < 1e-12);
+        let nothing = StageMargin { alpha: 0.0, pooled: 0.0, ..stage };
+        assert_eq!(cosines(&nothing, 100.0), [isotropic, 0.0]);
     }
 }

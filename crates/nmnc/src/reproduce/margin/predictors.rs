@@ -53,3 +53,43 @@ pub(super) fn predictors(rows: &[Row]) -> Vec<Predictor> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nmnc_core::statistics::interval;
+
+    #[test]
+    fn a_predictor_is_known_by_its_rank_correlation_over_networks() {
+        // The gain rises with the margin, falls with the law and has nothing to do with the cosines; one network has no gain.
+        let row = |at: usize, gain: Option<f64>| Row {
+            network: format!("network {at}"),
+            label: String::new(),
+            varied: String::new(),
+            units: Vec::new(),
+            accuracy: [None; 3],
+            probes_per_example: None,
+            gain: gain.and_then(|gain| interval([gain - 0.1, gain + 0.1])),
+            alpha: None,
+            margin: interval([0.1 * (at as f64).exp()]),
+            alpha_per_example: None,
+            untrained: None,
+            alpha_less_base: None,
+            cosine_gain: interval([[0.3, -0.2, 0.1, -0.3, 0.2, -0.1, 0.3, -0.2][at]]),
+            law_gain: Some(-(at as f64)),
+        };
+        let rows: Vec<Row> = (0..8).map(|at| row(at, (at < 7).then_some(at as f64 - 3.0))).collect();
+        let [margin, law, cosine] = &predictors(&rows)[..] else { panic!("three of them") };
+        assert_eq!(margin.networks.len(), 7);
+        assert_eq!(margin.networks[0], (0, 0.1, -3.0));
+        assert!(
+            (margin.spearman.unwrap() - 1.0).abs() < 1e-12 && (law.spearman.unwrap() + 1.0).abs() < 1e-12
+        );
+        assert!(margin.pearson.unwrap() < 0.9, "the margin grows as no line does");
+        assert!(margin.interval.unwrap().0 > 0.9 && law.interval.unwrap().1 < -0.9);
+        let (low, high) = cosine.interval.unwrap();
+        assert!(low < 0.0 && high > 0.0 && cosine.spearman.unwrap().abs() < 0.5);
+        // Four networks have no interval, and then nothing is said.
+        assert!(predictors(&rows[..4])[0].spearman.is_none());
+    }
+}

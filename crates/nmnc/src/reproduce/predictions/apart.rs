@@ -88,3 +88,44 @@ pub(super) fn best(pairs: &[Apart], repeats: usize) -> Vec<&Apart> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_told_apart_by_the_sign_that_takes_the_fewest_animals() {
+        let hypothesis = |name: &str| Hypothesis {
+            name: name.to_owned(),
+            label: name.to_uppercase(),
+            idle_on_manifold: None,
+            settings: toml::Table::new(),
+            quick: false,
+        };
+        let [first, second] = ["nmnc", "vnc"].map(hypothesis);
+        let mut table = Measurements::default();
+        // Values of five seeds: far apart by the first sign, less far by the second, the same by the third.
+        for (name, means) in [("nmnc", [20.0, 4.0, 0.0]), ("vnc", [0.0, 0.0, 0.0])] {
+            for (seed, deviation) in [-1.0, -0.5, 0.0, 0.5, 1.0].into_iter().enumerate() {
+                let signs = SIGNS.iter().zip(means).map(|(sign, mean)| (sign.name, Some(mean + deviation)));
+                table.add(&Place::new(name, SESSIONS, 4.0), seed as u64, signs);
+            }
+        }
+        let pairs = apart(&[&first, &second], &[4], &table);
+        assert_eq!(pairs.len(), 3);
+        for (pair, difference) in pairs.iter().zip([20.0, 4.0, 0.0]) {
+            // Variance 0.625 of each.
+            assert!(
+                (pair.difference - difference).abs() < 1e-12 && (pair.spread - 1.25_f64.sqrt()).abs() < 1e-12
+            );
+        }
+        // t = 4 sqrt(5) / sqrt(1.25) = 8 with four degrees of freedom, p = 0.001324, for each of five signs.
+        assert!((pairs[1].p - 5.0 * 0.001_323_5).abs() < 1e-4, "{}", pairs[1].p);
+        // (t(0.975) + t(0.8)) sqrt(1.25 / n), 11.1 of two pairs and 3.5 of three.
+        assert_eq!(pairs[0].animals, Some(2));
+        assert_eq!((pairs[1].animals, pairs[2].animals), (Some(3), None));
+        let best = best(&pairs, 4);
+        assert_eq!((best.len(), best[0].sign), (1, SIGNS[0].name));
+        assert!(best[0].labels == ["NMNC", "VNC"] && super::best(&pairs, 8).is_empty());
+    }
+}

@@ -23,7 +23,7 @@ pub(super) const SIGNS: [Sign; 5] = [
     Sign {
         name: "learning_on_manifold",
         label: "Learning on the manifold",
-        of: |point| Some(point.learning_on_manifold),
+        of: |point| point.learning_on_manifold,
     },
     Sign { name: "follows", label: "Learning follows noise", of: |point| Some(point.follows_own) },
     Sign {
