@@ -5,13 +5,18 @@
 //! [`Workers::gather`], in an order that is the same for all, so that all know the same to the bit, and up to the order of sums what one
 //! worker with the whole batch would. Random numbers are those of the rows that a worker holds.
 
+use std::fmt;
 use std::ops::{AddAssign, Range};
+use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Element, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use nmnc_core::device::selected;
 use nmnc_core::error::{Error, Result};
+
+/// Numbers of a matrix that workers exchange at once: each is given those of all.
+const PIECE: usize = 1 << 22;
 
 /// Workers that share the examples of each step, each with a network and a rule of its own, of the same weights, state and seed.
 pub trait Workers: Send {
@@ -37,6 +42,15 @@ pub trait Workers: Send {
         Ok(Contribution::sum(self.gather(own)?))
     }
 
+    /// Begins what [`Workers::sum`] does: what the worker goes on with meanwhile is done by the time the sum is waited for. It counts as a
+    /// call of that, at its place among the others.
+    ///
+    /// # Errors
+    /// As [`Workers::gather`].
+    fn begin_sum(&self, own: Contribution) -> Result<Pending> {
+        self.sum(own).map(Pending::known)
+    }
+
     /// Tells the others that this worker cannot go on, and why: their next call of [`Workers::gather`] fails with it. For workers who would
     /// wait forever otherwise.
     fn give_up(&self, _reason: &Error) {}
@@ -52,6 +66,36 @@ pub trait Workers: Send {
             return Err(Error::config("train.batch", problem).mend("use larger batches, or fewer workers"));
         }
         Ok(number * whole / count..(number + 1) * whole / count)
+    }
+}
+
+/// A sum that others may still have to add to.
+#[derive(Clone)]
+pub struct Pending(Arc<dyn Fn() -> Result<Contribution> + Send + Sync>);
+
+impl Pending {
+    /// One that `wait` waits for.
+    pub fn new(wait: impl Fn() -> Result<Contribution> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wait))
+    }
+
+    /// One that is there.
+    pub fn known(sum: Contribution) -> Self {
+        Self::new(move || Ok(sum.clone()))
+    }
+
+    /// The sum, once all have added to it.
+    ///
+    /// # Errors
+    /// As [`Workers::gather`].
+    pub fn wait(&self) -> Result<Contribution> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pending")
     }
 }
 
@@ -186,6 +230,24 @@ impl<'a> Share<'a> {
         }
         let row = |repetition: usize, example: usize| repetition * self.whole + example;
         repetitions.map(|r| row(r, self.rows.start)..row(r, self.rows.end)).collect()
+    }
+
+    /// The sum over all workers of a matrix of the same shape everywhere, in pieces where it is large.
+    ///
+    /// # Errors
+    /// As [`Workers::gather`].
+    pub fn sum(&self, own: Tensor<2>) -> Result<Tensor<2>> {
+        if self.is_alone() {
+            return Ok(own);
+        }
+        let ([rows, columns], device) = (own.dims(), own.device());
+        let piece = (PIECE / columns).max(1);
+        let pieces = (0..rows).step_by(piece).map(|start| {
+            let own = own.clone().narrow(0, start, piece.min(rows - start));
+            let sum = self.workers.sum(Contribution::new(Vec::new(), [&own]))?;
+            Ok(sum.tensors(&device).next().expect("one matrix"))
+        });
+        Ok(Tensor::cat(pieces.collect::<Result<Vec<_>>>()?, 0))
     }
 
     /// The numbers of all workers, this one's being `own`, in their order.

@@ -31,6 +31,7 @@ mod compare;
 mod config;
 mod diverged;
 mod event_file;
+mod found;
 mod home;
 mod identity;
 mod images;
@@ -59,6 +60,7 @@ pub use config::{
     AnyConfig, CheckpointConfig, Config, LoggingConfig, MetricsConfig, Resolved, SequenceConfig,
     SequenceMetricsConfig, SequenceTrainConfig, TrainConfig, WeightsConfig, set,
 };
+pub use found::UnderWay;
 pub use identity::Identity;
 pub use images::{
     Classifier, EVALUATION_BATCH, ImageBatch, ImageOptions, Images, MeasuredImages, TrainingInputs, align,

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::found::UnderWay;
 use crate::trained_on::TrainedOn;
 use nmnc_core::error::Result;
 use nmnc_core::records::{ConditionRecord, Psychometric, Score, StageRecord, TrialRecord};
@@ -131,8 +132,10 @@ pub struct Assessed {
     pub correct: f64,
     /// Number of examples.
     pub count: usize,
-    /// The gradient of the loss for each parameter that is trained.
+    /// The gradient of the loss for each parameter that is trained and whose gradient is not under way.
     pub gradients: Gradients,
+    /// Gradients that were found early and that several workers are summing already; none otherwise.
+    pub under_way: UnderWay,
     /// What the network's buffers become with the step, in the order of [`Weights::buffers`]; empty where there are none.
     pub buffers: Vec<Tensor<2>>,
 }
@@ -153,7 +156,7 @@ impl Assessed {
             return Ok((self, false));
         }
         // Sums are of what the shares' means were before they were divided.
-        let Self { loss, weight, correct, count, gradients, buffers } = self;
+        let Self { loss, weight, correct, count, gradients, under_way, buffers } = self;
         let names: Vec<String> = gradients.iter().map(|(name, _)| name.to_owned()).collect();
         let scaled = gradients.scaled(weight);
         let buffers: Vec<Tensor<2>> = buffers.into_iter().map(|buffer| buffer * weight).collect();
@@ -163,9 +166,10 @@ impl Assessed {
         let given = workers.sum(Contribution::new(numbers, matrices))?;
         let [loss, weight, correct, count, wishes] = given.numbers[..] else { unreachable!("five numbers") };
         let mut matrices = given.tensors(&device).map(|sum| sum / weight);
-        let gradients = names.into_iter().zip(&mut matrices).collect();
-        let buffers = matrices.collect();
-        let all = Self { loss: loss / weight, weight, correct, count: count as usize, gradients, buffers };
+        let gradients = under_way.arrived(names.into_iter().zip(&mut matrices).collect(), weight)?;
+        let (buffers, under_way) = (matrices.collect(), UnderWay::default());
+        let (loss, count) = (loss / weight, count as usize);
+        let all = Self { loss, weight, correct, count, gradients, under_way, buffers };
         Ok((all, wishes > 0.0))
     }
 }

@@ -10,6 +10,7 @@ use std::thread;
 use common::outcome;
 use nmnc_core::records::RunRecords;
 use nmnc_core::{Error, ErrorKind, Result};
+use nmnc_learn::workers::{Contribution, Workers};
 use nmnc_train::replicas::{Numbers, Processes, Sums, Team, give_up};
 use nmnc_train::{AnyConfig, Observer, Progress, Resolved, RunOptions, Silent};
 use tempfile::TempDir;
@@ -97,6 +98,14 @@ metrics = { interval = 1, alignment_interval = 3, dimension = 3, samples = 12 }
 checkpoint = { interval = 2 }
 train = { epochs = 2, batch = 13, REPLICAS optimizer = { name = "sgd", learning_rate = 0.02, momentum = 0.9 } }
 "#;
+/// Gradients that are worth an exchange before the step is at its end, found from the input up.
+const WIDE: &str = r#"
+data = { train_limit = 40, test_limit = 20 }
+network = { preset = "mlp", widths = [240, 180, 120] }
+credit = { rule = "nmnc", interval = 2, manifold = { dimension = 3, refresh = 2, samples = 20 } }
+metrics = { interval = 1, alignment_interval = 3, dimension = 3, samples = 12 }
+train = { epochs = 2, batch = 10, streamed = true, REPLICAS optimizer = { name = "adam", learning_rate = 1e-3 } }
+"#;
 /// A network that takes statistics of the batch.
 const DEEP: &str = r#"
 data = { train_limit = 20, test_limit = 10 }
@@ -166,7 +175,11 @@ fn done(outcomes: Vec<Result<()>>) {
 
 #[test]
 fn any_number_of_processes_comes_to_the_same_bits() {
-    for text in [IMAGES, DEEP, TRIALS] {
+    let down = WIDE.replace(
+        "rule = \"nmnc\", interval = 2, manifold = { dimension = 3, refresh = 2, samples = 20 }",
+        "rule = \"bp\"",
+    );
+    for text in [IMAGES, WIDE, &down.replace("streamed = true,", ""), DEEP, TRIALS] {
         let folder = TempDir::new().unwrap();
         let config = config(text, 4);
         let found: Vec<_> = [1, 2, 3, 4]
@@ -186,7 +199,7 @@ fn any_number_of_processes_comes_to_the_same_bits() {
 
 #[test]
 fn sums_that_processes_make_differ_by_rounding_alone() {
-    for text in [IMAGES, DEEP, TRIALS] {
+    for text in [IMAGES, WIDE, DEEP, TRIALS] {
         let folder = TempDir::new().unwrap();
         let reduced = config(&text.replace("REPLICAS", "sums = 'reduced', REPLICAS"), 4);
         let outcomes = [1, 2, 4, 4].map(|processes| {
@@ -318,6 +331,48 @@ fn what_diverges_in_one_place_ends_everywhere() {
         }
         let summary = RunRecords::read(&run_folder).unwrap().summary.unwrap();
         assert_eq!(summary.status, nmnc_core::records::Status::Diverged);
+    }
+}
+
+#[test]
+fn rounds_that_are_begun_end_in_their_order_or_all_with_what_went_wrong() {
+    let one = |number: f64| Contribution::new(vec![number], []);
+    for sums in [Sums::Ordered, Sums::Reduced] {
+        for processes in [1, 2] {
+            thread::scope(|scope| {
+                for own in Pretended::of(processes) {
+                    let team = Team::new(own, 4, sums).unwrap();
+                    for replica in team.replicas() {
+                        scope.spawn(move || {
+                            let number = replica.number() as f64;
+                            let begun: Vec<_> = (0..3)
+                                .map(|round| replica.begin_sum(one(number + 10.0 * f64::from(round))))
+                                .collect();
+                            let gathered = replica.gather(one(number)).unwrap();
+                            assert_eq!(
+                                gathered.iter().map(|given| given.numbers[0]).collect::<Vec<_>>(),
+                                [0.0, 1.0, 2.0, 3.0]
+                            );
+                            // In whatever order they are waited for, and more than once.
+                            for round in [2, 0, 1, 2] {
+                                let sum = begun[round].as_ref().unwrap().wait().unwrap();
+                                assert_eq!(sum.numbers, [6.0 + 40.0 * round as f64]);
+                            }
+                            if number == 2.0 {
+                                return replica.give_up(&Error::data("images", "are gone"));
+                            }
+                            // The others have begun what the third takes no part in.
+                            let more = [replica.begin_sum(one(1.0)), replica.begin_sum(one(1.0))];
+                            for sum in more {
+                                let error = sum.and_then(|sum| sum.wait()).unwrap_err().to_string();
+                                assert!(error.ends_with("replica 2: images: are gone"), "{error}");
+                            }
+                            assert!(replica.gather(one(1.0)).is_err());
+                        });
+                    }
+                }
+            });
+        }
     }
 }
 

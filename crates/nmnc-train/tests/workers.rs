@@ -89,6 +89,51 @@ fn two_workers_on_parts_of_a_batch_of_images_make_the_step_of_the_whole() {
     }
 }
 
+#[test]
+fn gradients_that_are_found_early_are_given_early_and_come_to_the_same_bits() {
+    let (seed, device) = (Seed(3), Device::flex());
+    let classifier = |rule: &str| {
+        // Of the weights those of the first and the second stage are worth an exchange of their own.
+        let config = NetworkConfig {
+            preset: Some("mlp".into()),
+            widths: Some(vec![130, 140, 9]),
+            ..Default::default()
+        };
+        let network = config.build([1, 14, 10], 3, seed, &device).unwrap();
+        let setup = RuleSetup { network: &network, seed, device: &device };
+        let rule = CreditConfig::preset(rule).build(&setup).unwrap();
+        Classifier::new(network, rule, Loss::CrossEntropy, seed)
+    };
+    let mut numbers = vec![0.0f32; 8 * 140];
+    seed.stream(Role::Analysis, 0, 0).fill_normal(&mut numbers);
+    let images = Tensor::from_data(TensorData::new(numbers, [8, 140]), &device);
+    let batch = ImageBatch { images, labels: vec![0, 1, 2, 0, 1, 2, 0, 1] };
+    let none = |_: usize, _: u64| -> Result<Inputs> { unreachable!("there is no manifold") };
+    let joined = |rule: &str, measured: bool, left: &[&str]| -> Assessed {
+        thread::scope(|scope| {
+            let threads = [0..4, 4..8].into_iter().zip(Threads::of(2)).map(|(part, worker)| {
+                let (own, mut classifier) = (batch.part(part), classifier(rule).shared(worker));
+                scope.spawn(move || {
+                    let (share, _) = classifier.assess(own, 0, &none, measured).unwrap();
+                    let names: Vec<&str> = share.gradients.iter().map(|(name, _)| name).collect();
+                    assert_eq!(names, left, "{rule}: what is left for the end");
+                    share.of_all(classifier.workers()).unwrap()
+                })
+            });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).next_back().unwrap()
+        })
+    };
+    let whole = classifier("bp").assess(batch.clone(), 0, &none, false).unwrap().0;
+    let all: Vec<&str> = whole.gradients.iter().map(|(name, _)| name).collect();
+    // From the input up, and from the output down, where the third stage's and the readout's go with the second's.
+    for (rule, left) in [("dfa", &all[4..]), ("bp", &all[..0])] {
+        let (early, late) = (joined(rule, false, left), joined(rule, true, &all));
+        assert!(same_bits(&early, &late), "{rule}");
+        assert_eq!(early.gradients.iter().map(|(name, _)| name).collect::<Vec<_>>(), all);
+    }
+}
+
 /// Trials of different lengths, so that shares weigh as their steps do, not as their trials.
 #[test]
 fn shares_of_trials_weigh_as_the_steps_of_their_loss() {

@@ -11,12 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::backprop::carried;
-use super::context::{LocalContext, StepContext};
+use super::context::{LocalContext, StepContext, divided_sample, manifold_sample};
 use super::jacobian::{AT_A_TIME, mean_jacobian, mean_jacobian_needs};
 use super::kind::{Layered, RuleSetup};
 use super::local::{LocalRule, local_signals};
 use super::rule::CreditRule;
-use crate::manifold::{Degeneracy, FollowedManifold, ManifoldConfig, RefreshFrom, Subspace};
+use crate::manifold::{Degeneracy, FollowedManifold, ManifoldConfig, RefreshFrom, Sample, Subspace};
 use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
 use crate::registry::{Preset, RuleConfig};
@@ -162,7 +162,7 @@ impl MeanJacobian {
     }
 
     /// Finds the manifold of a stage anew in `activity` `[samples, n_l]`.
-    fn refresh(&mut self, index: usize, activity: Tensor<2>, context: &LocalContext) -> Result<()> {
+    fn refresh(&mut self, index: usize, activity: Sample, context: &LocalContext) -> Result<()> {
         let stage = &mut self.stages[index];
         let Some(manifold) = &mut stage.manifold else { return Ok(()) };
         let mut stream = context.seed.stream(Role::RangeFinder, index, context.step);
@@ -181,17 +181,22 @@ impl MeanJacobian {
 
 impl LocalRule for MeanJacobian {
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
-        let &LocalContext { network, inputs, step, .. } = context;
+        let &LocalContext { network, inputs, step, share, .. } = context;
         if step.is_multiple_of(self.config.interval) {
-            let found = mean_jacobian(network, inputs.sample(self.config.examples, step)?);
+            let (inputs, share) = divided_sample(self.config.examples, step, inputs, share)?;
+            let part = share.rows().len() as f64 / share.whole() as f64;
+            let found = mean_jacobian(network, inputs);
             for (stage, jacobian) in self.stages.iter_mut().zip(found) {
-                stage.jacobian = jacobian;
+                stage.jacobian = if share.is_alone() { jacobian } else { share.sum(jacobian * part)? };
                 stage.project();
             }
         }
-        if let Some(RefreshFrom::Samples(samples)) = self.refresh_from(step) {
-            for (index, activity) in network.each_activity(inputs.sample(samples, step)?).enumerate() {
-                self.refresh(index, activity, context)?;
+        if let (Some(RefreshFrom::Samples(samples)), Some(config)) =
+            (self.refresh_from(step), &self.config.manifold)
+        {
+            let (inputs, share) = manifold_sample(config, samples, step, inputs, share)?;
+            for (index, activity) in network.each_activity(inputs).enumerate() {
+                self.refresh(index, Sample::shared(activity, share.clone()), context)?;
             }
         }
         Ok(())
@@ -199,7 +204,7 @@ impl LocalRule for MeanJacobian {
 
     fn signal(&mut self, stage: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
         if self.refresh_from(context.step) == Some(RefreshFrom::Batch) {
-            self.refresh(stage, context.share.all(activity)?, context)?;
+            self.refresh(stage, context.share.all(activity)?.into(), context)?;
         }
         Ok(matmul(context.error.clone(), self.stages[stage].feedback.clone()))
     }

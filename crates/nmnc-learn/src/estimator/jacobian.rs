@@ -11,7 +11,7 @@ use super::learned::{LearnedJacobian, Learning};
 use super::observed::Observing;
 use super::prober::{Perturbations, Prober, Probing};
 use super::sums::Sums;
-use crate::manifold::{Degeneracy, RefreshFrom, Subspace};
+use crate::manifold::{Degeneracy, RefreshFrom, Sample, Subspace};
 use crate::workers::Share;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::state::State;
@@ -112,8 +112,8 @@ impl JacobianEstimator {
     /// where noise goes anywhere.
     ///
     /// # Errors
-    /// Activity that is not finite.
-    pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Option<Degeneracy>> {
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn refresh<'a>(&mut self, step: u64, activity: impl Into<Sample<'a>>) -> Result<Option<Degeneracy>> {
         let refreshed = self.prober.refresh(step, activity)?;
         match self.prober.is_everywhere() {
             true => self.learned.turn(&refreshed),

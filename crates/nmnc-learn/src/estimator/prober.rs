@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::covariance::{Covariance, Root};
 use super::noise::{Noise, embedded, norms, times};
-use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Subspace};
+use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Sample, Subspace};
 use crate::noise::Probe;
 use crate::workers::Share;
 use nmnc_core::config_text::positive;
@@ -118,11 +118,11 @@ impl Prober {
     /// Finds the manifold anew in `activity` `[samples, n]`; nothing happens where there is none.
     ///
     /// # Errors
-    /// Activity that is not finite.
-    pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Refreshed> {
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn refresh<'a>(&mut self, step: u64, activity: impl Into<Sample<'a>>) -> Result<Refreshed> {
         let Some(manifold) = &mut self.manifold else { return Ok(Refreshed::default()) };
         let mut stream = self.settings.seed.stream(Role::RangeFinder, self.settings.index, step);
-        manifold.refresh(activity.clone(), &mut stream)
+        manifold.refresh(activity, &mut stream)
     }
 
     /// The perturbations `rows` of step `step`, of a size that follows `activity` `[any rows, n]`. Nothing where there is nothing to

@@ -16,7 +16,7 @@ use super::noise::times;
 use super::observed::{Observing, differences, not_finite};
 use super::prober::{Perturbations, Prober};
 use super::regional_sums::{Deviating, Grouped};
-use crate::manifold::{Degeneracy, Subspace};
+use crate::manifold::{Degeneracy, Sample, Subspace};
 use crate::workers::Share;
 use nmnc_core::config_text::{positive, weight};
 use nmnc_core::device::{selected, values};
@@ -73,8 +73,8 @@ impl RegionalEstimator {
     /// As [`JacobianEstimator::refresh`].
     ///
     /// # Errors
-    /// Activity that is not finite.
-    pub fn refresh(&mut self, step: u64, activity: &Tensor<2>) -> Result<Option<Degeneracy>> {
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn refresh<'a>(&mut self, step: u64, activity: impl Into<Sample<'a>>) -> Result<Option<Degeneracy>> {
         let refreshed = self.common.prober.refresh(step, activity)?;
         self.common.learned.carry_over(&refreshed);
         self.deviations.iter_mut().for_each(|deviation| deviation.carry_over(&refreshed));

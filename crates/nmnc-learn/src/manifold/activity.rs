@@ -3,7 +3,9 @@
 use burn::tensor::Tensor;
 use nmnc_kernels::{column_moments, matmul};
 
+use super::Sample;
 use super::columns::mirror_product;
+use crate::workers::Share;
 use nmnc_core::device::{energy, values};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::scale;
@@ -17,9 +19,12 @@ const FAR_FROM_ZERO: f64 = 64.0;
 /// Whatever is made of it is in units of [`Activity::unit`], a power of two near the root of the variance: products of activity
 /// with itself overflow long before the activity does, and a power of two changes no other bit. Activity that is too large or too small
 /// to be squared as it is is first brought to a moderate size.
-pub(super) struct Activity {
+///
+/// Where workers share the samples, each has its own in `matrix`, and whatever is a sum over samples is one over all workers'.
+pub(super) struct Activity<'a> {
     /// Raw, or centered where the mean is far from zero, over `taken`.
     matrix: Tensor<2>,
+    share: Share<'a>,
     /// Mean over the samples, `[1, units]`.
     pub mean: Tensor<2>,
     /// Variance in all directions together.
@@ -33,26 +38,28 @@ pub(super) struct Activity {
     varies: bool,
 }
 
-impl Activity {
+impl<'a> Activity<'a> {
     /// # Errors
-    /// If a number is not finite, or the variance is beyond the range of double precision.
-    pub fn new(activity: Tensor<2>) -> Result<Self> {
+    /// If a number is not finite, or the variance is beyond the range of double precision; a worker that cannot be reached.
+    pub fn new(sample: Sample<'a>) -> Result<Self> {
+        let Sample { own: activity, share } = sample;
         let diverged = |problem| Error::new(nmnc_core::ErrorKind::Diverged, "manifold", problem);
         let (mut activity, mut taken) = (activity, 1.0);
-        let (mut mean, mut variance, mut offset) = moments(&activity);
+        let (mut mean, mut variance, mut offset) = moments(&activity, &share)?;
         if !scale::is_moderate(offset + variance) {
-            let largest = scale::largest(values::<f64>(&activity));
+            let largest = share.numbers(vec![scale::largest(values::<f64>(&activity))])?;
+            let largest = scale::largest(largest);
             if !largest.is_finite() {
                 return Err(diverged("the activity is not finite"));
             }
             taken = scale::power(largest);
             activity = scale::over(activity, taken);
-            (mean, variance, offset) = moments(&activity);
+            (mean, variance, offset) = moments(&activity, &share)?;
         }
         // Mean square of an example, which says how much of the variance is rounding error of a constant.
         let square = offset + variance;
         let matrix = if offset > FAR_FROM_ZERO * variance { activity - mean.clone() } else { activity };
-        let varies = matrix.dims()[0] >= 2 && variance > square * 1e-12;
+        let varies = share.whole() >= 2 && variance > square * 1e-12;
         let inner = power_of_two(variance);
         let relative_variance = variance / (inner * inner);
         let (unit, variance) = (inner * taken, variance * taken * taken);
@@ -60,7 +67,7 @@ impl Activity {
             return Err(diverged("the variance of the activity is beyond the range of numbers"));
         }
         let mean = scale::over(mean, 1.0 / taken);
-        Ok(Self { matrix, mean, variance, unit, relative_variance, inner, varies })
+        Ok(Self { matrix, share, mean, variance, unit, relative_variance, inner, varies })
     }
 
     /// Whether the samples differ by more than rounding.
@@ -68,9 +75,9 @@ impl Activity {
         self.varies
     }
 
-    /// Samples b.
+    /// Samples b of all workers.
     pub fn samples(&self) -> usize {
-        self.matrix.dims()[0]
+        self.share.whole()
     }
 
     /// Units n.
@@ -83,29 +90,44 @@ impl Activity {
         &self.mean
     }
 
-    /// A centered copy `[samples, units]`.
+    /// A centered copy `[samples, units]` of a sample that is not shared.
     pub fn centered(&self) -> Tensor<2> {
         (self.matrix.clone() - self.matrix.clone().mean_dim(0)) * self.inner.recip()
     }
 
-    /// X A `[samples, k]` of the centered activity X, for A `[units, k]`.
+    /// X A `[samples, k]` of the centered activity X, for A `[units, k]`, of a sample that is not shared.
     pub fn project(&self, axes: Tensor<2>) -> Tensor<2> {
         center(matmul(self.matrix.clone(), axes)) * self.inner.recip()
     }
 
     /// X^T C `[units, k]` of the centered activity X, for C `[samples, k]`.
-    pub fn combine(&self, coefficients: Tensor<2>) -> Tensor<2> {
+    ///
+    /// # Errors
+    /// A worker that cannot be reached.
+    pub fn combine(&self, coefficients: Tensor<2>) -> Result<Tensor<2>> {
         // The mean drops out of sums whose coefficients add to zero.
-        matmul(self.matrix.clone().transpose(), center(coefficients) * self.inner.recip())
+        let (rows, coefficients) = (self.share.rows(), center(coefficients) * self.inner.recip());
+        let own = coefficients.narrow(0, rows.start, rows.len());
+        self.share.sum(matmul(self.matrix.clone().transpose(), own))
     }
 
     /// X^T X A `[units, k]` of the centered activity X, for A `[units, k]`: two passes over the activity.
-    pub fn power(&self, axes: Tensor<2>) -> Tensor<2> {
-        let coordinates = center(matmul(self.matrix.clone(), axes));
-        matmul(self.matrix.clone().transpose(), coordinates * (self.inner * self.inner).recip())
+    ///
+    /// # Errors
+    /// A worker that cannot be reached.
+    pub fn power(&self, axes: Tensor<2>) -> Result<Tensor<2>> {
+        let mut coordinates = matmul(self.matrix.clone(), axes);
+        coordinates = if self.share.is_alone() {
+            center(coordinates)
+        } else {
+            let mean = self.share.sum(coordinates.clone().sum_dim(0))? / self.samples() as f64;
+            coordinates - mean
+        };
+        let scaled = coordinates * (self.inner * self.inner).recip();
+        self.share.sum(matmul(self.matrix.clone().transpose(), scaled))
     }
 
-    /// X X^T of the centered activity X, row-major, `samples` rows.
+    /// X X^T of the centered activity X, row-major, `samples` rows, of a sample that is not shared.
     pub fn gram(&self) -> Vec<f64> {
         let samples = self.samples();
         // Within this range the products themselves do not overflow, and need no scaled copy.
@@ -131,12 +153,19 @@ impl Activity {
 }
 
 /// Mean over the samples, variance in all directions together, and energy of the mean.
-fn moments(activity: &Tensor<2>) -> (Tensor<2>, f64, f64) {
-    let (mean, squares) = column_moments(activity);
-    let freedom = activity.dims()[0].saturating_sub(1).max(1) as f64;
-    let variance = values::<f64>(&squares).iter().sum::<f64>() / freedom;
+fn moments(activity: &Tensor<2>, share: &Share) -> Result<(Tensor<2>, f64, f64)> {
+    let (mut mean, squares) = column_moments(activity);
+    let mut squares = values::<f64>(&squares).iter().sum::<f64>();
+    if !share.is_alone() {
+        // Squared deviations from the mean of all are those within the parts and those of their means.
+        let (own, part) = (mean, activity.dims()[0] as f64);
+        mean = share.sum(own.clone() * part)? / share.whole() as f64;
+        let between = part * energy(&(own - mean.clone()));
+        squares = share.numbers(vec![squares + between])?.into_iter().sum();
+    }
+    let variance = squares / share.whole().saturating_sub(1).max(1) as f64;
     let offset = energy(&mean);
-    (mean, variance, offset)
+    Ok((mean, variance, offset))
 }
 
 /// The power of two nearest to the root of a variance.

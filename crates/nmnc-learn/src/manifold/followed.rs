@@ -1,8 +1,6 @@
 //! A manifold that is followed over training: what it is now, what finds it anew, and what a refresh changes.
 
-use burn::tensor::Tensor;
-
-use super::{Degeneracy, Fit, ManifoldConfig, Subspace, Tracker};
+use super::{Degeneracy, Fit, ManifoldConfig, Sample, Subspace, Tracker};
 use nmnc_core::error::Result;
 use nmnc_core::seed::Stream;
 use nmnc_core::state::State;
@@ -39,8 +37,8 @@ impl FollowedManifold {
     /// Finds the manifold anew in `activity` `[samples, units]`. When to do so, and from what, says [`ManifoldConfig::due`].
     ///
     /// # Errors
-    /// Activity that is not finite.
-    pub fn refresh(&mut self, activity: Tensor<2>, stream: &mut Stream) -> Result<Refreshed> {
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn refresh<'a>(&mut self, activity: impl Into<Sample<'a>>, stream: &mut Stream) -> Result<Refreshed> {
         let Fit { subspace, degeneracy } = self.tracker.refresh(self.subspace.as_ref(), activity, stream)?;
         let before = std::mem::replace(&mut self.subspace, subspace);
         Ok(Refreshed { before, after: self.subspace.clone(), degeneracy })

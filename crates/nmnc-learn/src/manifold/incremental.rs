@@ -118,7 +118,7 @@ impl History {
 struct Stack<'a> {
     axes: Option<&'a Tensor<2>>,
     faded: Vec<f64>,
-    activity: &'a Activity,
+    activity: &'a Activity<'a>,
     /// The activity's unit over that of the stack.
     ratio: f64,
     /// `[1, units]`.
@@ -137,7 +137,7 @@ impl Stack<'_> {
             return Ok((Vec::new(), None));
         }
         let scaled = |k: usize| vectors[k].iter().map(|v| v / eigenvalues[k].sqrt()).collect();
-        let axes = self.combine(&(0..count).map(scaled).collect::<Vec<_>>());
+        let axes = self.combine(&(0..count).map(scaled).collect::<Vec<_>>())?;
         let axes = orthonormalize(axes)?;
         let kept = axes.dims()[1];
         Ok((eigenvalues[..kept].to_vec(), Some(axes)))
@@ -176,18 +176,18 @@ impl Stack<'_> {
     }
 
     /// M^T C `[units, count]` for the given columns of C.
-    fn combine(&self, columns: &[Vec<f64>]) -> Tensor<2> {
+    fn combine(&self, columns: &[Vec<f64>]) -> Result<Tensor<2>> {
         let (known, batch) = (self.faded.len(), self.activity.samples());
         let part = |rows: std::ops::Range<usize>, scale: &dyn Fn(usize) -> f64| {
             let cut = |c: &Vec<f64>| rows.clone().zip(&c[rows.clone()]).map(|(i, v)| v * scale(i)).collect();
             to_matrix(&columns.iter().map(cut).collect::<Vec<_>>(), self.activity.like())
         };
-        let new = self.activity.combine(part(known..known + batch, &|_| self.ratio));
+        let new = self.activity.combine(part(known..known + batch, &|_| self.ratio))?;
         let last = part(known + batch..known + batch + 1, &|_| 1.0);
         let moved = new + matmul(self.shift.clone().transpose(), last);
-        match self.axes {
+        Ok(match self.axes {
             Some(axes) => moved + matmul(axes.clone(), part(0..known, &|i| self.faded[i])),
             None => moved,
-        }
+        })
     }
 }

@@ -6,6 +6,7 @@ mod config;
 mod followed;
 mod incremental;
 mod pca;
+mod sample;
 mod subspace;
 mod tracker;
 
@@ -18,6 +19,7 @@ use nmnc_core::seed::Stream;
 
 pub use config::{Dimensions, ManifoldConfig, RefreshFrom};
 pub use followed::{FollowedManifold, Refreshed};
+pub use sample::Sample;
 pub use subspace::Subspace;
 pub use tracker::{Tracker, Tracking};
 

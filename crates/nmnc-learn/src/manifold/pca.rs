@@ -45,7 +45,7 @@ impl Spectrum {
                     .map(|(v, variance)| v.iter().map(|x| x / variance.sqrt()).collect())
                     .collect();
                 // Small variances amplify rounding of the Gram matrix, so the columns are orthonormalized once more.
-                orthonormalize(activity.combine(to_matrix(&scaled, activity.like())))?
+                orthonormalize(activity.combine(to_matrix(&scaled, activity.like()))?)?
             }
         })
     }
@@ -85,13 +85,13 @@ pub(super) fn exact(activity: &Activity) -> Result<Spectrum> {
 /// variances: the last pass improves both, and the variances are never larger than the exact ones.
 ///
 /// # Errors
-/// Numbers that are not finite.
+/// Numbers that are not finite; a worker that cannot be reached.
 pub(super) fn randomized(activity: &Activity, count: usize, stream: &mut Stream) -> Result<Spectrum> {
     let (samples, units) = (activity.samples(), activity.units());
     let test = random([samples, (count + OVERSAMPLING).min(units).min(samples)], activity, stream);
-    let mut range = activity.combine(test);
+    let mut range = activity.combine(test)?;
     for _ in 0..POWER_ITERATIONS {
-        range = activity.power(orthonormalize(range)?);
+        range = activity.power(orthonormalize(range)?)?;
     }
     Ok(Spectrum::of_singular(Singular::of(range)?, activity))
 }
@@ -100,7 +100,7 @@ pub(super) fn randomized(activity: &Activity, count: usize, stream: &mut Stream)
 /// have at least `count` columns, and random axes orthogonal to it, through which new directions enter.
 ///
 /// # Errors
-/// Numbers that are not finite.
+/// Numbers that are not finite; a worker that cannot be reached.
 pub(super) fn warm(
     activity: &Activity,
     count: usize,
@@ -115,7 +115,7 @@ pub(super) fn warm(
         let inside = matmul(previous.clone(), matmul(previous.clone().transpose(), random.clone()));
         axes = Tensor::cat(vec![axes, orthonormalize(random - inside)?], 1);
     }
-    Ok(Spectrum::of_singular(Singular::of(activity.power(axes))?, activity))
+    Ok(Spectrum::of_singular(Singular::of(activity.power(axes)?)?, activity))
 }
 
 fn random(shape: [usize; 2], activity: &Activity, stream: &mut Stream) -> Tensor<2> {

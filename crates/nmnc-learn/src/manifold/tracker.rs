@@ -1,11 +1,9 @@
 //! A manifold over time: what one refresh leaves for the next.
 
-use burn::tensor::Tensor;
-
 use super::activity::Activity;
 use super::incremental::History;
 use super::pca::{self, OVERSAMPLING, Spectrum};
-use super::{Degeneracy, Dimension, Fit, PcaMethod, Subspace, check};
+use super::{Degeneracy, Dimension, Fit, PcaMethod, Sample, Subspace, check};
 use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Stream;
@@ -50,14 +48,18 @@ impl Tracker {
     /// The manifold after looking at `activity` `[samples, units]`; `previous` is what the last refresh gave.
     ///
     /// # Errors
-    /// Activity that is not finite.
-    pub fn refresh(
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn refresh<'a>(
         &mut self,
         previous: Option<&Subspace>,
-        activity: Tensor<2>,
+        activity: impl Into<Sample<'a>>,
         stream: &mut Stream,
     ) -> Result<Fit> {
-        let activity = Activity::new(activity)?;
+        let mut sample = activity.into();
+        if self.tracking.method != PcaMethod::Randomized {
+            sample = sample.share.all(&sample.own)?.into();
+        }
+        let activity = Activity::new(sample)?;
         let _finding = doing::now(|| {
             format!("principal components of {} units, {} samples", activity.units(), activity.samples())
         });

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::block::{Block, Mode, own_weights};
 use super::gradients::Gradients;
 use super::network::Network;
+use super::node::Node;
 use super::pass::{ForwardPass, Inputs};
 use super::trace::Trace;
 use nmnc_core::error::Result;
@@ -93,43 +94,63 @@ impl Network {
     }
 
     /// What [`Network::gradients`] gives for the exact error at every stage, to the same bits, in one way down on which nothing is carried
-    /// twice.
-    pub fn backpropagated(&self, mut pass: ForwardPass, output_error: &Tensor<2>) -> Gradients {
+    /// twice. `found` hears of the gradients of each section that has any, from the output down.
+    ///
+    /// # Errors
+    /// Those of `found`.
+    pub fn backpropagated(
+        &self,
+        mut pass: ForwardPass,
+        output_error: &Tensor<2>,
+        mut found: impl FnMut(Gradients) -> Result<()>,
+    ) -> Result<()> {
         if !self.structure.apart {
             // Gradients of a node in two sections are two, and their sum rounds by itself.
             let signals = self.carried(&pass, output_error, |passage| passage.exact());
-            return self.gradients(&pass, &signals, output_error);
+            return found(self.gradients(&pass, &signals, output_error));
         }
         let inputs = self.inputs.len();
         let mut sums = self.no_gradients();
+        let mut left: Vec<usize> = self.structure.sections.iter().map(Vec::len).collect();
         let mut errors: Vec<Option<Tensor<2>>> = vec![None; self.nodes.len()];
         errors[self.nodes.len() - 1] = Some(output_error.clone());
         pass.values.fill(None);
         for (index, node) in self.nodes.iter().enumerate().rev() {
             let trace = pass.traces[index].take().expect("the pass is whole");
-            let Some(error) = errors[index].take() else { continue };
-            for (input, &slot) in node.sources.iter().enumerate() {
-                if let Some(before) = slot.checked_sub(inputs) {
-                    let weights = own_weights(node.block());
-                    add(&mut errors[before], node.block.input_vjp(&trace, error.clone(), input, &weights));
+            if let Some(error) = errors[index].take() {
+                for (input, &slot) in node.sources.iter().enumerate() {
+                    if let Some(before) = slot.checked_sub(inputs) {
+                        let weights = own_weights(node.block());
+                        add(
+                            &mut errors[before],
+                            node.block.input_vjp(&trace, error.clone(), input, &weights),
+                        );
+                    }
                 }
+                sums[index] = node.block.parameter_vjp(&trace, error);
             }
-            sums[index] = node.block.parameter_vjp(&trace, error);
+            let section = self.structure.last_section[index];
+            left[section] -= 1;
+            if left[section] == 0 {
+                self.tell_of(section, &mut sums, &mut found)?;
+            }
         }
-        self.by_name(sums)
+        Ok(())
     }
 
     /// As [`Network::gradients`], but asks for a stage's signal, showing the pass as far as it is still kept, only when it is the
-    /// stage's turn, and keeps neither that nor the section's part of the pass any longer than needed.
+    /// stage's turn, and keeps neither that nor the section's part of the pass any longer than needed. `found` hears of gradients, those of
+    /// each section that nothing more is added to, before the next signal is asked for.
     ///
     /// # Errors
-    /// Those of `signal`.
+    /// Those of `signal` and of `found`.
     pub fn gradients_in_turn(
         &self,
         mut pass: ForwardPass,
         output_error: &Tensor<2>,
         mut signal: impl FnMut(usize, &ForwardPass) -> Result<Tensor<2>>,
-    ) -> Result<Gradients> {
+        mut found: impl FnMut(Gradients) -> Result<()>,
+    ) -> Result<()> {
         let mut sums = self.no_gradients();
         for stage in 0..self.cuts.len() {
             let error = signal(stage, &pass)?;
@@ -144,23 +165,25 @@ impl Network {
                     *trace = None;
                 }
             }
+            self.tell_of(stage, &mut sums, &mut found)?;
         }
         self.section_gradients(self.cuts.len(), &pass, output_error.clone(), &mut sums);
-        Ok(self.by_name(sums))
+        self.tell_of(self.cuts.len(), &mut sums, &mut found)
     }
 
     /// As [`Network::gradients_in_turn`], of the forward pass of `inputs`, of which one section exists at a time. The network must pass
     /// [`Network::check_streamed`]; `output` is that of [`Network::output`].
     ///
     /// # Errors
-    /// Those of `signal`.
+    /// Those of `signal` and of `found`.
     pub fn gradients_streamed(
         &self,
         inputs: impl Into<Inputs>,
         output: &Tensor<2>,
         output_error: &Tensor<2>,
         mut signal: impl FnMut(usize, &ForwardPass) -> Result<Tensor<2>>,
-    ) -> Result<Gradients> {
+        mut found: impl FnMut(Gradients) -> Result<()>,
+    ) -> Result<()> {
         let mut sums = self.no_gradients();
         let stages = self.cuts.iter().map(|node| self.inputs.len() + node).collect();
         let traces = self.nodes.iter().map(|_| None).collect();
@@ -178,11 +201,30 @@ impl Network {
                 self.section_gradients(section, &pass, error, &mut sums);
                 pass.values[self.inputs.len() + index] = None;
                 pass.traces.iter_mut().for_each(|trace| *trace = None);
+                self.tell_of(section, &mut sums, &mut found)?;
                 section += 1;
             }
         }
         self.section_gradients(section, &pass, output_error.clone(), &mut sums);
-        Ok(self.by_name(sums))
+        self.tell_of(section, &mut sums, &mut found)
+    }
+
+    /// Tells of the gradients of the nodes that section `section` is the last to add to, if they have any.
+    fn tell_of(
+        &self,
+        section: usize,
+        sums: &mut [Vec<Tensor<2>>],
+        found: &mut impl FnMut(Gradients) -> Result<()>,
+    ) -> Result<()> {
+        let own = |(node, sums): (&Node, &mut Vec<Tensor<2>>)| {
+            let parameters = node.block.parameters().into_iter();
+            let names = parameters.map(|parameter| format!("{}.{}", node.name, parameter.name));
+            names.zip(std::mem::take(sums)).collect::<Vec<_>>()
+        };
+        let last = self.nodes.iter().zip(sums).zip(&self.structure.last_section);
+        let gradients: Gradients =
+            last.filter(|(_, last)| **last == section).flat_map(|(node, _)| own(node)).collect();
+        if gradients.iter().len() == 0 { Ok(()) } else { found(gradients) }
     }
 
     /// Adds the gradients of a section whose end has the error `error`.

@@ -1,5 +1,7 @@
 //! Gradients by the names of the parameters they belong to.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Tensor;
 
 use nmnc_kernels::{Energies, ask_energies};
@@ -55,6 +57,23 @@ impl Gradients {
     /// Euclidean norm of all of them as one vector.
     pub fn norm(&self) -> f64 {
         self.energies().map(|(_, energy)| energy).sum::<f64>().sqrt()
+    }
+
+    /// The same in the order of `names`.
+    ///
+    /// # Panics
+    /// If one of theirs is not among these.
+    #[must_use]
+    pub fn in_order<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let places: BTreeMap<&str, usize> =
+            names.into_iter().enumerate().map(|(place, name)| (name, place)).collect();
+        self.entries.sort_by_key(|(name, _)| places[name.as_str()]);
+        self
+    }
+
+    /// Adds those of other parameters.
+    pub fn extend(&mut self, others: Self) {
+        self.entries.extend(others.entries);
     }
 
     /// All of them times `factor`.

@@ -1,12 +1,13 @@
 //! Products with Jacobians against finite differences in f64, of a block and of a network.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use burn::tensor::{DType, Tensor};
 use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_learn::credit::backpropagate;
-use nmnc_learn::net::{Block, ForwardPass, Mode, Network, Trace, own_weights};
+use nmnc_learn::net::{Block, ForwardPass, Gradients, Mode, Network, Trace, own_weights};
 use nmnc_testing::blocks::{Centered, Residual};
 use nmnc_testing::differences::{compare, inner};
 
@@ -141,18 +142,32 @@ fn gradients_in_turn_have_the_same_bits_and_let_go_of_what_is_done() {
     let whole = pass();
     let signals = backpropagate(&net, &whole, &error);
     let expected = net.gradients(&whole, &signals, &error);
-    let found = net.gradients_in_turn(pass(), &error, |stage, kept| {
+    let (asked, mut told, mut found) = (Cell::new(0), Vec::new(), Gradients::default());
+    let signal = |stage: usize, kept: &ForwardPass| {
+        asked.set(stage + 1);
         assert_eq!(values::<f32>(kept.activity(stage)), values::<f32>(whole.activity(stage)));
         Ok(signals[stage].clone())
-    });
-    for ((name, expected), (_, found)) in expected.iter().zip(found.unwrap().iter()) {
-        assert_eq!(values::<f32>(expected), values::<f32>(found), "{name}");
+    };
+    net.gradients_in_turn(pass(), &error, signal, |gradients| {
+        told.push((asked.get(), gradients.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()));
+        found.extend(gradients);
+        Ok(())
+    })
+    .unwrap();
+    // Gradients are told of before the next signal is asked for, those of several sections after the last of these.
+    assert_eq!(told.iter().map(|(asked, _)| *asked).collect::<Vec<_>>(), [1, 2, 3, 3]);
+    assert!(told.iter().all(|(_, names)| !names.is_empty()), "{told:?}");
+    let found = found.in_order(expected.iter().map(|(name, _)| name));
+    assert_eq!(found.iter().len(), expected.iter().len());
+    for ((name, expected), (other, found)) in expected.iter().zip(found.iter()) {
+        assert_eq!((name, values::<f32>(expected)), (other, values::<f32>(found)));
     }
     let gone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        net.gradients_in_turn(pass(), &error, |stage, kept| {
+        let signal = |stage: usize, kept: &ForwardPass| {
             drop(kept.activity(0).clone());
             Ok(signals[stage].clone())
-        })
+        };
+        net.gradients_in_turn(pass(), &error, signal, |_| Ok(()))
     }));
     // The first stage's activity is what the skip around the second begins with; the third has no use for it.
     assert!(gone.is_err());

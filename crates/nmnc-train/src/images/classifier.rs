@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 
 use crate::diverged::{at_step, diverged};
+use crate::found::{Found, UnderWay};
 use crate::loss::{Hits, Loss, Objective};
 use crate::problem::Assessed;
 use crate::weights::device_of;
@@ -169,7 +170,9 @@ impl Classifier {
         let (network, seed, error) = (&self.network, self.seed, &judging.error);
         let buffers = pass.as_ref().map(|pass| network.updated_buffers(pass)).unwrap_or_default();
         let exact = self.rule.is_exact();
-        let gradients = match (self.rule.local(), pass) {
+        let mut found = Found::new(share.workers(), labels.len() as f64);
+        let take = |gradients: Gradients| found.take(gradients);
+        let assessed = match (self.rule.local(), pass) {
             (Some(rule), pass) => {
                 let output = &output;
                 let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
@@ -181,26 +184,34 @@ impl Classifier {
                     rule.signal(stage, pass.activity(stage), &context)
                 };
                 match pass {
-                    Some(pass) => network.gradients_in_turn(pass, error, |l, pass| signal(rule, l, pass)),
-                    None => {
-                        network.gradients_streamed(images, output, error, |l, pass| signal(rule, l, pass))
+                    Some(pass) => {
+                        network.gradients_in_turn(pass, error, |l, pass| signal(rule, l, pass), take)
                     }
+                    None => network.gradients_streamed(
+                        images,
+                        output,
+                        error,
+                        |l, pass| signal(rule, l, pass),
+                        take,
+                    ),
                 }
             }
-            (None, Some(pass)) if exact => Ok(network.backpropagated(pass, error)),
+            (None, Some(pass)) if exact => network.backpropagated(pass, error, take),
             (None, Some(pass)) => {
                 let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
                 let mut signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?.into_iter();
-                network.gradients_in_turn(pass, error, |_, _| Ok(signals.next().expect("one signal a stage")))
+                let signal = |_: usize, _: &ForwardPass| Ok(signals.next().expect("one signal a stage"));
+                network.gradients_in_turn(pass, error, signal, take)
             }
             (None, None) => unreachable!("only local rules are streamed"),
         };
-        let gradients = gradients.map_err(|e| at_step(e, step))?;
+        assessed.map_err(|e| at_step(e, step))?;
+        let found = found.end(network);
         let score = match known {
             Some(score) => score,
             None => self.finite(judging.wait(), step, again)?,
         };
-        Ok((assessed(score, labels.len(), gradients, buffers), None))
+        Ok((assessed_of(score, labels.len(), found, buffers), None))
     }
 
     fn assess_whole(
@@ -219,7 +230,8 @@ impl Classifier {
         let signals = self.rule.signals(&context).map_err(|e| at_step(e, step))?;
         let gradients = network.gradients(&pass, &signals, error);
         let buffers = network.updated_buffers(&pass);
-        let assessed = assessed(score, batch.labels.len(), gradients.clone(), buffers);
+        let found = (gradients.clone(), UnderWay::default());
+        let assessed = assessed_of(score, batch.labels.len(), found, buffers);
         let kept = if share.is_alone() {
             Some(MeasuredImages { images: batch.images, pass, error: judging.error, signals, gradients })
         } else {
@@ -265,11 +277,12 @@ impl Classifier {
 }
 
 /// What a step of `count` examples came to.
-fn assessed(
+fn assessed_of(
     (loss, hits): (f64, Hits),
     count: usize,
-    gradients: Gradients,
+    (gradients, under_way): (Gradients, UnderWay),
     buffers: Vec<Tensor<2>>,
 ) -> Assessed {
-    Assessed { loss, weight: count as f64, correct: hits.first as f64, count, gradients, buffers }
+    let (weight, correct) = (count as f64, hits.first as f64);
+    Assessed { loss, weight, correct, count, gradients, under_way, buffers }
 }

@@ -3,6 +3,8 @@
 mod classifier;
 mod measure;
 
+use std::ops::Range;
+
 use burn::tensor::Device;
 
 pub use classifier::{Classifier, ImageBatch, MeasuredImages};
@@ -255,8 +257,13 @@ pub struct TrainingInputs<'a> {
 
 impl InputSampler for TrainingInputs<'_> {
     fn sample(&self, count: usize, step: u64) -> Result<Inputs> {
+        self.sample_part(count, step, &|examples| 0..examples)
+    }
+
+    fn sample_part(&self, count: usize, step: u64, part: &dyn Fn(usize) -> Range<usize>) -> Result<Inputs> {
         let chosen = self.seed.stream(Role::ManifoldSample, 0, step).sample(self.data.len(), count);
-        let batch = self.data.batch(&chosen)?;
+        let chosen = &chosen[part(chosen.len())];
+        let batch = self.data.batch(chosen)?;
         Ok(matrix(batch.images, [chosen.len(), self.data.shape().len()], &self.device).into())
     }
 }

@@ -18,7 +18,7 @@ pub use processes::{Numbers, OneProcess, Processes};
 
 use hub::Hub;
 use nmnc_core::error::{Error, ErrorKind, Result};
-use nmnc_learn::workers::{Contribution, Workers};
+use nmnc_learn::workers::{Contribution, Pending, Workers};
 
 /// How what replicas make of their parts of a batch is summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,7 +104,11 @@ impl Workers for Replica {
     }
 
     fn sum(&self, own: Contribution) -> Result<Contribution> {
-        self.hub.sum(self.number, own)
+        self.begin_sum(own)?.wait()
+    }
+
+    fn begin_sum(&self, own: Contribution) -> Result<Pending> {
+        self.hub.begin_sum(self.number, own)
     }
 
     fn give_up(&self, reason: &Error) {

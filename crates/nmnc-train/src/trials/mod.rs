@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 pub use loss::{SequenceJudgement, is_centered, judge_sequence};
 
 use crate::diverged::{at_step, diverged};
+use crate::found::UnderWay;
 use crate::problem::{Assessed, Evaluation, Problem};
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::{ConditionRecord, Psychometric, Score, StageRecord, TrialRecord};
@@ -236,6 +237,7 @@ impl Problem for Trials {
             correct: score.correct,
             count: batch.size(),
             gradients,
+            under_way: UnderWay::default(),
             buffers: Vec::new(),
         };
         let kept = match kept {

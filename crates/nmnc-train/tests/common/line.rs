@@ -8,7 +8,7 @@ use nmnc_core::records::Score;
 use nmnc_core::seed::Role;
 use nmnc_learn::net::{Gradients, Parameter, Weights};
 use nmnc_learn::workers::{Alone, Workers};
-use nmnc_train::{Assessed, Evaluation, Problem};
+use nmnc_train::{Assessed, Evaluation, Problem, UnderWay};
 
 /// Its coefficients.
 pub struct Coefficients(Parameter);
@@ -89,10 +89,9 @@ impl Problem for Line {
         }
         let gradient = matrix(gradient.iter().map(|g| *g as f32).collect(), [1, 3], &Device::flex());
         let gradients = Gradients::from_iter([("line.weight".to_owned(), gradient)]);
-        Ok((
-            Assessed { loss, weight: count as f64, correct: 0.0, count, gradients, buffers: Vec::new() },
-            None,
-        ))
+        let under_way = UnderWay::default();
+        let weight = count as f64;
+        Ok((Assessed { loss, weight, correct: 0.0, count, gradients, under_way, buffers: Vec::new() }, None))
     }
 
     fn evaluate(&self) -> Result<Evaluation> {

@@ -8,10 +8,10 @@ use super::place::Place;
 use super::probes::Probing;
 use super::site::{Learned, Site};
 use super::weights::SETTLED;
-use crate::credit::context::StepContext;
+use crate::credit::context::{StepContext, manifold_sample};
 use crate::credit::kind::RuleSetup;
 use crate::credit::rule::{Choices, CreditRule};
-use crate::manifold::{RefreshFrom, Subspace};
+use crate::manifold::{RefreshFrom, Sample, Subspace};
 use crate::net::Reader;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
@@ -71,15 +71,17 @@ impl Mirror {
     /// Refreshes every manifold, if this step does.
     fn refresh_manifolds(&mut self, context: &StepContext) -> Result<()> {
         let due = self.config.manifold.as_ref().and_then(|manifold| manifold.due(context.step));
-        let activities: Box<dyn Iterator<Item = Result<Tensor<2>>>> = match due {
-            None => return Ok(()),
-            Some(RefreshFrom::Samples(samples)) => {
-                let inputs = context.inputs.sample(samples, context.step)?;
-                Box::new(context.network.each_activity(inputs).map(Ok))
+        let StepContext { inputs, step, share, .. } = *context;
+        let activities: Box<dyn Iterator<Item = Result<Sample>>> = match (due, &self.config.manifold) {
+            (Some(RefreshFrom::Samples(samples)), Some(config)) => {
+                let (inputs, share) = manifold_sample(config, samples, step, inputs, share)?;
+                let sample = move |activity| Ok(Sample::shared(activity, share.clone()));
+                Box::new(context.network.each_activity(inputs).map(sample))
             }
-            Some(RefreshFrom::Batch) => {
-                Box::new(context.pass.activities().map(|activity| context.share.all(activity)))
+            (Some(RefreshFrom::Batch), _) => {
+                Box::new(context.pass.activities().map(|activity| Ok(share.all(activity)?.into())))
             }
+            _ => return Ok(()),
         };
         for (stage, activity) in activities.enumerate() {
             let activity = activity?;

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::config::{Budget, Feedback, MirrorConfig};
 use super::coordinates::CoordinateMirror;
 use super::weights::WeightMirror;
-use crate::manifold::{Degeneracy, FollowedManifold, Refreshed, Subspace};
+use crate::manifold::{Degeneracy, FollowedManifold, Refreshed, Sample, Subspace};
 use crate::net::Map;
 use nmnc_core::device::energy;
 use nmnc_core::error::{Error, ErrorKind, Result};
@@ -72,10 +72,10 @@ impl Site {
     ///
     /// # Errors
     /// Activity that is not finite.
-    pub fn refresh(
+    pub fn refresh<'a>(
         &mut self,
         config: &MirrorConfig,
-        activity: Tensor<2>,
+        activity: impl Into<Sample<'a>>,
         maps: &[Map],
         (seed, step): (Seed, u64),
     ) -> Result<Option<Degeneracy>> {

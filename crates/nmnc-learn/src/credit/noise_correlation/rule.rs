@@ -6,13 +6,12 @@ use super::config::{NoiseCorrelationConfig, Normalize};
 use super::perturb::{Answered, Injected, PerturbedPass};
 use super::regions::Finder;
 use super::spending::Spending;
-use crate::credit::context::LocalContext;
-use crate::credit::context::StepContext;
+use crate::credit::context::{LocalContext, StepContext, manifold_sample};
 use crate::credit::kind::RuleSetup;
 use crate::credit::local::{LocalRule, local_signals};
 use crate::credit::rule::{Choices, CreditRule};
 use crate::estimator::{JacobianEstimator, JacobianSettings, Prober, RegionalEstimator};
-use crate::manifold::{RefreshFrom, Subspace};
+use crate::manifold::{RefreshFrom, Sample, Subspace};
 use crate::workers::Share;
 use nmnc_core::device::energy;
 use nmnc_core::error::Result;
@@ -114,14 +113,16 @@ impl NoiseCorrelation {
 
     /// Refreshes every manifold from activity of `samples` training examples, of which one stage's is kept at a time.
     fn refresh_manifolds(&mut self, samples: usize, context: &LocalContext) -> Result<()> {
-        let inputs = context.inputs.sample(samples, context.step)?;
+        let LocalContext { inputs, step, share, .. } = *context;
+        let Some(config) = &self.config.manifold else { return Ok(()) };
+        let (inputs, share) = manifold_sample(config, samples, step, inputs, share)?;
         for (index, activity) in context.network.each_activity(inputs).enumerate() {
-            self.refresh_manifold(index, &activity, context.step)?;
+            self.refresh_manifold(index, Sample::shared(activity, share.clone()), step)?;
         }
         Ok(())
     }
 
-    fn refresh_manifold(&mut self, index: usize, activity: &Tensor<2>, step: u64) -> Result<()> {
+    fn refresh_manifold(&mut self, index: usize, activity: Sample, step: u64) -> Result<()> {
         let degeneracy = match &mut self.stages[index].known {
             Known::Feedback(estimator) => estimator.refresh(step, activity),
             Known::Regional(estimator) => estimator.refresh(step, activity),
@@ -224,7 +225,7 @@ impl NoiseCorrelation {
         activity: &Tensor<2>,
         context: &LocalContext,
     ) -> Result<()> {
-        self.refresh_manifold(index, &context.share.all(activity)?, context.step)
+        self.refresh_manifold(index, context.share.all(activity)?.into(), context.step)
     }
 }
 
