@@ -39,7 +39,7 @@ pub trait Workers: Send {
     /// # Errors
     /// As [`Workers::gather`].
     fn sum(&self, own: Contribution) -> Result<Contribution> {
-        Ok(Contribution::sum(self.gather(own)?))
+        Ok(Contribution::sum(&self.gather(own)?))
     }
 
     /// Begins what [`Workers::sum`] does: what the worker goes on with meanwhile is done by the time the sum is waited for. It counts as a
@@ -114,23 +114,29 @@ impl Contribution {
         Self { numbers, matrices: matrices.into_iter().map(Tensor::to_data).collect() }
     }
 
+    /// The same of matrices that nobody else has a use for.
+    pub fn of(numbers: Vec<f64>, matrices: impl IntoIterator<Item = Tensor<2>>) -> Self {
+        Self { numbers, matrices: matrices.into_iter().map(Tensor::into_data).collect() }
+    }
+
     /// The sums of contributions of the same shapes, made in their order.
     ///
     /// # Panics
     /// If there are none, or they differ in shape.
-    pub fn sum(contributions: Vec<Self>) -> Self {
-        let sum = |mut a: Self, b: Self| {
-            a.numbers.iter_mut().zip(&b.numbers).for_each(|(a, b)| *a += b);
-            for (a, b) in a.matrices.iter_mut().zip(&b.matrices) {
-                assert_eq!(a.shape(), b.shape(), "workers sum matrices of the same shapes");
-                match a.dtype() {
-                    DType::F64 => add::<f64>(a, b),
-                    _ => add::<f32>(a, b),
+    pub fn sum(contributions: &[Self]) -> Self {
+        let (first, rest) = contributions.split_first().expect("at least one worker contributes");
+        let mut sum = first.clone();
+        for other in rest {
+            sum.numbers.iter_mut().zip(&other.numbers).for_each(|(sum, other)| *sum += other);
+            for (sum, other) in sum.matrices.iter_mut().zip(&other.matrices) {
+                assert_eq!(sum.shape(), other.shape(), "workers sum matrices of the same shapes");
+                match sum.dtype() {
+                    DType::F64 => add::<f64>(sum, other),
+                    _ => add::<f32>(sum, other),
                 }
             }
-            a
-        };
-        contributions.into_iter().reduce(sum).expect("at least one worker contributes")
+        }
+        sum
     }
 
     /// The matrices on `device`.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nmnc_core::Seed;
 use nmnc_learn::credit::backpropagate;
-use nmnc_learn::net::{ARCHITECTURES, Activation, Add, Architecture, Dense, Gradients, Network, shared_name};
+use nmnc_learn::net::{
+    ARCHITECTURES, Activation, Add, Architecture, Dense, ForwardPass, Gradients, Network, shared_name,
+};
 use nmnc_testing::{assert_close, golden_path, values};
 use serde_json::Value;
 
@@ -166,6 +168,7 @@ fn gradients_of_the_exact_error_are_the_same_bits_however_it_is_carried() {
         deep("alexnet", 64, 0.05),
         twice.build(readout).unwrap(),
     ];
+    let mut apart = 0;
     for network in networks {
         let x = matrix([3, network.inputs()[0]], 60, 1.0, 0.0, DType::F32);
         let error = matrix([3, 5], 61, 1.0, 0.0, DType::F32);
@@ -175,8 +178,20 @@ fn gradients_of_the_exact_error_are_the_same_bits_however_it_is_carried() {
         let mut found = Gradients::default();
         network.backpropagated(pass(), &error, |gradients| Ok(found.extend(gradients))).unwrap();
         let found = found.in_order(gradients.iter().map(|(name, _)| name));
-        assert_eq!(bits(found), bits(gradients), "{} nodes", network.nodes().len());
+        let expected = bits(gradients.clone());
+        assert_eq!(bits(found), expected, "{} nodes", network.nodes().len());
+        let (mut found, mut largest) = (Gradients::default(), Vec::new());
+        let signal = |stage: usize, _: &ForwardPass| Ok(signals[stage].clone());
+        let take = |gradients: Gradients| {
+            let size = |(_, gradient): (&str, &Tensor<2>)| gradient.dims().iter().product::<usize>();
+            largest.push(gradients.iter().map(size).sum::<usize>());
+            Ok(found.extend(gradients))
+        };
+        network.gradients_by_size(pass(), &error, signal, take).unwrap();
+        assert_eq!(bits(found.in_order(gradients.iter().map(|(name, _)| name))), expected);
+        apart += usize::from(largest.is_sorted_by(|a, b| a >= b) && largest.len() > 2);
     }
+    assert!(apart >= 2, "{apart} networks whose sections come by size");
 }
 
 #[test]

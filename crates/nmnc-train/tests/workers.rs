@@ -126,7 +126,7 @@ fn gradients_that_are_found_early_are_given_early_and_come_to_the_same_bits() {
     };
     let whole = classifier("bp").assess(batch.clone(), 0, &none, false).unwrap().0;
     let all: Vec<&str> = whole.gradients.iter().map(|(name, _)| name).collect();
-    // From the input up, and from the output down, where the third stage's and the readout's go with the second's.
+    // The largest first, and from the output down, where the third stage's and the readout's go with the second's.
     for (rule, left) in [("dfa", &all[4..]), ("bp", &all[..0])] {
         let (early, late) = (joined(rule, false, left), joined(rule, true, &all));
         assert!(same_bits(&early, &late), "{rule}");

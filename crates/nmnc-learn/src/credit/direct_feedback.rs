@@ -79,6 +79,10 @@ impl DirectFeedback {
 }
 
 impl LocalRule for DirectFeedback {
+    fn in_any_order(&self, _step: u64) -> bool {
+        true
+    }
+
     fn begin(&mut self, _context: &LocalContext) -> Result<()> {
         Ok(())
     }

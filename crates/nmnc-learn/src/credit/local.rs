@@ -7,13 +7,20 @@ use nmnc_core::error::Result;
 
 /// A rule whose signal for a stage follows from that stage's activity and the output alone.
 ///
-/// A step calls [`LocalRule::begin`] once and then [`LocalRule::signal`] for every stage, first to last.
+/// A step calls [`LocalRule::begin`] once and then [`LocalRule::signal`] for every stage, first to last unless
+/// [`LocalRule::in_any_order`].
 pub trait LocalRule {
     /// What comes before the stages of a step.
     ///
     /// # Errors
     /// If data cannot be read or activity is no longer finite.
     fn begin(&mut self, context: &LocalContext) -> Result<()>;
+
+    /// Whether the stages of the step that has begun may come in any order: nothing is learned in it from what the rule is shown. Where workers
+    /// share the step, gradients can be given away in the order that suits the exchange.
+    fn in_any_order(&self, _step: u64) -> bool {
+        false
+    }
 
     /// The error signal `[batch, n_l]` of `stage` (from 0), whose activity is `[batch, n_l]`.
     ///

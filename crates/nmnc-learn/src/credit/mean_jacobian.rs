@@ -180,6 +180,10 @@ impl MeanJacobian {
 }
 
 impl LocalRule for MeanJacobian {
+    fn in_any_order(&self, step: u64) -> bool {
+        self.refresh_from(step) != Some(RefreshFrom::Batch)
+    }
+
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
         let &LocalContext { network, inputs, step, share, .. } = context;
         if step.is_multiple_of(self.config.interval) {

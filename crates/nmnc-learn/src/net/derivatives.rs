@@ -171,6 +171,38 @@ impl Network {
         self.tell_of(self.cuts.len(), &mut sums, &mut found)
     }
 
+    /// As [`Network::gradients_in_turn`], for signals that may be asked for in any order, and to the same bits: of the sections those with the
+    /// most parameters come first, so that little is left to give away at the end. The pass is kept as it is. Where a node is in several
+    /// sections, they come in their order.
+    ///
+    /// # Errors
+    /// Those of `signal` and of `found`.
+    pub fn gradients_by_size(
+        &self,
+        pass: ForwardPass,
+        output_error: &Tensor<2>,
+        mut signal: impl FnMut(usize, &ForwardPass) -> Result<Tensor<2>>,
+        mut found: impl FnMut(Gradients) -> Result<()>,
+    ) -> Result<()> {
+        if !self.structure.apart {
+            return self.gradients_in_turn(pass, output_error, signal, found);
+        }
+        let size = |section: usize| -> usize {
+            let parameters = self.section(section).flat_map(|node| node.block.parameters());
+            parameters.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
+        };
+        let readout = self.cuts.len();
+        let mut order: Vec<usize> = (0..=readout).collect();
+        order.sort_by_key(|&section| std::cmp::Reverse(size(section)));
+        let mut sums = self.no_gradients();
+        for section in order {
+            let error = if section == readout { output_error.clone() } else { signal(section, &pass)? };
+            self.section_gradients(section, &pass, error, &mut sums);
+            self.tell_of(section, &mut sums, &mut found)?;
+        }
+        Ok(())
+    }
+
     /// As [`Network::gradients_in_turn`], of the forward pass of `inputs`, of which one section exists at a time. The network must pass
     /// [`Network::check_streamed`]; `output` is that of [`Network::output`].
     ///

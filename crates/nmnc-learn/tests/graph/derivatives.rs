@@ -162,6 +162,25 @@ fn gradients_in_turn_have_the_same_bits_and_let_go_of_what_is_done() {
     for ((name, expected), (other, found)) in expected.iter().zip(found.iter()) {
         assert_eq!((name, values::<f32>(expected)), (other, values::<f32>(found)));
     }
+    // This network has a node in two sections.
+    let (mut told, mut found) = (0, Gradients::default());
+    net.gradients_by_size(
+        pass(),
+        &error,
+        |stage, _| Ok(signals[stage].clone()),
+        |gradients| {
+            told += 1;
+            found.extend(gradients);
+            Ok(())
+        },
+    )
+    .unwrap();
+    assert_eq!(told, 4);
+    for ((name, expected), (_, found)) in
+        expected.iter().zip(found.in_order(expected.iter().map(|(name, _)| name)).iter())
+    {
+        assert_eq!(values::<f32>(expected), values::<f32>(found), "{name}");
+    }
     let gone = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let signal = |stage: usize, kept: &ForwardPass| {
             drop(kept.activity(0).clone());

@@ -12,8 +12,8 @@ use crate::weights::device_of;
 use nmnc_core::device::energy;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::seed::Seed;
-use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, LocalRule, StepContext};
-use nmnc_learn::net::{ForwardPass, Gradients, Network, Replay};
+use nmnc_learn::credit::{CreditRule, InputSampler, LocalContext, StepContext};
+use nmnc_learn::net::{ForwardPass, Gradients, Network};
 use nmnc_learn::workers::{Alone, Share, Workers};
 
 /// A layered network, the loss it is to make small, and the rule that gives its stages credit.
@@ -173,28 +173,29 @@ impl Classifier {
         let mut found = Found::new(share.workers(), labels.len() as f64);
         let take = |gradients: Gradients| found.take(gradients);
         let assessed = match (self.rule.local(), pass) {
-            (Some(rule), pass) => {
-                let output = &output;
-                let signal = |rule: &mut dyn LocalRule, stage: usize, pass: &ForwardPass| {
-                    let replay = Replay::new(network, pass);
-                    let context = LocalContext { network, output, error, step, seed, inputs, share, replay };
+            (Some(rule), Some(pass)) => {
+                let context = StepContext { network, pass: &pass, error, step, seed, inputs, share };
+                rule.begin(&LocalContext::from(&context)).map_err(|e| at_step(e, step))?;
+                let any_order = !share.is_alone() && rule.in_any_order(step);
+                let signal = |stage: usize, pass: &ForwardPass| {
+                    let context = StepContext { network, pass, error, step, seed, inputs, share };
+                    rule.signal(stage, pass.activity(stage), &LocalContext::from(&context))
+                };
+                match any_order {
+                    true => network.gradients_by_size(pass, error, signal, take),
+                    false => network.gradients_in_turn(pass, error, signal, take),
+                }
+            }
+            (Some(rule), None) => {
+                let signal = |stage: usize, pass: &ForwardPass| {
+                    let context = StepContext { network, pass, error, step, seed, inputs, share };
+                    let context = LocalContext::from(&context);
                     if stage == 0 {
                         rule.begin(&context)?;
                     }
                     rule.signal(stage, pass.activity(stage), &context)
                 };
-                match pass {
-                    Some(pass) => {
-                        network.gradients_in_turn(pass, error, |l, pass| signal(rule, l, pass), take)
-                    }
-                    None => network.gradients_streamed(
-                        images,
-                        output,
-                        error,
-                        |l, pass| signal(rule, l, pass),
-                        take,
-                    ),
-                }
+                network.gradients_streamed(images, &output, error, signal, take)
             }
             (None, Some(pass)) if exact => network.backpropagated(pass, error, take),
             (None, Some(pass)) => {

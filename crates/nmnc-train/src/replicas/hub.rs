@@ -107,7 +107,7 @@ impl Hub {
     /// The sum of what all replicas contribute, once all have.
     pub(super) fn begin_sum(&self, replica: usize, own: Contribution) -> Result<Pending> {
         let outcome = self.call(replica, Said::Gave(own), Asked::Sum)?;
-        Ok(Pending::new(move || Ok(Contribution::sum(outcome.wait()?.to_vec()))))
+        Ok(Pending::new(move || Ok(Contribution::sum(&outcome.wait()?))))
     }
 
     /// Lets all know that this replica calls no more. Nothing where they know already that it is over.
@@ -232,7 +232,7 @@ fn reduced(
     if let Err(failure) = exchanged(processes, failed)? {
         return Ok(Err(failure));
     }
-    let mut sum = Contribution::sum(contributions(said).expect("none has given up"));
+    let mut sum = Contribution::sum(&contributions(said).expect("none has given up"));
     processes.sum(Numbers::Double(&mut sum.numbers))?;
     for matrix in &mut sum.matrices {
         processes.sum(match matrix.dtype() {

@@ -14,6 +14,16 @@ pub(super) enum Said {
     GaveUp(Failure),
 }
 
+impl Said {
+    /// Bytes of the matrices in it.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Gave(given) => given.matrices.iter().map(|matrix| matrix.as_bytes().len()).sum(),
+            Self::GaveUp(_) => 0,
+        }
+    }
+}
+
 /// Why a replica cannot go on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Failure {
@@ -36,7 +46,8 @@ impl Failure {
 
 /// As bytes for another process, which is the same program.
 pub(super) fn encoded(said: &[Said]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let matrices = said.iter().map(Said::bytes).sum::<usize>();
+    let mut bytes = Vec::with_capacity(matrices + matrices / 64 + 1024);
     ciborium::into_writer(said, &mut bytes)
         .expect("memory takes all bytes, and contributions are no maps of odd keys");
     bytes

@@ -153,6 +153,12 @@ impl NoiseCorrelation {
         self.spending.as_ref().map_or(self.config.probes, |spending| spending.planned(stage))
     }
 
+    /// Whether a stage (from 0) learns from perturbations in a step.
+    fn is_due(&self, stage: usize, step: u64) -> bool {
+        self.repetitions(stage) > 0
+            && self.config.interval.is_none_or(|interval| step.is_multiple_of(interval))
+    }
+
     /// The answers of a stage: those of a pass that an earlier stage began, or of one that begins here. Nothing for a stage without a
     /// manifold, or without activity.
     fn perturb(&mut self, index: usize, context: &LocalContext) -> Result<Option<Answered>> {
@@ -251,6 +257,11 @@ fn memoryless(answered: Answered, error: &Tensor<2>) -> Tensor<2> {
 }
 
 impl LocalRule for NoiseCorrelation {
+    fn in_any_order(&self, step: u64) -> bool {
+        let looks = self.config.observe.is_some() || self.refresh(step) == Some(RefreshFrom::Batch);
+        !looks && (0..self.stages.len()).all(|stage| !self.is_due(stage, step))
+    }
+
     fn begin(&mut self, context: &LocalContext) -> Result<()> {
         if let Some(regions) = &mut self.regions {
             regions.find(context)?;
@@ -267,8 +278,7 @@ impl LocalRule for NoiseCorrelation {
 
     fn signal(&mut self, index: usize, activity: &Tensor<2>, context: &LocalContext) -> Result<Tensor<2>> {
         self.observe(index, activity, context)?;
-        let due = self.repetitions(index) > 0
-            && self.config.interval.is_none_or(|interval| context.step.is_multiple_of(interval));
+        let due = self.is_due(index, context.step);
         let refreshed = self.refresh(context.step) == Some(RefreshFrom::Batch);
         // Perturbations of a pass already made belong to the manifold as it was.
         let pending = self.stages[index].pending.is_some();
