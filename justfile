@@ -85,10 +85,11 @@ kill-campaign *ARGS:
     cargo build --release --workspace --bin nmnc
     python3 scripts/fault_campaign.py {{ARGS}}
 
-# The Slurm scripts of docs/cluster.md on a cluster of one node, started for it (about five minutes; needs root and slurm-wlm).
-slurm:
+# The Slurm scripts of docs/cluster.md on a cluster of one node, started for it (about five minutes; needs root and slurm-wlm, without which
+# `--if-there` passes it over).
+slurm *ARGS:
     cargo build --release --workspace --bin nmnc
-    python3 scripts/check_slurm.py
+    python3 scripts/check_slurm.py {{ARGS}}
 
 # Training, going on, analyzing, reporting and reading damaged files in one process: does its memory stay flat?
 soak SECONDS="3600" CSV="target/soak.csv":
@@ -96,7 +97,7 @@ soak SECONDS="3600" CSV="target/soak.csv":
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
 # What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12") mpi
+ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12") (slurm "--if-there") mpi
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

@@ -1,4 +1,5 @@
-//! Bytes that a replica gives away in a step, by rule: gradients, which every rule has, and what the rule itself has to say.
+//! Bytes that a replica gives away in a step, by rule: gradients, which every rule has, and what the rule itself has to say, that of its manifolds'
+//! one refresh among it.
 //!
 //! ```sh
 //! cargo run --release -p nmnc --example replica_traffic
@@ -31,8 +32,7 @@ const RULES: [(&str, &str); 8] = [
 /// One of several threads, whose bytes are counted.
 struct Counted {
     threads: Threads,
-    gradients: Arc<AtomicU64>,
-    more: Arc<AtomicU64>,
+    given: Arc<AtomicU64>,
 }
 
 fn bytes(given: &Contribution) -> u64 {
@@ -50,13 +50,8 @@ impl Workers for Counted {
     }
 
     fn gather(&self, own: Contribution) -> Result<Vec<Contribution>> {
-        self.more.fetch_add(bytes(&own), Ordering::Relaxed);
+        self.given.fetch_add(bytes(&own), Ordering::Relaxed);
         self.threads.gather(own)
-    }
-
-    fn sum(&self, own: Contribution) -> Result<Contribution> {
-        self.gradients.fetch_add(bytes(&own), Ordering::Relaxed);
-        self.threads.sum(own)
     }
 }
 
@@ -67,17 +62,17 @@ fn traffic(settings: &str) -> Result<[f64; 2]> {
          metrics = {{ alignment_interval = 0 }}\ncredit = {{ {settings} }}"
     );
     let config = Config::parse(&text, "traffic", &[])?.resolve()?;
-    let counters = [0, 0].map(|zero| Arc::new(AtomicU64::new(zero)));
+    let (given, own) = (Arc::new(AtomicU64::new(0)), AtomicU64::new(0));
     thread::scope(|scope| {
         let replicas: Vec<_> = Threads::of(REPLICAS)
             .into_iter()
             .map(|threads| {
                 // Those of the first replica count.
-                let own = if threads.number() == 0 { counters.clone() } else { Default::default() };
-                let [gradients, more] = own;
-                let workers = Counted { threads, gradients, more };
+                let given = if threads.number() == 0 { given.clone() } else { Default::default() };
+                let workers = Counted { threads, given };
                 scope.spawn(|| -> Result<()> {
                     let mut images = config.images()?.shared(workers);
+                    own.store(4 * images.network().parameter_count() as u64, Ordering::Relaxed);
                     let mut learner = config.learner(images.steps_per_epoch());
                     for step in 0..STEPS {
                         let batch = images.batch(step)?;
@@ -91,7 +86,8 @@ fn traffic(settings: &str) -> Result<[f64; 2]> {
             .collect();
         replicas.into_iter().try_for_each(|replica| replica.join().expect("a replica does not panic"))
     })?;
-    Ok(counters.map(|counter| counter.load(Ordering::Relaxed) as f64 / STEPS as f64))
+    let gradients = own.into_inner() as f64;
+    Ok([gradients, given.load(Ordering::Relaxed) as f64 / STEPS as f64 - gradients])
 }
 
 fn main() -> Result<()> {
