@@ -68,7 +68,8 @@ fn compiled(kind: &str) -> bool {
     accelerator(kind, None).is_some()
 }
 
-/// Opens the device called `name`, such as `flex`, `vulkan`, `vulkan:1`, or one of the names that [`canonical`] knows.
+/// Opens the device called `name`, such as `flex`, `vulkan`, `vulkan:1`, `cuda:local` (of the number that the process has among those of its job on
+/// this machine), or one of the names that [`canonical`] knows.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for an unknown name or a wrong `NMNC_VECTORS`, [`ErrorKind::Device`] for a device that was not compiled in or that this
@@ -114,9 +115,27 @@ pub fn try_out(name: &str) -> Result<()> {
     }
 }
 
+/// Where launchers tell a process which of those on its machine it is, from 0: Open MPI, MPICH and its kin, Slurm.
+const LOCAL_NUMBERS: [&str; 3] = ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"];
+
 /// The kind of device that `name` begins with, and the number behind it.
 fn parse(name: &str) -> Result<(&str, Option<usize>)> {
+    parse_where(name, |variable| std::env::var(variable).ok())
+}
+
+/// The same where `said` has the environment.
+fn parse_where(name: &str, said: impl Fn(&str) -> Option<String>) -> Result<(&str, Option<usize>)> {
     let Some((kind, index)) = name.split_once(':') else { return Ok((name, None)) };
+    if index == "local" {
+        return match LOCAL_NUMBERS.into_iter().find_map(|variable| said(variable)?.parse().ok()) {
+            Some(index) => Ok((kind, Some(index))),
+            None => Err(Error::config(
+                "device",
+                format!("`{name}` is for processes that a launcher numbers on each machine"),
+            )
+            .mend(format!("start it by mpirun or srun, or write `{kind}:0`"))),
+        };
+    }
     match index.parse() {
         Ok(index) => Ok((kind, Some(index))),
         Err(_) => Err(Error::config("device", format!("`{index}` in `{name}` is not a device number"))
@@ -215,10 +234,24 @@ mod tests {
             message("vulkan:x"),
             "device: `x` in `vulkan:x` is not a device number; write for example `vulkan:0`"
         );
+        assert_eq!(
+            message("flex:local"),
+            "device: `flex:local` is for processes that a launcher numbers on each machine; start it by mpirun or srun, or write `flex:0`"
+        );
         #[cfg(not(feature = "cuda"))]
         assert_eq!(
             message("cuda"),
             "device: this build has no `cuda` support; rebuild with `--features cuda` or use `flex`"
         );
+    }
+
+    #[test]
+    fn a_process_of_a_job_has_the_device_of_its_number_on_the_machine() {
+        for launcher in LOCAL_NUMBERS {
+            let said = |variable: &str| (variable == launcher).then(|| "3".to_owned());
+            assert_eq!(parse_where("cuda:local", said).unwrap(), ("cuda", Some(3)), "{launcher}");
+        }
+        assert_eq!(parse_where("cuda:1", |_| Some("3".to_owned())).unwrap(), ("cuda", Some(1)));
+        assert!(parse_where("cuda:local", |_| Some("x".to_owned())).is_err());
     }
 }

@@ -31,7 +31,8 @@ pub struct SequenceConfig {
     /// The one seed.
     #[serde(default = "seed_zero")]
     pub seed: Seed,
-    /// Device: `cpu` (or `flex`, its name in records), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`; `gpu` is
+    /// Device: `cpu` (or `flex`, its name in records), `vulkan`, `wgpu` or `cuda`, with an optional number as in `vulkan:1`, or `cuda:local` for the
+    /// number that a process of a job has on its machine; `gpu` is
     /// the first of the accelerators that was compiled in.
     #[serde(default = "flex")]
     pub device: String,
