@@ -176,7 +176,12 @@ fn gradients_of_the_exact_error_are_the_same_bits_however_it_is_carried() {
         let signals = backpropagate(&network, &pass(), &error);
         let gradients = network.gradients(&pass(), &signals, &error);
         let mut found = Gradients::default();
-        network.backpropagated(pass(), &error, |gradients| Ok(found.extend(gradients))).unwrap();
+        network
+            .backpropagated(pass(), &error, |gradients| {
+                let _: () = found.extend(gradients);
+                Ok(())
+            })
+            .unwrap();
         let found = found.in_order(gradients.iter().map(|(name, _)| name));
         let expected = bits(gradients.clone());
         assert_eq!(bits(found), expected, "{} nodes", network.nodes().len());
@@ -185,7 +190,8 @@ fn gradients_of_the_exact_error_are_the_same_bits_however_it_is_carried() {
         let take = |gradients: Gradients| {
             let size = |(_, gradient): (&str, &Tensor<2>)| gradient.dims().iter().product::<usize>();
             largest.push(gradients.iter().map(size).sum::<usize>());
-            Ok(found.extend(gradients))
+            let _: () = found.extend(gradients);
+            Ok(())
         };
         network.gradients_by_size(pass(), &error, signal, take).unwrap();
         assert_eq!(bits(found.in_order(gradients.iter().map(|(name, _)| name))), expected);

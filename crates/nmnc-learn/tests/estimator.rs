@@ -72,7 +72,7 @@ fn rows_asked_for_in_parts_are_those_of_the_whole() {
         own.probing.probe = probe;
         for own in [own.clone(), on_manifold(own, 5)] {
             let mut estimator = estimator(own);
-            estimator.refresh(0, &activity(200, 7)).unwrap();
+            estimator.refresh(0, activity(200, 7)).unwrap();
             let asked = |step, rows| values(answers(&estimator, step, rows, linear).0.coordinates());
             let parts: Vec<f64> =
                 [0..7, 7..8, 8..23, 23..40].into_iter().flat_map(|rows| asked(3, rows)).collect();
@@ -86,7 +86,7 @@ fn rows_asked_for_in_parts_are_those_of_the_whole() {
 fn what_moves_an_activity_is_the_noise() {
     for own in [settings(ALL[0], 5), on_manifold(settings(ALL[0], 5), 4)] {
         let mut estimator = estimator(own);
-        estimator.refresh(0, &activity(200, 7)).unwrap();
+        estimator.refresh(0, activity(200, 7)).unwrap();
         let (perturbations, _) = answers(&estimator, 0, 0..40, linear);
         let x = activity(40, 3);
         let expected = values(&(x.clone() + perturbations.noise()));
@@ -175,7 +175,7 @@ fn a_restored_estimator_goes_on_as_the_first_would_have() {
             let mut first = estimator(own.clone());
             let step = |estimator: &mut JacobianEstimator, step: u64| {
                 if estimator.due(step).is_some() {
-                    estimator.refresh(step, &activity(100, 20 + step as usize)).unwrap();
+                    estimator.refresh(step, activity(100, 20 + step as usize)).unwrap();
                 }
                 let (perturbations, changes) = answers(estimator, step, 0..20, |x| linear(x).tanh());
                 estimator.learn_from(&perturbations, changes);
@@ -325,7 +325,7 @@ fn answers_that_come_after_the_manifold_has_turned_are_told_in_its_new_coordinat
     let learning = Learning::Recursive { forgetting: 1.0, ridge: 1e-9 };
     let mut estimator = estimator(on_manifold(settings(learning, 1), 5));
     // Five directions hold all activity, in whichever axes.
-    estimator.refresh(0, &activity(40, 3)).unwrap();
+    estimator.refresh(0, activity(40, 3)).unwrap();
     let (late, changes) = answers(&estimator, 0, 0..5, linear);
     estimator.refresh(1, &(activity(40, 4) * 3.0)).unwrap();
     let manifold = estimator.manifold().unwrap().clone();

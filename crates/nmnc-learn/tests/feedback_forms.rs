@@ -80,7 +80,7 @@ fn both_forms_learn_the_same_and_a_refresh_keeps_what_lies_on_the_new_manifold()
         assert!(values(&coordinates.error_signal(normal(4, OUTPUTS, 2))).iter().all(|v| *v == 0.0));
         for (number, first) in [(0, 0), (1, 100), (2, 200)] {
             for own in [&mut units, &mut coordinates] {
-                own.refresh(first, &activity(number)).unwrap();
+                own.refresh(first, activity(number)).unwrap();
             }
             projected(&mut units);
             if number > 0 {
@@ -95,7 +95,7 @@ fn both_forms_learn_the_same_and_a_refresh_keeps_what_lies_on_the_new_manifold()
         let mut other = estimator(learning, FeedbackForm::Coordinates);
         other.restore(&coordinates.state()).unwrap();
         for own in [&mut coordinates, &mut other] {
-            own.refresh(300, &activity(3)).unwrap();
+            own.refresh(300, activity(3)).unwrap();
             learn(own, 300);
         }
         assert_eq!(values(&other.feedback()), values(&coordinates.feedback()));
@@ -105,11 +105,11 @@ fn both_forms_learn_the_same_and_a_refresh_keeps_what_lies_on_the_new_manifold()
 #[test]
 fn a_manifold_that_is_lost_takes_its_coordinates_with_it() {
     let mut estimator = estimator(LEARNING[0], FeedbackForm::Coordinates);
-    estimator.refresh(0, &activity(0)).unwrap();
+    estimator.refresh(0, activity(0)).unwrap();
     learn(&mut estimator, 0);
     estimator.refresh(10, &(activity(0) * 0.0)).unwrap();
     assert!(values(&estimator.feedback()).iter().all(|v| *v == 0.0));
-    estimator.refresh(20, &activity(1)).unwrap();
+    estimator.refresh(20, activity(1)).unwrap();
     learn(&mut estimator, 20);
     assert!(values(&estimator.feedback()).iter().any(|v| *v != 0.0));
 }

@@ -43,7 +43,7 @@ fn settings(components: usize, seed: u64) -> JacobianSettings {
 
 fn estimator(components: usize, seed: u64) -> JacobianEstimator {
     let mut own = JacobianEstimator::new(settings(components, seed), (&Device::flex(), DType::F64)).unwrap();
-    own.refresh(0, &activity()).unwrap();
+    own.refresh(0, activity()).unwrap();
     own
 }
 
@@ -214,7 +214,7 @@ fn few_answers_are_believed_where_the_jacobian_is_expected() {
         probing.covariance = Some(Covariance { exponent: 0.0, rest: 0.1 });
         let white = JacobianSettings { probing, learning: smallest, ..settings(UNITS, 0) };
         let mut white = JacobianEstimator::new(white, (&Device::flex(), DType::F64)).unwrap();
-        white.refresh(0, &activity()).unwrap();
+        white.refresh(0, activity()).unwrap();
         let jacobian = moved(1.0, trial);
         for (sum, own) in sums.iter_mut().zip([&mut own, &mut white]) {
             let asked = own.ask(0, 0..4, &activity()).unwrap().unwrap();

@@ -46,7 +46,7 @@ fn settings(learning: Learning, covariance: Option<Covariance>) -> JacobianSetti
 /// An estimator that has seen the activity.
 fn estimator(settings: JacobianSettings) -> JacobianEstimator {
     let mut estimator = JacobianEstimator::new(settings, (&Device::flex(), DType::F64)).unwrap();
-    estimator.refresh(0, &activity()).unwrap();
+    estimator.refresh(0, activity()).unwrap();
     estimator
 }
 

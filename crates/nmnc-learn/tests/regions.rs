@@ -288,7 +288,7 @@ fn what_is_restored_goes_on_and_wrong_settings_are_refused() {
         let (x, y) = (normal([BATCH, UNITS], index), normal([BATCH, OUTPUTS], index + 1));
         estimator.observe(&x, &y, &regions, Observing::default()).unwrap();
     };
-    first.refresh(0, &normal([BATCH, UNITS], 9)).unwrap();
+    first.refresh(0, normal([BATCH, UNITS], 9)).unwrap();
     step(&mut first, 1);
     second.restore(&first.state()).unwrap();
     step(&mut first, 5);
