@@ -28,6 +28,7 @@ mod page;
 mod parts;
 pub mod plot;
 mod psychometric;
+mod reach;
 pub mod scatter;
 mod setup;
 mod summary;

@@ -13,7 +13,7 @@ use super::text::list;
 use nmnc_core::statistics::{MeanSem, mean_sem};
 
 /// Values from which a setting is swept and not only changed.
-const LEAST: usize = 3;
+pub(super) const LEAST: usize = 3;
 /// Least ratio of the ends of a logarithmic axis.
 const WIDE: f64 = 8.0;
 /// What is drawn.
@@ -47,12 +47,12 @@ pub fn figures(groups: &[Group<'_>], styles: &[Style]) -> Vec<Figure> {
     curves.chain(out).collect()
 }
 
-fn accuracy(group: &Group<'_>) -> Option<MeanSem> {
+pub(super) fn accuracy(group: &Group<'_>) -> Option<MeanSem> {
     mean_sem(group.complete.iter().filter_map(|run| final_accuracy(run)).map(|a| 100.0 * a))
 }
 
 /// The rule without its setting.
-fn rule(group: &Group<'_>) -> String {
+pub(super) fn rule(group: &Group<'_>) -> String {
     group.label.split(" (").next().unwrap_or(&group.label).to_owned()
 }
 
@@ -72,13 +72,30 @@ fn curve(groups: &[Group<'_>], styles: &[Style], key: &str, rules: &[&[usize]]) 
         .filter(|line| line.points.len() >= LEAST)
         .collect();
     let alone = (0..groups.len()).filter(|at| groups[*at].differs.is_empty());
-    let references: Vec<Reference> = alone
-        .filter_map(|at| {
-            let y = accuracy(&groups[at])?;
-            let (style, label) = (Some(styles[at]), groups[at].label.clone());
-            Some(Reference { style, label, y: y.mean, sem: y.sem, dotted: false })
-        })
-        .collect();
+    let references: Vec<Reference> = alone.filter_map(|at| reference(&groups[at], styles[at])).collect();
+    let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
+    let others = if names.is_empty() {
+        String::new()
+    } else {
+        format!(" Across: {}, without this setting.", list(&names))
+    };
+    drawn(name, key, &others, lines, references)
+}
+
+/// The accuracy of a group, to be drawn across.
+pub(super) fn reference(group: &Group<'_>, style: Style) -> Option<Reference> {
+    let y = accuracy(group)?;
+    Some(Reference { style: Some(style), label: group.label.clone(), y: y.mean, sem: y.sem, dotted: false })
+}
+
+/// Curves of accuracy over `name`, in full `long`, with `references` across that `others` tells of.
+pub(super) fn drawn(
+    name: &str,
+    long: &str,
+    others: &str,
+    lines: Vec<Line>,
+    references: Vec<Reference>,
+) -> Option<Figure> {
     let points = || lines.iter().flat_map(|line| &line.points);
     points().next()?;
     let ends = |values: &mut dyn Iterator<Item = f64>| {
@@ -100,13 +117,7 @@ fn curve(groups: &[Group<'_>], styles: &[Style], key: &str, rules: &[&[usize]]) 
     } else {
         "; one seed a value, hence no bands"
     };
-    let names: Vec<String> = references.iter().map(|r| r.label.clone()).collect();
-    let others = if names.is_empty() {
-        String::new()
-    } else {
-        format!(" Across: {}, without this setting.", list(&names))
-    };
-    let caption = format!("Test accuracy at the end of training against {key}{bands}.{others}");
+    let caption = format!("Test accuracy at the end of training against {long}{bands}.{others}");
     let legend = lines.iter().map(|line| Entry::new(line.style, Mark::Mean, line.label.clone()));
     let legend: Vec<Entry> = legend
         .chain(references.iter().filter_map(|r| Some(Entry::new(r.style?, Mark::Line, r.label.clone()))))

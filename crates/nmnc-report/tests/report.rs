@@ -383,3 +383,56 @@ fn report_heat_maps_say_their_cells_to_a_pointer() {
     assert_eq!((values.len(), values[size + 1]), (size * size, "0.00930"));
     assert_eq!(svg.split("data-rows=\"").nth(1).unwrap().split('"').next().unwrap().lines().count(), size);
 }
+
+/// Runs whose probes different settings decide on.
+fn over_probes(places: usize) -> Vec<RunRecords> {
+    let full = synthetic::full();
+    let of = |rule: &'static str| {
+        full.iter().filter(move |run| run.rule == rule && run.status() == Some(Status::Complete))
+    };
+    let mut runs: Vec<RunRecords> = of("bp").cloned().collect();
+    for (at, probes) in [0.01, 0.1, 1.0, 10.0].into_iter().enumerate().take(places) {
+        for (rule, settings) in [
+            ("vnc", format!("interval = {}\n", 300 - at)),
+            ("nmnc", format!("estimator = \"average\"\ninterval = {}\n", 300 - at)),
+            ("nmnc", format!("estimator = \"kalman\"\nbudget = {probes}\n")),
+        ] {
+            for mut run in of(rule).cloned() {
+                run.config_text = run.config_text.replace("[rule]\n", &format!("[rule]\n{settings}"));
+                run.folder = format!("runs/{rule}-{at}-{}-seed{}", settings.len(), run.seed).into();
+                run.summary.as_mut().unwrap().probes_per_example = probes;
+                runs.push(run);
+            }
+        }
+    }
+    runs
+}
+
+#[test]
+fn accuracy_is_drawn_against_probes_whichever_settings_decide_on_them() {
+    let html = page(&over_probes(4));
+    let figure = html.split("<figure").find(|figure| figure.contains("Accuracy against probes per example"));
+    let figure = figure.expect("the figure").to_owned();
+    for label in
+        ["NMNC (estimator = average)", "NMNC (estimator = kalman)", "VNC", "Across: BP, without any."]
+    {
+        assert!(figure.contains(label), "{label}");
+    }
+    // Size is the same for all, and two places are no curve.
+    assert!(!html.contains("Accuracy against parameters"));
+    assert!(!page(&over_probes(2)).contains("Accuracy against probes per example"));
+    // Networks of several widths.
+    let mut runs = over_probes(1);
+    for (width, parameters) in [(2, 100_000), (4, 400_000), (8, 1_600_000)] {
+        for mut run in over_probes(1) {
+            run.config_text =
+                run.config_text.replace("[data]\n", &format!("[net]\nwidths = [{width}]\n\n[data]\n"));
+            run.folder = format!("{}-wide{width}-seed{}", run.folder.display(), run.seed).into();
+            run.summary.as_mut().unwrap().parameters = parameters;
+            runs.push(run);
+        }
+    }
+    let html = page(&runs);
+    let figure = html.split("<figure").find(|figure| figure.contains("Accuracy against parameters"));
+    assert!(figure.expect("the figure").contains("NMNC (budget = 0.01)"));
+}
