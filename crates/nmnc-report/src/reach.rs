@@ -34,6 +34,9 @@ const COSTS: [Cost; 2] = [
     },
 ];
 
+/// Most lines of a figure where some are no curves.
+const MOST: usize = 8;
+
 /// Groups of one rule that differ in nothing but what decides on the cost.
 struct Track {
     rest: Entries,
@@ -63,18 +66,25 @@ fn figure(cost: &Cost, groups: &[Group<'_>], styles: &[Style]) -> Option<Figure>
         let x = group.complete.iter().map(|run| (cost.of)(run)).sum::<f64>() / group.complete.len() as f64;
         (x > 0.0).then_some(Point { x, y: y.mean, sem: y.sem })
     };
-    let lines: Vec<Line> = tracks
+    let mut lines: Vec<Line> = tracks
         .iter()
         .filter_map(|track| {
             let mut points: Vec<Point> = track.members.iter().filter_map(point).collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
-            let wide = points.last()?.x >= cost.span * points[0].x;
             let (style, label) = (styles[track.members[0]], named(track, &tracks, groups));
-            (wide && points.len() >= LEAST).then_some(Line { style, label, points, end: End::Mean })
+            (!points.is_empty()).then_some(Line { style, label, points, end: End::Mean })
         })
         .collect();
-    if lines.is_empty() {
+    let is_curve = |line: &Line| {
+        let [first, .., last] = &line.points[..] else { return false };
+        last.x >= cost.span * first.x && line.points.len() >= LEAST
+    };
+    if !lines.iter().any(is_curve) {
         return None;
+    }
+    // Rules at a place or two are shown beside the curves if there is room.
+    if lines.len() > MOST {
+        lines.retain(is_curve);
     }
     // What costs nothing of the kind is the same at any place.
     let free = |at: &usize| groups[*at].complete.iter().all(|run| (cost.of)(run) == 0.0);
