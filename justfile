@@ -85,7 +85,7 @@ kill-campaign *ARGS:
     cargo build --release --workspace --bin nmnc
     python3 scripts/fault_campaign.py {{ARGS}}
 
-# The Slurm scripts of docs/cluster.md on a cluster of one node, started for it (about five minutes; needs root and slurm-wlm, without which
+# The Slurm scripts of docs/cluster.md on a cluster of one node, started for it (two to five minutes; needs root and slurm-wlm, without which
 # `--if-there` passes it over).
 slurm *ARGS:
     cargo build --release --workspace --bin nmnc

@@ -178,7 +178,7 @@ def main() -> None:
         cluster.until("the array is done", lambda: complete(cluster), 180)
         assert (folder / "work/runs/rates/report.html").is_file()
         print("array.sbatch: 4 runs complete, and the report written")
-        submit(cluster, "requeue.sbatch", int(os.environ.get("EPOCHS", "1500")), "--time=2 --signal=USR1@90")
+        submit(cluster, "requeue.sbatch", int(os.environ.get("EPOCHS", "2500")), "--time=2 --signal=USR1@90")
         cluster.until("the requeued array is done", lambda: complete(cluster), 900)
         told = "".join(path.read_text() for path in (folder / "work").glob("slurm-*.out"))
         stops = re.findall(r"SIGUSR1: finishing the step", told)

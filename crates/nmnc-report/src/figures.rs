@@ -10,8 +10,8 @@ use super::look::{Style, home};
 use super::many;
 use super::measurements::Point;
 use super::plot::{End, Line, Panel, Reference, Size};
+use super::reach;
 use super::text::{brief, list, spread};
-use super::{reach, sweep};
 use nmnc_core::records::{Record, RunRecords, StageRecord, Status};
 use nmnc_core::statistics::mean_sem;
 
@@ -53,8 +53,7 @@ pub fn styles(groups: &[Group<'_>]) -> Vec<Style> {
 /// stages.
 pub fn figures(groups: &[Group<'_>]) -> (Vec<&'static str>, Vec<Figure>) {
     let context = Context { groups, styles: styles(groups) };
-    let mut swept = sweep::figures(groups, &context.styles);
-    swept.extend(reach::figures(groups, &context.styles));
+    let mut swept = reach::figures(groups, &context.styles);
     let learning = [
         context.learning("Test accuracy", "Test accuracy (%)", Kind::Percent, &|r| {
             r.test.filter(|_| r.trials.is_none_or(|t| t.answer_error.is_none())).map(|s| 100.0 * s.accuracy)

@@ -6,7 +6,7 @@ use super::look::Style;
 use super::measurements::Point;
 use super::naming::Entries;
 use super::plot::{End, Line};
-use super::sweep::{LEAST, accuracy, drawn, reference, rule};
+use super::sweep::{self, LEAST, accuracy, drawn, reference, rule};
 use super::text::list;
 use nmnc_core::records::RunRecords;
 
@@ -43,9 +43,10 @@ struct Track {
     members: Vec<usize>,
 }
 
-/// A figure for each cost over which some rule has been run at [`LEAST`] places or more.
+/// Accuracy against settings ([`sweep::figures`]), then a figure for each cost over which some rule has been run at [`LEAST`] places or more.
 pub fn figures(groups: &[Group<'_>], styles: &[Style]) -> Vec<Figure> {
-    COSTS.iter().filter_map(|cost| figure(cost, groups, styles)).collect()
+    let costs = COSTS.iter().filter_map(|cost| figure(cost, groups, styles));
+    sweep::figures(groups, styles).into_iter().chain(costs).collect()
 }
 
 fn figure(cost: &Cost, groups: &[Group<'_>], styles: &[Style]) -> Option<Figure> {
