@@ -120,10 +120,14 @@ class Cluster:
             time.sleep(1)
 
     def close(self) -> None:
-        self.run("scancel", "--full", "--user=root")
+        if all(process.poll() is None for process in self.processes):
+            self.run("scancel", "--full", "--user=root")
         for process in reversed(self.processes):
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def lacking(what: str) -> None:
