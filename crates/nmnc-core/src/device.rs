@@ -126,6 +126,10 @@ fn parse(name: &str) -> Result<(&str, Option<usize>)> {
 /// The same where `said` has the environment.
 fn parse_where(name: &str, said: impl Fn(&str) -> Option<String>) -> Result<(&str, Option<usize>)> {
     let Some((kind, index)) = name.split_once(':') else { return Ok((name, None)) };
+    if kind == "flex" {
+        // It takes no number, whichever it would be.
+        return Ok((kind, Some(0)));
+    }
     if index == "local" {
         return match LOCAL_NUMBERS.into_iter().find_map(|variable| said(variable)?.parse().ok()) {
             Some(index) => Ok((kind, Some(index))),
@@ -234,9 +238,12 @@ mod tests {
             message("vulkan:x"),
             "device: `x` in `vulkan:x` is not a device number; write for example `vulkan:0`"
         );
+        for numbered in ["flex:0", "flex:local"] {
+            assert_eq!(message(numbered), "device: the CPU device `flex` takes no number; write `flex`");
+        }
         assert_eq!(
-            message("flex:local"),
-            "device: `flex:local` is for processes that a launcher numbers on each machine; start it by mpirun or srun, or write `flex:0`"
+            message("vulkan:local"),
+            "device: `vulkan:local` is for processes that a launcher numbers on each machine; start it by mpirun or srun, or write `vulkan:0`"
         );
         #[cfg(not(feature = "cuda"))]
         assert_eq!(

@@ -114,8 +114,8 @@ impl Contribution {
         Self { numbers, matrices: matrices.into_iter().map(Tensor::to_data).collect() }
     }
 
-    /// The same of matrices that nobody else has a use for.
-    pub fn of(numbers: Vec<f64>, matrices: impl IntoIterator<Item = Tensor<2>>) -> Self {
+    /// The same of matrices that nobody else has a use for, without a copy where there can be none.
+    pub fn owned(numbers: Vec<f64>, matrices: impl IntoIterator<Item = Tensor<2>>) -> Self {
         Self { numbers, matrices: matrices.into_iter().map(Tensor::into_data).collect() }
     }
 
@@ -199,6 +199,16 @@ impl<'a> Share<'a> {
         let first: usize = counts[..workers.number()].iter().sum();
         let (rows, whole) = (first..first + examples, counts.iter().sum());
         Ok(Self { workers, rows, whole, weight: examples as f64 })
+    }
+
+    /// The part of one of `workers` that have divided `examples` as [`Workers::part`] does.
+    ///
+    /// # Errors
+    /// If there are fewer examples than workers.
+    pub fn divided(workers: &'a dyn Workers, examples: usize) -> Result<Self> {
+        let rows = workers.part(examples)?;
+        let weight = rows.len() as f64;
+        Ok(Self { workers, rows, whole: examples, weight })
     }
 
     /// The same where the worker's loss is a mean that is divided by `weight`, not by the number of its examples.

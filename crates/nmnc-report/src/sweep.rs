@@ -149,6 +149,10 @@ fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
     };
     let values: Vec<f64> =
         rows.iter().flat_map(|row| columns.iter().map(|column| value(row, column))).collect();
+    // Settings of which one excludes the other leave a map empty.
+    if 2 * values.iter().filter(|value| value.is_finite()).count() < values.len() {
+        return None;
+    }
     let range = Heatmap::span([values.as_slice()])?;
     let keys: Vec<&str> = groups[own[0]].differs.iter().map(|(key, _)| key.as_str()).collect();
     let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
@@ -167,7 +171,7 @@ fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
         range,
         palette: Palette::Sequential,
     };
-    let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not run to its end." };
+    let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not run, or not to its end." };
     let caption = format!(
         "Test accuracy at the end of training, mean over the seeds of each cell, against {} (rows) and {} (columns).{gray}",
         keys[0], keys[1]

@@ -53,7 +53,7 @@ impl<'a> Found<'a> {
             self.bytes = 0;
             let held = std::mem::take(&mut self.held).scaled(self.weight);
             let (names, matrices): (Vec<String>, Vec<Tensor<2>>) = held.into_iter().unzip();
-            let sum = self.workers.begin_sum(Contribution::of(Vec::new(), matrices))?;
+            let sum = self.workers.begin_sum(Contribution::owned(Vec::new(), matrices))?;
             self.given.push(Given { names, sum });
         }
         Ok(())

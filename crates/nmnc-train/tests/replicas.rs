@@ -376,6 +376,39 @@ fn rounds_that_are_begun_end_in_their_order_or_all_with_what_went_wrong() {
     }
 }
 
+/// A process whose way to the others ends by a fault in the program.
+#[derive(Debug)]
+struct Faulty;
+
+impl Processes for Faulty {
+    fn count(&self) -> usize {
+        2
+    }
+
+    fn number(&self) -> usize {
+        0
+    }
+
+    fn gather(&self, _: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+        panic!("a fault")
+    }
+
+    fn sum(&self, _: Numbers) -> Result<()> {
+        panic!("a fault")
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_courier_that_met_a_fault() {
+    let team = Team::new(Arc::new(Faulty), 2, Sums::Ordered).unwrap();
+    let replica = team.replicas().next().unwrap();
+    let begun = [1.0, 2.0].map(|number| replica.begin_sum(Contribution::new(vec![number], [])));
+    for sum in begun {
+        let error = sum.and_then(|sum| sum.wait()).unwrap_err().to_string();
+        assert!(error.contains("ended by a fault in the program"), "{error}");
+    }
+}
+
 #[test]
 fn a_process_that_cannot_begin_ends_the_others() {
     let folder = TempDir::new().unwrap();

@@ -130,6 +130,14 @@ fn gradients_that_are_found_early_are_given_early_and_come_to_the_same_bits() {
     for (rule, left) in [("dfa", &all[4..]), ("bp", &all[..0])] {
         let (early, late) = (joined(rule, false, left), joined(rule, true, &all));
         assert!(same_bits(&early, &late), "{rule}");
+        assert!(
+            early.gradients.iter().all(|(_, gradient)| values::<f64>(gradient).iter().any(|v| *v != 0.0)),
+            "{rule}"
+        );
+        if rule == "bp" {
+            let found = difference(&early, &whole);
+            assert!(found < 3e-6, "{found}");
+        }
         assert_eq!(early.gradients.iter().map(|(name, _)| name).collect::<Vec<_>>(), all);
     }
 }

@@ -43,29 +43,22 @@ impl<F: Fn(usize, u64) -> Result<Inputs>> InputSampler for F {
 /// The inputs of [`InputSampler::sample`], and which part of them they are: where workers share the step, one part for each.
 ///
 /// # Errors
-/// If the data cannot be read; a worker that cannot be reached.
+/// If the data cannot be read.
 pub(super) fn divided_sample<'a>(
     count: usize,
     step: u64,
     inputs: &dyn InputSampler,
     share: &Share<'a>,
 ) -> Result<(Inputs, Share<'a>)> {
-    let (workers, whole) = (share.workers(), Cell::new(0));
-    let divided = !share.is_alone();
-    let part = |examples: usize| {
-        whole.set(examples);
-        let all = 0..examples;
-        if divided { workers.part(examples).unwrap_or(all) } else { all }
-    };
-    let inputs = inputs.sample_part(count, step, &part)?;
-    let whole = whole.get();
     // Fewer examples than workers are not divided.
-    let share = if divided && whole >= workers.count() {
-        Share::of(workers, workers.part(whole)?.len())?
-    } else {
-        Share::alone(whole)
-    };
-    Ok((inputs, share))
+    let part =
+        |examples| Share::divided(share.workers(), examples).unwrap_or_else(|_| Share::alone(examples));
+    let whole = Cell::new(0);
+    let inputs = inputs.sample_part(count, step, &|examples| {
+        whole.set(examples);
+        part(examples).rows()
+    })?;
+    Ok((inputs, part(whole.get())))
 }
 
 /// The same of examples whose activity manifolds are found in: all of them for each worker unless the method adds up what each makes of
@@ -131,5 +124,53 @@ impl<'a> From<&StepContext<'a>> for LocalContext<'a> {
         let &StepContext { network, pass, error, step, seed, inputs, share } = context;
         let replay = Replay::new(network, pass);
         Self { network, output: &pass.output, error, step, seed, inputs, share, replay }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifold::PcaMethod::{Exact, Randomized};
+    use crate::workers::{Contribution, Workers};
+    use burn::tensor::Device;
+    use nmnc_core::device::{matrix, values};
+
+    struct OneOfThree(usize);
+
+    impl Workers for OneOfThree {
+        fn count(&self) -> usize {
+            3
+        }
+
+        fn number(&self) -> usize {
+            self.0
+        }
+
+        fn gather(&self, _: Contribution) -> Result<Vec<Contribution>> {
+            unreachable!("who has what needs no exchange")
+        }
+    }
+
+    #[test]
+    fn a_sample_is_divided_where_parts_can_be_added_up() {
+        // Each example is a number; the sampler has eight.
+        let sample = |count: usize, _: u64| -> Result<Inputs> {
+            let count = count.min(8);
+            Ok(matrix((1..=count).map(|i| i as f32).collect(), [count, 1], &Device::flex()).into())
+        };
+        let of = |worker: usize, method: PcaMethod, count: usize| {
+            let workers = OneOfThree(worker);
+            let share = Share::divided(&workers, 3).unwrap();
+            let config = ManifoldConfig { method, ..ManifoldConfig::default() };
+            let (Inputs(inputs), share) = manifold_sample(&config, count, 0, &sample, &share).unwrap();
+            (values::<f32>(&inputs[0]), share.rows(), share.whole())
+        };
+        let parts = [0, 1, 2].map(|worker| of(worker, Randomized, 100));
+        assert_eq!(parts[0], (vec![1.0, 2.0], 0..2, 8));
+        assert_eq!(parts[1], (vec![3.0, 4.0, 5.0], 2..5, 8));
+        assert_eq!(parts[2], (vec![6.0, 7.0, 8.0], 5..8, 8));
+        // All of them where they cannot, or are too few.
+        assert_eq!(of(1, Exact, 4), (vec![1.0, 2.0, 3.0, 4.0], 0..4, 4));
+        assert_eq!(of(1, Randomized, 2), (vec![1.0, 2.0], 0..2, 2));
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::Sums;
 use super::processes::{Numbers, Processes};
-use super::said::{Failure, Said, contributions, decoded, encoded};
+use super::said::{Failure, Said, contributions, decoded, encoded, fault};
 use burn::tensor::DType;
 use nmnc_core::error::{Error, Result};
 use nmnc_learn::workers::{Contribution, Pending};
@@ -206,10 +207,12 @@ fn carry(processes: &dyn Processes, sums: Sums, rounds: &Mutex<Rounds>, complete
             continue;
         }
         let said = said.into_iter().flatten().collect();
-        let came = match asked {
+        // Whoever waits would wait for ever for a courier that is gone.
+        let came = catch_unwind(AssertUnwindSafe(|| match asked {
             Asked::Sum if sums == Sums::Reduced => reduced(processes, said),
             _ => exchanged(processes, said),
-        };
+        }));
+        let came = came.unwrap_or_else(|_| Err(fault()));
         let failed = |error| Err(Failure::new(format!("process {}", processes.number()), &error));
         match came.unwrap_or_else(failed) {
             Ok(all) => outcome.set(Ok(Arc::new(all))),

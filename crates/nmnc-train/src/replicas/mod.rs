@@ -17,8 +17,9 @@ pub use hub::give_up;
 pub use processes::{Numbers, OneProcess, Processes};
 
 use hub::Hub;
-use nmnc_core::error::{Error, ErrorKind, Result};
+use nmnc_core::error::{Error, Result};
 use nmnc_learn::workers::{Contribution, Pending, Workers};
+use said::fault;
 
 /// How what replicas make of their parts of a batch is summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,7 +120,7 @@ impl Workers for Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.give_up(&Error::new(ErrorKind::Io, "training", "ended by a fault in the program"));
+            self.give_up(&fault());
         }
     }
 }

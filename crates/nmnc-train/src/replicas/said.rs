@@ -44,6 +44,11 @@ impl Failure {
     }
 }
 
+/// What whoever waits ends with where a thread ended without a word.
+pub(super) fn fault() -> Error {
+    Error::new(ErrorKind::Io, "training", "ended by a fault in the program")
+}
+
 /// As bytes for another process, which is the same program.
 pub(super) fn encoded(said: &[Said]) -> Vec<u8> {
     let matrices = said.iter().map(Said::bytes).sum::<usize>();
