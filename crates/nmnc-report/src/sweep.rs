@@ -171,7 +171,8 @@ fn cells(groups: &[Group<'_>], own: &[usize]) -> Option<Figure> {
         range,
         palette: Palette::Sequential,
     };
-    let gray = if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not run, or not to its end." };
+    let gray =
+        if map.values.iter().all(|v| v.is_finite()) { "" } else { " Gray: not run, or not to its end." };
     let caption = format!(
         "Test accuracy at the end of training, mean over the seeds of each cell, against {} (rows) and {} (columns).{gray}",
         keys[0], keys[1]
