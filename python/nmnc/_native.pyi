@@ -66,6 +66,7 @@ class JacobianEstimator:
         ridge: float = 1e-3,
         exponent: Optional[float] = None,
         rest: Optional[float] = None,
+        aimed: bool = False,
         noise: str = "gaussian",
         sigma: float = 0.1,
         antithetic: bool = False,
@@ -80,7 +81,7 @@ class JacobianEstimator:
     def ask(self, count: int, activity: Optional[ArrayLike] = None) -> Probes:
         """``count`` new perturbations, of a size that follows ``activity`` [any, units] or that of the last `partial_fit`.
 
-        A perturbation is a function of seed, index, number and components alone.
+        A perturbation is a function of seed, index, number and components alone, and where it is aimed of the answers so far.
         """
     def tell(self, probes: Probes, changes: ArrayLike) -> int:
         """Learns from ``changes`` [count, outputs], f(x + xi) - f(x) for each probe; the number of answers that were used.

@@ -46,6 +46,9 @@ class JacobianEstimator(_native.JacobianEstimator):
     rest : float, optional
         Share of the energy of perturbations off the components, in [0, 1): with any, no direction stays unseen (0.1 where
         `exponent` alone is given).
+    aimed : bool
+        Perturbations go where what is not known of J and the variance of the activity are large, along the components of `dim` and
+        off them (``"kalman"``); `exponent` and `rest` are for the first answers alone then.
     noise : {"gaussian", "rademacher", "orthogonal", "hadamard"}
         Distribution of perturbations. Orthogonal ones need fewer.
     sigma : float
@@ -117,6 +120,7 @@ class JacobianEstimator(_native.JacobianEstimator):
         ridge: float = 1e-3,
         exponent: Optional[float] = None,
         rest: Optional[float] = None,
+        aimed: bool = False,
         noise: str = "gaussian",
         sigma: float = 0.1,
         antithetic: bool = False,
@@ -132,6 +136,7 @@ class JacobianEstimator(_native.JacobianEstimator):
             "ridge": ridge,
             "exponent": exponent,
             "rest": rest,
+            "aimed": aimed,
             "noise": noise,
             "sigma": sigma,
             "antithetic": antithetic,

@@ -273,6 +273,30 @@ def test_a_filter_finds_drift_and_noise_by_itself(world):
     assert np.array_equal(again.jacobian_, own.jacobian_) and again.error_ == own.error_
 
 
+def test_aimed_noise_leaves_what_is_known_and_stays_alone(world):
+    rng, activity, _ = world
+    basis = np.linalg.svd(activity - activity.mean(0))[2][:DIM]
+    jacobian = rng.normal(size=(OUTPUTS, UNITS))
+    est = nmnc.JacobianEstimator(UNITS, OUTPUTS, DIM, estimator="kalman", aimed=True).partial_fit(activity)
+    energies = []
+    for _ in range(40):
+        # It moves along the first four components, which are a band of their own.
+        jacobian = jacobian + 0.3 * rng.normal(size=(OUTPUTS, 4)) @ basis[:4]
+        probes = est.ask(UNITS)
+        energies.append(np.square(probes.values @ basis[:4].T).sum() / np.square(probes.values).sum())
+        est.tell(probes, probes.values @ jacobian.T)
+    assert np.mean(energies[20:]) > energies[0] + 0.1
+    again = pickle.loads(pickle.dumps(est))
+    assert np.array_equal(again.ask(5).values, est.ask(5).values)
+    for options, problem in [
+        ({"dim": DIM}, "aimed: needs a filter"),
+        ({"dim": DIM, "estimator": "kalman", "rest": 0.0}, "aimed: has to look off the components"),
+        ({"estimator": "kalman"}, "aimed: there are no components"),
+    ]:
+        with pytest.raises(nmnc.ConfigError, match=problem):
+            nmnc.JacobianEstimator(UNITS, OUTPUTS, aimed=True, **options)
+
+
 def test_noise_has_the_share_off_the_components_that_is_asked_for(world):
     _, activity, _ = world
     basis = np.linalg.svd(activity - activity.mean(0))[2][:DIM]

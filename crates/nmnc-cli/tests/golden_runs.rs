@@ -79,7 +79,8 @@ fn layered() -> Vec<(String, Vec<String>)> {
         &["credit.nmnc={noise='covariance',exponent=1.0,rest=0.0,estimator='least-squares',ridge=3.0}"],
     );
     variant("vnc-kalman", "vnc", &["credit.vnc={estimator='kalman'}"]);
-    variant("nmnc-budget", "nmnc", &[&format!("credit.nmnc={{budget=2.0,{manifold}}}")]);
+    variant("nmnc-budget", "nmnc", &[&format!("credit.nmnc={{budget=2.0,noise='covariance',{manifold}}}")]);
+    variant("nmnc-budget-aimed", "nmnc", &[&format!("credit.nmnc={{budget=2.0,{manifold}}}")]);
     variant("nmnc-coordinates", "nmnc", &["credit.nmnc.feedback='coordinates'"]);
     variant("nmnc-joint", "nmnc", &["credit.nmnc.injection='joint'", "credit.nmnc.normalize='signal'"]);
     variant(

@@ -46,7 +46,7 @@ pub struct StageRecord {
     /// the batch; of layered networks with at most 64 outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_cosine: Option<f64>,
-    /// Dimension of the rule's own manifold, if it has one.
+    /// Dimension of the rule's own manifold, if it has one; of its noise, as the participation ratio of its variances, where it shapes that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule_dimension: Option<usize>,
     /// Squared error of the responses that the rule's feedback predicted at its last update, over their square, if it measures that.
@@ -55,7 +55,7 @@ pub struct StageRecord {
     /// Perturbed examples a training step that the rule spends, if it chooses them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_rate: Option<f64>,
-    /// Share of the rule's probes that lie on the manifold, if it chooses that.
+    /// Share of the rule's probes, or of their energy, that lies on the manifold, if it chooses that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifold_share: Option<f64>,
     /// Dimension d of the measured manifold (the same for every rule); none where activity does not vary.

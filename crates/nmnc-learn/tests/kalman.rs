@@ -42,7 +42,16 @@ fn settings(components: usize, seed: u64) -> JacobianSettings {
 }
 
 fn estimator(components: usize, seed: u64) -> JacobianEstimator {
-    let mut own = JacobianEstimator::new(settings(components, seed), (&Device::flex(), DType::F64)).unwrap();
+    made(settings(components, seed))
+}
+
+/// With noise that goes where it tells the most.
+fn aimed(components: usize, seed: u64) -> JacobianEstimator {
+    made(JacobianSettings { aimed: true, ..settings(components, seed) })
+}
+
+fn made(settings: JacobianSettings) -> JacobianEstimator {
+    let mut own = JacobianEstimator::new(settings, (&Device::flex(), DType::F64)).unwrap();
     own.refresh(0, activity()).unwrap();
     own
 }
@@ -330,4 +339,75 @@ fn answers_that_say_nothing_or_are_not_finite_are_told_apart() {
     numbers[3] = f64::NAN;
     own.learn_from(&asked, tensor(numbers, [6, OUTPUTS]));
     assert!(values(&own.feedback()).iter().any(|b| b.is_nan()));
+}
+
+/// Squared error of the changes of the output that B predicts of the activity, over that of zero, after one more update of an estimator that
+/// knows what another has learned of a Jacobian that moves along the first four components.
+fn judged(aimed: bool, components: usize, seed: u64) -> f64 {
+    let mut own = estimator(components, seed);
+    let basis = estimator(UNITS, 0).manifold().unwrap().basis().clone().narrow(1, 0, 4);
+    let mut jacobian = normal([OUTPUTS, UNITS], 3, seed);
+    for update in 0..61 {
+        if update == 60 {
+            let known = own.state();
+            own = made(JacobianSettings { aimed, ..settings(components, seed) });
+            own.restore(&known).unwrap();
+        }
+        let step = normal([OUTPUTS, 4], 23, 100 * seed + update) * 0.5;
+        jacobian = jacobian + step.matmul(basis.clone().transpose());
+        let asked = own.ask(update, 0..6, &activity()).unwrap().unwrap();
+        let errors = normal([6, OUTPUTS], 7, 100 * seed + update) * asked.deviation();
+        own.learn_from(&asked, asked.noise().matmul(jacobian.clone().transpose()) + errors);
+    }
+    let predicted = |rows: Tensor<2>| energy(&activity().matmul(rows.transpose()));
+    predicted(own.feedback() - jacobian.clone()) / predicted(jacobian)
+}
+
+#[test]
+fn aimed_noise_leaves_less_at_the_next_update() {
+    for components in [UNITS, 4] {
+        let mut sums = [0.0; 2];
+        for seed in 0..60 {
+            sums[0] += judged(true, components, 40 + seed);
+            sums[1] += judged(false, components, 40 + seed);
+        }
+        println!("{components}: {sums:?}");
+        assert!(sums[0] < 0.95 * sums[1], "{components}: {sums:?}");
+    }
+}
+
+#[test]
+fn aimed_noise_has_its_energy_and_is_the_same_after_a_checkpoint() {
+    let mut own = aimed(4, 9);
+    let before = noise_covariance(&own);
+    assert_eq!(before, noise_covariance(&estimator(4, 9)), "at first it is that of the activity");
+    for update in 0..8 {
+        let asked = own.ask(update, 0..6, &activity()).unwrap().unwrap();
+        own.learn_from(&asked, asked.noise().matmul(normal([OUTPUTS, UNITS], 3, 0).transpose()));
+    }
+    let after = noise_covariance(&own);
+    let trace =
+        |covariance: &[f64]| (0..UNITS).map(|i| covariance[i * UNITS + i]).sum::<f64>() / UNITS as f64;
+    assert!((trace(&after) - 1.0).abs() < 0.02, "{}", trace(&after));
+    assert!((after[0] - before[0]).abs() > 0.05 || (after[UNITS + 1] - before[UNITS + 1]).abs() > 0.05);
+    let mut other = aimed(4, 9);
+    other.restore(&own.state()).unwrap();
+    let rows = |own: &JacobianEstimator| values(&own.ask(20, 0..5, &activity()).unwrap().unwrap().noise());
+    assert_eq!(rows(&own), rows(&other));
+}
+
+#[test]
+fn aimed_noise_needs_a_filter_and_looks_everywhere() {
+    let refused = |change: fn(&mut JacobianSettings)| {
+        let mut own = JacobianSettings { aimed: true, ..settings(4, 0) };
+        change(&mut own);
+        JacobianEstimator::new(own, &Device::flex()).unwrap_err().to_string()
+    };
+    for error in [
+        refused(|own| own.learning = Learning::LeastSquares { eta: 1.0 }),
+        refused(|own| own.probing.covariance = None),
+        refused(|own| own.probing.covariance = Some(Covariance { exponent: 0.5, rest: 0.0 })),
+    ] {
+        assert!(error.contains("aimed"), "{error}");
+    }
 }

@@ -68,7 +68,7 @@ fn dimension(given: &Bound<'_, PyAny>) -> PyResult<Option<Dimension>> {
 impl Estimator {
     #[new]
     #[pyo3(signature = (units, outputs, dim=None, *, seed=0, index=0, estimator="recursive", eta=None, forgetting=1.0, ridge=1e-3,
-        exponent=None, rest=None, noise="gaussian", sigma=0.1, antithetic=false, method=None, manifold_forgetting=None))]
+        exponent=None, rest=None, aimed=false, noise="gaussian", sigma=0.1, antithetic=false, method=None, manifold_forgetting=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
@@ -83,6 +83,7 @@ impl Estimator {
         ridge: f64,
         exponent: Option<f64>,
         rest: Option<f64>,
+        aimed: bool,
         noise: &str,
         sigma: f64,
         antithetic: bool,
@@ -114,15 +115,27 @@ impl Estimator {
             return Err(refuse(py, "eta", "has no meaning with estimator = \"kalman\"", "leave it out"));
         }
         let covariance = match (exponent, rest) {
-            (None, None) => None,
+            (None, None) if !aimed => None,
             _ if dim.is_none() => {
-                let name = if exponent.is_some() { "exponent" } else { "rest" };
+                let names = [("exponent", exponent.is_some()), ("rest", rest.is_some()), ("aimed", aimed)];
+                let name = names.iter().find(|(_, set)| *set).map_or("", |(name, _)| name);
                 return Err(refuse(py, name, "there are no components to shape noise by", "give dim"));
             }
             (exponent, rest) => {
                 Some(Covariance { exponent: exponent.unwrap_or(0.5), rest: rest.unwrap_or(0.1) })
             }
         };
+        if aimed && learning != Learning::Kalman {
+            return Err(refuse(
+                py,
+                "aimed",
+                "needs a filter that knows what it does not know",
+                "set estimator = \"kalman\"",
+            ));
+        }
+        if aimed && rest == Some(0.0) {
+            return Err(refuse(py, "aimed", "has to look off the components, too", "leave out rest"));
+        }
         if recursive && covariance.is_some_and(|own| own.rest > 0.0) && units > MOST_PAIRED {
             let problem = format!(
                 "recursive least squares in all {units} dimensions keeps a number for each pair of them"
@@ -164,7 +177,7 @@ impl Estimator {
             ..Probing::new(units)
         };
         let settings =
-            JacobianSettings { probing, outputs, learning, form: FeedbackForm::Units, watched: true };
+            JacobianSettings { probing, outputs, learning, form: FeedbackForm::Units, watched: true, aimed };
         let inner = JacobianEstimator::new(settings, &Device::flex()).raise(py)?;
         Ok(Self {
             inner,

@@ -230,6 +230,7 @@ fn layered_configurations_stand_the_ends_of_their_numbers() {
         "rule = 'nmnc', estimator = 'recursive-least-squares'",
         "rule = 'nmnc', manifold = { method = 'incremental' }",
         "rule = 'nmnc', budget = 0.5",
+        "rule = 'nmnc', noise = 'covariance', estimator = 'kalman'",
         "rule = 'vnc', regions = { by = 'output' }",
         "rule = 'manifold-mirror', budget = 'auto'",
     ];

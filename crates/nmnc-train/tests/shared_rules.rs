@@ -187,6 +187,10 @@ fn so_do_rules_with_other_settings() {
             true,
         ),
         ("rule = 'nmnc'\nbudget = 2.0\nmanifold = { dimension = 4, samples = 30, refresh = 2 }", true),
+        (
+            "rule = 'nmnc'\nbudget = 2.0\nnoise = 'covariance'\nmanifold = { dimension = 4, samples = 30, refresh = 2 }",
+            true,
+        ),
         ("rule = 'vnc'\nestimator = 'kalman'\nprobes = 2\ninterval = 2", true),
         ("rule = 'vnc'\nantithetic = true\nprobes = 2\ninjection = 'joint'\nnormalize = 'signal'", true),
         ("rule = 'node-perturbation'\nprobe = 'rademacher'\nprobes = 2\nnormalize = 'signal'", true),

@@ -215,6 +215,16 @@ fn in_configurations() {
             "tiny.toml: credit.nmnc.interval: has no meaning with a budget; remove it, or remove budget",
         ),
         case(
+            "train tiny.toml --set credit.nmnc.noise=aimed",
+            3,
+            "tiny.toml: credit.nmnc.noise: has no meaning without estimator = \"kalman\"; remove it, or set estimator = \"kalman\"",
+        ),
+        case(
+            "train tiny.toml --set credit.nmnc={noise='aimed',estimator='kalman',rest=0.3}",
+            3,
+            "tiny.toml: credit.nmnc.rest: has no meaning without noise = \"covariance\"; remove it, or set noise = \"covariance\"",
+        ),
+        case(
             "train tiny.toml --set credit.nmnc.budget=0",
             3,
             "tiny.toml: credit.nmnc.budget: 0 is not in (0, 1000000]",

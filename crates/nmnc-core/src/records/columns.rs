@@ -189,7 +189,7 @@ pub const STAGE_COLUMNS: [Column<StageRecord>; 14] = [
         "rule_dimension",
         "count",
         |s| Some(s.rule_dimension? as f64),
-        "components of the rule's own manifold, if it has one",
+        "components of the rule's own manifold, if it has one; the participation ratio of its noise's variances, where it shapes that",
     ),
     Column::new(
         "feedback_error",
@@ -207,7 +207,7 @@ pub const STAGE_COLUMNS: [Column<StageRecord>; 14] = [
         "manifold_share",
         "fraction",
         |s| s.manifold_share,
-        "share of the rule's probes that lie on the manifold, if it chooses that",
+        "share of the rule's probes, or of their energy, that lies on the manifold, if it chooses that",
     ),
     Column::new(
         "dimension",

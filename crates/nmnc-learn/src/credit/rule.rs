@@ -12,13 +12,13 @@ use nmnc_core::state::State;
 /// What a rule has chosen or measured of a stage by itself, for the records.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Choices {
-    /// Dimension of the noise, where it is not that of the whole manifold.
+    /// Dimension of the noise, where it is not that of the whole manifold: the participation ratio of its variances where they differ.
     pub dimension: Option<usize>,
     /// Squared error of the responses that the feedback predicted at its last update, over their square.
     pub feedback_error: Option<f64>,
     /// Perturbed examples a training step.
     pub probe_rate: Option<f64>,
-    /// Share of the probes that lie on the manifold.
+    /// Share of the probes, or of their energy, that lies on the manifold.
     pub manifold_share: Option<f64>,
 }
 

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::aim::Aim;
 use crate::manifold::Subspace;
 use nmnc_core::error::{Error, Result};
 
@@ -64,6 +65,14 @@ impl Root {
         Self {
             along: powers.iter().map(|power| (scale * power / mean).sqrt()).collect(),
             off: everywhere.then(|| (components.clone(), off)),
+        }
+    }
+
+    /// Of noise that goes where it is aimed, along the components and off them.
+    pub(super) fn aimed(aim: &Aim, components: &Subspace) -> Self {
+        Self {
+            along: aim.along.iter().map(|variance| variance.sqrt()).collect(),
+            off: Some((components.clone(), aim.off.sqrt())),
         }
     }
 

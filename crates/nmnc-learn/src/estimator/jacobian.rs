@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorCreationOptions};
 
+use super::aim::Aim;
 use super::confidence::StandardError;
 use super::covariance::Covariance;
 use super::held::FeedbackForm;
+use super::kalman::Kalman;
 use super::learned::{LearnedJacobian, Learning};
 use super::observed::Observing;
 use super::prober::{Perturbations, Prober, Probing};
@@ -29,13 +31,23 @@ pub struct JacobianSettings {
     pub form: FeedbackForm,
     /// Whether its error is followed, for [`JacobianEstimator::standard_error`].
     pub watched: bool,
+    /// Whether noise goes where it tells the most, by what is not known of each component and the variance of the activity along it, and has
+    /// the covariance of [`Probing::covariance`] at first alone. Needs one that goes off the components, and [`Learning::Kalman`].
+    pub aimed: bool,
 }
 
 impl JacobianSettings {
     /// Least squares from Gaussian noise anywhere in `units` dimensions.
     pub fn new(units: usize, outputs: usize) -> Self {
         let learning = Learning::LeastSquares { eta: 1.0 };
-        Self { probing: Probing::new(units), outputs, learning, form: FeedbackForm::Units, watched: true }
+        Self {
+            probing: Probing::new(units),
+            outputs,
+            learning,
+            form: FeedbackForm::Units,
+            watched: true,
+            aimed: false,
+        }
     }
 }
 
@@ -69,6 +81,7 @@ impl JacobianSettings {
 pub struct JacobianEstimator {
     pub(super) prober: Prober,
     pub(super) learned: LearnedJacobian,
+    aimed: bool,
 }
 
 impl JacobianEstimator {
@@ -77,7 +90,7 @@ impl JacobianEstimator {
     /// # Errors
     /// The first impossible setting.
     pub fn new(settings: JacobianSettings, options: impl Into<TensorCreationOptions>) -> Result<Self> {
-        let JacobianSettings { probing, outputs, learning, form, watched } = settings;
+        let JacobianSettings { probing, outputs, learning, form, watched, aimed } = settings;
         if outputs == 0 {
             return Err(Error::config("outputs", "must be at least 1"));
         }
@@ -87,10 +100,18 @@ impl JacobianEstimator {
         if probing.covariance.is_some_and(Covariance::is_everywhere) && !form.is_units() {
             return Err(Error::config("form", "noise off the manifold has no coordinates on it"));
         }
+        if aimed
+            && !(learning == Learning::Kalman && probing.covariance.is_some_and(Covariance::is_everywhere))
+        {
+            return Err(Error::config(
+                "aimed",
+                "needs a Kalman filter and noise that goes off its components, too",
+            ));
+        }
         let learned =
             LearnedJacobian::kept(form, learning, probing.probe, [outputs, probing.units], options)?;
         let learned = if watched { learned.watched() } else { learned };
-        Ok(Self { prober: Prober::new(probing)?, learned })
+        Ok(Self { prober: Prober::new(probing)?, learned, aimed })
     }
 
     /// What asks.
@@ -122,12 +143,32 @@ impl JacobianEstimator {
         Ok(refreshed.degeneracy)
     }
 
-    /// The perturbations `rows` of step `step`, as [`Prober::ask`].
+    /// The perturbations `rows` of step `step`, as [`Prober::ask`]; where noise is aimed, by what is known now.
     ///
     /// # Errors
     /// Activity that is not finite.
     pub fn ask(&self, step: u64, rows: Range<usize>, activity: &Tensor<2>) -> Result<Option<Perturbations>> {
-        self.prober.ask(step, rows, activity)
+        self.prober.ask_aimed(step, rows, activity, self.aim(step))
+    }
+
+    /// The perturbations of the examples of `share`, as [`Prober::ask_share`].
+    ///
+    /// # Errors
+    /// Activity that is not finite; a worker that cannot be reached.
+    pub fn ask_share(
+        &self,
+        step: u64,
+        repetitions: Range<usize>,
+        activity: &Tensor<2>,
+        share: &Share,
+    ) -> Result<Option<Perturbations>> {
+        self.prober.ask_share_aimed(step, repetitions, activity, share, self.aim(step))
+    }
+
+    /// Where noise tells the most in a step, where it is aimed and something is known to aim by.
+    fn aim(&self, step: u64) -> Option<Aim> {
+        let kalman = self.learned.kalman.as_ref().filter(|_| self.aimed)?;
+        kalman.aim(self.prober.manifold()?, step)
     }
 
     /// What `changes` `[K, outputs]` of the output amount to, the answers to K perturbations: f(x + xi) - f(x), or half of
@@ -188,6 +229,12 @@ impl JacobianEstimator {
     /// How far B may be from J; nothing before the first update, and where it is not followed.
     pub fn standard_error(&self) -> Option<StandardError> {
         self.learned.standard_error()
+    }
+
+    /// Where the noise of the last answers went, if it is aimed: the share of its energy along the components, and in how many directions, as
+    /// the participation ratio (sum s)^2 / sum s^2 of its variances s. Nothing before the first.
+    pub fn aimed_at(&self) -> Option<(f64, f64)> {
+        self.learned.kalman.as_ref().filter(|_| self.aimed).map(Kalman::spread)
     }
 
     /// Answers that are expected to bring the error down to `target`, as [`LearnedJacobian::further_answers`]; nothing before there is a

@@ -14,6 +14,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use faer::Mat;
 use nmnc_kernels::matmul;
 
+use super::aim::Aim;
 use super::covariance::Root;
 use super::dense::{
     both_sides, identity, matrix, numbers, of_tensor, scaled, symmetric, times, trace, trace_of, transposed,
@@ -92,6 +93,8 @@ pub(super) struct Kalman {
     noise: Shape,
     /// The step that these were asked for in; nothing before the first.
     last: Option<u64>,
+    /// How many there were.
+    answers: usize,
 }
 
 impl Kalman {
@@ -99,7 +102,7 @@ impl Kalman {
     pub(super) fn new(noise: &Shape, units: usize, dtype: DType) -> Self {
         let d = noise.along.len();
         let moves = Variances::new(bands(d).len() + usize::from(noise.beyond > 0), rounding(dtype));
-        Self { units, along: Mat::zeros(d, d), off: 0.0, moves, noise: noise.clone(), last: None }
+        Self { units, along: Mat::zeros(d, d), off: 0.0, moves, noise: noise.clone(), last: None, answers: 0 }
     }
 
     /// Directions off the components.
@@ -138,6 +141,26 @@ impl Kalman {
         high
     }
 
+    /// Share of the energy of the last noise along the components, and the participation ratio of its variances in all directions: how many
+    /// alike would be as spread out.
+    pub(super) fn spread(&self) -> (f64, f64) {
+        let Shape { along, off, beyond } = &self.noise;
+        let beyond = *beyond as f64;
+        let sums = |power: i32| (along.iter().map(|s| s.powi(power)).sum::<f64>(), beyond * off.powi(power));
+        let ((on, off), (on_squares, off_squares)) = (sums(1), sums(2));
+        (on / (on + off), (on + off).powi(2) / (on_squares + off_squares))
+    }
+
+    /// Where noise tells the most in step `step`, of as many answers as the last; nothing before the first. `manifold` has the components as
+    /// they are.
+    pub(super) fn aim(&self, manifold: &Subspace, step: u64) -> Option<Aim> {
+        let elapsed = step.saturating_sub(self.last?).max(1) as f64;
+        let mut unknown: Vec<f64> = self.directions(elapsed).map(|(_, p, _)| p).collect();
+        let off = unknown.pop()?;
+        (unknown.len() == manifold.dimension())
+            .then(|| Aim::new((&unknown, off), manifold, (self.answers, self.moves.error())))?
+    }
+
     /// Variance of the last noise, that of what is not known `elapsed` steps later, and how many directions share them.
     fn directions(&self, elapsed: f64) -> impl Iterator<Item = (f64, f64, f64)> {
         let (step, step_off) = self.step();
@@ -162,7 +185,7 @@ impl Kalman {
         let first = self.last.replace(step).is_none();
         let [count, m] = probes.dims();
         let outputs = innovations.dims()[1];
-        self.noise = noise;
+        (self.noise, self.answers) = (noise, count);
         let mut change: Option<Tensor<2>> = None;
         for start in (0..count).step_by(BLOCK) {
             let rows = BLOCK.min(count - start);
@@ -280,7 +303,7 @@ impl Kalman {
         let parts = bands(dimension).len() + usize::from(noise.beyond > 0);
         let same = parts == self.moves.parts().len();
         let moves = if same { self.moves.clone() } else { self.moves.resized(parts) };
-        Self { units: self.units, along, off, moves, noise, last: self.last }
+        Self { along, off, moves, noise, ..*self }
     }
 
     pub(super) fn state(&self) -> State {
@@ -295,6 +318,7 @@ impl Kalman {
             counters: [
                 ("components".to_owned(), self.along.nrows() as u64),
                 ("beyond".to_owned(), self.noise.beyond as u64),
+                ("answers".to_owned(), self.answers as u64),
             ]
             .into(),
             ..State::default()
@@ -320,6 +344,8 @@ impl Kalman {
             moves,
             noise,
             last: state.counter("last").ok(),
+            // Earlier checkpoints do not say.
+            answers: state.counter("answers").unwrap_or(0) as usize,
         })
     }
 }

@@ -16,6 +16,7 @@
 //! activity are to be known, one prober serves several learned Jacobians. Where examples fall into regions whose Jacobians differ, a
 //! [`RegionalEstimator`] has feedback for each.
 
+mod aim;
 mod confidence;
 mod covariance;
 mod dense;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::aim::Aim;
 use super::covariance::{Covariance, Root};
 use super::noise::{Noise, embedded, norms, times};
 use crate::manifold::{FollowedManifold, ManifoldConfig, RefreshFrom, Refreshed, Sample, Subspace};
@@ -134,7 +135,18 @@ impl Prober {
     /// # Errors
     /// Activity that is not finite.
     pub fn ask(&self, step: u64, rows: Range<usize>, activity: &Tensor<2>) -> Result<Option<Perturbations>> {
-        self.drawn(step, vec![rows], activity, norms(activity))
+        self.ask_aimed(step, rows, activity, None)
+    }
+
+    /// As [`Prober::ask`], of noise that goes where it is aimed, if it is.
+    pub(super) fn ask_aimed(
+        &self,
+        step: u64,
+        rows: Range<usize>,
+        activity: &Tensor<2>,
+        aim: Option<Aim>,
+    ) -> Result<Option<Perturbations>> {
+        self.drawn(step, vec![rows], activity, norms(activity), aim)
     }
 
     /// As [`Prober::ask`], the perturbations of the examples of `share` in the given repetitions of the batch, numbered as
@@ -149,7 +161,19 @@ impl Prober {
         activity: &Tensor<2>,
         share: &Share,
     ) -> Result<Option<Perturbations>> {
-        self.drawn(step, share.repeated(repetitions), activity, share.numbers(norms(activity))?)
+        self.ask_share_aimed(step, repetitions, activity, share, None)
+    }
+
+    /// As [`Prober::ask_share`], of noise that goes where it is aimed, if it is.
+    pub(super) fn ask_share_aimed(
+        &self,
+        step: u64,
+        repetitions: Range<usize>,
+        activity: &Tensor<2>,
+        share: &Share,
+        aim: Option<Aim>,
+    ) -> Result<Option<Perturbations>> {
+        self.drawn(step, share.repeated(repetitions), activity, share.numbers(norms(activity))?, aim)
     }
 
     fn drawn(
@@ -158,13 +182,17 @@ impl Prober {
         rows: Vec<Range<usize>>,
         activity: &Tensor<2>,
         norms: Vec<f64>,
+        aim: Option<Aim>,
     ) -> Result<Option<Perturbations>> {
         let Probing { units, covariance, probe, sigma, antithetic, seed, index, .. } = self.settings;
         let Some(dimension) = self.dimension() else { return Ok(None) };
         let noise = Noise::scaled(sigma, self.span(), units, &norms, activity.dtype())?;
         let Some(noise) = noise else { return Ok(None) };
         let noise = match covariance.zip(self.manifold()) {
-            Some((covariance, components)) => noise.shaped(Root::new(covariance, components)),
+            Some((covariance, components)) => noise.shaped(match aim {
+                Some(aim) => Root::aimed(&aim, components),
+                None => Root::new(covariance, components),
+            }),
             None => noise,
         };
         let stream = seed.stream(Role::Probe, index, step);

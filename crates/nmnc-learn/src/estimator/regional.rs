@@ -104,7 +104,7 @@ impl RegionalEstimator {
         observing: Observing,
     ) -> Result<()> {
         positive("ridge", observing.ridge)?;
-        let JacobianEstimator { prober, learned } = &mut self.common;
+        let JacobianEstimator { prober, learned, .. } = &mut self.common;
         let manifold = prober.span().filter(|_| !learned.feedback.is_for_units()).cloned();
         let manifold = manifold.as_ref();
         let grouped = Grouped::new(regions, self.deviations.len());

@@ -60,8 +60,14 @@ pub enum Noise {
     Manifold,
     /// Along these components by a power of the variance of the activity, and with a share of its energy off them.
     Covariance,
+    /// Along these components and off them, wherever what is not known of the Jacobian and the variance of the activity are large
+    /// (estimator = "kalman").
+    Aimed,
 }
 
+/// Power of the activity's variance, and share of the energy off the components, where they are left out.
+const EXPONENT: f64 = 0.5;
+const REST: f64 = 0.1;
 /// Components that noise is shaped by where a budget is all that is set.
 const COMPONENTS: usize = 256;
 
@@ -147,8 +153,8 @@ pub struct NoiseCorrelationConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observing>,
     /// Perturbed examples for each example of training, and nothing else: passes go to the stages in turn, and a Kalman filter finds in the
-    /// answers what it believes them by (memory = "feedback"; estimator = "kalman" and, for noise on the manifold, noise = "covariance"
-    /// are implied).
+    /// answers what it believes them by (memory = "feedback"; estimator = "kalman" and, for noise on the manifold, noise = "aimed" are
+    /// implied, or "covariance" where exponent or rest is set).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = ranges::FACTOR.stated())]
     pub budget: Option<f64>,
@@ -220,7 +226,11 @@ impl NoiseCorrelationConfig {
 
     /// The noise's covariance, where its coordinates are not alike.
     fn covariance(&self) -> Option<Covariance> {
-        self.exponent.zip(self.rest).map(|(exponent, rest)| Covariance { exponent, rest })
+        match self.noise {
+            // What it begins with, before there is anything to aim by.
+            Noise::Aimed => Some(Covariance { exponent: EXPONENT, rest: REST }),
+            _ => self.exponent.zip(self.rest).map(|(exponent, rest)| Covariance { exponent, rest }),
+        }
     }
 
     /// How feedback is learned, if there is any. Settings must be resolved.
@@ -260,9 +270,10 @@ impl NoiseCorrelationConfig {
         only("budget", true, self.memory == Memory::Feedback, "memory = \"feedback\"")?;
         (self.probes, self.estimator) = (1, Estimator::Kalman);
         if self.noise == Noise::Manifold {
-            self.noise = Noise::Covariance;
+            let shaped = self.exponent.is_some() || self.rest.is_some();
+            self.noise = if shaped { Noise::Covariance } else { Noise::Aimed };
         }
-        if self.noise == Noise::Covariance {
+        if matches!(self.noise, Noise::Covariance | Noise::Aimed) {
             // Components cost little where a prior follows their spectrum.
             let dimension = Dimensions::Same(Dimension::Count(COMPONENTS));
             self.manifold.get_or_insert_with(|| ManifoldConfig { dimension, ..ManifoldConfig::default() });
@@ -275,12 +286,18 @@ impl NoiseCorrelationConfig {
         let shaped = self.noise == Noise::Covariance;
         only("exponent", self.exponent.is_some(), shaped, "noise = \"covariance\"")?;
         only("rest", self.rest.is_some(), shaped, "noise = \"covariance\"")?;
+        only(
+            "noise",
+            self.noise == Noise::Aimed,
+            self.estimator == Estimator::Kalman,
+            "estimator = \"kalman\"",
+        )?;
         if shaped {
-            self.exponent.get_or_insert(0.5);
-            self.rest.get_or_insert(0.1);
+            self.exponent.get_or_insert(EXPONENT);
+            self.rest.get_or_insert(REST);
         }
         match self.noise {
-            Noise::Manifold | Noise::Covariance => {
+            Noise::Manifold | Noise::Covariance | Noise::Aimed => {
                 let manifold = self.manifold.get_or_insert_default();
                 manifold.resolve().map_err(|e| e.under("manifold"))
             }

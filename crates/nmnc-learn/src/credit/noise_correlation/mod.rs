@@ -19,6 +19,7 @@
 mod centres;
 mod config;
 mod injection;
+mod known;
 mod perturb;
 mod regions;
 mod rule;

@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
+use super::known::Known;
 use crate::credit::context::LocalContext;
-use crate::estimator::{Perturbations, Prober};
+use crate::estimator::Perturbations;
 use nmnc_core::error::Result;
 
 /// A stage that receives noise in a pass.
@@ -11,7 +12,7 @@ pub(super) struct Injected<'a> {
     /// Stage, from 0.
     pub stage: usize,
     /// What asks for its perturbations.
-    pub prober: &'a Prober,
+    pub known: &'a Known,
 }
 
 /// Perturbations of one stage's activity, repetition after repetition over the worker's batch, and what came of them.
@@ -115,7 +116,7 @@ impl PerturbedPass<'_> {
             None => {
                 // All repetitions are asked for together, so that orthogonal blocks run across examples and repetitions.
                 let LocalContext { step, share, .. } = *self.context;
-                let all = injected.prober.ask_share(step, 0..self.probes, &activity, share);
+                let all = injected.known.ask_share(step, 0..self.probes, &activity, share);
                 asked.insert(all.map_err(|e| e.within(format!("stage {}", injected.stage + 1)))?)
             }
         };

@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::config::{NoiseCorrelationConfig, Normalize};
+use super::config::{Noise, NoiseCorrelationConfig, Normalize};
+use super::known::Known;
 use super::perturb::{Answered, Injected, PerturbedPass};
 use super::regions::Finder;
 use super::spending::Spending;
@@ -37,26 +38,6 @@ struct StageState {
     pending: Option<Answered>,
 }
 
-/// What becomes of answers.
-enum Known {
-    /// They teach feedback weights B_l `[outputs, n_l]`.
-    Feedback(Box<JacobianEstimator>),
-    /// They teach feedback weights of each region.
-    Regional(Box<RegionalEstimator>),
-    /// Nothing beyond their own step.
-    Nothing(Box<Prober>),
-}
-
-impl Known {
-    fn prober(&self) -> &Prober {
-        match self {
-            Self::Feedback(estimator) => estimator.prober(),
-            Self::Regional(estimator) => estimator.prober(),
-            Self::Nothing(prober) => prober,
-        }
-    }
-}
-
 impl NoiseCorrelation {
     /// A rule that knows nothing yet. `config` must be resolved.
     pub fn new(config: NoiseCorrelationConfig, setup: &RuleSetup) -> Self {
@@ -71,6 +52,7 @@ impl NoiseCorrelation {
                         learning,
                         form: config.feedback,
                         watched: config.budget.is_some(),
+                        aimed: config.noise == Noise::Aimed,
                     };
                     match (&config.regions, config.regions.as_ref().and_then(|regions| regions.share)) {
                         (Some(regions), Some(share)) => Known::Regional(Box::new(RegionalEstimator::new(
@@ -171,10 +153,9 @@ impl NoiseCorrelation {
 
     /// Perturbs every example of the batch `probes` times at all stages of `group` at once.
     fn begin_pass(&mut self, group: &[usize], context: &LocalContext) -> Result<()> {
-        let injected =
-            group.iter().map(|&stage| Injected { stage, prober: self.stages[stage].known.prober() });
+        let injected = group.iter().map(|&stage| Injected { stage, known: &self.stages[stage].known });
         let injected: Vec<Injected> =
-            injected.filter(|injected| injected.prober.dimension().is_some()).collect();
+            injected.filter(|injected| injected.known.prober().dimension().is_some()).collect();
         if injected.is_empty() {
             return Ok(());
         }
@@ -319,20 +300,23 @@ impl CreditRule for NoiseCorrelation {
     fn noise(&self, stage: usize, activity: &Tensor<2>, (_, step): (Seed, u64)) -> Result<Option<Tensor<2>>> {
         // The seed is that of the setup.
         let rows = activity.dims()[0];
-        let asked = self.stages[stage].known.prober().ask(step, 0..rows, activity)?;
+        let asked = self.stages[stage].known.ask(step, 0..rows, activity)?;
         Ok(asked.map(|perturbations| perturbations.noise()))
     }
 
     fn choices(&self, stage: usize) -> Choices {
-        let Some(spending) = &self.spending else { return Choices::default() };
-        let error = match &self.stages[stage].known {
-            Known::Feedback(estimator) => estimator.standard_error(),
+        let estimator = match &self.stages[stage].known {
+            Known::Feedback(estimator) => Some(estimator),
             Known::Regional(_) | Known::Nothing(_) => None,
         };
+        let aimed = estimator.and_then(|estimator| estimator.aimed_at());
         Choices {
-            feedback_error: error.map(|error| error.residual.powi(2)),
-            probe_rate: Some(spending.rate(stage, self.config.cost())),
-            ..Choices::default()
+            dimension: aimed.map(|(_, directions)| directions.round() as usize),
+            feedback_error: estimator
+                .and_then(|estimator| estimator.standard_error())
+                .map(|error| error.residual.powi(2)),
+            probe_rate: self.spending.as_ref().map(|spending| spending.rate(stage, self.config.cost())),
+            manifold_share: aimed.map(|(share, _)| share),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The work of noise correlation, and its memory.
 
-use super::config::{Memory, NoiseCorrelationConfig};
+use super::config::{Memory, Noise, NoiseCorrelationConfig};
 use crate::estimator::Estimator;
 use crate::needs::{self, Sizes, Values, product};
 use crate::net::Network;
@@ -109,7 +109,7 @@ impl NoiseCorrelationConfig {
 
     /// Whether noise goes off the components that it is shaped by.
     fn is_everywhere(&self) -> bool {
-        self.rest.is_some_and(|rest| rest > 0.0)
+        self.noise == Noise::Aimed || self.rest.is_some_and(|rest| rest > 0.0)
     }
 
     /// Directions that noise has, where it lives on a manifold: as many as there may be where the activity decides.
