@@ -11,6 +11,7 @@ mod analyze;
 mod brain;
 mod cite;
 mod config;
+mod data;
 mod part;
 mod plan;
 mod predict;
@@ -23,6 +24,7 @@ pub use analyze::{Analyze, FormatName, SplitName};
 pub use brain::{Brain, BrainComparison, ComparisonName, DistanceName, RegressionChoice, ResampleName};
 pub use cite::Cite;
 pub use config::{CheckConfig, ExplainSetting};
+pub use data::Data;
 pub use part::Part;
 pub use plan::Plan;
 pub use predict::Predict;
@@ -415,32 +417,6 @@ pub enum Config {
     Presets {
         /// Ready-made configuration to print
         name: Option<String>,
-    },
-}
-
-/// `nmnc data`.
-#[derive(Debug, Subcommand)]
-pub enum Data {
-    /// List the data sets that can be used by name
-    List,
-    /// Describe a data set: format, image sizes, classes
-    #[command(after_help = "Examples:\n  nmnc data info fashion-mnist-sample\n  nmnc data info pictures/")]
-    Info {
-        /// Name or path
-        source: String,
-    },
-    /// Download a data set; an interrupted download goes on where it ended
-    #[command(after_help = "Examples:\n  nmnc data fetch cifar10\n\n\
-        Files go to the folder in NMNC_DATA_DIR, else to the user's cache folder. NMNC_DATA_MIRROR names \
-        another server to ask (as URL/NAME/FILE).")]
-    Fetch {
-        /// Name in `nmnc data list`
-        name: String,
-    },
-    /// Check the size and SHA-256 of every file of a downloaded data set
-    Verify {
-        /// Name in `nmnc data list`
-        name: String,
     },
 }
 

@@ -241,6 +241,25 @@ fn help_completions_and_data_print_what_they_should() {
 }
 
 #[test]
+fn a_data_set_of_fewer_dimensions_is_trained_on_as_others_are() {
+    let folder = Folder::new();
+    let reduce = "data reduce fashion-mnist-sample --components 3 --set train_limit=200 --set test_limit=50 --out few.npz";
+    let arguments: Vec<&str> = reduce.split(' ').collect();
+    let made = folder.run(&arguments).success();
+    let told = "fashion-mnist-sample: 200 training and 50 test examples of 1x28x28; 3 components have";
+    assert!(made.stdout.starts_with(told) && made.stdout.ends_with("few.npz\n"), "{}", made.stdout);
+    let bytes = fs::read(folder.path("few.npz")).unwrap();
+    folder.run(&arguments).success();
+    assert_eq!(fs::read(folder.path("few.npz")).unwrap(), bytes);
+    let info = folder.run(&["data", "info", "few.npz"]).success().stdout;
+    assert!(info.contains("train: 200 gray images, 28x28 pixels"), "{info}");
+    folder.write("tiny.toml", TINY);
+    let more =
+        ["--set", "data.source=few.npz", "--set", "data.train_limit=100", "--set", "data.test_limit=50"];
+    folder.run(&[&["train", "tiny.toml"], &more[..]].concat()).success();
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     use std::process::Stdio;
     let folder = Folder::new();

@@ -9,6 +9,7 @@ pub mod cite;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod plan;
+pub mod reduced;
 pub mod reproduce;
 pub mod sweep;
 

@@ -1,10 +1,11 @@
 //! `nmnc data`.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use nmnc::Result;
-use nmnc::data::{self, Progress, data_dir};
+use nmnc::data::{self, DataConfig, Progress, data_dir};
+use nmnc::{Error, Result, Seed, reduced};
 use serde_json::json;
 
 use crate::cli::Data;
@@ -17,8 +18,45 @@ pub fn run(command: &Data, out: Output) -> Result<()> {
         Data::List => list(out),
         Data::Info { source } => info(source, out),
         Data::Fetch { name } => fetch(name, out),
+        Data::Reduce { source, components, out: path, set, seed } => {
+            reduce(source, *components, path, (set, *seed), out)
+        }
         Data::Verify { name } => verify(name, out),
     }
+}
+
+fn reduce(
+    source: &str,
+    components: usize,
+    path: &Path,
+    (set, seed): (&[String], u64),
+    out: Output,
+) -> Result<()> {
+    if path.extension().is_none_or(|extension| extension != "npz") {
+        return Err(Error::config("--out", format!("`{}` does not end in .npz", path.display())));
+    }
+    let mut settings = toml::Table::new();
+    settings.insert("source".to_owned(), source.into());
+    for setting in set {
+        nmnc::train::set(&mut settings, setting)?;
+    }
+    let config: DataConfig = nmnc::config_text::deserialize(settings).map_err(|e| e.under("data"))?;
+    let made = reduced::reduce(&config, components, Seed(seed), path)?;
+    made.warnings.iter().for_each(|warning| out.warning(source, warning));
+    let [train, evaluated] = made.examples;
+    out.event(
+        "reduced",
+        json!({ "path": naming::text(path), "components": components, "variance": made.variance,
+                "train": train, made.evaluation: evaluated }),
+    );
+    out.line(format_args!(
+        "{source}: {train} training and {evaluated} {} examples of {}; {components} components have {:.1} % of the variance",
+        made.evaluation,
+        made.shape,
+        100.0 * made.variance
+    ));
+    out.result(naming::shown(path));
+    Ok(())
 }
 
 fn list(out: Output) -> Result<()> {

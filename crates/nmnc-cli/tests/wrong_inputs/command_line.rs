@@ -93,7 +93,7 @@ fn on_the_command_line() {
         case(
             "data --threads 2",
             2,
-            "'nmnc data' requires a subcommand but one was not provided [subcommands: list, info, fetch, verify, help]; see `nmnc data --help`",
+            "'nmnc data' requires a subcommand but one was not provided [subcommands: list, info, fetch, reduce, verify, help]; see `nmnc data --help`",
         ),
     ]);
 }

@@ -28,6 +28,26 @@ fn in_data() {
             "data.source: `nowhere` is neither a file or folder nor a known set; known: fashion-mnist-sample, cifar10, cifar100, mnist, fashion-mnist",
         ),
         case(
+            "data reduce fashion-mnist-sample --components 3 --out few.csv",
+            3,
+            "--out: `few.csv` does not end in .npz",
+        ),
+        case(
+            "data reduce fashion-mnist-sample --components 3 --set train_limt=5 --out few.npz",
+            3,
+            "data: unknown setting `train_limt`; did you mean `train_limit`?",
+        ),
+        case(
+            "data reduce fashion-mnist-sample --components 3 --set augment.flip=true --out few.npz",
+            3,
+            "data.augment: is for training on what is made; leave it out here",
+        ),
+        case(
+            "data reduce fashion-mnist-sample --components 785 --out few.npz",
+            3,
+            "components: there are no 785 components: the training examples vary along 784; take fewer, or more examples",
+        ),
+        case(
             "data verify mnist",
             4,
             "<tmp>/data/mnist/train-images-idx3-ubyte.gz: is not there; run `nmnc data fetch mnist`",
