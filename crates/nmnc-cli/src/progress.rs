@@ -33,6 +33,8 @@ pub struct Watcher {
     examples: &'static str,
     /// Whether answers are values, of which how far they are off says more than how many are near.
     values: bool,
+    /// What it is evaluated on.
+    evaluated: &'static str,
     bar: ProgressBar,
     /// When the first step of this process ended, and which it was: what it compiles and finds for the first time is no measure for the
     /// others.
@@ -59,6 +61,7 @@ impl Watcher {
             epochs: config.epochs(),
             examples: config.examples(),
             values: config.answers_are_values(),
+            evaluated: evaluated(config.held_out()),
             bar,
             first: None,
             last: None,
@@ -113,7 +116,13 @@ impl Observer for Watcher {
         let due = self.shown.is_none_or(|at| at.elapsed() >= PACE) && self.bar.is_hidden();
         if evaluated || due {
             self.shown = Some(Instant::now());
-            let line = of_record(record, self.epochs, self.examples, self.values, self.remaining());
+            let line = of_record(
+                record,
+                self.epochs,
+                (self.examples, self.evaluated),
+                self.values,
+                self.remaining(),
+            );
             self.bar.suspend(|| self.out.line(line));
         }
     }
@@ -154,13 +163,21 @@ fn left(elapsed: Duration, first: u64, step: u64, total: u64) -> Option<f64> {
     Some(elapsed.as_secs_f64() / done as f64 * left as f64)
 }
 
+/// What a run is evaluated on, in a word.
+fn evaluated(held_out: bool) -> &'static str {
+    if held_out { "validation" } else { "test" }
+}
+
 /// How a run came out, in a few words.
 pub fn outcome(summary: &Summary) -> String {
     let error = summary.trials.and_then(|trials| trials.answer_error);
+    let evaluated = evaluated(summary.held_out);
     let told = |score: Option<Score>| match (score, error) {
         (None, _) => "not evaluated".to_owned(),
-        (Some(score), Some(error)) => format!("test {}", off(error, score)),
-        (Some(score), None) => format!("test accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score)),
+        (Some(score), Some(error)) => format!("{evaluated} {}", off(error, score)),
+        (Some(score), None) => {
+            format!("{evaluated} accuracy {:.1} %{}", 100.0 * score.accuracy, top5(score))
+        }
     };
     let diverging = summary
         .loss_factor

@@ -22,7 +22,13 @@ pub fn fitted(parts: Vec<(u8, String)>) -> String {
 
 /// The line of a record: where the run is, how it goes, and how long it takes yet (`left`). What has no room is in the records. Of answers that
 /// are `values`, how far they are off says more than how many are near.
-pub fn of_record(record: &Record, epochs: u64, examples: &str, values: bool, left: String) -> String {
+pub fn of_record(
+    record: &Record,
+    epochs: u64,
+    (examples, evaluated): (&str, &str),
+    values: bool,
+    left: String,
+) -> String {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     let mut parts = vec![(0, format!("epoch {:.2}/{epochs}", record.epoch))];
     if let Some(score) = record.train {
@@ -34,8 +40,8 @@ pub fn of_record(record: &Record, epochs: u64, examples: &str, values: bool, lef
     let error = record.trials.and_then(|trials| trials.answer_error);
     if let Some(score) = record.test {
         parts.push(match error {
-            Some(error) => (0, format!("test {}", off(error, score))),
-            None => (0, format!("test {}{}", percent(score.accuracy), top5(score))),
+            Some(error) => (0, format!("{evaluated} {}", off(error, score))),
+            None => (0, format!("{evaluated} {}{}", percent(score.accuracy), top5(score))),
         });
     }
     if let Some(trials) = record.trials.filter(|_| error.is_none()) {
@@ -79,19 +85,19 @@ mod tests {
     #[test]
     fn lines_have_room_on_every_terminal() {
         let left = || "12 h 34 min left".to_owned();
-        let plain = of_record(&record(), 1000, "images", false, left());
+        let plain = of_record(&record(), 1000, ("images", "validation"), false, left());
         assert_eq!(plain, "epoch 123.45/1000  loss 0.535  accuracy 80.5 %  12 h 34 min left");
         let score = Score { loss: 0.5, accuracy: 0.796, top5: Some(0.951) };
         let trials =
             TrialRecord { fixation_breaks: 0.125, misses: 0.0, unbroken_accuracy: 0.7, answer_error: None };
         let whole = Record { test: Some(score), trials: Some(trials), ..record() };
-        let line = of_record(&whole, 1000, "images", false, left());
+        let line = of_record(&whole, 1000, ("images", "test"), false, left());
         assert_eq!(line, "epoch 123.45/1000  loss 0.535  test 79.6 % (top 5: 95.1 %)  12 h 34 min left");
         // What has room is there.
         let small = Record { epoch: 1.0, probes: 3648, images_per_second: 5040.0, ..record() };
         let small = Record { test: Some(Score { top5: None, ..score }), ..small };
         assert_eq!(
-            of_record(&small, 6, "images", false, "7 s left".to_owned()),
+            of_record(&small, 6, ("images", "test"), false, "7 s left".to_owned()),
             "epoch 1.00/6  loss 0.535  accuracy 80.5 %  test 79.6 %  probes 3648  7 s left"
         );
         for line in [plain, line] {

@@ -47,6 +47,29 @@ fn a_comparison_is_made_once_goes_on_where_it_stopped_and_keeps_what_is_there() 
 }
 
 #[test]
+fn images_that_were_held_out_are_not_called_test() {
+    let folder = Folder::new();
+    folder.write("tiny.toml", TINY);
+    let held = ["train", "tiny.toml", "--out", "held", "--set", "data.validation=60"];
+    let ran = folder.run(&held).success().stdout;
+    assert!(ran.contains("  validation ") && !ran.contains("  test "), "{ran}");
+    assert!(ran.contains("held: validation accuracy"), "{ran}");
+    let summary = |run: &str| -> Value {
+        serde_json::from_slice(&fs::read(folder.path(run).join("summary.json")).unwrap()).unwrap()
+    };
+    assert_eq!(summary("held")["held_out"], true);
+    folder.run(&["train", "tiny.toml", "--out", "tested"]).success();
+    assert!(summary("tested").get("held_out").is_none());
+    let page = |runs: &[&str]| {
+        folder.run(&[&["report"], runs, &["--out", "page.html", "--overwrite"]].concat()).success();
+        fs::read_to_string(folder.path("page.html")).unwrap()
+    };
+    let told = "images held out of those to train on (data.validation)";
+    assert!(page(&["held"]).contains(told) && !page(&["tested"]).contains(told));
+    assert!(page(&["held", "tested"]).contains("In 1 of 2 runs what is called test"));
+}
+
+#[test]
 fn a_finished_run_has_nothing_to_resume_and_is_not_overwritten() {
     let folder = Folder::new();
     folder.write("tiny.toml", TINY);

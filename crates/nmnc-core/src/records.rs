@@ -168,6 +168,9 @@ pub struct Summary {
     pub status: Status,
     /// The last evaluation.
     pub test: Option<Score>,
+    /// Whether that, and all of the run, is of images held out of those to train on (`data.validation`), and not of the test split.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held_out: bool,
     /// The best test accuracy of any epoch.
     pub best_test_accuracy: Option<f64>,
     /// Of a task: the last evaluation beside the answers.

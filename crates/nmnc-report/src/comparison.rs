@@ -15,7 +15,7 @@ use super::psychometric::{self, PSYCHOMETRIC_NOTE};
 use super::table::region;
 use super::text::{NONE, duration, escape, fixed, grouped, plural};
 use super::{setup, summary};
-use nmnc_core::records::{RunRecords, Status};
+use nmnc_core::records::{RunRecords, Status, Summary};
 
 /// The whole page.
 pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
@@ -46,11 +46,13 @@ pub fn page(runs: &[RunRecords], title: &str, commands: &[String]) -> String {
     if reading.iter().any(|line| line.starts_with(MEANS)) {
         reading.retain(|line| *line != ONE_SEED);
     }
-    let mut page = Page::new(title)
-        .about(&folders)
-        .sentences(&sentences)
-        .setup(setup::setup(&all))
-        .notices("Runs to note", &parts.iter().flat_map(|(_, groups)| notices(groups)).collect::<Vec<_>>());
+    let mut page = Page::new(title).about(&folders).sentences(&sentences).setup(setup::setup(&all)).notices(
+        "Runs to note",
+        &held_out(&all)
+            .into_iter()
+            .chain(parts.iter().flat_map(|(_, groups)| notices(groups)))
+            .collect::<Vec<_>>(),
+    );
     for (part, groups) in &parts {
         let of = |heading: &str| match part.name.as_str() {
             "" => heading.to_owned(),
@@ -87,6 +89,20 @@ fn units(text: &str) -> String {
         let after = if *unit == " ± " { "\u{202f}" } else { trailing };
         text.replace(unit, &format!("\u{202f}{inner}{after}"))
     })
+}
+
+/// What the page calls test where that is not the test split.
+fn held_out(runs: &[&RunRecords]) -> Option<String> {
+    let ended: Vec<&Summary> = runs.iter().filter_map(|run| run.summary.as_ref()).collect();
+    const HELD_OUT: &str =
+        "what is called test here is images held out of those to train on (data.validation)";
+    match ended.iter().filter(|summary| summary.held_out).count() {
+        0 => None,
+        all if all == ended.len() => {
+            Some(format!("In all runs {HELD_OUT}: the test split was not looked at."))
+        }
+        some => Some(format!("In {some} of {} runs {HELD_OUT}.", ended.len())),
+    }
 }
 
 /// What a reader must know before reading any number.

@@ -160,6 +160,7 @@ impl Home {
             seed: self.identity.seed().0,
             status,
             test: tally.last_test(),
+            held_out: problem.held_out(),
             best_test_accuracy: tally.best_accuracy(),
             trials: tally.last_trials(),
             psychometric: tally.last_psychometric().cloned(),

@@ -28,6 +28,11 @@ pub trait Problem {
     /// The network.
     fn network(&self) -> &Self::Network;
 
+    /// Whether it is evaluated on examples held out of those to train on, and not on a test split.
+    fn held_out(&self) -> bool {
+        false
+    }
+
     /// The network, to be changed by a learner or given the weights of a checkpoint.
     fn network_mut(&mut self) -> &mut Self::Network;
 

@@ -108,6 +108,7 @@ pub fn run(shape: Shape, seed: u64, units: &[usize], epochs: u64, status: Option
         test: last.and_then(|r| r.test),
         trials: None,
         psychometric: None,
+        held_out: false,
         best_test_accuracy: records.iter().filter_map(|r| r.test).map(|s| s.accuracy).reduce(f64::max),
         steps: last.map_or(0, |r| r.step),
         epochs: last.map_or(0.0, |r| r.epoch),

@@ -33,6 +33,11 @@ pub trait RunConfig: Clone + Serialize {
         false
     }
 
+    /// Whether it is evaluated on examples held out of those to train on, and not on a test split.
+    fn held_out(&self) -> bool {
+        false
+    }
+
     /// Name of the credit rule.
     fn rule(&self) -> &str;
 
@@ -198,6 +203,10 @@ impl RunConfig for Config {
         "images"
     }
 
+    fn held_out(&self) -> bool {
+        self.data.validation > 0
+    }
+
     of_either!();
 }
 
@@ -230,6 +239,10 @@ impl RunConfig for AnyConfig {
 
     fn answers_are_values(&self) -> bool {
         each!(self, config => config.answers_are_values())
+    }
+
+    fn held_out(&self) -> bool {
+        each!(self, config => config.held_out())
     }
 
     fn rule(&self) -> &str {

@@ -154,6 +154,10 @@ impl Problem for Images {
         self.classifier.network()
     }
 
+    fn held_out(&self) -> bool {
+        self.splits.evaluation_name == "validation"
+    }
+
     fn network_mut(&mut self) -> &mut Network {
         self.classifier.network_mut()
     }
