@@ -79,6 +79,36 @@ fn margins_and_gains_of_networks_agree_with_what_was_measured() {
 }
 
 #[test]
+fn a_network_of_images_of_few_dimensions_has_them_made_once() {
+    let folder = Folder::new();
+    let own = [
+        "reproduce",
+        "margin",
+        "--networks",
+        "dimension-8",
+        "--seeds",
+        "1",
+        "--examples",
+        "60",
+        "--out",
+        "out",
+    ];
+    // The run alone, in a folder that is not there yet: the fourth is the first of this network.
+    folder.run(&[&own[..], &["--task", "4"], &TINY[..]].concat()).success();
+    let made = folder.path("out/images-8.npz");
+    let bytes = fs::read(&made).unwrap();
+    folder.run(&[&own[..], &TINY[..]].concat()).success();
+    assert_eq!(fs::read(&made).unwrap(), bytes);
+    let info = folder.run(&["data", "info", "out/images-8.npz"]).success().stdout;
+    assert!(info.contains("train: 128 gray images, 28x28 pixels"), "{info}");
+    let networks = csv(&folder.path("out/networks.csv"));
+    let names: Vec<&str> = networks.iter().map(|row| row["network"].as_str()).collect();
+    assert_eq!(names, ["base", "dimension-8"]);
+    let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
+    assert!(page.contains("images of 8 dimensions"));
+}
+
+#[test]
 fn sessions_show_the_noise_that_each_rule_makes() {
     let folder = Folder::new();
     let own = [

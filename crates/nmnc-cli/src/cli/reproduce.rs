@@ -82,7 +82,7 @@ const MARGIN_EXAMPLES: &str = "Examples:
   nmnc reproduce margin --data cifar10 --seeds 5 --out runs/margin-cifar10
   nmnc reproduce margin --networks half,lenet --set credit.vnc.interval=10 --set credit.nmnc.interval=10
 
-Eighteen networks, each unlike the first in one thing: width, depth, length of training, optimizer and decay, kind, data. Each trained by bp, vnc \
+Twenty-one networks, each unlike the first in one thing: width, depth, length of training, optimizer and decay, kind, data, dimension of the data. Each trained by bp, vnc \
 and nmnc, with probes of every stage every 30 steps: where its Jacobian lies to its manifold, what NMNC gains on VNC in it, and how far the \
 first, the law of estimates by noise, and cosines with backprop foretell the second.
 

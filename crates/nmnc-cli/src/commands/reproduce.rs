@@ -29,7 +29,8 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
             make(&Dimension::new(&options(given), scales)?, &given.out, &given.part, out)
         }
         Reproduce::Margin { options: given, networks } => {
-            make(&Margin::new(&options(given), networks)?, &given.out, &given.part, out)
+            let folder = given.out.clone().unwrap_or_else(|| default_folder("margin"));
+            make(&Margin::new(&options(given), networks, &folder)?, &given.out, &given.part, out)
         }
         Reproduce::Predictions { options: given, rules, repeats, stage, units } => {
             let choices = PredictionChoices {
@@ -108,6 +109,11 @@ fn brain(given: &ReproduceBrain) -> Result<Brain> {
     Brain::new(&options, benchmark, settings)
 }
 
+/// Where an experiment is made unless told.
+fn default_folder(name: &str) -> PathBuf {
+    Path::new("runs").join(format!("reproduce-{name}"))
+}
+
 fn make<E: Experiment>(experiment: &E, folder: &Option<PathBuf>, part: &Part, out: Output) -> Result<()> {
     let started = Instant::now();
     let runs = experiment.runs();
@@ -116,8 +122,7 @@ fn make<E: Experiment>(experiment: &E, folder: &Option<PathBuf>, part: &Part, ou
     }
     let (total, chosen) = (runs.len(), part.chosen(runs.len())?);
     chosen.iter().try_for_each(|&at| trial::check(runs[at].config.device()))?;
-    let default = || Path::new("runs").join(format!("reproduce-{}", experiment.name()));
-    let folder = folder.clone().unwrap_or_else(default);
+    let folder = folder.clone().unwrap_or_else(|| default_folder(experiment.name()));
     let mut watch = Shown { out, folder: folder.clone() };
     let made = reproduce::reproduce_part(experiment, &folder, &command_line(), &mut watch, &chosen);
     let made = made.map_err(|e| {

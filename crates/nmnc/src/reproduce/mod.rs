@@ -61,6 +61,14 @@ pub trait Experiment {
     /// Everything beside the run that a measurement depends on: one made with something else is made again.
     fn measurement(&self) -> Value;
 
+    /// Makes what the run with this index needs beside its configuration, if that is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    fn prepare(&self, _run: usize) -> Result<()> {
+        Ok(())
+    }
+
     /// Measures the finished run in `folder`.
     ///
     /// # Errors
@@ -177,6 +185,7 @@ pub fn reproduce_part<E: Experiment>(
         if watch.stop() {
             return Err(stopped());
         }
+        experiment.prepare(index)?;
         let status = match find(run)? {
             Found::Ended(summary) => {
                 RunFolder::tidy(&own);

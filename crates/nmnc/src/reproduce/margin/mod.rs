@@ -9,6 +9,7 @@ mod rows;
 mod tables;
 mod verdict;
 
+use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,12 @@ use self::rows::{Found, MEANS, STAGES, rows};
 use super::Experiment;
 use super::base::{self, Options, Size};
 use super::findings::{Findings, Outcome};
+use crate::reduced::reduce;
 use nmnc_analysis::analysis::{self, AnalysisSettings, ExampleSplit, Loaded, Source, Subject};
+use nmnc_core::doing;
 use nmnc_core::error::{Error, Result};
 use nmnc_core::records::RunRecords;
+use nmnc_data::{Augment, DataConfig, Standardize};
 use nmnc_report::Measurements;
 use nmnc_report::measurements::Place;
 use nmnc_report::text::plural;
@@ -85,11 +89,12 @@ impl StageMargin {
 }
 
 impl Margin {
-    /// The experiment as `options` ask for it, on the networks called `names`, or all.
+    /// The experiment as `options` ask for it, on the networks called `names`, or all. Data sets that it makes for some of them are kept in
+    /// `folder`.
     ///
     /// # Errors
     /// Settings that no run can have; an unknown network.
-    pub fn new(options: &Options, names: &[String]) -> Result<Self> {
+    pub fn new(options: &Options, names: &[String], folder: &Path) -> Result<Self> {
         let own: &[&str] = match options.size() {
             Size::Quick => &[
                 "data.train_limit=1000",
@@ -108,7 +113,7 @@ impl Margin {
         let mut runs = Vec::new();
         for (index, network) in networks.iter().enumerate() {
             for rule in RULES {
-                runs.extend(network.runs(rule, options, &own)?.into_iter().map(|run| (index, run)));
+                runs.extend(network.runs(rule, options, &own, folder)?.into_iter().map(|run| (index, run)));
             }
         }
         let dimension = runs[0].1.config.metrics.dimension;
@@ -170,6 +175,27 @@ impl Experiment for Margin {
 
     fn runs(&self) -> Vec<&PlannedRun> {
         self.runs.iter().map(|(_, run)| run).collect()
+    }
+
+    fn prepare(&self, run: usize) -> Result<()> {
+        let (network, run) = &self.runs[run];
+        let Some(components) = self.networks[*network].components else { return Ok(()) };
+        let path = Path::new(&run.config.data.source);
+        if path.exists() {
+            return Ok(());
+        }
+        let _making = doing::now(|| format!("projecting the images on {components} components"));
+        // The images of the first network.
+        let base = &self.runs[0].1.config;
+        let data = DataConfig {
+            augment: Augment::default(),
+            standardize: Standardize::default(),
+            ..base.data.clone()
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|e| Error::io(folder, "make", e))?;
+        }
+        reduce(&data, components, base.seed, path).map(|_| ())
     }
 
     fn measurement(&self) -> Value {

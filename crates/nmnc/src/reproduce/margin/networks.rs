@@ -1,5 +1,7 @@
 //! The networks that are compared, as data.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 use super::super::base::Options;
@@ -28,6 +30,9 @@ pub(super) struct Network {
     images: f64,
     #[serde(default = "as_many")]
     epochs: f64,
+    /// Principal components that its images are projected on.
+    #[serde(default)]
+    pub components: Option<usize>,
     #[serde(default)]
     quick: bool,
 }
@@ -37,8 +42,14 @@ fn as_many() -> f64 {
 }
 
 impl Network {
-    /// Its runs by one rule, where all networks differ from the base in `own`.
-    pub fn runs(&self, rule: &str, options: &Options, own: &[String]) -> Result<Vec<PlannedRun>> {
+    /// Its runs by one rule, where all networks differ from the base in `own`. Images that are made for it lie in `folder`.
+    pub fn runs(
+        &self,
+        rule: &str,
+        options: &Options,
+        own: &[String],
+        folder: &Path,
+    ) -> Result<Vec<PlannedRun>> {
         let rule_set = format!("credit.rule={rule}");
         let common: Vec<String> = own.iter().chain(&self.set).cloned().chain([rule_set]).collect();
         let name = format!("{}-{rule}", self.name);
@@ -51,6 +62,10 @@ impl Network {
         changes.extend(options.set.iter().cloned());
         changes.push(format!("train.epochs={epochs}"));
         changes.extend(images.map(|images| format!("data.train_limit={images}")));
+        if let Some(components) = self.components {
+            let path = folder.join(format!("images-{components}.npz"));
+            changes.push(format!("data.source={}", path.display()));
+        }
         Options { set: Vec::new(), ..options.clone() }.runs(&name, BASE, &changes)
     }
 }
@@ -103,15 +118,28 @@ mod tests {
         let mut seen = BTreeSet::new();
         for network in &all {
             for rule in RULES {
-                let run = network.runs(rule, &options(&[]), &[]).unwrap().swap_remove(0);
+                let run = network.runs(rule, &options(&[]), &[], Path::new("out")).unwrap().swap_remove(0);
                 assert!(seen.insert(run.config.sha256()), "{}", run.name);
                 assert_eq!(run.config.credit.rule, rule);
                 assert_eq!(memory(&run.config), (rule != "bp").then_some((0.2, 30)), "{}", run.name);
             }
         }
+        let sources = |name: &str| {
+            let network = all.iter().find(|n| n.name == name).unwrap();
+            network
+                .runs("vnc", &options(&[]), &[], Path::new("out"))
+                .unwrap()
+                .swap_remove(0)
+                .config
+                .data
+                .source
+                .clone()
+        };
+        assert_eq!([sources("base"), sources("dimension-32")], ["cifar10", "out/images-32.npz"]);
         let of = |name: &str, set: &[&str]| {
             let network = all.iter().find(|n| n.name == name).unwrap();
-            let config = network.runs("bp", &options(set), &[]).unwrap().swap_remove(0).config;
+            let config =
+                network.runs("bp", &options(set), &[], Path::new("out")).unwrap().swap_remove(0).config;
             (config.train.epochs, config.data.train_limit)
         };
         assert_eq!(of("base", &[]), (4, Some(10_000)));
