@@ -117,7 +117,26 @@ pub fn identity(run: &RunRecords) -> Entries {
         let name = key.rsplit('.').next().unwrap_or(key);
         !["seed", "folder", "out", "output"].contains(&name)
     });
+    if let Some((widths, stages)) = widths(&run.config_text) {
+        entries.insert("network.width".to_owned(), widths);
+        entries.insert("network.stages".to_owned(), stages);
+    }
     entries
+}
+
+/// How wide the stages are, as "32-64-128", and what they are beside that, where a list of them says so: networks that differ in width alone
+/// are told apart by it.
+fn widths(config: &str) -> Option<(String, String)> {
+    let config: toml::Table = config.parse().ok()?;
+    let mut widths = Vec::new();
+    let of = |stage: &toml::Value| {
+        let mut stage = stage.as_table()?.clone();
+        widths.push(["channels", "units"].iter().find_map(|key| stage.remove(*key))?.to_string());
+        Some(toml::Value::Table(stage))
+    };
+    let stages = config.get("network")?.get("stages")?.as_array()?;
+    let stages: Option<Vec<toml::Value>> = stages.iter().map(of).collect();
+    stages.map(|stages| (widths.join("-"), toml::Value::Array(stages).to_string()))
 }
 
 /// Groups runs by rule and, within a rule, by configuration but for the seed: rules in order of first appearance, their settings by the

@@ -87,9 +87,13 @@ pub fn label(
     }
 }
 
-/// The order of values: what is unset, then numbers by their size, then words.
+/// The order of values: what is unset, then numbers by their size, and such as "32-64-128" by that of the first, then words.
 pub fn order(a: &str, b: &str) -> Ordering {
-    let place = |text: &str| match number(text) {
+    let first = |text: &str| {
+        let numbers: Option<Vec<f64>> = text.split('-').map(number).collect();
+        numbers.and_then(|numbers| numbers.first().copied())
+    };
+    let place = |text: &str| match number(text).or_else(|| first(text)) {
         Some(number) => (1, number),
         None => (if text == UNSET { 0 } else { 2 }, 0.0),
     };
@@ -105,6 +109,13 @@ pub fn number(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_have_an_order() {
+        let mut values = ["wide", "16-32", "1e-3", "9", "8-16", "-2", "8-4", UNSET, "a-b"];
+        values.sort_by(|a, b| order(a, b));
+        assert_eq!(values, [UNSET, "-2", "1e-3", "8-16", "8-4", "9", "16-32", "a-b", "wide"]);
+    }
 
     #[test]
     fn what_is_lacking_is_told_by_the_name_of_the_folder() {

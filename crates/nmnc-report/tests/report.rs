@@ -429,11 +429,12 @@ fn accuracy_is_drawn_against_probes_whichever_settings_decide_on_them() {
     assert!(!html.contains("Accuracy against parameters"));
     assert!(!page(&over_probes(2)).contains("Accuracy against probes per example"));
     // Networks of several widths.
-    let mut runs = over_probes(1);
-    for (width, parameters) in [(2, 100_000), (4, 400_000), (8, 1_600_000)] {
+    let mut runs = Vec::new();
+    for (width, parameters) in [(1, 50_000), (2, 100_000), (4, 400_000), (8, 1_600_000)] {
         for mut run in over_probes(1) {
-            run.config_text =
-                run.config_text.replace("[data]\n", &format!("[net]\nwidths = [{width}]\n\n[data]\n"));
+            let stages = [width, 2 * width]
+                .map(|channels| format!("[[network.stages]]\nkind = \"conv\"\nchannels = {channels}\n"));
+            run.config_text = format!("{}\n{}", run.config_text, stages.concat());
             run.folder = format!("{}-wide{width}-seed{}", run.folder.display(), run.seed).into();
             run.summary.as_mut().unwrap().parameters = parameters;
             runs.push(run);
@@ -442,4 +443,6 @@ fn accuracy_is_drawn_against_probes_whichever_settings_decide_on_them() {
     let html = page(&runs);
     let figure = html.split("<figure").find(|figure| figure.contains("Accuracy against parameters"));
     assert!(figure.expect("the figure").contains("NMNC (budget = 0.01)"));
+    // Behind the stage that they all have.
+    assert!(html.contains("BP (width 1024-4-8)"), "networks are told apart by their widths");
 }
