@@ -381,9 +381,18 @@ fn aimed_noise_has_its_energy_and_is_the_same_after_a_checkpoint() {
     let mut own = aimed(4, 9);
     let before = noise_covariance(&own);
     assert_eq!(before, noise_covariance(&estimator(4, 9)), "at first it is that of the activity");
+    assert_eq!(own.aimed_at(), None);
     for update in 0..8 {
         let asked = own.ask(update, 0..6, &activity()).unwrap().unwrap();
         own.learn_from(&asked, asked.noise().matmul(normal([OUTPUTS, UNITS], 3, 0).transpose()));
+        if update == 0 {
+            // What it began with: a tenth off the components, and as many directions as its covariance says.
+            let (share, directions) = own.aimed_at().unwrap();
+            let trace: f64 = (0..UNITS).map(|i| before[i * UNITS + i]).sum();
+            let squares: f64 = before.iter().map(|c| c * c).sum();
+            assert!((share - 0.9).abs() < 1e-9, "{share}");
+            assert!((directions / (trace * trace / squares) - 1.0).abs() < 0.02, "{directions}");
+        }
     }
     let after = noise_covariance(&own);
     let trace =

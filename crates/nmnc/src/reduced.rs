@@ -4,10 +4,10 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use nmnc_core::device::{matrix, values};
-use nmnc_core::error::{Error, Result};
-use nmnc_core::files;
+use nmnc_core::error::{Error, ErrorKind, Result};
 use nmnc_core::seed::{Role, Seed};
-use nmnc_data::{Augment, DataConfig, Dataset, ImageShape, NpzWriter, Standardize};
+use nmnc_core::{files, memory};
+use nmnc_data::{Augment, DataConfig, Dataset, ImageShape, NpzWriter, Splits, Standardize};
 use nmnc_kernels::matmul;
 use nmnc_learn::manifold::{
     Degeneracy, Dimension, Dimensions, FollowedManifold, ManifoldConfig, PcaMethod, Refreshed, Subspace,
@@ -44,6 +44,7 @@ pub fn reduce(data: &DataConfig, components: usize, seed: Seed, path: &Path) -> 
     }
     let data = DataConfig { standardize: Standardize::None, ..data.clone() };
     let splits = data.open(seed)?;
+    check_memory(&splits)?;
     let train = pixels(&splits.train)?;
     let subspace = found(&train, components, seed)?;
     let [count, _] = train.dims();
@@ -74,6 +75,18 @@ pub fn reduce(data: &DataConfig, components: usize, seed: Seed, path: &Path) -> 
         variance: subspace.variances().iter().sum::<f64>() / subspace.total_variance(),
         warnings: splits.warnings,
     })
+}
+
+/// Whether there is the memory for all examples, as they are, centered, projected, as bytes and in the archive.
+fn check_memory(splits: &Splits) -> Result<()> {
+    let examples = (splits.train.len() + splits.evaluation.len()) as u64;
+    let bytes = examples.saturating_mul(splits.train.shape().len() as u64).saturating_mul(5 * 4);
+    if memory::available().is_some_and(|available| bytes > available) {
+        let problem =
+            format!("{examples} examples of {} take {} GB", splits.train.shape(), bytes.div_ceil(1 << 30));
+        return Err(Error::new(ErrorKind::Memory, "data", problem).mend("set train_limit and test_limit"));
+    }
+    Ok(())
 }
 
 /// All examples, `[len, values]`.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::super::base::Options;
 use nmnc_core::error::{Error, Result};
@@ -63,7 +64,16 @@ impl Network {
         changes.push(format!("train.epochs={epochs}"));
         changes.extend(images.map(|images| format!("data.train_limit={images}")));
         if let Some(components) = self.components {
-            let path = folder.join(format!("images-{components}.npz"));
+            if whole.data.validation > 0 {
+                let problem = "would hold images out twice where they are made first";
+                return Err(Error::config("data.validation", problem)
+                    .mend(format!("leave it out, or name networks without `{}`", self.name)));
+            }
+            // Called by what they are made of: images of other data are other files.
+            let made_of = serde_json::to_vec(&(&whole.data, whole.seed.0)).expect("settings are JSON");
+            let digest = Sha256::digest(made_of);
+            let tag: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            let path = folder.join(format!("images-{components}-{tag}.npz"));
             changes.push(format!("data.source={}", path.display()));
         }
         Options { set: Vec::new(), ..options.clone() }.runs(&name, BASE, &changes)
@@ -135,7 +145,17 @@ mod tests {
                 .source
                 .clone()
         };
-        assert_eq!([sources("base"), sources("dimension-32")], ["cifar10", "out/images-32.npz"]);
+        let made = sources("dimension-32");
+        assert_eq!(sources("base"), "cifar10");
+        assert!(made.starts_with("out/images-32-") && made.ends_with(".npz"), "{made}");
+        let other = |set: &[&str]| {
+            let network = all.iter().find(|n| n.name == "dimension-32").unwrap();
+            network.runs("vnc", &options(set), &[], Path::new("out"))
+        };
+        let limited = other(&["data.train_limit=50"]).unwrap().swap_remove(0).config.data.source.clone();
+        assert_ne!(limited, made, "images of other data are other files");
+        let twice = other(&["data.validation=50"]).unwrap_err().to_string();
+        assert!(twice.starts_with("data.validation: would hold images out twice"), "{twice}");
         let of = |name: &str, set: &[&str]| {
             let network = all.iter().find(|n| n.name == name).unwrap();
             let config =
