@@ -132,6 +132,10 @@ record RUNS DEST:
 same RUNS DEST:
     python3 scripts/record.py --compare {{RUNS}} {{DEST}}
 
+# Makes the run folders of a recorded comparison again, without checkpoints: for another report, or to add runs to them.
+restore DEST RUNS:
+    python3 scripts/record.py --restore {{DEST}} {{RUNS}}
+
 # Compares the numbers of README.md, results and docs with the recorded CSVs, changed ones must be noticed; the first page's picture with its
 # record; and links with what they lead to, in documents that can be found.
 results:

@@ -5,7 +5,7 @@
     python3 scripts/check_results.py --self-test   changes every checked number in its last place: each must be noticed
 
 `results/checks.toml` says what every cell of a table and every number of a sentence is. A table that it does not name is an
-error, and so is a recorded configuration that does not come back with its SHA-256. Needs Python's standard library only.
+error, and so is a recorded run whose configuration does not come back with its SHA-256, or any of its records. Needs Python's standard library only.
 """
 import hashlib
 import re
@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from records import configuration, quantities, tables
+from records import configuration, quantities, runs, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKS = ROOT / "results/checks.toml"
@@ -121,17 +121,24 @@ def uncovered(checks, texts):
                 yield f"{file}: the table `{header[:60]}` is not in results/checks.toml"
 
 
-def configurations():
-    """Rebuilds the configuration of every recorded run: the number of them, and those that do not have their SHA-256."""
+def recorded_runs():
+    """Makes the files of every recorded run again: the number of runs, and those of which something does not come back."""
     count, problems = 0, []
     for file in sorted(ROOT.glob("results/*/config.toml")):
-        parts = configuration.Combined(file.read_text())
+        parts, curves = configuration.Combined(file.read_text()), {}
+        if (file.parent / "curves.csv").is_file():
+            for line in tables.read((file.parent / "curves.csv").read_text()):
+                curves.setdefault(line["run"], []).append(line)
         for row in tables.read((file.parent / "runs.csv").read_text()):
             if row["config_sha256"]:
                 count += 1
                 text = parts.rebuild(row["run"], int(row["seed"]))
                 if hashlib.sha256(text.encode()).hexdigest() != row["config_sha256"]:
                     problems.append(f"results/{file.parent.name}/config.toml: the configuration of {row['run']} is not the recorded one")
+                curve = curves.get(row["run"])
+                lost = runs.lost(row, curve, runs.files(text, row, curve))
+                if lost:
+                    problems.append(f"results/{file.parent.name}: {row['run']} does not come back: {', '.join(sorted(set(lost)))}")
     return count, problems
 
 
@@ -157,7 +164,7 @@ def main():
     texts = {file: (ROOT / file).read_text() for file in dict.fromkeys(pages + named)}
     numbers, problems = run(checks, texts)
     problems += uncovered(checks, {file: texts[file] for file in pages})
-    count, wrong = configurations()
+    count, wrong = recorded_runs()
     problems += wrong
     if "--self-test" in sys.argv[1:] and not problems:
         problems += self_test(checks, texts, numbers)
@@ -167,7 +174,7 @@ def main():
     if problems:
         sys.exit(1)
     print(f"{len(numbers)} numbers of {len(checks['table'])} tables and {len(checks['text'])} sentences are those of the records; "
-          f"{count} configurations come back with their SHA-256")
+          f"{count} runs come back, their configurations with their SHA-256")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     python3 scripts/record.py RUNS... DEST             one folder of runs, or several that one comparison consists of
     python3 scripts/record.py --config DEST RUN        prints the configuration of one run, byte for byte
     python3 scripts/record.py --compare RUNS DEST      is a comparison that was made again the one that was recorded?
+    python3 scripts/record.py --restore DEST RUNS      makes its run folders again, without checkpoints, to add others to them
 
 DEST gets runs.csv (a row a run: summary, settings that differ, and what the experiment measured of it), curves.csv (a row
 a record), config.toml (what runs share, and what each condition adds), the report, and the tables and JSON of the
@@ -18,7 +19,7 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from records import configuration, page, tables
+from records import configuration, page, runs as folders, tables
 
 # What differs between two executions of one run.
 TIMES = {"seconds", "images_per_second", "measured.seconds"}
@@ -107,6 +108,9 @@ def check(runs, files):
 # --- reading back -----------------------------------------------------------------------------------------------------
 
 def recorded(dest):
+    for name in ("runs.csv", "config.toml"):
+        if not (dest / name).is_file():
+            fail(f"{dest}: has no {name}; a recorded comparison of runs has one")
     return {row["run"]: row for row in tables.read((dest / "runs.csv").read_text())}
 
 
@@ -119,6 +123,38 @@ def rebuilt(dest, run):
     if hashlib.sha256(text.encode()).hexdigest() != row["config_sha256"]:
         fail(f"{dest}: the configuration of {run} does not have the recorded SHA-256")
     return text
+
+
+def restore(dest, target):
+    """Writes the run folders of a recorded comparison, those of several sets under the name of each, and reads them back."""
+    if target.exists():
+        fail(f"{target}: is there already")
+    curves = {}
+    if (dest / "curves.csv").is_file():
+        for row in tables.read((dest / "curves.csv").read_text()):
+            curves.setdefault(row["run"], []).append(row)
+    rows = [row for row in recorded(dest).values() if row.get("config_sha256")]  # others never had a folder
+    for row in rows:
+        folder = target / row["run"]
+        folder.mkdir(parents=True)
+        for name, text in folders.files(rebuilt(dest, row["run"]), row, curves.get(row["run"])).items():
+            (folder / name).write_text(text)
+    sets = sorted({row["set"] for row in rows if row.get("set")})
+    again = Runs([target / name for name in sets] or [target])
+    texts = again.tables(configuration.combine(again.configs)[1])
+    for name, text in zip(("runs.csv", "curves.csv"), texts):
+        kept = [row for row in tables.read((dest / name).read_text()) if row["run"] in again.configs] if text is not None else []
+        if not alike(kept, tables.read(text or "")):
+            raise ValueError(f"{dest / name}: what was restored is not what is recorded")
+    print(f"{target}: {len(rows)} runs, every number of them that of {dest}")
+
+
+def alike(kept, again):
+    """Whether two tables hold the same rows, what experiments measured beside their runs left out."""
+    def plain(rows):
+        return [{key: cell for key, cell in row.items() if cell and not key.startswith("measured.")} for row in rows]
+    by_run = [sorted(plain(rows), key=lambda row: row["run"]) for rows in (kept, again)]
+    return by_run[0] == by_run[1]
 
 
 def compare(source, dest):
@@ -157,6 +193,7 @@ def main():
     parser.add_argument("folders", nargs="+")
     parser.add_argument("--config", action="store_true", help="print the configuration of a recorded run")
     parser.add_argument("--compare", action="store_true", help="compare runs made again with the recorded ones")
+    parser.add_argument("--restore", action="store_true", help="make the run folders of a recorded comparison again")
     options = parser.parse_args()
     if len(options.folders) < 2:
         fail("two folders at least; see --help")
@@ -166,6 +203,8 @@ def main():
         sys.exit(0 if compare(Path(options.folders[0]), Path(options.folders[1])) else 1)
     else:
         try:
+            if options.restore:
+                return restore(Path(options.folders[0]), Path(options.folders[1]))
             record([Path(folder) for folder in options.folders[:-1]], Path(options.folders[-1]))
         except ValueError as problem:
             fail(problem)
