@@ -1,6 +1,6 @@
 """Run folders from a recorded comparison: what `record.py` read of each run, without checkpoints.
 
-`nmnc report` and `nmnc export` read them, and so does `record.py` itself: so runs are added to a comparison whose folders
+`nmnc report` reads them, and so does `record.py` itself: so runs are added to a comparison whose folders
 are gone.
 """
 import json
