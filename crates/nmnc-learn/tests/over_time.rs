@@ -227,10 +227,7 @@ fn mean_jacobians_of_all_lags_are_those_of_differences() {
 
 #[test]
 fn mean_jacobians_of_a_linear_network_give_the_signals_of_backpropagation() {
-    let mut case = Case::new("units = 12\ntau = 200\ngain = 0.9", DType::F64);
-    // Inputs next to nothing, so that every example has the same Jacobian.
-    *case.network.values_mut()[0] = case.network.values_mut()[0].clone() * 1e-5;
-    case.pass = case.network.forward(&numbers(STEPS * TRIALS * INPUTS, 1), [STEPS, TRIALS], None);
+    let case = linear(DType::F64);
     for more in ["", "parts = 2", "parts = 7", "dimension = 12"] {
         let settings = format!("rule = 'mean-jacobian'\nlags = 50\n{more}");
         let found = case.signals(&mut *case.rule(&settings), 0);
@@ -242,6 +239,65 @@ fn mean_jacobians_of_a_linear_network_give_the_signals_of_backpropagation() {
     let cut = case.signals(&mut *case.rule("rule = 'mean-jacobian'\nlags = 50\ndimension = 3"), 0);
     let left = energy(&cut) / energy(&plain);
     assert!(left > 0.0 && left < 0.99, "{left}");
+}
+
+/// A case of which every example and step has the same lagged Jacobians: inputs are next to nothing.
+fn linear(dtype: DType) -> Case {
+    let mut case = Case::new("units = 12\ntau = 200\ngain = 0.9", dtype);
+    *case.network.values_mut()[0] = case.network.values_mut()[0].clone() * 1e-5;
+    case.pass = case.network.forward(&numbers(STEPS * TRIALS * INPUTS, 1), [STEPS, TRIALS], None);
+    case
+}
+
+#[test]
+fn a_budget_is_kept_and_every_lag_filtered_by_itself() {
+    let case = linear(DType::F32);
+    let after = |settings: &str| {
+        let mut rule = case.rule(&format!("lags = {STEPS}\n{settings}"));
+        let signals = (0..12).map(|step| case.signals(&mut *rule, step)).last().unwrap();
+        (error(&signals, &case.exact()), rule.probes(), rule.choices())
+    };
+    let manifold = "manifold = { dimension = 6, refresh = 4 }";
+    let averages = after("rule = 'vnc'\ninterval = 2").0;
+    for settings in ["rule = 'vnc'", &format!("rule = 'nmnc'\n{manifold}")] {
+        let (left, probes, choices) = after(&format!("budget = 0.5\n{settings}"));
+        assert_eq!(probes, 6 * TRIALS as u64, "half of twelve passes");
+        assert!((choices.probe_rate.unwrap() - 6.0 * TRIALS as f64 / 12.0).abs() < 1e-9);
+        // Responses that one Jacobian explains leave nothing, given as many as units for all but the longest lags.
+        assert!(left < 1e-3 && left < 0.01 * averages, "{settings}: {left}, averages {averages}");
+        // The longest lags have few answers at a time, and what their last ones showed is what was known before them.
+        assert!(choices.feedback_error.unwrap() < 0.2, "{choices:?}");
+    }
+    let recursive = after(&format!("rule = 'nmnc'\nestimator = 'recursive-least-squares'\n{manifold}"));
+    let cut = after(&format!("rule = 'nmnc'\n{manifold}"));
+    assert!(recursive.0 < cut.0 && recursive.2.feedback_error.is_none(), "{recursive:?} {cut:?}");
+}
+
+#[test]
+fn filters_of_all_lags_take_up_where_they_stopped() {
+    let case = Case::new("units = 12\ntau = 200", DType::F32);
+    let manifold = "manifold = { dimension = 3, refresh = 2 }";
+    for settings in [
+        format!("rule = 'nmnc'\nbudget = 0.7\n{manifold}"),
+        "rule = 'vnc'\nbudget = 1.5".to_owned(),
+        format!("rule = 'nmnc'\nestimator = 'recursive-least-squares'\n{manifold}"),
+        format!("rule = 'nmnc'\nestimator = 'kalman'\nlags = 2\n{manifold}"),
+    ] {
+        let mut whole = case.rule(&settings);
+        for step in 0..3 {
+            let signals = values(&case.signals(&mut *whole, step));
+            assert!(signals.iter().all(|signal| signal.is_finite()), "{settings} {step}");
+        }
+        let mut resumed = case.rule(&settings);
+        resumed.restore(&whole.state()).unwrap();
+        for step in 3..6 {
+            let [a, b] = [&mut whole, &mut resumed].map(|rule| values(&case.signals(&mut **rule, step)));
+            assert_eq!(a, b, "{settings}");
+        }
+        assert_eq!(whole.probes(), resumed.probes());
+        assert_eq!(whole.choices(), resumed.choices());
+        assert!(case.rule(&settings).restore(&nmnc_core::state::State::default()).is_err());
+    }
 }
 
 #[test]
@@ -318,6 +374,14 @@ fn settings_without_meaning_over_time_are_told() {
         (
             "rule = 'vnc'\noff_manifold = 'none'",
             "credit.off_manifold: has no meaning without noise = \"manifold\" or \"covariance\"; remove it, or set noise = \"manifold\" or \"covariance\"",
+        ),
+        (
+            "rule = 'nmnc'\nnoise = 'aimed'\nestimator = 'kalman'",
+            "credit.noise: is aimed at one Jacobian, and every lag has its own; set noise = \"covariance\"",
+        ),
+        (
+            "rule = 'nmnc'\nbudget = 0.1\nprobes = 3",
+            "credit.probes: has no meaning with a budget; remove it, or remove budget",
         ),
         (
             "rule = 'nmnc'\noff_scale = 2.0",

@@ -195,7 +195,7 @@ pub const STAGE_COLUMNS: [Column<StageRecord>; 14] = [
         "feedback_error",
         "ratio",
         |s| s.feedback_error,
-        "squared error of the responses that the rule's feedback predicted at its last update, over their square",
+        "squared error of the responses that the rule's feedback predicted at its last update, over their square; over time, the mean over lags",
     ),
     Column::new(
         "probe_rate",

@@ -26,10 +26,10 @@ pub use mirror::{Budget, Feedback, Mirror, MirrorConfig, MirrorNoise};
 pub(crate) use mirror::{
     Controller, MANIFOLD_MIRROR, Probing, SETTLED, Site, Told, WEIGHT_MIRROR, batches, corrections,
 };
-pub(crate) use noise_correlation::rescale;
 pub use noise_correlation::{
     Injection, Memory, Noise, NoiseCorrelation, NoiseCorrelationConfig, Normalize, Regions, RegionsBy,
 };
+pub(crate) use noise_correlation::{Spending, rescale};
 pub use registry::{CreditConfig, REGISTRY, rule_names};
 pub use rule::{Choices, CreditRule};
 pub use sign_concordant::{Magnitude, SignConcordant, SignConcordantConfig};

@@ -136,10 +136,7 @@ impl JacobianEstimator {
     /// Activity that is not finite; a worker that cannot be reached.
     pub fn refresh<'a>(&mut self, step: u64, activity: impl Into<Sample<'a>>) -> Result<Option<Degeneracy>> {
         let refreshed = self.prober.refresh(step, activity)?;
-        match self.prober.is_everywhere() {
-            true => self.learned.turn(&refreshed),
-            false => self.learned.carry_over(&refreshed),
-        }
+        self.learned.follow(&self.prober, &refreshed);
         Ok(refreshed.degeneracy)
     }
 

@@ -291,9 +291,13 @@ impl Kalman {
         let overlap = matrix(overlap, self.along.nrows(), dimension);
         let inside = both_sides(&transposed(&overlap), &self.along);
         let spanned = times(&transposed(&overlap), &overlap);
+        // New axes that the old span but for rounding have nothing beyond it: less than nothing would be a negative variance.
+        let turned: Vec<bool> =
+            (0..dimension).map(|i| 1.0 - spanned[(i, i)] > self.moves.rounding()).collect();
         let along = Mat::from_fn(dimension, dimension, |i, j| {
             let one = if i == j { 1.0 } else { 0.0 };
-            inside[(i, j)] + self.off * (one - spanned[(i, j)])
+            let beyond = if turned[i] && turned[j] { one - spanned[(i, j)] } else { 0.0 };
+            inside[(i, j)] + self.off * beyond
         });
         let beyond = self.units - dimension;
         let left = trace(&self.along) + self.off * self.beyond() as f64 - trace(&along);

@@ -8,7 +8,7 @@ use super::held::{FeedbackForm, Held};
 use super::kalman::{Kalman, Shape};
 use super::law::{ErrorLaw, Estimator};
 use super::noise::times;
-use super::prober::Perturbations;
+use super::prober::{Perturbations, Prober};
 use super::solve::{Responses, Ridge, Solution, recursive_step};
 use super::sums::{Energies, Evidence, Sums};
 use super::uncertainty::Uncertainty;
@@ -282,8 +282,16 @@ impl LearnedJacobian {
         self.learn(sums);
     }
 
+    /// Carries what is known by the axes of the manifold of `prober` over to the new, whatever its coordinates are.
+    pub(crate) fn follow(&mut self, prober: &Prober, refreshed: &Refreshed) {
+        match prober.is_everywhere() {
+            true => self.turn(refreshed),
+            false => self.carry_over(refreshed),
+        }
+    }
+
     /// As [`LearnedJacobian::carry_over`], where noise goes off the manifold too and coordinates are those of units.
-    pub(super) fn turn(&mut self, refreshed: &Refreshed) {
+    fn turn(&mut self, refreshed: &Refreshed) {
         let Some(known) = self.kalman.take() else { return };
         let (Some(before), Some(after)) = (&refreshed.before, &refreshed.after) else { return };
         let overlap = values::<f64>(&matmul(before.basis().clone().transpose(), after.basis().clone()));

@@ -40,12 +40,12 @@ pub(super) fn align(
     let energy = subspace.as_ref().and_then(|subspace| {
         lagged_energies(network, pass, lengths, subspace, options.lags, *centered).pooled()
     });
-    let units = network.units();
+    let (units, choices) = (network.units(), rule.choices());
     let measured = subspace.as_ref().map(Subspace::dimension);
     Ok(vec![StageRecord {
-        feedback_error: None,
-        probe_rate: None,
-        manifold_share: None,
+        feedback_error: choices.feedback_error,
+        probe_rate: choices.probe_rate,
+        manifold_share: choices.manifold_share,
         stage: 1,
         units,
         cosine: activity.cosine,
@@ -56,7 +56,7 @@ pub(super) fn align(
         weight_norm_ratio: weight.norm_ratio,
         // A lag has a Jacobian of its own.
         mean_cosine: None,
-        rule_dimension: rule.manifold().map(Subspace::dimension),
+        rule_dimension: choices.dimension.or(rule.manifold().map(Subspace::dimension)),
         dimension: measured,
         captured_energy: energy,
         margin: energy.zip(measured).map(|(alpha, d)| alpha - d as f64 / units as f64),

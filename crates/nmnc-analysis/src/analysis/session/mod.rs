@@ -49,6 +49,11 @@ impl Default for SessionSettings {
 }
 
 impl SessionSettings {
+    /// The fewest conditions that will do: the manifold of half of them has a dimension less than it has conditions.
+    pub fn least_conditions(&self) -> usize {
+        2 * (self.dimension + 1)
+    }
+
     /// Checks ranges.
     ///
     /// # Errors
@@ -60,10 +65,10 @@ impl SessionSettings {
                 Error::config(key, format!("{value} is too few")).mend(format!("use at least {least}"))
             );
         }
-        // The manifold of half of the conditions has a dimension less than it has conditions.
-        if self.conditions < 2 * (self.dimension + 1) {
+        let least = self.least_conditions();
+        if self.conditions < least {
             return Err(Error::config("conditions", format!("{} is too few", self.conditions))
-                .mend(format!("use at least {}, or a smaller dimension", 2 * (self.dimension + 1))));
+                .mend(format!("use at least {least}, or a smaller dimension")));
         }
         if self.repeats.is_empty() || self.repeats.iter().any(|repeats| *repeats < 4) {
             return Err(Error::config("repeats", "have to be four or more of each condition"));

@@ -32,3 +32,4 @@ pub use injection::Injection;
 pub use regions::{Regions, RegionsBy};
 pub use rule::NoiseCorrelation;
 pub(crate) use rule::rescale;
+pub(crate) use spending::Spending;

@@ -4,7 +4,7 @@ use nmnc_core::error::Result;
 use nmnc_core::state::State;
 
 /// What is left of a budget, and what it has gone to. Passes over the batch go to the stages in turn.
-pub(super) struct Spending {
+pub(crate) struct Spending {
     /// Perturbed examples for each example of training.
     budget: f64,
     /// Perturbed examples for each example that may be spent by now; below zero after the first step, which probes every stage.
@@ -22,24 +22,24 @@ pub(super) struct Spending {
 
 impl Spending {
     /// A budget for so many stages, of which each gets at the `most` so many passes in a step.
-    pub(super) fn new(budget: f64, stages: usize, most: usize) -> Self {
+    pub(crate) fn new(budget: f64, stages: usize, most: usize) -> Self {
         let (passes, planned) = (vec![0; stages], vec![0; stages]);
         Self { budget, account: 0.0, passes, planned, most, steps: 0, batch: 0 }
     }
 
     /// Repetitions of the batch that a stage (from 0) gets in this step.
-    pub(super) fn planned(&self, stage: usize) -> usize {
+    pub(crate) fn planned(&self, stage: usize) -> usize {
         self.planned[stage]
     }
 
     /// Perturbed examples of a stage (from 0) for each training step so far, where a pass perturbs each example `cost` times.
-    pub(super) fn rate(&self, stage: usize, cost: usize) -> f64 {
+    pub(crate) fn rate(&self, stage: usize, cost: usize) -> f64 {
         (self.passes[stage] * cost as u64 * self.batch) as f64 / self.steps.max(1) as f64
     }
 
     /// Decides about the next step, of `batch` examples, each of which a pass perturbs `cost` times. `ready` tells which stages can be
     /// perturbed.
-    pub(super) fn plan(&mut self, cost: usize, batch: usize, ready: &[bool]) {
+    pub(crate) fn plan(&mut self, cost: usize, batch: usize, ready: &[bool]) {
         (self.steps, self.batch) = (self.steps + 1, batch as u64);
         self.account += self.budget;
         self.planned.fill(0);
@@ -56,7 +56,7 @@ impl Spending {
         }
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         let passes = self.passes.iter().map(|passes| *passes as f64).collect();
         State {
             numbers: [("account".to_owned(), vec![self.account]), ("passes".to_owned(), passes)].into(),
@@ -65,7 +65,7 @@ impl Spending {
         }
     }
 
-    pub(super) fn restore(&mut self, state: &State) -> Result<()> {
+    pub(crate) fn restore(&mut self, state: &State) -> Result<()> {
         self.account = state.numbers("account", 1)?[0];
         let passes = state.numbers("passes", self.passes.len())?;
         self.passes = passes.iter().map(|passes| *passes as u64).collect();

@@ -19,6 +19,7 @@ pub use registry::{TIME_RULES, TimeCreditConfig, time_rule_names};
 
 use super::network::{EligibilityTrace, RecurrentNetwork, SequencePass};
 use super::rows::live_rows;
+use crate::credit::Choices;
 use crate::manifold::Subspace;
 use crate::workers::Share;
 use nmnc_core::error::Result;
@@ -97,6 +98,11 @@ pub trait TimeRule: Send {
     /// The manifold in use, if the rule has one.
     fn manifold(&self) -> Option<&Subspace> {
         None
+    }
+
+    /// What the rule has chosen or measured by itself.
+    fn choices(&self) -> Choices {
+        Choices::default()
     }
 
     /// Takes the warnings given since the last call.

@@ -8,7 +8,7 @@ use super::rule::TemporalNoiseCorrelation;
 use crate::credit::{Injection, Layered, Memory, Noise, NoiseCorrelationConfig};
 use crate::estimator::Estimator;
 use crate::manifold::Dimensions;
-use crate::needs::{Sizes, Values, product};
+use crate::needs::{Sizes, Values, directions, product};
 use crate::recurrent::rules::TimeRule;
 use crate::recurrent::rules::kind::{OverTime, TimeSetup};
 use crate::recurrent::{EligibilityTrace, RecurrentNetwork};
@@ -135,8 +135,11 @@ impl RuleConfig<OverTime> for TemporalConfig {
             return Err(Error::config("trace", "would count what lags have counted")
                 .mend("set lags = 0, or trace = \"none\""));
         }
-        let mut off_scale = self.off_scale;
-        let noise = RuleConfig::<Layered>::resolve(self.noise)?;
+        let (mut off_scale, mut noise) = (self.off_scale, self.noise);
+        if noise.budget.is_some() && noise.noise == Noise::Manifold {
+            noise.noise = Noise::Covariance;
+        }
+        let noise = RuleConfig::<Layered>::resolve(noise)?;
         let (without, random) = (noise.memory == Memory::None, self.off_manifold == OffManifold::Random);
         only("correlate", !self.correlate.is_noise(), without, "memory = \"none\"")?;
         only("off_manifold", !self.off_manifold.is_learned(), !without, "memory = \"feedback\"")?;
@@ -151,12 +154,9 @@ impl RuleConfig<OverTime> for TemporalConfig {
         if random {
             off_scale.get_or_insert(1.0);
         }
-        if matches!(noise.estimator, Estimator::RecursiveLeastSquares | Estimator::Kalman) {
-            return Err(Error::config("estimator", "every lag would need a covariance of its own")
-                .mend("set estimator = \"average\" or \"least-squares\""));
-        }
-        if noise.budget.is_some() {
-            return Err(Error::config("budget", "is not known of networks over time").mend("remove it"));
+        if noise.noise == Noise::Aimed {
+            return Err(Error::config("noise", "is aimed at one Jacobian, and every lag has its own")
+                .mend("set noise = \"covariance\""));
         }
         if noise.observe.is_some() {
             return Err(Error::config("observe", "over time the inputs of later steps move the output too")
@@ -186,23 +186,28 @@ impl RuleConfig<OverTime> for TemporalConfig {
         let rows = if feeds { sizes.batch } else { sizes.rows() };
         let own = self.noise.needs_of(0, sizes, rows);
         let feedback = if feeds { product([lags, sizes.outputs, units]) } else { 0 };
-        let probes = product([self.noise.probes as u128, rows]);
+        // What is not known of the feedback of each lag, in double precision.
+        let components = self.noise.manifold.as_ref().map_or(0, |own| directions(Some(own), 0, units));
+        let followed_whole =
+            matches!(self.noise.estimator, Estimator::RecursiveLeastSquares | Estimator::Kalman);
+        let unknown = if followed_whole { product([2, lags, components, components]) } else { 0 };
+        let probes = product([self.noise.repetitions(1) as u128, rows]);
         let followed_rows = if feeds { probes } else { 0 };
         let driven = product([followed_rows, followed, 2 * sizes.stages[0].unpooled.saturating_add(units)]);
         let errors = if feeds { product([sizes.rows(), followed, sizes.outputs, 2]) } else { 0 };
         vec![Values {
-            held: own.held.saturating_add(feedback),
+            held: own.held.saturating_add(feedback).saturating_add(unknown),
             passing: own.passing.saturating_add(driven).saturating_add(errors).saturating_add(feedback),
         }]
     }
 
     fn work(&self, network: &RecurrentNetwork, [rows, steps]: [usize; 2]) -> Vec<Work> {
         let (units, outputs, noise) = (network.units(), network.outputs(), &self.noise);
-        let directions = noise.directions(0, units);
+        let along = noise.directions(0, units);
         let sequence = |part, rows, steps| sequence_job(network, part, rows, steps);
         let mut work = Work { dimension: noise.components(0, units), ..Work::default() };
         let [update, a_step] = noise.passes();
-        work.probes = a_step;
+        work.probes = noise.budget.unwrap_or(a_step);
         if self.trace != EligibilityTrace::None {
             work.step.push(sequence(SequencePart::Traced(self.trace), rows, steps));
         }
@@ -213,20 +218,20 @@ impl RuleConfig<OverTime> for TemporalConfig {
             // All repetitions of a trial go in one pass, each from a step of its own on, as long as the longest has steps left.
             let probed = noise.probes * rows;
             let single = 1.0 / noise.probes as f64;
-            work.probe.push(NoiseCorrelationConfig::moved([probed, units], directions).times(single));
+            work.probe.push(NoiseCorrelationConfig::moved([probed, units], along).times(single));
             if lags > 0 {
                 work.probe.push(sequence(SequencePart::States, probed, lags).times(single));
             }
             work.probe.push(sequence(SequencePart::Readout, probed, lags + 1).times(single));
-            let learned = noise.answered([rows, units, outputs], directions).into_iter();
+            let learned = noise.answered([rows, units, outputs], along).into_iter();
             let learned = learned.map(|job| job.times((lags + 1) as f64));
             noise.drawn(0, [rows, units]).into_iter().chain(learned).collect()
         } else {
-            work.probe.push(NoiseCorrelationConfig::moved([rows * steps, units], directions));
+            work.probe.push(NoiseCorrelationConfig::moved([rows * steps, units], along));
             work.probe.push(sequence(SequencePart::Kicked, rows, steps));
             work.probe.push(sequence(SequencePart::Readout, rows, steps));
             let all = [rows * steps, units];
-            let answered = noise.answered([rows * steps, units, outputs], directions);
+            let answered = noise.answered([rows * steps, units, outputs], along);
             noise.drawn(0, all).into_iter().chain(answered).collect()
         };
         work.probe.extend(once.into_iter().map(|job| job.times(1.0 / update)));

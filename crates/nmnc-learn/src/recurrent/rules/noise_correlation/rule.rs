@@ -5,7 +5,7 @@ use nmnc_kernels::{matmul, row_energies};
 
 use super::config::{Correlate, TemporalConfig};
 use super::off_manifold::Outside;
-use crate::credit::{Normalize, rescale};
+use crate::credit::{Choices, Normalize, Spending, rescale};
 use crate::estimator::{LearnedJacobian, Perturbations, Prober};
 use crate::manifold::Subspace;
 use crate::recurrent::rules::kind::TimeSetup;
@@ -26,6 +26,8 @@ pub struct TemporalNoiseCorrelation {
     lagged: Vec<LearnedJacobian>,
     /// What feedback does off the manifold.
     outside: Outside,
+    /// A budget of perturbed states, if there is one.
+    spending: Option<Spending>,
     probes: u64,
     warnings: Vec<String>,
 }
@@ -35,7 +37,12 @@ impl TemporalNoiseCorrelation {
     pub fn new(config: TemporalConfig, setup: &TimeSetup) -> Self {
         let (noise, network) = (&config.noise, setup.network);
         let shape = [network.outputs(), network.units()];
-        let learned = |learning| LearnedJacobian::new(learning, noise.probe, shape, setup.device);
+        // How good feedback is belongs to what a budget has to show.
+        let watched = noise.budget.is_some();
+        let learned = |learning| -> Result<LearnedJacobian> {
+            let learned = LearnedJacobian::new(learning, noise.probe, shape, setup.device)?;
+            Ok(if watched { learned.watched() } else { learned })
+        };
         let lagged = noise.learning().map(|learning| (0..=config.lags).map(|_| learned(learning)).collect());
         let lagged = lagged.unwrap_or_else(|| Ok(Vec::new())).expect("the settings have been resolved");
         let prober = Prober::new(noise.probing(network.units(), setup.seed, 0));
@@ -48,7 +55,8 @@ impl TemporalNoiseCorrelation {
             like,
             setup.seed,
         );
-        Self { config, prober, lagged, outside, probes: 0, warnings: Vec::new() }
+        let spending = noise.budget.map(|budget| Spending::new(budget, 1, noise.repetitions(1)));
+        Self { config, prober, lagged, outside, spending, probes: 0, warnings: Vec::new() }
     }
 
     /// Feedback weights B_k `[outputs, N]` of each lag k from 0; none without memory.
@@ -61,7 +69,7 @@ impl TemporalNoiseCorrelation {
         let Some(from) = self.prober.due(context.step) else { return Ok(()) };
         let states = context.states(lengths, from.samples().map(|samples| (samples, 0)))?;
         let refreshed = self.prober.refresh(context.step, &states).map_err(|e| e.within("states"))?;
-        self.lagged.iter_mut().for_each(|lag| lag.carry_over(&refreshed));
+        self.lagged.iter_mut().for_each(|lag| lag.follow(&self.prober, &refreshed));
         self.warnings.extend(refreshed.degeneracy.map(|degeneracy| degeneracy.to_string()));
         Ok(())
     }
@@ -82,11 +90,23 @@ impl TemporalNoiseCorrelation {
         Ok(asked)
     }
 
-    /// Estimates every lagged Jacobian and averages it into the feedback. `whole` are the lengths of the trials of all workers.
-    fn update_feedback(&mut self, context: &TimeContext, whole: &[usize]) -> Result<()> {
+    /// How often each of the `trials` of all workers is perturbed in a step.
+    fn planned(&mut self, trials: usize, step: u64) -> usize {
+        let noise = &self.config.noise;
+        match &mut self.spending {
+            Some(spending) => {
+                spending.plan(noise.cost(), trials, &[self.prober.dimension().is_some()]);
+                spending.planned(0)
+            }
+            None if noise.interval.is_none_or(|interval| step.is_multiple_of(interval)) => noise.probes,
+            None => 0,
+        }
+    }
+
+    /// Learns every lagged Jacobian from so many perturbations of each trial. `whole` are the lengths of the trials of all workers.
+    fn update_feedback(&mut self, context: &TimeContext, whole: &[usize], repeats: usize) -> Result<()> {
         let TimeContext { network, pass, lengths, share, .. } = *context;
         let batch = pass.sequence.batch;
-        let repeats = self.config.noise.probes;
         let mut times = context.seed.stream(Role::ProbeTime, 0, context.step);
         let all: Vec<(usize, usize)> = (0..repeats)
             .flat_map(|_| whole.iter().enumerate())
@@ -241,9 +261,9 @@ impl TimeRule for TemporalNoiseCorrelation {
         let signal = if self.lagged.is_empty() {
             self.memoryless(context, &lengths)?
         } else {
-            let interval = self.config.noise.interval;
-            if interval.is_none_or(|interval| context.step.is_multiple_of(interval)) {
-                self.update_feedback(context, &lengths)?;
+            let repeats = self.planned(lengths.len(), context.step);
+            if repeats > 0 {
+                self.update_feedback(context, &lengths, repeats)?;
             }
             self.fed_back(context)
         };
@@ -265,6 +285,21 @@ impl TimeRule for TemporalNoiseCorrelation {
         self.prober.manifold()
     }
 
+    /// The error of feedback is the mean over lags.
+    fn choices(&self) -> Choices {
+        let errors: Vec<f64> = self
+            .lagged
+            .iter()
+            .filter_map(LearnedJacobian::standard_error)
+            .map(|e| e.residual.powi(2))
+            .collect();
+        Choices {
+            feedback_error: (!errors.is_empty()).then(|| errors.iter().sum::<f64>() / errors.len() as f64),
+            probe_rate: self.spending.as_ref().map(|spending| spending.rate(0, self.config.noise.cost())),
+            ..Choices::default()
+        }
+    }
+
     fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -272,8 +307,13 @@ impl TimeRule for TemporalNoiseCorrelation {
     fn state(&self) -> State {
         let mut state = State::default();
         state.counters.insert("probes".into(), self.probes);
+        if let Some(spending) = &self.spending {
+            state.nest("spending", spending.state());
+        }
         for (lag, learned) in self.lagged.iter().enumerate() {
-            state.tensors.insert(format!("feedback{lag}"), learned.feedback());
+            let mut own = learned.state();
+            state.tensors.extend(own.tensors.remove("feedback").map(|own| (format!("feedback{lag}"), own)));
+            state.nest(&format!("lag{lag}"), own);
         }
         state.extend(self.prober.state());
         state
@@ -282,11 +322,15 @@ impl TimeRule for TemporalNoiseCorrelation {
     fn restore(&mut self, state: &State) -> Result<()> {
         self.probes = state.counter("probes")?;
         self.prober.restore(state)?;
+        if let Some(spending) = &mut self.spending {
+            spending.restore(&state.nested("spending"))?;
+        }
+        let span = self.prober.span();
         for (lag, learned) in self.lagged.iter_mut().enumerate() {
-            let mut own = State::default();
+            let mut own = state.nested(&format!("lag{lag}"));
             let name = format!("feedback{lag}");
             own.tensors.insert("feedback".into(), state.shaped(&name, learned.feedback().dims())?);
-            learned.restore(&own, self.prober.manifold())?;
+            learned.restore(&own, span)?;
         }
         Ok(())
     }
