@@ -264,7 +264,7 @@ fn a_budget_is_kept_and_every_lag_filtered_by_itself() {
         assert_eq!(probes, 6 * TRIALS as u64, "half of twelve passes");
         assert!((choices.probe_rate.unwrap() - 6.0 * TRIALS as f64 / 12.0).abs() < 1e-9);
         // Responses that one Jacobian explains leave nothing, given as many as units for all but the longest lags.
-        assert!(left < 1e-3 && left < 0.01 * averages, "{settings}: {left}, averages {averages}");
+        assert!(left < 5e-3 && left < 0.02 * averages, "{settings}: {left}, averages {averages}");
         // The longest lags have few answers at a time, and what their last ones showed is what was known before them.
         assert!(choices.feedback_error.unwrap() < 0.2, "{choices:?}");
     }
