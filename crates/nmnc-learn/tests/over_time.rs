@@ -268,9 +268,11 @@ fn a_budget_is_kept_and_every_lag_filtered_by_itself() {
         // The longest lags have few answers at a time, and what their last ones showed is what was known before them.
         assert!(choices.feedback_error.unwrap() < 0.2, "{choices:?}");
     }
-    let recursive = after(&format!("rule = 'nmnc'\nestimator = 'recursive-least-squares'\n{manifold}"));
-    let cut = after(&format!("rule = 'nmnc'\n{manifold}"));
-    assert!(recursive.0 < cut.0 && recursive.2.feedback_error.is_none(), "{recursive:?} {cut:?}");
+    // On the manifold alone, both come to what of the Jacobians lies there.
+    let [recursive, solved] = ["recursive-least-squares", "least-squares"]
+        .map(|estimator| after(&format!("rule = 'nmnc'\nestimator = '{estimator}'\n{manifold}")));
+    let between = (recursive.0 - solved.0).abs();
+    assert!(between < 0.02 && recursive.2.feedback_error.is_none(), "{recursive:?} {solved:?}");
 }
 
 #[test]
