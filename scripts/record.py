@@ -126,7 +126,7 @@ def rebuilt(dest, run):
 
 
 def restore(dest, target):
-    """Writes the run folders of a recorded comparison, those of several sets under the name of each, and reads them back."""
+    """Writes the run folders of a recorded comparison, those of several sets under the name of each."""
     if target.exists():
         fail(f"{target}: is there already")
     curves = {}
@@ -135,26 +135,14 @@ def restore(dest, target):
             curves.setdefault(row["run"], []).append(row)
     rows = [row for row in recorded(dest).values() if row.get("config_sha256")]  # others never had a folder
     for row in rows:
-        folder = target / row["run"]
+        folder, curve = target / row["run"], curves.get(row["run"])
+        files = folders.files(rebuilt(dest, row["run"]), row, curve)
+        if folders.lost(row, curve, files):
+            raise ValueError(f"{dest}: {row['run']} does not come back: {', '.join(folders.lost(row, curve, files))}")
         folder.mkdir(parents=True)
-        for name, text in folders.files(rebuilt(dest, row["run"]), row, curves.get(row["run"])).items():
+        for name, text in files.items():
             (folder / name).write_text(text)
-    sets = sorted({row["set"] for row in rows if row.get("set")})
-    again = Runs([target / name for name in sets] or [target])
-    texts = again.tables(configuration.combine(again.configs)[1])
-    for name, text in zip(("runs.csv", "curves.csv"), texts):
-        kept = [row for row in tables.read((dest / name).read_text()) if row["run"] in again.configs] if text is not None else []
-        if not alike(kept, tables.read(text or "")):
-            raise ValueError(f"{dest / name}: what was restored is not what is recorded")
     print(f"{target}: {len(rows)} runs, every number of them that of {dest}")
-
-
-def alike(kept, again):
-    """Whether two tables hold the same rows, what experiments measured beside their runs left out."""
-    def plain(rows):
-        return [{key: cell for key, cell in row.items() if cell and not key.startswith("measured.")} for row in rows]
-    by_run = [sorted(plain(rows), key=lambda row: row["run"]) for rows in (kept, again)]
-    return by_run[0] == by_run[1]
 
 
 def compare(source, dest):

@@ -15,8 +15,6 @@ const MOST_LOWERED: f64 = 4.0;
 const REMEMBERED: f64 = 2000.0;
 /// Numbers that the belief counts for, that the variance of a part is that of all.
 const BELIEVED: f64 = 8.0;
-/// Part of the least variance of the error that is as good as nothing.
-const NEGLIGIBLE: f64 = 1e-9;
 /// Least weight that what was seen earlier keeps: no numbers decide alone.
 const LEAST_KEPT: f64 = 0.5;
 
@@ -63,8 +61,8 @@ impl Score {
         if common > 0.0 {
             let alone = solved(self, least);
             for (i, alone) in alone.iter().enumerate().take(last) {
-                // Numbers of the larger variance would show it less sharply, and none so sharply that it takes no finite weight.
-                let weight = 0.5 * BELIEVED / common.max(*alone).max(NEGLIGIBLE * least).powi(2);
+                // Numbers of the larger variance would show it less sharply.
+                let weight = 0.5 * BELIEVED / common.max(*alone).powi(2);
                 own.information[i * count + i] += weight;
                 own.right[i] += weight * common;
             }
