@@ -51,11 +51,7 @@ fn in_experiments() {
             "rules: `bp-manifold` is of the networks of `bp`; name `bp`, too",
         ),
         case("reproduce predictions --repeats 3", 3, "repeats: have to be four or more of each condition"),
-        case(
-            "reproduce predictions --examples 20",
-            3,
-            "conditions: 20 is too few; use at least 34, or a smaller dimension",
-        ),
+        case("reproduce predictions --examples 20", 3, "examples: 20 is too few; use at least 34"),
         case(
             "reproduce predictions --stage 9",
             3,

@@ -137,6 +137,12 @@ impl Predictions {
         settings.stage = choices.stage.unwrap_or(settings.stage);
         settings.units = choices.units.unwrap_or(settings.units);
         settings.conditions = options.examples.unwrap_or(settings.conditions);
+        // What a session calls a condition is asked for as an example.
+        let least = settings.least_conditions();
+        if settings.conditions < least {
+            return Err(Error::config("examples", format!("{} is too few", settings.conditions))
+                .mend(format!("use at least {least}")));
+        }
         settings.check()?;
         let stages = runs[0].1.config.network.stage_count()?;
         if settings.stage > stages {
