@@ -96,8 +96,30 @@ soak SECONDS="3600" CSV="target/soak.csv":
     cargo build --release --workspace --example soak
     nice -n 19 target/release/examples/soak {{SECONDS}} {{CSV}}
 
-# What continuous integration runs: the campaigns in their short form.
-ci: check deny (notices "--check") docs results test examples python (site "target/python/bin/python") (kill-campaign "--points" "400") (fuzz "" "12") (slurm "--if-there") mpi
+# What continuous integration runs, with the campaigns in their short form, and the seconds that each step took.
+ci:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    took=""
+    trap 'printf "\n%s%6d s  just ci\n" "$took" "$SECONDS"' EXIT
+    step() {
+        local began=$SECONDS
+        just "$@"
+        took+="$(printf '%6d s  just %s' $((SECONDS - began)) "$*")"$'\n'
+    }
+    step check
+    step deny
+    step notices --check
+    step docs
+    step results
+    step test
+    step examples
+    step python
+    step site target/python/bin/python
+    step kill-campaign --points 400
+    step fuzz "" 12
+    step slurm --if-there
+    step mpi
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
 bench *ARGS:

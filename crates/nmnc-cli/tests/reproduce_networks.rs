@@ -164,4 +164,19 @@ fn sessions_show_the_noise_that_each_rule_makes() {
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("Signs of a rule") && !page.contains("NaN"));
+
+    // What all units have in common is of one dimension for each condition, and lies on the manifold of conditions whatever the rule.
+    let ran = folder.run(&[&own[..], &longer, &["--gain", "4", "--slow", "0.5"]].concat()).success();
+    assert_eq!(ran.stderr, "");
+    let signs = csv(&out.join("signs.csv"));
+    let sign = |rule: &str, name: &str| {
+        let of = |row: &&Row| row["rule"] == rule && row["sign"] == name && row["repeats"] == "12";
+        number(signs.iter().find(of).unwrap(), "mean")
+    };
+    for rule in ["nmnc", "vnc", "node-perturbation", "bp"] {
+        assert!(sign(rule, "noise_dimension") < 0.3, "{rule}");
+        assert!(sign(rule, "noise_on_manifold") > 0.3, "{rule}");
+    }
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("correlation 0.5 from trial to trial, variance 4 of the noise"));
 }

@@ -93,11 +93,12 @@ const PREDICTIONS_EXAMPLES: &str = "Examples:
   nmnc reproduce predictions --quick
   nmnc reproduce predictions --seeds 5
   nmnc reproduce predictions --rules nmnc,vnc,manifold-mirror --repeats 4,16,64 --units 50
+  nmnc reproduce predictions --seeds 5 --gain 1 --slow 0.9
 
 Networks trained by nmnc, vnc, both kinds of node perturbation, both mirrors, and bp with noise that nothing is learned from (anywhere, or on the manifold: bp-manifold). In the middle of \
 training conditions are shown over and over, some units of a stage are recorded with as much private noise, and the rule learns from these \
 trials: what of that a laboratory could measure, and how many animals would tell one rule from another by it. --examples is the number of \
-conditions.
+conditions. With --gain what all units have in common comes and goes, as with arousal, and nothing is learned from it.
 
 The folder gets report.html, predictions.json, signs.csv, pairs.csv and measurements.csv (every number). Runs that are there already are kept, \
 interrupted ones go on.";
@@ -170,6 +171,12 @@ pub enum Reproduce {
         /// Units of it that are recorded [default: 200]
         #[arg(long, value_name = "N", value_parser = count)]
         units: Option<usize>,
+        /// A gain common to all units comes and goes: its variance over that of the noise [default: 0]
+        #[arg(long, value_name = "RATIO")]
+        gain: Option<f64>,
+        /// Correlation of the gains of successive trials [default: 0]
+        #[arg(long, value_name = "CORRELATION")]
+        slow: Option<f64>,
     },
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
     #[command(after_help = SCALING_EXAMPLES)]

@@ -32,12 +32,14 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
             let folder = given.out.clone().unwrap_or_else(|| default_folder("margin"));
             make(&Margin::new(&options(given), networks, &folder)?, &given.out, &given.part, out)
         }
-        Reproduce::Predictions { options: given, rules, repeats, stage, units } => {
+        Reproduce::Predictions { options: given, rules, repeats, stage, units, gain, slow } => {
             let choices = PredictionChoices {
                 rules: rules.clone(),
                 repeats: repeats.clone(),
                 stage: *stage,
                 units: *units,
+                gain: *gain,
+                slow: *slow,
             };
             make(&Predictions::new(&options(given), &choices)?, &given.out, &given.part, out)
         }

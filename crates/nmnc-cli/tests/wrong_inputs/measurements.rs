@@ -57,6 +57,14 @@ fn in_experiments() {
             3,
             "stage: there is no stage 9; the network has stages 1 to 3",
         ),
+        case("reproduce predictions --gain=-1", 3, "gain: -1 is not a number from 0 on"),
+        case("reproduce predictions --gain inf", 3, "gain: inf is not a number from 0 on"),
+        case("reproduce predictions --gain 1 --slow 1", 3, "slow: 1 is not a number from 0 on and below 1"),
+        case(
+            "reproduce predictions --slow 0.9",
+            3,
+            "slow: is how slowly a gain changes, and there is none; give the gain a variance, too",
+        ),
         case("reproduce scaling --probes 5", 3, "probes: 5 is too few; use at least 8"),
         case("reproduce scaling --quick --examples 10", 3, "examples: 10 is too few; use at least 17"),
         case(

@@ -5,6 +5,7 @@
 //! says what a laboratory could measure of all that: where the noise lies, where learning goes, and whether it went where this session's noise
 //! had been followed by a smaller loss. docs/maths.md defines each under "Signs of a rule".
 
+mod gain;
 mod measures;
 mod simulate;
 
@@ -30,7 +31,14 @@ pub struct SessionSettings {
     pub dimension: usize,
     /// Variance of the private noise of units over that of the noise that the rule learns by, both summed over units.
     pub private: f64,
-    /// Draws conditions, units and the private noise.
+    /// Variance of what a gain common to all units adds over that of the noise that the rule learns by, both summed over units. Nothing is learned
+    /// from it, but it has its share in how successful a trial is.
+    #[serde(default)]
+    pub gain: f64,
+    /// Correlation of the gain of a trial with that of the trial before, from 0 on and below 1.
+    #[serde(default)]
+    pub slow: f64,
+    /// Draws conditions, units, gain and the private noise.
     pub seed: Seed,
 }
 
@@ -43,6 +51,8 @@ impl Default for SessionSettings {
             units: 200,
             dimension: 16,
             private: 1.0,
+            gain: 0.0,
+            slow: 0.0,
             seed: Seed(0),
         }
     }
@@ -73,8 +83,20 @@ impl SessionSettings {
         if self.repeats.is_empty() || self.repeats.iter().any(|repeats| *repeats < 4) {
             return Err(Error::config("repeats", "have to be four or more of each condition"));
         }
-        if !(self.private >= 0.0 && self.private.is_finite()) {
-            return Err(Error::config("private", format!("{} is not a number from 0 on", self.private)));
+        for (key, value) in [("private", self.private), ("gain", self.gain)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::config(key, format!("{value} is not a number from 0 on")));
+            }
+        }
+        if !(0.0..1.0).contains(&self.slow) {
+            return Err(Error::config(
+                "slow",
+                format!("{} is not a number from 0 on and below 1", self.slow),
+            ));
+        }
+        if self.slow > 0.0 && self.gain == 0.0 {
+            return Err(Error::config("slow", "is how slowly a gain changes, and there is none")
+                .mend("give the gain a variance, too"));
         }
         Ok(())
     }

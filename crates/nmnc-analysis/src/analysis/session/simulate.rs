@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::gain::gains;
 use super::measures::{Recording, follows, on_manifold};
 use super::{Session, SessionPoint, SessionSettings};
 use crate::analysis::load::Loaded;
@@ -193,14 +194,32 @@ impl Lab<'_> {
                 noise.cast(activity.dtype()) * size
             }
         };
+        let deviation = (self.settings.private * energy(&noise) / (rows * units) as f64).sqrt();
+        let noise = match self.gain(activity, energy(&noise), step) {
+            Some(gain) => noise + gain,
+            None => noise,
+        };
         let network = classifier.network();
         let output = Replay::new(network, &kept.pass)
             .output(&[self.stage], |_, activity| Ok(activity + noise.clone()))?;
         let changes = (output - kept.pass.output.clone()) * kept.error.clone();
         let success = values::<f64>(&changes.sum_dim(1)).into_iter().map(|change| -change).collect();
-        let deviation = (self.settings.private * energy(&noise) / (rows * units) as f64).sqrt();
         let seen = self.seen(&(activity.clone() + noise), deviation, &mut stream);
         Ok((Recording { values: seen, conditions: self.labels.len(), units: self.recorded.len() }, success))
+    }
+
+    /// What a gain that goes over from trial to trial adds to `activity`, if there is one: all of a trial's activity times one number, of which the
+    /// squares are `noise` times the settings' share in sum.
+    fn gain(&self, activity: &Tensor<2>, noise: f64, step: u64) -> Option<Tensor<2>> {
+        if self.settings.gain == 0.0 {
+            return None;
+        }
+        let rows = activity.dims()[0];
+        let mut stream = self.settings.seed.stream(Role::Analysis, 9, step);
+        let gains = matrix(gains(rows, self.settings.slow, &mut stream), [rows, 1], &activity.device());
+        let added = activity.clone() * gains.cast(activity.dtype());
+        let size = (self.settings.gain * noise / energy(&added)).sqrt();
+        Some(added * size)
     }
 
     /// The units that are recorded, with private noise of a deviation.

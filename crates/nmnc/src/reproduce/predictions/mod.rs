@@ -77,6 +77,10 @@ pub struct PredictionChoices {
     pub stage: Option<usize>,
     /// Units recorded; the experiment's own number when left out.
     pub units: Option<usize>,
+    /// Variance of a gain common to all units, over that of the noise; none when left out.
+    pub gain: Option<f64>,
+    /// Correlation of the gains of successive trials; none when left out.
+    pub slow: Option<f64>,
 }
 
 impl Predictions {
@@ -136,6 +140,8 @@ impl Predictions {
         }
         settings.stage = choices.stage.unwrap_or(settings.stage);
         settings.units = choices.units.unwrap_or(settings.units);
+        settings.gain = choices.gain.unwrap_or(settings.gain);
+        settings.slow = choices.slow.unwrap_or(settings.slow);
         settings.conditions = options.examples.unwrap_or(settings.conditions);
         // What a session calls a condition is asked for as an example.
         let least = settings.least_conditions();
@@ -150,6 +156,17 @@ impl Predictions {
                 .mend(format!("the network has stages 1 to {stages}")));
         }
         Ok(Self { hypotheses, runs, settings })
+    }
+}
+
+impl Predictions {
+    /// The gain of sessions in words.
+    fn gain(&self) -> String {
+        match (self.settings.gain, self.settings.slow) {
+            (0.0, _) => "constant".to_owned(),
+            (gain, 0.0) => format!("drawn anew each trial, variance {gain} of the noise"),
+            (gain, slow) => format!("correlation {slow} from trial to trial, variance {gain} of the noise"),
+        }
     }
 }
 
@@ -228,6 +245,7 @@ impl Experiment for Predictions {
                 ("Session", when),
                 ("Conditions", self.settings.conditions.to_string()),
                 ("Dimension d", self.settings.dimension.to_string()),
+                ("Gain", self.gain()),
             ],
             notices: vec![
                 "A session is simulated with what a laboratory does not have: noise that is the rule’s and the units’ alone, weights that \
