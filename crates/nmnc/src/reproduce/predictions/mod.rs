@@ -247,12 +247,11 @@ impl Experiment for Predictions {
                 ("Dimension d", self.settings.dimension.to_string()),
                 ("Gain", self.gain()),
             ],
-            notices: vec![
-                "A session is simulated with what a laboratory does not have: noise that is the rule’s and the units’ alone, weights that \
-                 change in no other way, and the change of condition means known without error. The numbers of animals are therefore the \
-                 fewest."
-                    .to_owned(),
-            ],
+            notices: vec![format!(
+                "A session is simulated with what a laboratory does not have: noise that is the rule’s, the units’{}, weights that change in \
+                 no other way, and the change of condition means known without error. The numbers of animals are therefore the fewest.",
+                if self.settings.gain > 0.0 { " and of one gain alone" } else { " and no other" },
+            )],
             figures: figures::figures(&hypotheses, table),
             tables: vec![
                 ("Signs", tables::signs(&hypotheses, &self.settings.repeats, table), tables::SIGNS_NOTE),
