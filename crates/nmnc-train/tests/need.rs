@@ -174,6 +174,26 @@ fn what_is_reckoned_for_trials_is_what_is_taken() {
     }
 }
 
+#[test]
+fn what_is_reckoned_for_filters_over_time_is_what_is_taken() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // A covariance of 128 components for each of 40 lags is most of it.
+    let filters = "lags = 40\nmanifold = { dimension = 128, samples = 300 }";
+    for credit in [
+        format!("rule = 'nmnc'\nbudget = 0.5\n{filters}"),
+        format!("rule = 'nmnc'\nestimator = 'recursive-least-squares'\n{filters}"),
+        "rule = 'vnc'\nbudget = 0.5\nlags = 40".to_owned(),
+    ] {
+        let text = format!(
+            "task = 'DelayMatchSample'\nrecurrent = {{ units = 200 }}\ntrain = {{ batch = 10, evaluation = 10 }}\n[credit]\n{credit}\n"
+        );
+        let config = SequenceConfig::parse(&text, "test", &[]).unwrap().resolve().unwrap();
+        let reckoned = config.need(config.task.open(Seed(0)).unwrap().as_ref()).unwrap();
+        let taken = taken_again(|| (config.trials().unwrap(), config.learner(3)));
+        compare(&credit.replace('\n', ", "), &reckoned, taken);
+    }
+}
+
 /// Sizes whose products leave every type are reckoned, and refused before anything is made, where the system tells what there is.
 #[cfg(target_os = "linux")]
 #[test]

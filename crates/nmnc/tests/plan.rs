@@ -138,6 +138,33 @@ fn every_rule_over_time_is_planned_as_its_probes_are_counted() {
     }
 }
 
+/// A budget says how many perturbed states a trial there are, whatever the pace: what is planned for the mean is spent but for an update.
+#[test]
+fn a_budget_over_time_is_planned_as_it_is_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rule, budget) in [("nmnc", 0.25), ("vnc", 0.25), ("nmnc", 2.0)] {
+        let manifold =
+            if rule == "nmnc" { "manifold = { dimension = 4, samples = 40, refresh = 2 }\n" } else { "" };
+        let text = format!(
+            "task = {{ name = 'Copying', delay = 3 }}\nrecurrent = {{ units = 12 }}\n\
+             train = {{ batch = 10, trials = 300, epochs = 2, evaluation = 10 }}\n\
+             metrics = {{ alignment_interval = 0 }}\n[credit]\nrule = '{rule}'\nbudget = {budget}\n{manifold}"
+        );
+        let config = config(&text);
+        let plan = plan(&config, None, true).unwrap();
+        let summary = config
+            .run(&folder.path().join(format!("{rule}-{budget}")), &RunOptions::default(), &mut Silent)
+            .unwrap();
+        let (trials, spent) = (600.0, summary.probes as f64);
+        let planned = plan.stages[0].probes * 10.0 * summary.steps as f64;
+        assert!((planned - budget * trials).abs() < 1e-6 * planned, "{rule}: {planned}");
+        // Whole batches are perturbed, a state of each trial.
+        let update = 10.0 * budget.max(1.0);
+        assert!((spent - planned).abs() <= update, "{rule}: {spent} of {planned}");
+        assert!(plan.timed.iter().all(|timed| timed.seconds > 0.0), "{rule}");
+    }
+}
+
 /// N = 20 rate units, I inputs and O outputs, 5 trials of T steps.
 #[test]
 fn the_plan_of_a_recurrent_network_is_what_is_worked_out_by_hand() {
