@@ -104,7 +104,7 @@ ci:
     trap 'printf "\n%s%6d s  just ci\n" "$took" "$SECONDS"' EXIT
     step() {
         local began=$SECONDS
-        just "$@"
+        {{quote(just_executable())}} "$@"
         took+="$(printf '%6d s  just %s' $((SECONDS - began)) "$*")"$'\n'
     }
     step check

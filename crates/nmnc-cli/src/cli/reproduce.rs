@@ -172,10 +172,10 @@ pub enum Reproduce {
         #[arg(long, value_name = "N", value_parser = count)]
         units: Option<usize>,
         /// A gain common to all units comes and goes: its variance over that of the noise [default: 0]
-        #[arg(long, value_name = "RATIO")]
+        #[arg(long, value_name = "RATIO", value_parser = number)]
         gain: Option<f64>,
         /// Correlation of the gains of successive trials [default: 0]
-        #[arg(long, value_name = "CORRELATION")]
+        #[arg(long, value_name = "CORRELATION", value_parser = number)]
         slow: Option<f64>,
     },
     /// How many probes does a Jacobian take as the network grows? (--quick: a few minutes)
@@ -307,6 +307,11 @@ fn budget(text: &str) -> Result<f64, String> {
         Ok(budget) if (1e-6..=1e6).contains(&budget) => Ok(budget),
         _ => Err("not a number of probes from 1e-6 to 1e6".to_owned()),
     }
+}
+
+/// Its range is the experiment's to say.
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "not a number".to_owned())
 }
 
 fn scale(text: &str) -> Result<f64, String> {

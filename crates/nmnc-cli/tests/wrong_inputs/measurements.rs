@@ -58,6 +58,11 @@ fn in_experiments() {
             "stage: there is no stage 9; the network has stages 1 to 3",
         ),
         case("reproduce predictions --gain=-1", 3, "gain: -1 is not a number from 0 on"),
+        case(
+            "reproduce predictions --gain abc",
+            2,
+            "invalid value 'abc' for '--gain <RATIO>': not a number; see `nmnc reproduce predictions --help`",
+        ),
         case("reproduce predictions --gain inf", 3, "gain: inf is not a number from 0 on"),
         case("reproduce predictions --gain 1 --slow 1", 3, "slow: 1 is not a number from 0 on and below 1"),
         case(

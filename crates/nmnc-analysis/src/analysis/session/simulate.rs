@@ -211,7 +211,8 @@ impl Lab<'_> {
     /// What a gain that goes over from trial to trial adds to `activity`, if there is one: all of a trial's activity times one number, of which the
     /// squares are `noise` times the settings' share in sum.
     fn gain(&self, activity: &Tensor<2>, noise: f64, step: u64) -> Option<Tensor<2>> {
-        if self.settings.gain == 0.0 {
+        // Of a stage that is silent any multiple is nothing.
+        if self.settings.gain == 0.0 || energy(activity) == 0.0 {
             return None;
         }
         let rows = activity.dims()[0];

@@ -157,9 +157,7 @@ impl Predictions {
         }
         Ok(Self { hypotheses, runs, settings })
     }
-}
 
-impl Predictions {
     /// The gain of sessions in words.
     fn gain(&self) -> String {
         match (self.settings.gain, self.settings.slow) {
