@@ -1,10 +1,9 @@
 //! `nmnc bench` on tiny networks: every row is there and its numbers agree with each other. How large they are is for the
 //! machine to say.
 
-mod common;
-
-use common::Folder;
 use serde_json::Value;
+
+use crate::common::Folder;
 
 const TINY: [&str; 12] = [
     "bench",

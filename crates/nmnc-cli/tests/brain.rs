@@ -1,15 +1,14 @@
 //! `nmnc brain` and `nmnc reproduce brain` on tiny runs and a made-up benchmark: files that agree, checks before work, wrong inputs.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 
-use common::benchmark::{BENCHMARK, STIMULI, benchmark, noise};
-use common::files::json;
-use common::{Folder, TINY, npy_header};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+
+use crate::common::benchmark::{BENCHMARK, STIMULI, benchmark, noise};
+use crate::common::files::json;
+use crate::common::{Folder, TINY, npy_header};
 
 #[test]
 fn networks_are_compared_with_every_target_and_the_files_agree() {

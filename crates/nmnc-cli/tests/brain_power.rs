@@ -1,12 +1,10 @@
 //! `nmnc brain --power`.
 
-mod common;
-
 use std::fs;
 
-use common::benchmark::benchmark;
-use common::files::{csv, json, number};
-use common::{Folder, TINY};
+use crate::common::benchmark::benchmark;
+use crate::common::files::{csv, json, number};
+use crate::common::{Folder, TINY};
 
 #[test]
 fn power_tells_seeds_and_stimuli_that_agree_with_the_contrasts() {

@@ -2,14 +2,12 @@
 //! what the scripts have `nmnc` do, and what they make of its exit code.
 #![cfg(unix)]
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{Folder, TINY, metrics};
+use crate::common::{self, Folder, TINY, metrics};
 
 const SWEEP: &str = "base = 'tiny.toml'\nseeds = 2\n[grid]\ncredit.rule = ['bp', 'dfa']\n";
 const RUNS: [&str; 4] = ["rule=bp-seed0", "rule=bp-seed1", "rule=dfa-seed0", "rule=dfa-seed1"];

@@ -1,11 +1,10 @@
 //! The commands end to end on tiny networks.
 
-mod common;
-
 use std::fs;
 
-use common::{Folder, Ran, TINY, nmnc};
 use serde_json::Value;
+
+use crate::common::{self, Folder, Ran, TINY, nmnc};
 
 #[test]
 fn a_comparison_is_made_once_goes_on_where_it_stopped_and_keeps_what_is_there() {

@@ -1,14 +1,13 @@
 //! What can be done with a run that is there: training it for longer, starting another from it, asking it about examples.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::files::json;
-use common::{Folder, Ran, TINY, last_checkpoint, metrics};
 use nmnc::data::npz::Array;
 use nmnc::train::SharedWeights;
+
+use crate::common::files::json;
+use crate::common::{Folder, Ran, TINY, last_checkpoint, metrics};
 
 fn weights(run: &Path) -> Vec<u8> {
     fs::read(last_checkpoint(run).join("weights.safetensors")).unwrap()

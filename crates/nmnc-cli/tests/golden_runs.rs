@@ -1,19 +1,18 @@
 //! Short runs of every registered rule, layered and recurrent, give the bits they gave when `golden/runs.json` was made.
 //!
 //! On the portable kernels, which are the same on every machine. The file is made anew by
-//! `NMNC_GOLDEN=write cargo test --release --workspace --test golden_runs`, which is right only where a change of results is
+//! `NMNC_GOLDEN=write cargo test --release --workspace --test cli golden_runs::`, which is right only where a change of results is
 //! meant, and then belongs in the change log.
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Folder, TINY, last_checkpoint, metrics, nmnc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::common::{Folder, TINY, last_checkpoint, metrics, nmnc};
 
 /// What a run came to.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -1,16 +1,13 @@
 //! Same seed, same bits: with any number of threads, and after being killed at any moment.
 
-mod common;
-#[path = "../../nmnc-train/tests/common/events.rs"]
-mod events;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
+use crate::common::{Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
+use crate::events;
 
 /// Learned feedback on a manifold; a checkpoint after every training step, so that many kills land in writing one.
 fn config(optimizer: &str) -> String {

@@ -1,9 +1,8 @@
 //! `nmnc plan`: what people and machines are shown, and what is told off.
 
-mod common;
-
-use common::{Folder, TINY};
 use serde_json::Value;
+
+use crate::common::{Folder, TINY};
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))

@@ -1,16 +1,14 @@
 //! docs/records.md against the columns and fields that there are.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::files::json;
-use common::{Folder, TINY, last_checkpoint};
 use nmnc::records::{COLUMNS, Column, Examples, FIT_COLUMNS, PSYCHOMETRIC_COLUMNS, STAGE_COLUMNS};
 
-const BEGIN: &str =
-    "<!-- columns: written by NMNC_GOLDEN=write cargo test --release --test records_page -->\n";
+use crate::common::files::json;
+use crate::common::{self, Folder, TINY, last_checkpoint};
+
+const BEGIN: &str = "<!-- columns: written by NMNC_GOLDEN=write cargo test --release --workspace --test cli records_page:: -->\n";
 const END: &str = "<!-- end -->\n";
 
 fn tables() -> String {
@@ -48,7 +46,7 @@ fn the_page_of_records_has_every_column_and_field() {
     let block = block.start..text.find(END).unwrap();
     assert!(
         text[block] == tables(),
-        "docs/records.md lacks columns: NMNC_GOLDEN=write cargo test --test records_page"
+        "docs/records.md lacks columns: NMNC_GOLDEN=write cargo test --release --workspace --test cli records_page::"
     );
 
     let folder = Folder::new();

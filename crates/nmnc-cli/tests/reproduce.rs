@@ -1,16 +1,14 @@
 //! `nmnc reproduce` and `nmnc analyze --over-training` on tiny settings: files, numbers that agree with each other, going on after
 //! a kill.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::files::{csv, json, number};
-use common::{Folder, nmnc};
+use crate::common::files::{csv, json, number};
+use crate::common::{Folder, nmnc};
 
 const TINY: [&str; 10] = [
     "--quick",

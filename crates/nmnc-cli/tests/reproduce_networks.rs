@@ -1,12 +1,10 @@
 //! `nmnc reproduce margin` and `predictions` on tiny settings: files and numbers that agree with each other.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 
-use common::Folder;
-use common::files::{csv, json, number};
+use crate::common::Folder;
+use crate::common::files::{csv, json, number};
 
 const TINY: [&str; 5] =
     ["--quick", "--set", "data={train_limit=128, test_limit=50}", "--set", "train.epochs=2"];

@@ -1,16 +1,15 @@
 //! `nmnc reproduce rnn` and `nmnc analyze` of recurrent runs on tiny settings: files, numbers that agree with each other, errors.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::Folder;
-use common::files::{csv, json, number};
 use nmnc::analysis::TaskLoaded;
 use nmnc::data::npz::Array;
 use nmnc::net::Weights;
+
+use crate::common::Folder;
+use crate::common::files::{csv, json, number};
 
 const TINY: [&str; 20] = [
     "reproduce",

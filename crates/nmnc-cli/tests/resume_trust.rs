@@ -1,13 +1,12 @@
 //! What `--resume` finds in a run folder is what the run left there, or it is refused in one line and stays as it is.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Folder, TINY, copy, metrics};
 use sha2::{Digest, Sha256};
+
+use crate::common::{self, Folder, TINY, copy, metrics};
 
 const LAST: &str = "run/checkpoints/step-0000000008";
 const RESTORE: &str =

@@ -1,16 +1,15 @@
 //! One process at a time writes a run folder; who comes second leaves with one line, waits, or does other work first.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Folder, Ran, TINY, copy, metrics, nmnc};
 use nmnc::files::{FolderLock, IfTaken, LOCK_FILE};
 use nmnc::process::Process;
+
+use crate::common::{self, Folder, Ran, TINY, copy, metrics, nmnc};
 
 fn prepared() -> Folder {
     let folder = Folder::new();

@@ -1,14 +1,13 @@
 //! Networks that collapse, and data of sizes at the ends of what numbers can say: the program goes on, or says one line.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 
-use common::{Folder, TINY, npy_header};
 use serde_json::Value;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+
+use crate::common::{Folder, TINY, npy_header};
 
 /// Numbers that look random.
 fn numbers(count: usize) -> Vec<f64> {

@@ -1,11 +1,10 @@
 //! What is said of settings before a run: `nmnc config explain`, `nmnc config check`, and what people type for settings.
 
-mod common;
-
 use std::path::Path;
 
-use common::{Folder, TINY};
 use nmnc::train::reference::{Kind, at, settings, similar};
+
+use crate::common::{Folder, TINY};
 
 /// Beside the page as it is printed: `NMNC_GOLDEN=write` renews it.
 #[test]
@@ -18,7 +17,7 @@ fn the_page_of_all_settings_is_what_the_program_says() {
     let kept = std::fs::read_to_string(&page).unwrap_or_default();
     assert!(
         kept == printed,
-        "docs/settings.md is not as printed: NMNC_GOLDEN=write cargo test --test settings"
+        "docs/settings.md is not as printed: NMNC_GOLDEN=write cargo test --release --workspace --test cli settings::"
     );
 }
 

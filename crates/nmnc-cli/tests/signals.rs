@@ -1,16 +1,15 @@
 //! Signals: training keeps a checkpoint and says how to go on, everything else ends with nothing half-written.
 #![cfg(unix)]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
 use nmnc::files::{FolderLock, IfTaken};
+
+use crate::common::{self, Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
 
 /// Without checkpoints on the way, and with more steps than pass before a signal arrives.
 fn long(epochs: u64) -> String {

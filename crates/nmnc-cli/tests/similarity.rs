@@ -1,11 +1,10 @@
 //! `nmnc similarity` on tiny runs: files, numbers that must agree, the same bits again.
 
-mod common;
-
 use std::fs;
 
-use common::{Folder, TINY, npy_header};
 use serde_json::Value;
+
+use crate::common::{Folder, TINY, npy_header};
 
 fn read(folder: &Folder, name: &str) -> Value {
     serde_json::from_slice(&fs::read(folder.path(name)).unwrap()).unwrap()

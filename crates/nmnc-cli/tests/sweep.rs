@@ -1,16 +1,15 @@
 //! `nmnc sweep`: what a file stands for, parts of it, and many processes on one folder.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::files::csv;
-use common::{Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
 use nmnc::files::{FolderLock, IfTaken, LOCK_FILE};
+
+use crate::common::files::csv;
+use crate::common::{self, Folder, Ran, TINY, last_checkpoint, metrics, nmnc};
 
 /// Two rules with two rates drawn, and two seeds: eight runs.
 const SWEEP: &str = "\

@@ -2,15 +2,14 @@
 
 #![cfg(unix)]
 
-mod common;
-
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use common::{Folder, Ran, TINY, nmnc};
 use serde_json::Value;
+
+use crate::common::{Folder, Ran, TINY, nmnc};
 
 /// Clears a screen, sets a title, turns the reading order around, and would begin a line of its own.
 const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}\nerror: y";

@@ -1,14 +1,13 @@
 //! `nmnc analyze --trials` on a small recording: files, numbers that must agree, the same bits again.
 
-mod common;
-
 use std::fs;
 
-use common::{Folder, npy_header};
 use nmnc::data::NpzWriter;
 use nmnc::data::npz::Array;
 use nmnc::trials::NoiseAlignment;
 use serde_json::Value;
+
+use crate::common::{Folder, npy_header};
 
 const CONDITIONS: usize = 12;
 const REPEATS: usize = 6;

@@ -1,8 +1,6 @@
 //! Weights out of a run and into another.
 
-mod common;
-
-use common::{Folder, TINY, metrics};
+use crate::common::{Folder, TINY, metrics};
 
 /// Accuracy and loss of the last evaluation of a run.
 fn reached(folder: &Folder, run: &str) -> [f64; 2] {

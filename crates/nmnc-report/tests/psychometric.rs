@@ -1,12 +1,10 @@
 //! Psychometric curves on the page and in the table of the terminal, on invented runs.
 
-#[path = "../examples/report_preview/synthetic.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
-mod synthetic;
-
 use nmnc_core::records::{Psychometric, RunRecords, Status};
 use nmnc_core::statistics::psychometric::Level;
 use nmnc_report::{html, table};
+
+use crate::synthetic;
 
 const STRENGTHS: [f64; 7] = [-40.0, -20.0, -10.0, 0.0, 10.0, 20.0, 40.0];
 

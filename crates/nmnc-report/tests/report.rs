@@ -1,14 +1,13 @@
 //! The report as a whole, on invented runs.
 
-#[path = "../examples/report_preview/synthetic.rs"]
-mod synthetic;
-
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_report::colors::Palette;
 use nmnc_report::figure::Picture;
 use nmnc_report::heatmap::{Heatmap, Side};
 use nmnc_report::plot::Size;
 use nmnc_report::{html, table, write};
+
+use crate::synthetic;
 
 fn page(runs: &[RunRecords]) -> String {
     html(runs, "A title", &["nmnc report <all>".to_owned()]).unwrap()

@@ -1,8 +1,5 @@
 //! Figures, axes, tables and pages of whatever numbers and names: no panic, nothing that is no number, no flood.
 
-#[path = "../examples/report_preview/synthetic.rs"]
-mod synthetic;
-
 use nmnc_core::printable;
 use nmnc_core::records::RunRecords;
 use nmnc_core::statistics::{Interval, MeanSem, mean_sem};
@@ -20,6 +17,8 @@ use nmnc_report::text::{count, count_tick, duration, fixed, plus_minus, signific
 use nmnc_report::{Measurements, Page, Table, html, table};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::synthetic;
 
 /// Numbers of every kind, those at the ends of their type more often than chance has it.
 fn number() -> impl Strategy<Value = f64> {

@@ -1,13 +1,12 @@
 //! Runs on images that are decoded anew for every batch: the same bits by any number of workers, and after stops in mid-epoch.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use common::{StopAt, outcome};
 use nmnc_testing::golden_path;
 use nmnc_train::{Config, Observer, RunOptions, Silent};
+
+use crate::common::{StopAt, outcome};
 
 const CONFIG: &str = r#"
 [data]

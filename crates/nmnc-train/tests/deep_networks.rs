@@ -1,16 +1,15 @@
 //! Deep networks in whole trainings: rules, running statistics and masks, resuming to the bit, settings they refuse.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::Device;
-use common::{StopAt, outcome};
 use nmnc_core::Seed;
 use nmnc_data::{DataConfig, Splits};
 use nmnc_learn::net::{ARCHITECTURES, NetworkConfig};
 use nmnc_train::{Config, Observer, Problem, Resolved, Run, RunOptions, Silent, fit};
+
+use crate::common::{StopAt, outcome};
 
 fn splits(count: usize) -> Splits {
     let data = DataConfig { train_limit: Some(count), test_limit: Some(100), ..DataConfig::default() };

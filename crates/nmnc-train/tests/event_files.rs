@@ -1,22 +1,18 @@
 //! Event files of TensorBoard hold what the records hold, each step once, also after a process that ended anywhere.
 
-#[path = "common/events.rs"]
-mod events;
-#[path = "common/line.rs"]
-#[allow(dead_code, reason = "each test file uses some of it")]
-mod line;
-
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
-use line::Line;
 use nmnc_core::Seed;
 use nmnc_core::records::RunRecords;
 use nmnc_train::{
     CheckpointConfig, Config, Identity, Learner, LoggingConfig, Optimizer, OptimizerConfig, Run, RunOptions,
     RunPlan, Schedule, Silent,
 };
+
+use crate::events;
+use crate::line::Line;
 
 fn train(folder: &Path, epochs: u64) {
     let mut learner = Learner::new(Optimizer::new(OptimizerConfig::default()), Schedule::constant(), None);

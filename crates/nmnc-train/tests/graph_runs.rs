@@ -1,12 +1,9 @@
 //! Whole runs of a graph with blocks from outside the library: dropout masks and running statistics go on after a kill as they would have.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use common::{StopAt, in_pool, outcome};
 use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
 use nmnc_data::{DataConfig, Splits};
@@ -17,6 +14,8 @@ use nmnc_train::{
     CheckpointConfig, Identity, ImageOptions, Images, Learner, Loss, Observer, Optimizer, OptimizerConfig,
     Problem, Run, RunOptions, RunPlan, Schedule, Silent,
 };
+
+use crate::common::{StopAt, in_pool, outcome};
 
 const SEED: Seed = Seed(4);
 

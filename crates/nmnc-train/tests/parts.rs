@@ -1,15 +1,9 @@
 //! Runs of parts that no configuration describes: a problem of one's own, a rule and network of one's own, steps by hand.
 
-mod common;
-#[path = "common/line.rs"]
-mod line;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::Device;
-use common::{StopAt, in_pool, outcome};
-use line::Line;
 use nmnc_core::Seed;
 use nmnc_core::device::values;
 use nmnc_core::records::{Record, RunRecords, Status, Summary};
@@ -22,6 +16,9 @@ use nmnc_train::{
     CheckpointConfig, Decayed, Identity, ImageOptions, Images, Learner, Loss, Observer, Optimizer,
     OptimizerConfig, Problem, Run, RunOptions, RunPlan, Schedule, Silent, TrialOptions, Trials, fit,
 };
+
+use crate::common::{StopAt, in_pool, outcome};
+use crate::line::Line;
 
 fn descent(learning_rate: f64, momentum: f64) -> Learner {
     let optimizer = OptimizerConfig::Sgd {

@@ -1,18 +1,17 @@
 //! Whole runs on tasks: every rule learns, repeats bit by bit on any number of threads, and resumes exactly.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::tensor::Device;
-use common::{StopAt, in_pool, outcome};
 use nmnc_core::device::values;
 use nmnc_core::records::{RunRecords, Summary};
 use nmnc_data::tasks::{TrialSet, generate};
 use nmnc_learn::net::Weights;
 use nmnc_learn::recurrent::time_rule_names;
 use nmnc_train::{Observer, Resolved, RunOptions, SequenceConfig, Silent, checkpoint, plan};
+
+use crate::common::{StopAt, in_pool, outcome};
 
 const CONFIG: &str = r#"
 task = "DelayMatchSample"

@@ -1,19 +1,18 @@
 //! Replicas of a run, hosted by any number of processes, which threads stand for here.
 
-mod common;
-
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use common::outcome;
 use nmnc_core::records::RunRecords;
 use nmnc_core::{Error, ErrorKind, Result};
 use nmnc_learn::workers::{Contribution, Workers};
 use nmnc_train::replicas::{Numbers, Processes, Sums, Team, give_up};
 use nmnc_train::{AnyConfig, Observer, Progress, Resolved, RunOptions, Silent};
 use tempfile::TempDir;
+
+use crate::common::outcome;
 
 /// One of several threads that stand for processes.
 #[derive(Debug)]

@@ -1,21 +1,18 @@
 //! Run folders: who may write one, what has ended, and reading one while it is written.
 
-#[path = "common/line.rs"]
-#[allow(dead_code, reason = "each test file uses some of it")]
-mod line;
-
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use line::Line;
 use nmnc_core::records::{RunRecords, Status};
 use nmnc_core::{ErrorKind, Result, Seed};
 use nmnc_train::{
     CheckpointConfig, Decayed, Found, Identity, Learner, Observer, Optimizer, OptimizerConfig, Place,
     Progress, Run, RunFolder, RunOptions, RunPlan, Schedule, Silent, checkpoint,
 };
+
+use crate::line::Line;
 
 fn identity() -> Identity {
     Identity::new("delta", Seed(7), "rows = 8".parse().unwrap()).unwrap()

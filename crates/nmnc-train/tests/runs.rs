@@ -1,14 +1,13 @@
 //! Whole runs of every registered rule: they learn, they repeat bit by bit on any number of threads, and they resume exactly.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use common::{StopAt, in_pool, outcome};
 use nmnc_core::records::{Record, RunRecords};
 use nmnc_learn::credit::rule_names;
 use nmnc_train::{Config, Observer, RunOptions, Silent};
+
+use crate::common::{StopAt, in_pool, outcome};
 
 const CONFIG: &str = r#"
 [data]

@@ -1,16 +1,15 @@
 //! Checkpoints under valid checksums that hold tensors of other types, shapes and names: each is one error, and none a panic.
 
-mod common;
-
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use common::StopAt;
 use nmnc_core::ErrorKind;
 use nmnc_core::files::sha256;
 use nmnc_train::{Config, Observer, RunOptions, Silent, checkpoint};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::common::StopAt;
 
 const CONFIG: &str = r#"
 [data]

@@ -1,12 +1,8 @@
 //! Workers that share a step: the sum of their shares is the step of all their examples.
 
-#[path = "common/line.rs"]
-mod line;
-
 use std::thread;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use line::Line;
 use nmnc_core::device::values;
 use nmnc_core::seed::Role;
 use nmnc_core::{Result, Seed};
@@ -19,6 +15,8 @@ use nmnc_train::{
     Assessed, Classifier, ImageBatch, Learner, Loss, Optimizer, OptimizerConfig, Problem, Run, RunPlan,
     Schedule, Silent, TrialOptions, Trials,
 };
+
+use crate::line::Line;
 
 /// The largest difference of two steps' gradients over the largest gradient, and of their losses.
 fn difference(found: &Assessed, expected: &Assessed) -> f64 {

@@ -2,15 +2,15 @@
 
 #[allow(dead_code, reason = "the example has a main of its own")]
 #[path = "../examples/custom_rule/main.rs"]
-mod custom_rule;
+mod example;
 
 use std::fs;
 use std::path::Path;
 use std::thread;
 
 use burn::tensor::{Device, Tensor};
-use custom_rule::one_bit::{ONE_BIT, OneBitConfig};
-use custom_rule::train;
+use example::one_bit::{ONE_BIT, OneBitConfig};
+use example::train;
 use nmnc::credit::{CreditRule, RuleConfig, RuleSetup, StepContext};
 use nmnc::device::{matrix, values};
 use nmnc::needs::{Sizes, StageSizes};

@@ -67,6 +67,29 @@ fn crates_depend_on_each_other_as_the_architecture_draws_them() {
 }
 
 #[test]
+fn every_file_of_tests_is_run() {
+    for (name, folder) in crates() {
+        let main = folder.join("tests/main.rs");
+        if !main.exists() {
+            continue;
+        }
+        let (main, manifest) = (read(&main), read(&folder.join("Cargo.toml")));
+        assert!(manifest.contains("autotests = false"), "{name}: tests of main.rs would run twice");
+        for entry in fs::read_dir(folder.join("tests")).unwrap() {
+            let path = entry.unwrap().path();
+            let module = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let is_module = path.is_file() && module != "main" || path.join("mod.rs").exists();
+            let named = main.contains(&format!("\nmod {module};"))
+                || manifest.contains(&format!("[[test]]\nname = \"{module}\""));
+            assert!(
+                named || !is_module,
+                "{name}: `mod {module};` is missing in tests/main.rs, or `[[test]]` in Cargo.toml"
+            );
+        }
+    }
+}
+
+#[test]
 fn files_are_small() {
     let mut files = Vec::new();
     sources(&root().join("crates"), &mut files);

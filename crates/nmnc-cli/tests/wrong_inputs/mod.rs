@@ -1,9 +1,6 @@
 //! Wrong inputs: each is one line that says where, what and how to mend it, with the right exit code, and leaves every
 //! file as it was.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod command_line;
 mod configurations;
 mod data;
@@ -15,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use common::{Folder, Ran, TINY, nmnc};
+use crate::common::{Folder, Ran, TINY, nmnc};
 
 /// What to prepare, what to run, what must come of it.
 struct Case {
