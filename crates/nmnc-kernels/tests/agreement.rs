@@ -1,13 +1,12 @@
 //! The processor path against the composed one, over random stages.
 
-mod common;
-
-use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, numbers, shapes};
 use nmnc_kernels::{
     Activation, ConvSpec, Pool, activate, column_moments, composed, conv_activity, conv_forward,
     conv_gated_error, conv_gated_product, conv_input_gradient, conv_parameter_gradient, matmul, slope,
 };
 use proptest::prelude::*;
+
+use crate::common::{ACTIVATIONS, POOLS, Values, assert_close, bits, numbers, shapes};
 
 fn stages() -> impl Strategy<Value = ConvSpec> {
     // From one input, convolved directly, to more than 160, convolved by patches.

@@ -1,12 +1,11 @@
 //! The fused elementwise operations against the composed ones in double precision.
 
-mod common;
-
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
-use common::{Values, assert_close, bits, numbers, single};
 use nmnc_kernels::{AdamStep, SgdStep, adam, blend, embed_add, perturb, row_energies, sgd};
 use proptest::prelude::*;
+
+use crate::common::{Values, assert_close, bits, numbers, single};
 
 fn wide(tensor: &Tensor<2>) -> Tensor<2> {
     tensor.clone().cast(DType::F64)

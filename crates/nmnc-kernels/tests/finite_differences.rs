@@ -1,12 +1,11 @@
 //! Gradients against central differences in double precision, for every activation and pooling.
 
-mod common;
-
 use burn::tensor::Tensor;
-use common::{ACTIVATIONS, POOLS, Values, double, numbers, shapes};
 use nmnc_kernels::{
     ConvSpec, activate, conv_activity, conv_forward, conv_input_gradient, conv_parameter_gradient, slope,
 };
+
+use crate::common::{ACTIVATIONS, POOLS, Values, double, numbers, shapes};
 
 const STEP: f64 = 1e-6;
 const BATCH: usize = 2;

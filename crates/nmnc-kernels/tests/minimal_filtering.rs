@@ -1,15 +1,14 @@
 //! Stages with 3x3 kernels at stride 1 and many channels, which are computed by minimal filtering: another order of
 //! rounding than the composed path has, so windows may tie in one path alone.
 
-mod common;
-
 use burn::tensor::Tensor;
-use common::{ACTIVATIONS, POOLS, Values, assert_close, bits, double, numbers, shapes};
 use nmnc_kernels::{
     Activation, ConvSpec, Pool, composed, conv_activity, conv_forward, conv_gated_error, conv_input_gradient,
     conv_parameter_gradient,
 };
 use proptest::prelude::*;
+
+use crate::common::{ACTIVATIONS, POOLS, Values, assert_close, bits, double, numbers, shapes};
 
 fn stages() -> impl Strategy<Value = ConvSpec> {
     let sizes = (8..50_usize, 3..22_usize, 3..22_usize, 8..90_usize);

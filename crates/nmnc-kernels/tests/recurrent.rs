@@ -1,13 +1,12 @@
 //! The recurrent kernels against the composed ones in double precision; bits on any number of threads; derivatives by differences.
 
-mod common;
-
 use burn::tensor::{DType, Tensor};
-use common::{ACTIVATIONS, Values, assert_close, bits, double, numbers};
 use nmnc_kernels::recurrent::{
     Carry, GruGates, Rate, Sequence, carry_backward, gru_backward, gru_forward, gru_gated, gru_states,
     product, rate_backward, rate_forward, rate_states,
 };
+
+use crate::common::{ACTIVATIONS, Values, assert_close, bits, double, numbers};
 
 const SIZES: [Sequence; 6] = [
     Sequence { steps: 1, batch: 1, units: 1 },

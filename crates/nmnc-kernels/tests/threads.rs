@@ -1,14 +1,13 @@
 //! Bits must not depend on how many threads there are.
 
-mod common;
-
 use burn::tensor::Tensor;
-use common::{ACTIVATIONS, POOLS, Values, bits, shapes};
 use nmnc_kernels::{
     Activation, AdamStep, ConvSpec, Pool, SgdStep, activate, adam, blend, column_moments, composed,
     conv_activity, conv_forward, conv_gated_error, conv_gated_product, conv_input_gradient,
     conv_parameter_gradient, embed_add, matmul, perturb, row_energies, sgd, slope,
 };
+
+use crate::common::{ACTIVATIONS, POOLS, Values, bits, shapes};
 
 /// What `run` returns inside pools of one, two and three threads, three times each.
 fn assert_same_bits(what: &str, run: impl Fn() -> Vec<Vec<u32>> + Sync) {
