@@ -153,6 +153,7 @@ def noise_alignment(
     probes: Sequence[int],
     divisions: int,
     groups: int,
+    remove_gain: bool,
     seed: int,
 ) -> dict[str, Any]:
     """Fields of `nmnc.NoiseAlignment`."""

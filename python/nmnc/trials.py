@@ -52,6 +52,8 @@ class NoiseAlignment:
     """Fewest and most repeats of a condition."""
     missing: int
     """Trials that are missing."""
+    without_gain: bool
+    """Whether the gain of trials was taken out."""
     units: int
     """Number of units."""
     warnings: list[str]
@@ -94,6 +96,7 @@ def noise_alignment(
     curve: int = 64,
     divisions: int = 10,
     groups: int = 20,
+    remove_gain: bool = False,
     seed: int = 0,
 ) -> NoiseAlignment:
     """How much of trial-to-trial variability lies on the manifold of the condition means, cross-validated over repeats.
@@ -118,6 +121,9 @@ def noise_alignment(
         Random divisions of the repeats into halves, each used both ways.
     groups : int
         Groups of conditions that the jackknife leaves out in turn.
+    remove_gain : bool
+        Take out of each trial the gain that all units have in common first: what of its deviation from the mean of its condition lies
+        along the mean over the other trials. Activity must be 0 where there is none, as rates and counts are, and not z-scored.
     seed : int
         Draws halves, groups and shuffles.
 
@@ -142,7 +148,7 @@ def noise_alignment(
     """
     count = _count(dim)
     fraction = 0.0 if count is not None else float(dim)
-    found = _native.noise_alignment(X, count, fraction, curve, list(probes), divisions, groups, seed)
+    found = _native.noise_alignment(X, count, fraction, curve, list(probes), divisions, groups, bool(remove_gain), seed)
     for warning in found["warnings"]:
         _warnings.warn(warning, stacklevel=2)
     return NoiseAlignment(**found)

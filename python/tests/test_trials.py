@@ -54,6 +54,16 @@ def test_tables_are_columns_and_a_seed_repeats_them():
     assert nmnc.noise_alignment(X, seed=1).alpha != found.alpha
 
 
+def test_a_gain_is_on_the_manifold_and_can_be_taken_out():
+    X, _ = population(np.full(UNITS, 0.1))
+    gain = 1 + 0.3 * np.random.default_rng(9).normal(size=(CONDITIONS, REPEATS, 1))
+    scaled = (X - 4.0) * gain
+    found, cleaned = nmnc.noise_alignment(scaled, dim=DIM), nmnc.noise_alignment(scaled, dim=DIM, remove_gain=True)
+    assert found.alpha > 0.4 and cleaned.without_gain and not found.without_gain
+    # One direction a condition is gone, which was of the manifold.
+    assert abs(cleaned.alpha - (DIM - 1) / (UNITS - 1)) < 3 * cleaned.se + 0.005
+
+
 def test_missing_trials_are_rows_of_nan():
     X, _ = population(np.full(UNITS, 0.3))
     X[3, [0, 4]] = np.nan

@@ -111,6 +111,44 @@ fn noise_on_the_manifold_off_it_and_in_all_directions_is_told_apart() {
     }
 }
 
+/// A gain of all units moves a trial along its condition's mean, which is on the manifold whatever the noise. Taking it out leaves isotropic noise
+/// d - 1 of n - 1 directions on the manifold.
+#[test]
+fn a_gain_makes_an_alignment_and_goes_with_the_mean() {
+    const D: usize = 4;
+    const UNITS: usize = 40;
+    let (conditions, repeats) = (240, 12);
+    let population = Population::new(UNITS, |k| if k < D { 1.0 } else { 0.0 }, |_| 0.2);
+    let means = population.draw(&population.signal, 1, 1, conditions);
+    let noise = population.draw(&population.noise, 1, 2, conditions * repeats);
+    let gains = normal(1, 3, conditions * repeats);
+    let recorded = |size: f64| {
+        let value = |at: usize| {
+            let (trial, unit) = (at / UNITS, at % UNITS);
+            noise[at] + (1.0 + size * gains[trial]) * means[trial / repeats * UNITS + unit]
+        };
+        Trials::new((0..noise.len()).map(value).collect(), &[conditions, repeats, UNITS]).unwrap()
+    };
+    let expected = (D - 1) as f64 / (UNITS - 1) as f64;
+    for size in [0.0, 0.5] {
+        let [left, taken] = [recorded(size), recorded(size).without_gain()].map(|trials| align(&trials, D));
+        assert_eq!([left.without_gain, taken.without_gain], [false, true]);
+        let at = taken.headline();
+        // Where means are small beside their errors, what is taken out lies partly elsewhere.
+        let allowed = 3.0 * at.standard_error.unwrap() + 0.003;
+        assert!((at.alpha - expected).abs() < allowed && allowed < 0.015, "{size}: {at:?}");
+        assert!((taken.noise_dimension.unwrap() / (UNITS - 1) as f64 - 1.0).abs() < 0.05, "{size}");
+        assert!((taken.signal_variance / left.signal_variance - 1.0).abs() < 0.1, "{size}");
+        if size > 0.0 {
+            assert!(
+                left.headline().alpha > 0.35 && left.noise_dimension.unwrap() < 20.0,
+                "{:?}",
+                left.headline()
+            );
+        }
+    }
+}
+
 /// Noise off the manifold that is stronger than the signal: it dominates the means of few repeats, so that their components are those of the
 /// noise, which would lie on "the manifold".
 #[test]

@@ -177,4 +177,19 @@ fn sessions_show_the_noise_that_each_rule_makes() {
     }
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("correlation 0.5 from trial to trial, variance 4 of the noise"));
+
+    // Taken out along means it leaves noise of many dimensions where the rule's is isotropic, and learning as it was.
+    let learning = ["nmnc", "vnc"].map(|rule| sign(rule, "learning_on_manifold"));
+    let removed = ["--gain", "4", "--slow", "0.5", "--remove-gain"];
+    let ran = folder.run(&[&own[..], &longer, &removed].concat()).success();
+    assert_eq!(ran.stderr, "");
+    let signs = csv(&out.join("signs.csv"));
+    let sign = |rule: &str, name: &str| {
+        let of = |row: &&Row| row["rule"] == rule && row["sign"] == name && row["repeats"] == "12";
+        number(signs.iter().find(of).unwrap(), "mean")
+    };
+    assert!(sign("vnc", "noise_dimension") > 0.5 && sign("vnc", "noise_on_manifold") < 0.1);
+    assert_eq!(["nmnc", "vnc"].map(|rule| sign(rule, "learning_on_manifold")), learning);
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("variance 4 of the noise; taken out of recordings"));
 }

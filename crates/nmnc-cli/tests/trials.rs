@@ -92,6 +92,16 @@ fn trials_are_analyzed_from_arrays_and_archives() {
     assert_eq!(NoiseAlignment { subject: found.subject.clone(), ..same }, found);
     assert_eq!(fs::read_dir(folder.path("again")).unwrap().count(), 1);
 
+    // Without the gain of trials less of the noise is along the means, and the page says so.
+    let cleaned = ["analyze", "--trials", "x.npy", "--dim", "2", "--remove-gain", "--out", "cleaned"];
+    folder.run(&cleaned).success();
+    let less = read(&folder, "cleaned/trials.json");
+    assert!(less.without_gain && !found.without_gain && less.noise_variance < 0.9 * found.noise_variance);
+    for (page, said) in [("x-analysis", "left in"), ("cleaned", "taken out, along the mean")] {
+        let page = fs::read_to_string(folder.path(&format!("{page}/report.html"))).unwrap();
+        assert!(page.contains("Gain of trials") && page.contains(said));
+    }
+
     // The only array of an archive needs no name.
     folder
         .run(&["analyze", "--trials", "x.npz", "--dim", "2", "--out", "again", "--format", "json"])

@@ -25,6 +25,7 @@ pub fn noise_alignment<'py>(
     probes: Vec<usize>,
     divisions: usize,
     groups: usize,
+    remove_gain: bool,
     seed: u64,
 ) -> PyResult<Bound<'py, PyDict>> {
     let held = Held::of(x, "X")?;
@@ -33,7 +34,9 @@ pub fn noise_alignment<'py>(
     let settings = TrialsSettings { dimension, curve, probes, divisions, groups, seed: Seed(seed) };
     let found = py.detach(|| {
         settings.check()?;
-        trials::noise_alignment(&Trials::new(numbers.to_vec(), shape)?, &settings)
+        let trials = Trials::new(numbers.to_vec(), shape)?;
+        let trials = if remove_gain { trials.without_gain() } else { trials };
+        trials::noise_alignment(&trials, &settings)
     });
     given(py, &found.raise(py)?)
 }
@@ -49,6 +52,7 @@ fn given<'py>(py: Python<'py>, found: &NoiseAlignment) -> PyResult<Bound<'py, Py
         out.set_item(name, number)?;
     }
     out.set_item("repeats", (found.repeats[0], found.repeats[1]))?;
+    out.set_item("without_gain", found.without_gain)?;
     out.set_item("signal_variance", found.signal_variance)?;
     out.set_item("signal_variance_se", found.signal_standard_error)?;
     out.set_item("noise_variance", found.noise_variance)?;

@@ -65,6 +65,7 @@ pub fn noise_alignment(trials: &Trials, settings: &TrialsSettings) -> Result<Noi
         conditions: trials.conditions(),
         repeats: [end(false), end(true)],
         missing: trials.missing(),
+        without_gain: trials.is_without_gain(),
         units,
         signal_variance: mean_signal(&fits.all) * area,
         signal_standard_error: signal_error.map(|e| e * area),

@@ -8,6 +8,7 @@ mod alignment;
 mod components;
 mod figures;
 mod fits;
+mod gain;
 mod law;
 mod measured;
 mod part;
@@ -16,6 +17,7 @@ mod result;
 mod write;
 
 pub use alignment::noise_alignment;
+pub(crate) use gain::remove_gain;
 pub use law::NoiseMoments;
 pub use recorded::Trials;
 pub use result::{AlignmentPoint, NoiseAlignment, TrialCosine, TrialsSettings};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::gain::remove_gain;
 use crate::analysis::MappedArray;
 use crate::means::ColumnMeans;
 use nmnc_core::error::{Error, Result};
@@ -22,6 +23,9 @@ pub struct Trials {
     conditions: Vec<Vec<f64>>,
     missing: usize,
     unit: f64,
+    /// The mean `[units]` that was taken away.
+    center: Vec<f64>,
+    without_gain: bool,
 }
 
 impl Trials {
@@ -65,7 +69,14 @@ impl Trials {
             conditions.push(kept);
         }
         let found = conditions.iter().map(|c| c.len() / units).sum::<usize>();
-        let mut trials = Self { units, conditions, missing: count * repeats - found, unit };
+        let mut trials = Self {
+            units,
+            conditions,
+            missing: count * repeats - found,
+            unit,
+            center: vec![0.0; units],
+            without_gain: false,
+        };
         trials.center();
         Ok(trials)
     }
@@ -134,7 +145,28 @@ impl Trials {
             dealt.by_ref().take(block.len() / units).flatten().copied().collect()
         };
         let conditions = self.conditions.iter().map(deal).collect();
-        Self { units, conditions, missing: self.missing, unit: self.unit }
+        Self { conditions, center: self.center.clone(), ..*self }
+    }
+
+    /// The same trials without what their gains seem to have made: of a trial's deviation from the mean of its condition, what lies along the mean
+    /// over the other trials. So a laboratory takes out what all units have in common (Goris et al. 2014); what else lies there goes with it.
+    ///
+    /// A gain is a multiple of the activity as given to [`Trials::new`]: it should be zero where there is none.
+    #[must_use]
+    pub fn without_gain(mut self) -> Self {
+        for block in &mut self.conditions {
+            for trial in block.chunks_exact_mut(self.units) {
+                trial.iter_mut().zip(&self.center).for_each(|(v, m)| *v += m);
+            }
+            remove_gain(block, self.units);
+        }
+        self.center();
+        Self { without_gain: true, ..self }
+    }
+
+    /// Whether [`Trials::without_gain`] made them.
+    pub fn is_without_gain(&self) -> bool {
+        self.without_gain
     }
 
     fn center(&mut self) {
@@ -144,6 +176,7 @@ impl Trials {
         for trial in self.conditions.iter_mut().flat_map(|block| block.chunks_exact_mut(self.units)) {
             trial.iter_mut().zip(&mean).for_each(|(v, m)| *v -= m);
         }
+        self.center = mean;
     }
 }
 

@@ -123,6 +123,9 @@ pub struct NoiseAlignment {
     pub repeats: [usize; 2],
     /// Trials that are missing.
     pub missing: usize,
+    /// Whether what each trial's gain seems to have made was taken out ([`Trials::without_gain`](super::Trials::without_gain)).
+    #[serde(default)]
+    pub without_gain: bool,
     /// Number n of units.
     pub units: usize,
     /// Variance of the condition means over conditions, all units together, without what noise adds.

@@ -183,6 +183,7 @@ pub fn trials_page(found: &NoiseAlignment, command: &str) -> String {
             ("Variance of the signal", format!("{}{spread}", significant(found.signal_variance, 3))),
             ("Variance of the noise", significant(found.noise_variance, 3)),
             ("Dimension of the noise", format!("{noise} (participation ratio)")),
+            ("Gain of trials", if found.without_gain { "taken out, along the mean of a condition’s other trials" } else { "left in" }.to_owned()),
             ("Divisions", format!("{} into halves, each used both ways", found.settings.divisions)),
             ("Seed", found.settings.seed.0.to_string()),
             ("Version", format!("nmnc {}", found.version)),

@@ -13,13 +13,15 @@ pub const EXAMPLES: &str = "Examples:
   nmnc analyze runs/demo/nmnc-seed0 --over-training
   nmnc analyze --activity x.npy --jacobian j.npy
   nmnc analyze --trials trials.npy --dim 10
+  nmnc analyze --trials trials.npy --remove-gain
 
 Of a run, the latest checkpoint is analyzed, against the same network before training as a control. Arrays are \
 .npy files of numbers of any type, arrays in .npz files, or tables (.csv): activity [samples, n], Jacobian [outputs, n] or \
 [samples, outputs, n]. Files of .npy are read by blocks and may be larger than memory; principal axes take about 8 n (CURVE + 10) bytes.
 
 Trials [conditions, repeats, n] show whether variability over repeats lies on the manifold of the condition means, and \
-which credit such noise would assign. Trials of NaN are missing; four of each condition must be there.
+which credit such noise would assign. Trials of NaN are missing; four of each condition must be there. \
+A gain that all units have in common lies on that manifold, whatever else the noise does: --remove-gain takes it out first.
 
 The folder gets analysis.json (everything), CSV tables, arrays.npz and report.html.";
 
@@ -33,7 +35,7 @@ pub struct Analyze {
     #[arg(long, value_name = "FILE")]
     pub activity: Option<PathBuf>,
     /// Jacobian of outputs with respect to the recorded units (.npy, .npz or .csv), [outputs, n] or [samples, outputs, n]
-    #[arg(long, value_name = "FILE", requires = "activity")]
+    #[arg(long, value_name = "FILE", requires = "activity", conflicts_with_all = ["run", "trials"])]
     pub jacobian: Option<PathBuf>,
     /// Recorded trials (.npy or .npz), [conditions, repeats, n]
     #[arg(long, value_name = "FILE", conflicts_with_all = [
@@ -44,8 +46,11 @@ pub struct Analyze {
     #[arg(long, value_name = "NAME", conflicts_with = "run")]
     pub array: Option<String>,
     /// Signal components of trials that make the manifold: a number, or a fraction of the signal variance
-    #[arg(long, value_name = "D", requires = "trials", value_parser = dimension, default_value = "0.9")]
+    #[arg(long, value_name = "D", conflicts_with_all = ["run", "activity"], value_parser = dimension, default_value = "0.9")]
     pub dim: Dimension,
+    /// Take out of each trial the gain that all units have in common: what lies along the mean of its condition's other trials
+    #[arg(long, conflicts_with_all = ["run", "activity"])]
+    pub remove_gain: bool,
     /// Stages to analyze, separated by commas [default: all]
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = count, conflicts_with = "activity")]
     pub stage: Vec<usize>,

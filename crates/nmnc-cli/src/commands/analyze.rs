@@ -117,6 +117,7 @@ fn of_trials(path: &Path, arguments: &Analyze, started: Instant, out: Output) ->
     };
     settings.check()?;
     let recorded = Trials::read(path, arguments.array.as_deref(), arguments.max_memory << 20)?;
+    let recorded = if arguments.remove_gain { recorded.without_gain() } else { recorded };
     let mut found = noise_alignment(&recorded, &settings).map_err(|e| e.within(path.display()))?;
     found.subject = naming::text(path);
     let default = || path.with_file_name(format!("{}-analysis", stem(path)));

@@ -250,8 +250,27 @@ fn in_analyses() {
             "invalid value '1.5' for '--dim <D>': neither a whole number from 1 on nor a fraction between 0 and 1; see `nmnc analyze \
              --help`",
         ),
-        prepared(
-            trials,
+        case(
+            "analyze --activity whole.npy --remove-gain",
+            2,
+            "the argument '--activity <FILE>' cannot be used with '--remove-gain'; see `nmnc analyze --help`",
+        ),
+        case(
+            "analyze runs/one --dim 3",
+            2,
+            "the argument '[RUN]' cannot be used with '--dim <D>'; see `nmnc analyze --help`",
+        ),
+        case(
+            "analyze runs/one --jacobian j.npy",
+            2,
+            "the argument '[RUN]' cannot be used with '--jacobian <FILE>'; see `nmnc analyze --help`",
+        ),
+        case(
+            "analyze --trials whole.npy --jacobian j.npy",
+            2,
+            "the argument '--trials <FILE>' cannot be used with '--jacobian <FILE>'; see `nmnc analyze --help`",
+        ),
+        case(
             "analyze --trials whole.npy --stage 1",
             2,
             "the argument '--trials <FILE>' cannot be used with '--stage <NUMBERS>'; see `nmnc analyze --help`",

@@ -1,6 +1,7 @@
 //! What is measured of recordings.
 
 use crate::dimension::{self, Matrix};
+use crate::trials::remove_gain;
 use nmnc_core::error::Result;
 use nmnc_core::seed::Seed;
 
@@ -29,6 +30,19 @@ impl Recording {
             mean.iter_mut().zip(self.trial(condition, repeat)).for_each(|(m, v)| *m += over * v);
         }
         mean
+    }
+
+    /// The same without the gain that each trial seems to have ([`remove_gain`]).
+    pub fn without_gain(&self) -> Self {
+        let (units, row) = (self.units, self.conditions * self.units);
+        let mut ordered = self.by_condition();
+        ordered.chunks_exact_mut(self.repeats() * units).for_each(|trials| remove_gain(trials, units));
+        let mut values = vec![0.0; ordered.len()];
+        for (at, trial) in ordered.chunks_exact(units).enumerate() {
+            let (condition, repeat) = (at / self.repeats(), at % self.repeats());
+            values[repeat * row + condition * units..][..units].copy_from_slice(trial);
+        }
+        Self { values, ..*self }
     }
 
     /// The same numbers as `[conditions, repeats, units]`.

@@ -38,6 +38,10 @@ pub struct SessionSettings {
     /// Correlation of the gain of a trial with that of the trial before, from 0 on and below 1.
     #[serde(default)]
     pub slow: f64,
+    /// Whether what a gain may have added to a trial is taken out of its recording, as far as a laboratory can: what lies along the mean of its
+    /// condition's other trials.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub remove_gain: bool,
     /// Draws conditions, units, gain and the private noise.
     pub seed: Seed,
 }
@@ -53,6 +57,7 @@ impl Default for SessionSettings {
             private: 1.0,
             gain: 0.0,
             slow: 0.0,
+            remove_gain: false,
             seed: Seed(0),
         }
     }

@@ -131,8 +131,13 @@ impl Lab<'_> {
         let changes = self.changes(&kept)?;
         let later = Tensor::cat(vec![self.evaluated(&self.last.network); repeats], 0);
         let (later, _) = self.trials(shown, &later, step + 2 * OTHER)?;
+        // Of means of conditions, which have their gain averaged out.
+        let learning_on_manifold = on_manifold(&own, &later, settings.dimension)?;
+        let shape = [own.conditions, repeats, own.units];
+        let trials = Trials::new(own.by_condition(), &shape)?;
+        let trials = if settings.remove_gain { trials.without_gain() } else { trials };
         let found = noise_alignment(
-            &Trials::new(own.by_condition(), &[own.conditions, repeats, own.units])?,
+            &trials,
             &TrialsSettings {
                 dimension: Dimension::Variance(1.0),
                 curve: settings.dimension,
@@ -140,12 +145,16 @@ impl Lab<'_> {
                 ..TrialsSettings::default()
             },
         )?;
+        let [own, other] = [own, other].map(|recording| match settings.remove_gain {
+            true => recording.without_gain(),
+            false => recording,
+        });
         let most = found.curve.last().expect("a manifold has a dimension");
         Ok(SessionPoint {
             repeats,
             noise_on_manifold: most.alpha - most.chance,
             noise_dimension: found.noise_dimension.map(|dimension| dimension / own.units as f64),
-            learning_on_manifold: on_manifold(&own, &later, settings.dimension)?,
+            learning_on_manifold,
             follows_own: follows(&own, &success, &changes),
             follows_other: follows(&other, &other_success, &changes),
         })

@@ -81,6 +81,8 @@ pub struct PredictionChoices {
     pub gain: Option<f64>,
     /// Correlation of the gains of successive trials; none when left out.
     pub slow: Option<f64>,
+    /// Whether the gain that a trial seems to have is taken out of its recording.
+    pub remove_gain: bool,
 }
 
 impl Predictions {
@@ -142,6 +144,7 @@ impl Predictions {
         settings.units = choices.units.unwrap_or(settings.units);
         settings.gain = choices.gain.unwrap_or(settings.gain);
         settings.slow = choices.slow.unwrap_or(settings.slow);
+        settings.remove_gain = choices.remove_gain;
         settings.conditions = options.examples.unwrap_or(settings.conditions);
         // What a session calls a condition is asked for as an example.
         let least = settings.least_conditions();
@@ -160,10 +163,14 @@ impl Predictions {
 
     /// The gain of sessions in words.
     fn gain(&self) -> String {
-        match (self.settings.gain, self.settings.slow) {
+        let gain = match (self.settings.gain, self.settings.slow) {
             (0.0, _) => "constant".to_owned(),
             (gain, 0.0) => format!("drawn anew each trial, variance {gain} of the noise"),
             (gain, slow) => format!("correlation {slow} from trial to trial, variance {gain} of the noise"),
+        };
+        match self.settings.remove_gain {
+            true => format!("{gain}; taken out of recordings, along the mean of a condition’s other trials"),
+            false => gain,
         }
     }
 }
