@@ -122,8 +122,8 @@ def noise_alignment(
     groups : int
         Groups of conditions that the jackknife leaves out in turn.
     remove_gain : bool
-        Take out of each trial the gain that all units have in common first: what of its deviation from the mean of its condition lies
-        along the mean over the other trials. Activity must be 0 where there is none, as rates and counts are, and not z-scored.
+        Take out the gain that all units have in common first: what of a trial's deviation from the mean of its condition lies along
+        the mean over the other trials. Activity must be 0 where there is none, as rates and counts are, and not z-scored.
     seed : int
         Draws halves, groups and shuffles.
 
