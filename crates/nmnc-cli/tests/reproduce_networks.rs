@@ -192,4 +192,13 @@ fn sessions_show_the_noise_that_each_rule_makes() {
     assert_eq!(["nmnc", "vnc"].map(|rule| sign(rule, "learning_on_manifold")), learning);
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("variance 4 of the noise; taken out of recordings"));
+
+    // Where units differ in following it, some of it is left, of few dimensions.
+    folder.run(&[&own[..], &longer, &removed, &["--spread", "1"]].concat()).success();
+    let left = csv(&out.join("signs.csv"));
+    let of = |row: &&Row| row["rule"] == "vnc" && row["sign"] == "noise_dimension" && row["repeats"] == "12";
+    let [all, some] = [&signs, &left].map(|signs| number(signs.iter().find(of).unwrap(), "mean"));
+    assert!(some < 0.8 * all, "{some} of {all}");
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("units follow it by 1 ± 1; taken out of recordings"));
 }

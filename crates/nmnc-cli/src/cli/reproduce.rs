@@ -98,7 +98,7 @@ const PREDICTIONS_EXAMPLES: &str = "Examples:
 Networks trained by nmnc, vnc, both kinds of node perturbation, both mirrors, and bp with noise that nothing is learned from (anywhere, or on the manifold: bp-manifold). In the middle of \
 training conditions are shown over and over, some units of a stage are recorded with as much private noise, and the rule learns from these \
 trials: what of that a laboratory could measure, and how many animals would tell one rule from another by it. --examples is the number of \
-conditions. With --gain what all units have in common comes and goes, as with arousal, and nothing is learned from it; with \
+conditions. With --gain what all units have in common comes and goes, as with arousal, alike or more in some units (--spread), and nothing is learned from it; with \
 --remove-gain recordings have it taken out as a laboratory would, without knowing it.
 
 The folder gets report.html, predictions.json, signs.csv, pairs.csv and measurements.csv (every number). Runs that are there already are kept, \
@@ -178,6 +178,9 @@ pub enum Reproduce {
         /// Correlation of the gains of successive trials [default: 0]
         #[arg(long, value_name = "CORRELATION", value_parser = number)]
         slow: Option<f64>,
+        /// Standard deviation over units of how much they follow the gain, of a mean of 1 [default: 0]
+        #[arg(long, value_name = "DEVIATION", value_parser = number)]
+        spread: Option<f64>,
         /// Take out of each recorded trial the gain that it seems to have
         #[arg(long)]
         remove_gain: bool,

@@ -32,7 +32,17 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
             let folder = given.out.clone().unwrap_or_else(|| default_folder("margin"));
             make(&Margin::new(&options(given), networks, &folder)?, &given.out, &given.part, out)
         }
-        Reproduce::Predictions { options: given, rules, repeats, stage, units, gain, slow, remove_gain } => {
+        Reproduce::Predictions {
+            options: given,
+            rules,
+            repeats,
+            stage,
+            units,
+            gain,
+            slow,
+            spread,
+            remove_gain,
+        } => {
             let choices = PredictionChoices {
                 rules: rules.clone(),
                 repeats: repeats.clone(),
@@ -40,6 +50,7 @@ pub fn run(command: &Reproduce, out: Output) -> Result<()> {
                 units: *units,
                 gain: *gain,
                 slow: *slow,
+                spread: *spread,
                 remove_gain: *remove_gain,
             };
             make(&Predictions::new(&options(given), &choices)?, &given.out, &given.part, out)

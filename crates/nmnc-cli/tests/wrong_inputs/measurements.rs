@@ -66,6 +66,11 @@ fn in_experiments() {
         case("reproduce predictions --gain inf", 3, "gain: inf is not a number from 0 on"),
         case("reproduce predictions --gain 1 --slow 1", 3, "slow: 1 is not a number from 0 on and below 1"),
         case(
+            "reproduce predictions --spread 0.5",
+            3,
+            "spread: is how unlike units follow a gain, and there is none; give the gain a variance, too",
+        ),
+        case(
             "reproduce predictions --slow 0.9",
             3,
             "slow: is how slowly a gain changes, and there is none; give the gain a variance, too",

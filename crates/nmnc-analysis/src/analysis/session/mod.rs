@@ -38,12 +38,21 @@ pub struct SessionSettings {
     /// Correlation of the gain of a trial with that of the trial before, from 0 on and below 1.
     #[serde(default)]
     pub slow: f64,
+    /// Standard deviation over units of how much each follows the gain, normal with a mean of 1.
+    #[serde(default, skip_serializing_if = "nought")]
+    pub spread: f64,
     /// Whether what a gain may have added to a trial is taken out of its recording, as far as a laboratory can: what lies along the mean of its
     /// condition's other trials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub remove_gain: bool,
     /// Draws conditions, units, gain and the private noise.
     pub seed: Seed,
+}
+
+/// Sessions whose units follow a gain alike are named as before there were others.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn nought(spread: &f64) -> bool {
+    *spread == 0.0
 }
 
 impl Default for SessionSettings {
@@ -57,6 +66,7 @@ impl Default for SessionSettings {
             private: 1.0,
             gain: 0.0,
             slow: 0.0,
+            spread: 0.0,
             remove_gain: false,
             seed: Seed(0),
         }
@@ -88,7 +98,7 @@ impl SessionSettings {
         if self.repeats.is_empty() || self.repeats.iter().any(|repeats| *repeats < 4) {
             return Err(Error::config("repeats", "have to be four or more of each condition"));
         }
-        for (key, value) in [("private", self.private), ("gain", self.gain)] {
+        for (key, value) in [("private", self.private), ("gain", self.gain), ("spread", self.spread)] {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::config(key, format!("{value} is not a number from 0 on")));
             }
@@ -99,8 +109,14 @@ impl SessionSettings {
                 format!("{} is not a number from 0 on and below 1", self.slow),
             ));
         }
-        if self.slow > 0.0 && self.gain == 0.0 {
-            return Err(Error::config("slow", "is how slowly a gain changes, and there is none")
+        let of_gain = [
+            ("slow", self.slow, "how slowly a gain changes"),
+            ("spread", self.spread, "how unlike units follow a gain"),
+        ];
+        if let Some((key, _, what)) =
+            of_gain.into_iter().find(|(_, value, _)| *value > 0.0 && self.gain == 0.0)
+        {
+            return Err(Error::config(key, format!("is {what}, and there is none"))
                 .mend("give the gain a variance, too"));
         }
         Ok(())

@@ -217,17 +217,23 @@ impl Lab<'_> {
         Ok((Recording { values: seen, conditions: self.labels.len(), units: self.recorded.len() }, success))
     }
 
-    /// What a gain that goes over from trial to trial adds to `activity`, if there is one: all of a trial's activity times one number, of which the
-    /// squares are `noise` times the settings' share in sum.
+    /// What a gain that goes over from trial to trial adds to `activity`, if there is one: each unit's activity times one number of the trial and how much
+    /// the unit follows it. The squares of what is added are `noise` times the settings' share in sum.
     fn gain(&self, activity: &Tensor<2>, noise: f64, step: u64) -> Option<Tensor<2>> {
         // Of a stage that is silent any multiple is nothing.
         if self.settings.gain == 0.0 || energy(activity) == 0.0 {
             return None;
         }
-        let rows = activity.dims()[0];
+        let [rows, units] = activity.dims();
         let mut stream = self.settings.seed.stream(Role::Analysis, 9, step);
         let gains = matrix(gains(rows, self.settings.slow, &mut stream), [rows, 1], &activity.device());
-        let added = activity.clone() * gains.cast(activity.dtype());
+        let mut added = activity.clone() * gains.cast(activity.dtype());
+        if self.settings.spread > 0.0 {
+            // The same units follow it in all sessions.
+            let mut stream = self.settings.seed.stream(Role::Analysis, 10, 0);
+            let follow = stream.normals([1, units], &activity.device()) * self.settings.spread + 1.0;
+            added = added * follow.cast(activity.dtype());
+        }
         let size = (self.settings.gain * noise / energy(&added)).sqrt();
         Some(added * size)
     }

@@ -81,6 +81,8 @@ pub struct PredictionChoices {
     pub gain: Option<f64>,
     /// Correlation of the gains of successive trials; none when left out.
     pub slow: Option<f64>,
+    /// Deviation over units of how much they follow the gain; none when left out.
+    pub spread: Option<f64>,
     /// Whether the gain that a trial seems to have is taken out of its recording.
     pub remove_gain: bool,
 }
@@ -144,6 +146,7 @@ impl Predictions {
         settings.units = choices.units.unwrap_or(settings.units);
         settings.gain = choices.gain.unwrap_or(settings.gain);
         settings.slow = choices.slow.unwrap_or(settings.slow);
+        settings.spread = choices.spread.unwrap_or(settings.spread);
         settings.remove_gain = choices.remove_gain;
         settings.conditions = options.examples.unwrap_or(settings.conditions);
         // What a session calls a condition is asked for as an example.
@@ -167,6 +170,10 @@ impl Predictions {
             (0.0, _) => "constant".to_owned(),
             (gain, 0.0) => format!("drawn anew each trial, variance {gain} of the noise"),
             (gain, slow) => format!("correlation {slow} from trial to trial, variance {gain} of the noise"),
+        };
+        let gain = match self.settings.spread {
+            0.0 => gain,
+            spread => format!("{gain}; units follow it by 1 ± {spread}"),
         };
         match self.settings.remove_gain {
             true => format!("{gain}; taken out of recordings, along the mean of a condition’s other trials"),
