@@ -408,6 +408,15 @@ fn what_is_no_recording_of_trials_is_one_line() {
         noise_alignment(&constant, &TrialsSettings::default()).unwrap_err().to_string(),
         "trials: the trials of a condition do not differ; give single trials, not their means"
     );
+    let (means, gains) = (normal(1, 8, 5 * 3), normal(1, 9, 5 * 4));
+    for scale in [1e-200, 1.0, 1e200] {
+        let scaled = |at: usize| scale * (2.0 + gains[at / 3]) * (30.0 + means[at / 12 * 3 + at % 3]);
+        let trials = Trials::new((0..5 * 4 * 3).map(scaled).collect(), &[5, 4, 3]).unwrap();
+        assert_eq!(
+            noise_alignment(&trials.without_gain(), &TrialsSettings::default()).unwrap_err().to_string(),
+            "trials: the trials of a condition differ by their gain alone; leave the gain in, or give trials that vary otherwise, too"
+        );
+    }
     let wrong = TrialsSettings { dimension: Dimension::Variance(1.5), ..TrialsSettings::default() };
     assert_eq!(
         wrong.check().unwrap_err().to_string(),

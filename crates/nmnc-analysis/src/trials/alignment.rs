@@ -25,13 +25,18 @@ pub fn noise_alignment(trials: &Trials, settings: &TrialsSettings) -> Result<Noi
         return Err(Error::data("trials", "the trials of a condition do not differ")
             .mend("give single trials, not their means"));
     }
+    let units = trials.units();
+    // What rounding alone leaves of trials that become equal.
+    if trials.is_without_gain() && noise <= trials.energy() * (16.0 * f64::EPSILON).powi(2) {
+        return Err(Error::data("trials", "the trials of a condition differ by their gain alone")
+            .mend("leave the gain in, or give trials that vary otherwise, too"));
+    }
     let fits = fits(trials, settings)?;
     let curve = fits.all.dimension().min(fits.axes.dimension);
     if curve == 0 || fits.all.signals <= 0.0 {
         return Err(Error::data("trials", "the means of conditions differ no more than noise makes them")
             .mend("give conditions that evoke different activity, or more repeats"));
     }
-    let units = trials.units();
     // One direction of all n has the least concentrated spectrum.
     let concentration =
         square.map_or(1.0 / units as f64, |s| (s / (noise * noise)).clamp(1.0 / units as f64, 1.0));

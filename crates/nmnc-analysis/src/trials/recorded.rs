@@ -114,6 +114,14 @@ impl Trials {
         self.missing
     }
 
+    /// Mean square of the norm of a trial, as recorded.
+    pub(super) fn energy(&self) -> f64 {
+        let trials = || self.conditions.iter().flat_map(|block| block.chunks_exact(self.units));
+        let norm =
+            |trial: &[f64]| trial.iter().zip(&self.center).map(|(v, m)| (v + m) * (v + m)).sum::<f64>();
+        trials().map(norm).sum::<f64>() / trials().count() as f64
+    }
+
     /// What one is in the numbers of [`Trials::of`].
     pub(super) fn unit(&self) -> f64 {
         self.unit

@@ -48,6 +48,8 @@ pub(super) fn run_folders(given: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(given).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::checkpoint(given.display(), "no such folder")
             .mend("give the folder that `nmnc train` or `nmnc compare` wrote"),
+        std::io::ErrorKind::NotADirectory => Error::checkpoint(given.display(), "is no folder")
+            .mend("give the folder that `nmnc train` or `nmnc compare` wrote"),
         _ => Error::io(given, "read folder", e),
     })?;
     let mut found = Vec::new();

@@ -208,7 +208,14 @@ fn in_places_to_write_and_servers() {
             "nowhere: no such folder; create it, or name another place",
         ),
         prepared(trained, "report run --out run", 8, "run: is a folder; name a file"),
-        case("train .", 3, ".: is a folder, not a regular file"),
+        case("train .", 3, ".: is a folder; give a TOML file"),
+        prepared(trained, "train run", 3, "run: is a folder; of the run in it, give run/config.toml"),
+        case("sweep .", 3, ".: is a folder; give the TOML file of the sweep"),
+        case(
+            "report tiny.toml",
+            5,
+            "tiny.toml: is no folder; give the folder that `nmnc train` or `nmnc compare` wrote",
+        ),
         prepared(
             |f| fs::create_dir_all(f.path("data/mnist")).unwrap(),
             "data fetch mnist",

@@ -17,6 +17,13 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
         std::io::ErrorKind::InvalidData => {
             Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file")
         }
+        std::io::ErrorKind::InvalidInput if path.is_dir() => {
+            let mend = match path.join("config.toml").is_file() {
+                true => format!("of the run in it, give {}", path.join("config.toml").display()),
+                false => "give a TOML file".to_owned(),
+            };
+            Error::config(path.display(), "is a folder").mend(mend).caused_by(e)
+        }
         std::io::ErrorKind::InvalidInput | std::io::ErrorKind::FileTooLarge => {
             Error::config(path.display(), &e).caused_by(e)
         }

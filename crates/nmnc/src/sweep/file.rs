@@ -159,6 +159,9 @@ pub(super) fn text(path: &Path) -> Result<String> {
             Error::config(path.display(), "no such file").mend("docs/cluster.md has sweeps to start from")
         }
         IoKind::InvalidData => Error::config(path.display(), "is not UTF-8 text").mend("give a TOML file"),
+        IoKind::InvalidInput if path.is_dir() => {
+            Error::config(path.display(), "is a folder").mend("give the TOML file of the sweep").caused_by(e)
+        }
         IoKind::InvalidInput | IoKind::FileTooLarge => Error::config(path.display(), &e).caused_by(e),
         _ => Error::io(path, "read", e),
     })
