@@ -119,14 +119,8 @@ ci:
     step python
     step site target/python/bin/python
     step kill-campaign --points 400
-    # The check of Slurm waits most of its time: it goes on beside the hunt, with the program that the campaign has built.
-    python3 scripts/check_slurm.py --if-there >target/check_slurm.log 2>&1 &
     step fuzz "" 12
-    began=$SECONDS
-    wait $! && slurm=0 || slurm=$?
-    cat target/check_slurm.log
-    took+="$(printf '%6d s  just slurm --if-there, after what it did beside fuzz' $((SECONDS - began)))"$'\n'
-    [ $slurm = 0 ]
+    step slurm --if-there
     step mpi
 
 # Benches of every kernel and of whole training steps; `nmnc bench` is the short form.
