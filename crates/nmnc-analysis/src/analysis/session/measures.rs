@@ -180,6 +180,17 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_without_gain_has_each_condition_without_its_own() {
+        let recording = recorded(&[1.0, 2.0, 3.0, 5.0, -4.0, 0.5], 3, 6, 0.3, 5);
+        let mut expected = recording.by_condition();
+        expected.chunks_exact_mut(6 * 3).for_each(|trials| remove_gain(trials, 3));
+        let found = recording.without_gain();
+        assert_eq!((found.conditions, found.units, found.repeats()), (2, 3, 6));
+        assert_eq!(found.by_condition(), expected);
+        assert_ne!(expected, recording.by_condition());
+    }
+
+    #[test]
     fn a_change_is_found_on_the_manifold_and_off_it_whatever_the_noise() {
         let (conditions, units, dimension) = (40, 30, 3);
         let mut stream = Seed(3).stream(Role::Analysis, 91, 0);

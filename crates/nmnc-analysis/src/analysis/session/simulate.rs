@@ -133,11 +133,12 @@ impl Lab<'_> {
         let (later, _) = self.trials(shown, &later, step + 2 * OTHER)?;
         // Of means of conditions, which have their gain averaged out.
         let learning_on_manifold = on_manifold(&own, &later, settings.dimension)?;
-        let shape = [own.conditions, repeats, own.units];
-        let trials = Trials::new(own.by_condition(), &shape)?;
-        let trials = if settings.remove_gain { trials.without_gain() } else { trials };
+        let [own, other] = [own, other].map(|recording| match settings.remove_gain {
+            true => recording.without_gain(),
+            false => recording,
+        });
         let found = noise_alignment(
-            &trials,
+            &Trials::new(own.by_condition(), &[own.conditions, repeats, own.units])?,
             &TrialsSettings {
                 dimension: Dimension::Variance(1.0),
                 curve: settings.dimension,
@@ -145,10 +146,6 @@ impl Lab<'_> {
                 ..TrialsSettings::default()
             },
         )?;
-        let [own, other] = [own, other].map(|recording| match settings.remove_gain {
-            true => recording.without_gain(),
-            false => recording,
-        });
         let most = found.curve.last().expect("a manifold has a dimension");
         Ok(SessionPoint {
             repeats,
