@@ -49,7 +49,7 @@ pub struct SessionSettings {
     pub seed: Seed,
 }
 
-/// Sessions whose units follow a gain alike are named as before there were others.
+/// What is 0 is left out, so that sessions that were measured before there was such a setting are known as those asked for.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn nought(spread: &f64) -> bool {
     *spread == 0.0
