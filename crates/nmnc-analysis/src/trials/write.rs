@@ -144,6 +144,14 @@ fn lead(found: &NoiseAlignment) -> Vec<String> {
         fixed(at.chance, 3),
         fixed(at.shuffled, 3)
     )];
+    if found.without_gain && found.units > 1 {
+        let left = (at.dimension - 1) as f64 / (found.units - 1) as f64;
+        out.push(format!(
+            "The gain was taken out, and with it one direction of each condition: noise alike in all others would have {} there where means lie on \
+             the components.",
+            fixed(left, 3)
+        ));
+    }
     if let Some(c) = found.cosines.iter().min_by_key(|c| c.probes.abs_diff(64)) {
         out.push(format!(
             "Correlation with such noise over {} trials would find a row of a Jacobian on these dimensions with a cosine of {} (isotropic \
